@@ -1,0 +1,31 @@
+// /connect: one link that publishes and subscribes, for clients that can hold only one.
+import { FRAME_TYPES } from "@shardcast/protocol";
+import type { Link, LinkHandler, LinkTarget, PublishHandler } from "@shardcast/server";
+import type { SubscriberHandler } from "./subscriber-handler.ts";
+
+export class ConnectHandler implements LinkHandler {
+  readonly #publishes: PublishHandler;
+  readonly #subscriptions: SubscriberHandler;
+
+  constructor(publishes: PublishHandler, subscriptions: SubscriberHandler) {
+    this.#publishes = publishes;
+    this.#subscriptions = subscriptions;
+  }
+
+  opened(link: Link, target: LinkTarget): void {
+    this.#subscriptions.opened(link, target);
+  }
+
+  received(link: Link, type: number, bytes: Uint8Array, start: number, end: number): void {
+    const handler = type === FRAME_TYPES.publish ? this.#publishes : this.#subscriptions;
+    handler.received(link, type, bytes, start, end);
+  }
+
+  writable(link: Link): void {
+    this.#subscriptions.writable(link);
+  }
+
+  closed(link: Link): void {
+    this.#subscriptions.closed(link);
+  }
+}

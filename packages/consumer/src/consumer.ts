@@ -1,0 +1,123 @@
+// A consumer node: owns topics by the ring, stores their messages, and fans them out; relays topics that
+// others own; and passes publishes on that came over /connect.
+import { ShardcastError, type RingMember } from "@shardcast/protocol";
+import {
+  PublishHandler,
+  PublishRouter,
+  ShardcastNode,
+  Uplinks,
+  Upstream,
+  optionInvalid,
+  type NodeCore,
+  type PublishTarget,
+} from "@shardcast/server";
+import { ConnectHandler } from "./connect-handler.ts";
+import type { ConsumerOptions } from "./consumer-options.ts";
+import { addConsumerMetrics } from "./consumer-metrics.ts";
+import { MemoryLog } from "./memory-log.ts";
+import { Owner } from "./owner.ts";
+import { SubscriberHandler } from "./subscriber-handler.ts";
+import { Topics } from "./topics.ts";
+
+const EXPIRE_INTERVAL_MS = 5000;
+const UPLINK_BYTES = 64 * 1024 * 1024;
+const UPLINK_MESSAGES = 65_536;
+const PEER_WINDOW_MESSAGES = 65_536;
+const PEER_TOPICS = 1_000_000;
+
+/** Refuses what a node with another ring sent here. */
+const NOT_OWNER: PublishTarget = {
+  publish: (origin, head) => {
+    origin.rejectInFlight(head.seq, "SHARDCAST_NOT_OWNER", "");
+  },
+};
+
+/** @throws SHARDCAST_OPTION_INVALID where the node is not among the consumers, SHARDCAST_PORT_TAKEN */
+export async function startConsumer(
+  core: NodeCore,
+  consumerOptions: ConsumerOptions,
+): Promise<ShardcastNode> {
+  const { options, logger, turn } = core;
+  const { id, ring, keys, maxPayloadBytes, windowMessages, publishTimeoutMs } = options;
+  if (!ring.members.some((member) => member.id === id)) {
+    throw optionInvalid(`--id ${id} is not among --consumers`);
+  }
+  const failed = (error: unknown): void => {
+    logger.error({ error }, "a topic failed");
+  };
+  const log = new MemoryLog(consumerOptions.memoryLog);
+  const upstreams = new Map<string, Upstream>();
+  const fanOut = { deliveries: 0, gaps: 0, pages: 0 };
+  const topics = new Topics({
+    nodeId: id,
+    ring,
+    log,
+    turn,
+    dedupe: consumerOptions.dedupe,
+    tail: consumerOptions.tail,
+    context: { turn, counters: fanOut, failed },
+    upstreamOf: (owner) => upstreamOf(owner, upstreams, core),
+  });
+  const owner = new Owner({ log, turn, failed, ownedTopic: (name) => topics.owned(name) });
+  const uplinks = new Uplinks(ring, id, {
+    keys,
+    logger,
+    turn,
+    publishTimeoutMs,
+    windowMessages: UPLINK_MESSAGES,
+    windowBytes: UPLINK_BYTES,
+  });
+  const routerTo = (elsewhere: (member: RingMember) => PublishTarget): PublishRouter =>
+    new PublishRouter({
+      ring,
+      maxPayloadBytes,
+      targetOf: (member) => (member.id === id ? owner : elsewhere(member)),
+    });
+  const producer = new PublishHandler(
+    routerTo(() => NOT_OWNER),
+    PEER_WINDOW_MESSAGES,
+  );
+  const publishes = new PublishHandler(
+    routerTo((member) => uplinks.to(member)),
+    windowMessages,
+  );
+  const { maxTopics } = options;
+  const subscribe = new SubscriberHandler({ topics, maxTopics, isOwnedOnly: false });
+  const relay = new SubscriberHandler({ topics, maxTopics: PEER_TOPICS, isOwnedOnly: true });
+  addConsumerMetrics(core, { topics, owner, uplinks, log, fanOut });
+  const timer = setInterval(() => {
+    topics.expire(Date.now());
+  }, EXPIRE_INTERVAL_MS);
+  timer.unref();
+  const node = await ShardcastNode.listen(core, {
+    role: "consumer",
+    handlers: {
+      producer,
+      subscribe,
+      relay,
+      connect: new ConnectHandler(publishes, subscribe),
+    },
+    legacy: undefined,
+    waitingFor: () => [],
+    drain: (deadline) => uplinks.drain(deadline),
+    close: () => {
+      clearInterval(timer);
+      topics.close();
+      uplinks.close();
+      for (const upstream of upstreams.values()) upstream.close();
+    },
+  });
+  uplinks.start();
+  return node;
+}
+
+function upstreamOf(ownerId: string, upstreams: Map<string, Upstream>, core: NodeCore): Upstream {
+  const known = upstreams.get(ownerId);
+  if (known !== undefined) return known;
+  const { ring, keys } = core.options;
+  const member = ring.members.find(({ id }) => id === ownerId);
+  if (member === undefined) throw new ShardcastError("SHARDCAST_OWNER_UNAVAILABLE");
+  const upstream = new Upstream({ member, keys, logger: core.logger });
+  upstreams.set(ownerId, upstream);
+  return upstream;
+}

@@ -1,0 +1,200 @@
+// The log that lives in the process: bounded by count, bytes and age a topic, and by bytes in all.
+// A node that ends takes it along: the topics start again with new epochs.
+import { randomBytes } from "node:crypto";
+import { EPOCH_BYTES, type Epoch, type From } from "@shardcast/protocol";
+import { Batch } from "./batch.ts";
+import type { Log, Retention, TopicLog } from "./log.ts";
+
+export interface MemoryLogOptions {
+  readonly retention: Retention;
+  /** All topics together; over it, the topic that appends gives up its oldest messages. */
+  readonly maxBytes: number;
+  /** @default Date.now */
+  readonly now?: () => number;
+}
+
+export class MemoryLog implements Log {
+  readonly #topics = new Map<string, MemoryTopicLog>();
+  readonly #options: MemoryLogOptions;
+  readonly #total = { bytes: 0 };
+
+  constructor(options: MemoryLogOptions) {
+    this.#options = options;
+  }
+
+  get bytes(): number {
+    return this.#total.bytes;
+  }
+
+  open(topic: string): MemoryTopicLog {
+    const known = this.#topics.get(topic);
+    if (known !== undefined) return known;
+    const log = new MemoryTopicLog(createEpoch(), this.#options, this.#total);
+    this.#topics.set(topic, log);
+    return log;
+  }
+
+  commit(): undefined {
+    return undefined;
+  }
+
+  drop(topic: string): void {
+    this.#topics.get(topic)?.clear();
+    this.#topics.delete(topic);
+  }
+}
+
+/** A queue of batches: appended at the end, trimmed at the front. */
+export class MemoryTopicLog implements TopicLog {
+  readonly epoch: Epoch;
+  readonly #options: MemoryLogOptions;
+  readonly #total: { bytes: number };
+  readonly #now: () => number;
+  #batches: Batch[] = [];
+  /** Batches before this index are trimmed; the array is cut from time to time. */
+  #start = 0;
+  #bytes = 0;
+  #head: number;
+  #oldest: number;
+  /** Many subscribers that were away ask for the same page. */
+  #page: { readonly after: number; readonly limitBytes: number; readonly batch: Batch } | undefined;
+
+  /** @param head where another node's log continues: the offset before the first that will be appended */
+  constructor(epoch: Epoch, options: MemoryLogOptions, total = { bytes: 0 }, head = 0) {
+    this.epoch = epoch;
+    this.#options = options;
+    this.#total = total;
+    this.#now = options.now ?? Date.now;
+    this.#head = head;
+    this.#oldest = head + 1;
+  }
+
+  get head(): number {
+    return this.#head;
+  }
+
+  get oldest(): number {
+    return this.#oldest;
+  }
+
+  append(batch: Batch): void {
+    this.#batches.push(batch);
+    this.#head = batch.last;
+    this.#count(batch.bytes);
+    this.#page = undefined;
+    this.trim(this.#now());
+  }
+
+  read(after: number, limitBytes: number): Batch | undefined {
+    const page = this.#page;
+    if (page?.after === after && page.limitBytes === limitBytes) return page.batch;
+    const from = Math.max(after, this.#oldest - 1);
+    if (from >= this.#head) return undefined;
+    const batches: Batch[] = [];
+    let bytes = 0;
+    for (let index = this.#indexOf(from + 1); index < this.#batches.length; index += 1) {
+      const batch = this.#batches[index];
+      if (batch === undefined) break;
+      const part = batch.after(from);
+      if (bytes > 0 && bytes + part.bytes > limitBytes) break;
+      batches.push(part);
+      bytes += part.bytes;
+    }
+    const batch = Batch.concat(batches);
+    if (batch !== undefined) this.#page = { after, limitBytes, batch };
+    return batch;
+  }
+
+  resolve(from: From): number {
+    switch (from.type) {
+      case "live":
+        return this.#head;
+      case "earliest":
+        return this.#oldest - 1;
+      case "last":
+        return Math.max(this.#oldest - 1, this.#head - from.count);
+      case "since":
+        return this.#offsetBefore(from.time);
+      case "position":
+        return from.position.epoch === this.epoch ? from.position.offset : this.#oldest - 1;
+    }
+  }
+
+  trim(now: number): void {
+    const { count, bytes, ageMs } = this.#options.retention;
+    this.#forget(this.#head - count);
+    while (this.#bytes > bytes || this.#total.bytes > this.#options.maxBytes) {
+      if (!this.#forgetBatch(1)) break;
+    }
+    // A batch is as old as its first message: all of one turn.
+    for (;;) {
+      const batch = this.#batches[this.#start];
+      if (batch === undefined || batch.firstTime > now - ageMs) break;
+      this.#forgetBatch(0);
+    }
+  }
+
+  clear(): void {
+    this.#forget(this.#head);
+  }
+
+  /** Drops the oldest batch, as long as more than `keep` are left. */
+  #forgetBatch(keep: number): boolean {
+    const batch = this.#batches[this.#start];
+    if (batch === undefined || this.#batches.length - this.#start <= keep) return false;
+    this.#forget(batch.last);
+    return true;
+  }
+
+  /** Drops all up to an offset. A batch that is dropped in part is kept, and not shown, until the rest follows. */
+  #forget(offset: number): void {
+    if (offset < this.#oldest) return;
+    this.#oldest = offset + 1;
+    this.#page = undefined;
+    for (;;) {
+      const batch = this.#batches[this.#start];
+      if (batch === undefined || batch.last > offset) break;
+      this.#count(-batch.bytes);
+      this.#start += 1;
+    }
+    if (this.#start > 64 && 2 * this.#start > this.#batches.length) {
+      this.#batches = this.#batches.slice(this.#start);
+      this.#start = 0;
+    }
+  }
+
+  /** The last offset stored before a time; `oldest - 1` where none was. */
+  #offsetBefore(time: number): number {
+    let low = this.#start;
+    let high = this.#batches.length;
+    // The first batch that starts at or after the time; what is sought may lie in the one before.
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#batches[middle]?.firstTime ?? Infinity) < time) low = middle + 1;
+      else high = middle;
+    }
+    const batch = low > this.#start ? this.#batches[low - 1] : undefined;
+    return Math.max(batch?.offsetBefore(time) ?? 0, this.#oldest - 1);
+  }
+
+  #count(bytes: number): void {
+    this.#bytes += bytes;
+    this.#total.bytes += bytes;
+  }
+
+  /** The index of the batch that holds an offset. */
+  #indexOf(offset: number): number {
+    let low = this.#start;
+    let high = this.#batches.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#batches[middle]?.last ?? Infinity) < offset) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}
+
+function createEpoch(): Epoch {
+  return randomBytes(EPOCH_BYTES).toString("hex");
+}

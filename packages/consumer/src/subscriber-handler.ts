@@ -1,0 +1,135 @@
+// What the endpoints that follow topics do with their frames: /subscribe, /connect and /relay.
+import {
+  decodeFrame,
+  isErrorCode,
+  ShardcastError,
+  topicFault,
+  type ErrorCode,
+  type From,
+  type ReadFrame,
+} from "@shardcast/protocol";
+import type { FrameSink, Link, LinkHandler, LinkTarget } from "@shardcast/server";
+import { Subscription } from "./subscription.ts";
+import type { Topics } from "./topics.ts";
+
+const MAX_READ_BYTES = 1024 * 1024;
+
+export interface SubscriberHandlerOptions {
+  readonly topics: Topics;
+  readonly maxTopics: number;
+  /** A relay is served from topics that this node owns, and from no others: relays never chain. */
+  readonly isOwnedOnly: boolean;
+}
+
+export class SubscriberHandler implements LinkHandler {
+  readonly #options: SubscriberHandlerOptions;
+  readonly #subscriptions = new Map<FrameSink, Subscription[]>();
+
+  constructor(options: SubscriberHandlerOptions) {
+    this.#options = options;
+  }
+
+  opened(link: Link, target: LinkTarget): void {
+    if (target.topic !== undefined) this.subscribe(link, 0, target.topic, target.from);
+  }
+
+  received(link: Link, _type: number, bytes: Uint8Array, start: number, end: number): void {
+    const frame = decodeFrame(bytes, start, end);
+    switch (frame?.type) {
+      case "subscribe":
+        this.subscribe(link, frame.sub, frame.topic, frame.from);
+        return;
+      case "unsubscribe":
+        this.#unsubscribe(link, frame.sub);
+        return;
+      case "read":
+        this.#read(link, frame);
+        return;
+      default:
+        throw new ShardcastError("SHARDCAST_FRAME_UNEXPECTED");
+    }
+  }
+
+  writable(link: FrameSink): void {
+    for (const subscription of this.#subscriptions.get(link) ?? []) {
+      subscription.view.catchUp(subscription);
+    }
+  }
+
+  closed(link: FrameSink): void {
+    const subscriptions = this.#subscriptions.get(link);
+    this.#subscriptions.delete(link);
+    for (const subscription of subscriptions ?? []) subscription.view.end(subscription);
+  }
+
+  /** Subscribes a link; what is wrong with it is told in an unsubscribed frame. */
+  subscribe(sink: FrameSink, sub: number, topic: string, from: From): void {
+    const fault = this.#fault(sink, sub, topic);
+    if (fault !== undefined) {
+      sink.send({ type: "unsubscribed", sub, code: fault, reason: "" });
+      return;
+    }
+    const { topics } = this.#options;
+    const source = topics.isOwned(topic) ? topics.owned(topic) : topics.relayed(topic);
+    const subscription = new Subscription(sink, sub, source.view);
+    const subscriptions = this.#subscriptions.get(sink);
+    if (subscriptions === undefined) this.#subscriptions.set(sink, [subscription]);
+    else subscriptions.push(subscription);
+    source.subscribe(subscription, from);
+  }
+
+  #fault(sink: FrameSink, sub: number, topic: string): ErrorCode | undefined {
+    const { maxTopics, isOwnedOnly, topics } = this.#options;
+    const fault = topicFault(topic);
+    if (fault !== undefined) return fault;
+    if (isOwnedOnly && !topics.isOwned(topic)) return "SHARDCAST_NOT_OWNER";
+    const active = this.#active(sink);
+    if (active.length >= maxTopics) return "SHARDCAST_TOPICS_LIMIT";
+    if (active.some((other) => other.sub === sub || other.view.name === topic)) {
+      return "SHARDCAST_SUBSCRIPTION_EXISTS";
+    }
+    return undefined;
+  }
+
+  /** Those of a link that have not ended; a topic may have ended some by itself. */
+  #active(sink: FrameSink): readonly Subscription[] {
+    const subscriptions = this.#subscriptions.get(sink);
+    if (subscriptions === undefined) return [];
+    if (!subscriptions.some(({ state }) => state === "ended")) return subscriptions;
+    const active = subscriptions.filter(({ state }) => state !== "ended");
+    this.#subscriptions.set(sink, active);
+    return active;
+  }
+
+  #unsubscribe(sink: FrameSink, sub: number): void {
+    const subscription = this.#active(sink).find((other) => other.sub === sub);
+    // One that has ended meanwhile was told so already.
+    subscription?.view.end(subscription);
+  }
+
+  #read(link: Link, frame: ReadFrame): void {
+    const { seq, topic: name, from } = frame;
+    const fault =
+      topicFault(name) ?? (this.#options.topics.isOwned(name) ? undefined : "SHARDCAST_NOT_OWNER");
+    if (fault !== undefined) {
+      link.reject(seq, fault, "");
+      return;
+    }
+    const { log } = this.#options.topics.owned(name);
+    const limitBytes = Math.min(frame.limitBytes, MAX_READ_BYTES);
+    Promise.resolve(log.resolve(from))
+      .then(async (after) => ({ after, batch: await log.read(after, limitBytes) }))
+      .then(
+        ({ after, batch }) => {
+          const { epoch, head, oldest } = log;
+          const frames = batch?.shared.frames ?? new Uint8Array(0);
+          const position = { epoch, offset: Math.max(after, oldest - 1) };
+          if (link.isOpen) link.send({ type: "page", seq, position, head, oldest, frames });
+        },
+        (error: unknown) => {
+          const isKnown = error instanceof ShardcastError && isErrorCode(error.code);
+          link.reject(seq, isKnown ? error.code : "SHARDCAST_INTERNAL", "");
+        },
+      );
+  }
+}

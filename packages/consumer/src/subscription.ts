@@ -1,0 +1,29 @@
+// One topic followed over one link: who, and how far. It is in one of four states, and all that differs
+// between them is whether new messages are pushed to it:
+//
+//   starting ─▶ behind ─▶ live     live: it was sent all up to head; each new batch is pushed.
+//                 ▲         │      behind: it reads pages from the log by its cursor until it is at head.
+//                 └─────────┘      A link that is congested makes a live one fall behind.
+//   any ─▶ ended
+import type { FrameSink } from "@shardcast/server";
+import type { Topic } from "./topic.ts";
+
+export class Subscription {
+  readonly sink: FrameSink;
+  /** The link's own number for it. */
+  readonly sub: number;
+  readonly view: Topic;
+  state: "starting" | "behind" | "live" | "ended" = "starting";
+  /** The last offset that was sent, while it is behind; while it is live, that is the topic's head. */
+  cursor = 0;
+  /** Its place among the topic's live ones. */
+  liveIndex = -1;
+  /** A page is being read, or is to be read in the next turn. */
+  isReading = false;
+
+  constructor(sink: FrameSink, sub: number, view: Topic) {
+    this.sink = sink;
+    this.sub = sub;
+    this.view = view;
+  }
+}

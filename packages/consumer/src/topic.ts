@@ -1,0 +1,248 @@
+// A topic as its subscribers see it, on its owner and on a relay alike: pushes new batches to those who
+// are at head, and lets the others catch up from the log. docs/architecture.md#fan-out
+import type { Position, From } from "@shardcast/protocol";
+import type { Turn, TurnWork } from "@shardcast/server";
+import type { Batch } from "./batch.ts";
+import type { ReadableLog } from "./log.ts";
+import type { Subscription } from "./subscription.ts";
+
+/** What one catching-up subscription is sent a turn. */
+const PAGE_BYTES = 64 * 1024;
+/** How long to wait when the log cannot be read. */
+const RETRY_MS = 250;
+
+/** What a topic counts, for the node's metrics. */
+export interface FanOutCounters {
+  deliveries: number;
+  gaps: number;
+  pages: number;
+}
+
+export interface TopicContext {
+  readonly turn: Turn;
+  readonly counters: FanOutCounters;
+  /** Told of an error that nobody waits for. */
+  readonly failed: (error: unknown) => void;
+}
+
+export class Topic implements TurnWork {
+  readonly name: string;
+  /** This node's number for it, on the wire in place of the name. */
+  readonly id: number;
+  readonly #context: TopicContext;
+  readonly #log: ReadableLog;
+  readonly #live: Subscription[] = [];
+  readonly #others = new Set<Subscription>();
+  #toRead: Subscription[] = [];
+  /** Those that come from another node and have seen more than this relay has got so far. */
+  #ahead: Subscription[] = [];
+
+  constructor(name: string, id: number, log: ReadableLog, context: TopicContext) {
+    this.name = name;
+    this.id = id;
+    this.#log = log;
+    this.#context = context;
+  }
+
+  get position(): Position {
+    return { epoch: this.#log.epoch, offset: this.#log.head };
+  }
+
+  get subscriberCount(): number {
+    return this.#live.length + this.#others.size;
+  }
+
+  /** Subscriptions that are not at head. */
+  get laggingCount(): number {
+    return this.#others.size;
+  }
+
+  /** Adds a subscription: it is told where it starts, and gets everything after that, once and in order. */
+  subscribe(subscription: Subscription, from: From): void {
+    this.#others.add(subscription);
+    const start = this.#log.resolve(from);
+    if (typeof start === "number") this.#begin(subscription, from, start);
+    else {
+      start.then(
+        (offset) => {
+          this.#begin(subscription, from, offset);
+        },
+        () => {
+          this.end(subscription, "SHARDCAST_OWNER_UNAVAILABLE");
+        },
+      );
+    }
+  }
+
+  /** Ends a subscription; with a code, its client is told why. */
+  end(subscription: Subscription, code = ""): void {
+    if (subscription.state === "ended") return;
+    this.#leaveLive(subscription);
+    this.#others.delete(subscription);
+    subscription.state = "ended";
+    if (subscription.sink.isOpen) {
+      const { sub } = subscription;
+      subscription.sink.send({ type: "unsubscribed", sub, code, reason: "" });
+    }
+  }
+
+  /** Pushes a batch that the log has just got to all who are at head. The hot path. */
+  deliver(batch: Batch): void {
+    const live = this.#live;
+    let index = 0;
+    this.#context.counters.deliveries += live.length * (batch.last - batch.first + 1);
+    while (index < live.length) {
+      const subscription = live[index];
+      if (subscription === undefined) break;
+      if (subscription.sink.isCongested) this.#fallBehind(subscription, batch.first - 1);
+      else {
+        subscription.sink.sendShared(batch.shared);
+        index += 1;
+      }
+    }
+    if (this.#ahead.length > 0) this.#wakeAhead();
+  }
+
+  /** Sends the next page to a subscription, or makes it live where it is at head. */
+  catchUp(subscription: Subscription): void {
+    const { sink } = subscription;
+    if (subscription.state !== "behind" || subscription.isReading) return;
+    if (!sink.isOpen || sink.isCongested) return;
+    this.#announceGap(subscription);
+    if (subscription.cursor > this.#log.head) {
+      this.#ahead.push(subscription);
+      return;
+    }
+    if (subscription.cursor === this.#log.head) {
+      this.#goLive(subscription);
+      return;
+    }
+    const epoch = this.#log.epoch;
+    const page = this.#log.read(subscription.cursor, PAGE_BYTES);
+    subscription.isReading = true;
+    if (!(page instanceof Promise)) {
+      this.#sendPage(subscription, page, epoch);
+      return;
+    }
+    page.then(
+      (batch) => {
+        this.#sendPage(subscription, batch, epoch);
+      },
+      () => {
+        setTimeout(() => this.#readLater(subscription), RETRY_MS);
+      },
+    );
+  }
+
+  /** The log goes on elsewhere: in another epoch, or after a hole. Subscribers are told what they miss. */
+  logReplaced(before: Position): void {
+    const isNewEpoch = this.#log.epoch !== before.epoch;
+    for (const subscription of [...this.#live]) this.#fallBehind(subscription, before.offset);
+    for (const subscription of this.#others) {
+      if (subscription.state !== "behind") continue;
+      if (isNewEpoch) this.#sendGap(subscription, 1);
+      this.catchUp(subscription);
+    }
+  }
+
+  endTurn(): void {
+    const toRead = this.#toRead;
+    this.#toRead = [];
+    for (const subscription of toRead) {
+      subscription.isReading = false;
+      this.catchUp(subscription);
+    }
+  }
+
+  #begin(subscription: Subscription, from: From, start: number): void {
+    if (subscription.state !== "starting") return;
+    const { sink, sub } = subscription;
+    const { epoch, head, oldest } = this.#log;
+    const isOtherEpoch = from.type === "position" && from.position.epoch !== epoch;
+    const recovered = !isOtherEpoch && start + 1 >= oldest;
+    subscription.state = "behind";
+    subscription.cursor = start;
+    const position = { epoch, offset: Math.max(start, oldest - 1) };
+    // On a relay the owner may have told of more than has arrived here.
+    const known = Math.max(head, position.offset);
+    sink.send({
+      type: "subscribed",
+      sub,
+      topicId: this.id,
+      recovered,
+      position,
+      head: known,
+      oldest,
+    });
+    if (isOtherEpoch) this.#sendGap(subscription, 1);
+    this.catchUp(subscription);
+  }
+
+  #sendPage(subscription: Subscription, batch: Batch | undefined, epoch: string): void {
+    if (subscription.state !== "behind") return;
+    // Meanwhile the topic may have got another epoch, or lost what was to be read.
+    if (
+      batch !== undefined &&
+      epoch === this.#log.epoch &&
+      batch.first === subscription.cursor + 1
+    ) {
+      subscription.sink.sendShared(batch.shared);
+      subscription.cursor = batch.last;
+      this.#context.counters.pages += 1;
+      this.#context.counters.deliveries += batch.last - batch.first + 1;
+    }
+    this.#readLater(subscription);
+  }
+
+  /** One page a turn: the link writes it in between, and shows whether it is congested. */
+  #readLater(subscription: Subscription): void {
+    subscription.isReading = true;
+    this.#toRead.push(subscription);
+    if (this.#toRead.length === 1) this.#context.turn.defer(this);
+  }
+
+  #wakeAhead(): void {
+    const ahead = this.#ahead;
+    this.#ahead = [];
+    for (const subscription of ahead) this.catchUp(subscription);
+  }
+
+  #announceGap(subscription: Subscription): void {
+    if (subscription.cursor + 1 < this.#log.oldest) {
+      this.#sendGap(subscription, subscription.cursor + 1);
+    }
+  }
+
+  #sendGap(subscription: Subscription, first: number): void {
+    const { epoch, oldest } = this.#log;
+    const { sink, sub } = subscription;
+    sink.send({ type: "gap", sub, epoch, first, last: oldest - 1 });
+    subscription.cursor = oldest - 1;
+    this.#context.counters.gaps += 1;
+  }
+
+  #goLive(subscription: Subscription): void {
+    this.#others.delete(subscription);
+    subscription.state = "live";
+    subscription.liveIndex = this.#live.length;
+    this.#live.push(subscription);
+  }
+
+  #fallBehind(subscription: Subscription, cursor: number): void {
+    this.#leaveLive(subscription);
+    subscription.state = "behind";
+    subscription.cursor = cursor;
+    this.#others.add(subscription);
+  }
+
+  /** The last one takes its place: the order among subscribers means nothing. */
+  #leaveLive(subscription: Subscription): void {
+    if (subscription.state !== "live") return;
+    const last = this.#live.pop();
+    if (last !== undefined && last !== subscription) {
+      this.#live[subscription.liveIndex] = last;
+      last.liveIndex = subscription.liveIndex;
+    }
+    subscription.liveIndex = -1;
+  }
+}

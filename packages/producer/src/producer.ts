@@ -1,0 +1,60 @@
+// A producer node: /produce takes publishes, the ring tells each one's owner, an uplink takes it there.
+// It keeps nothing but what has no ack yet.
+import {
+  ShardcastNode,
+  PublishHandler,
+  PublishRouter,
+  Uplinks,
+  type NodeCore,
+} from "@shardcast/server";
+
+/** Bytes on their way to one owner, or waiting for it while it is out of reach. */
+const UPLINK_BYTES = 64 * 1024 * 1024;
+const UPLINK_MESSAGES = 65_536;
+
+/** Listens, and dials all consumers; it is ready when they are there, and needs none of them to start. */
+export async function startProducer(core: NodeCore): Promise<ShardcastNode> {
+  const { options, logger, turn, metrics } = core;
+  const { ring, keys, publishTimeoutMs, maxPayloadBytes, windowMessages } = options;
+  const uplinks = new Uplinks(ring, "", {
+    keys,
+    logger,
+    turn,
+    publishTimeoutMs,
+    windowMessages: UPLINK_MESSAGES,
+    windowBytes: UPLINK_BYTES,
+  });
+  const router = new PublishRouter({
+    ring,
+    maxPayloadBytes,
+    targetOf: (owner) => uplinks.to(owner),
+  });
+  const produce = new PublishHandler(router, windowMessages);
+  metrics.counters([
+    { name: "publishes_total", help: "Publishes taken", value: () => produce.counters.received },
+    { name: "publish_bytes_total", help: "Bytes of these", value: () => produce.counters.bytes },
+  ]);
+  metrics.gauges([
+    { name: "links", help: "Links open now", value: () => core.sweep.linkCount },
+    {
+      name: "publishes_pending",
+      help: "Publishes that wait for their ack",
+      value: () => uplinks.all().reduce((sum, { pendingCount }) => sum + pendingCount, 0),
+    },
+    {
+      name: "uplinks_open",
+      help: "Consumers that are in reach",
+      value: () => uplinks.all().filter(({ isOpen }) => isOpen).length,
+    },
+  ]);
+  const node = await ShardcastNode.listen(core, {
+    role: "producer",
+    handlers: { produce },
+    legacy: undefined,
+    waitingFor: () => uplinks.faults(),
+    drain: (deadline) => uplinks.drain(deadline),
+    close: () => uplinks.close(),
+  });
+  uplinks.start();
+  return node;
+}

@@ -1,0 +1,330 @@
+// The frames of subprotocol shardcast.v1 as bytes. docs/protocol.md#binary
+//
+//   0        1                          4
+//   +--------+--------+--------+--------+------------------+
+//   | type   | body bytes, 24 bits      | body             |   numbers are big-endian
+//   +--------+--------+--------+--------+------------------+
+//
+// One WebSocket message carries one frame or many, end to end. Each case below lists its body's
+// fields in order; `text` is a length byte and UTF-8, `content` is content.ts.
+import { readUint32 } from "./bytes.ts";
+import { ByteReader, malformed } from "./byte-reader.ts";
+import { ByteWriter } from "./byte-writer.ts";
+import { readContent, writeContent } from "./content.ts";
+import { ShardcastError } from "./errors.ts";
+import { FRAME_TYPES, SKIPPABLE_FROM, type Frame, type FrameType } from "./frame.ts";
+import { MAC_BYTES, NONCE_BYTES } from "./limits.ts";
+import { epochToBytes, type From, type Position } from "./position.ts";
+
+export const FRAME_HEADER_BYTES = 4;
+
+const FLAG = 0x01;
+const NAMES = new Map<number, FrameType>(
+  Object.entries(FRAME_TYPES).map(([name, type]) => [type, name as FrameType]),
+);
+
+/** What a side does with each frame of a WebSocket message: its type byte, and where it lies. */
+export type FrameVisitor = (type: number, start: number, end: number) => void;
+
+/**
+ * Calls `visit` for each frame of a WebSocket message, in order; `start` is the frame's header.
+ * @throws SHARDCAST_FRAME_MALFORMED where the last frame is cut off
+ */
+export function forEachFrame(bytes: Uint8Array, visit: FrameVisitor): void {
+  let at = 0;
+  while (at < bytes.length) {
+    const end = frameEnd(bytes, at);
+    if (at + FRAME_HEADER_BYTES > bytes.length || end > bytes.length) {
+      throw malformed("the last frame of a WebSocket message is cut off");
+    }
+    visit(bytes[at] ?? 0, at, end);
+    at = end;
+  }
+}
+
+/** Where the frame that starts at `start` ends. */
+export function frameEnd(bytes: Uint8Array, start: number): number {
+  return start + FRAME_HEADER_BYTES + (readUint32(bytes, start) & 0xff_ff_ff);
+}
+
+export function encodeFrame(frame: Frame): Uint8Array {
+  const writer = new ByteWriter();
+  writer.frame(FRAME_TYPES[frame.type], () => {
+    writeBody(writer, frame);
+  });
+  return writer.finish();
+}
+
+/** Decodes all frames of a WebSocket message; frames of unknown, skippable types are left out. */
+export function decodeFrames(bytes: Uint8Array): Frame[] {
+  const frames: Frame[] = [];
+  forEachFrame(bytes, (_type, start, end) => {
+    const frame = decodeFrame(bytes, start, end);
+    if (frame !== undefined) frames.push(frame);
+  });
+  return frames;
+}
+
+/**
+ * Decodes the frame between `start` (its header) and `end`; undefined where its type is unknown and
+ * may be skipped. Byte fields are views into `bytes`.
+ * @throws SHARDCAST_FRAME_MALFORMED, SHARDCAST_FRAME_UNKNOWN
+ */
+export function decodeFrame(bytes: Uint8Array, start: number, end: number): Frame | undefined {
+  const type = bytes[start] ?? 0;
+  const name = NAMES.get(type);
+  if (name === undefined) {
+    if (type >= SKIPPABLE_FROM) return undefined;
+    throw new ShardcastError(
+      "SHARDCAST_FRAME_UNKNOWN",
+      `no frame has the type 0x${type.toString(16).padStart(2, "0")}`,
+    );
+  }
+  const reader = new ByteReader(bytes, start + FRAME_HEADER_BYTES, end);
+  const frame = readBody(reader, name);
+  reader.finish();
+  return frame;
+}
+
+function writeBody(writer: ByteWriter, frame: Frame): void {
+  switch (frame.type) {
+    case "challenge": // nonce 32
+      writer.bytes(frame.nonce);
+      return;
+    case "proof": // keyId text · nonce 32 · mac 32
+      writer.shortText(frame.keyId);
+      writer.bytes(frame.nonce);
+      writer.bytes(frame.mac);
+      return;
+    case "welcome": // mac 32 · nodeId text · linkId text · maxPayloadBytes u32 · maxTopics u32 · windowMessages u32 · heartbeatMs u32
+      writer.bytes(frame.mac);
+      writer.shortText(frame.nodeId);
+      writer.shortText(frame.linkId);
+      writer.uint32(frame.maxPayloadBytes);
+      writer.uint32(frame.maxTopics);
+      writer.uint32(frame.windowMessages);
+      writer.uint32(frame.heartbeatMs);
+      return;
+    case "publish": // seq u32 · timeoutMs u32 · topic text · content
+      writer.uint32(frame.seq);
+      writer.uint32(frame.timeoutMs);
+      writer.shortText(frame.topic);
+      writeContent(writer, frame);
+      return;
+    case "ack": // seq u32 · flags u8 (bit 0: duplicate) · epoch 8 · offset u48
+      writer.uint32(frame.seq);
+      writer.uint8(frame.duplicate ? FLAG : 0);
+      writePosition(writer, frame.position);
+      return;
+    case "reject": // seq u32 · code text · reason text
+      writer.uint32(frame.seq);
+      writer.shortText(frame.code);
+      writer.shortText(frame.reason);
+      return;
+    case "subscribe": // sub u32 · topic text · from
+      writer.uint32(frame.sub);
+      writer.shortText(frame.topic);
+      writeFrom(writer, frame.from);
+      return;
+    case "subscribed": // sub u32 · topicId u32 · flags u8 (bit 0: recovered) · epoch 8 · offset u48 · head u48 · oldest u48
+      writer.uint32(frame.sub);
+      writer.uint32(frame.topicId);
+      writer.uint8(frame.recovered ? FLAG : 0);
+      writePosition(writer, frame.position);
+      writer.uint48(frame.head);
+      writer.uint48(frame.oldest);
+      return;
+    case "unsubscribe": // sub u32
+      writer.uint32(frame.sub);
+      return;
+    case "unsubscribed": // sub u32 · code text · reason text
+      writer.uint32(frame.sub);
+      writer.shortText(frame.code);
+      writer.shortText(frame.reason);
+      return;
+    case "message": // topicId u32 · offset u48 · time u48 · content
+      writer.uint32(frame.topicId);
+      writer.uint48(frame.offset);
+      writer.uint48(frame.time);
+      writeContent(writer, frame);
+      return;
+    case "gap": // sub u32 · epoch 8 · first u48 · last u48
+      writer.uint32(frame.sub);
+      writer.bytes(epochToBytes(frame.epoch));
+      writer.uint48(frame.first);
+      writer.uint48(frame.last);
+      return;
+    case "heartbeat": // nothing
+      return;
+    case "read": // seq u32 · topic text · from · limitBytes u32
+      writer.uint32(frame.seq);
+      writer.shortText(frame.topic);
+      writeFrom(writer, frame.from);
+      writer.uint32(frame.limitBytes);
+      return;
+    case "page": // seq u32 · epoch 8 · offset u48 · head u48 · oldest u48 · message frames to the end
+      writer.uint32(frame.seq);
+      writePosition(writer, frame.position);
+      writer.uint48(frame.head);
+      writer.uint48(frame.oldest);
+      writer.bytes(frame.frames);
+      return;
+    case "drain": // withinMs u32
+      writer.uint32(frame.withinMs);
+      return;
+  }
+}
+
+function readBody(reader: ByteReader, type: FrameType): Frame {
+  switch (type) {
+    case "challenge":
+      return { type, nonce: reader.bytes(NONCE_BYTES) };
+    case "proof":
+      return {
+        type,
+        keyId: reader.shortText(),
+        nonce: reader.bytes(NONCE_BYTES),
+        mac: reader.bytes(MAC_BYTES),
+      };
+    case "welcome":
+      return {
+        type,
+        mac: reader.bytes(MAC_BYTES),
+        nodeId: reader.shortText(),
+        linkId: reader.shortText(),
+        maxPayloadBytes: reader.uint32(),
+        maxTopics: reader.uint32(),
+        windowMessages: reader.uint32(),
+        heartbeatMs: reader.uint32(),
+      };
+    case "publish":
+      return {
+        type,
+        seq: reader.uint32(),
+        timeoutMs: reader.uint32(),
+        topic: reader.shortText(),
+        ...readContent(reader),
+      };
+    case "ack":
+      return {
+        type,
+        seq: reader.uint32(),
+        duplicate: readFlag(reader),
+        position: readPosition(reader),
+      };
+    case "reject":
+      return {
+        type,
+        seq: reader.uint32(),
+        code: reader.shortText(),
+        reason: reader.shortText(),
+      };
+    case "subscribe":
+      return { type, sub: reader.uint32(), topic: reader.shortText(), from: readFrom(reader) };
+    case "subscribed":
+      return {
+        type,
+        sub: reader.uint32(),
+        topicId: reader.uint32(),
+        recovered: readFlag(reader),
+        position: readPosition(reader),
+        head: reader.uint48(),
+        oldest: reader.uint48(),
+      };
+    case "unsubscribe":
+      return { type, sub: reader.uint32() };
+    case "unsubscribed":
+      return { type, sub: reader.uint32(), code: reader.shortText(), reason: reader.shortText() };
+    case "message":
+      return {
+        type,
+        topicId: reader.uint32(),
+        offset: reader.uint48(),
+        time: reader.uint48(),
+        ...readContent(reader),
+      };
+    case "gap":
+      return {
+        type,
+        sub: reader.uint32(),
+        epoch: reader.epoch(),
+        first: reader.uint48(),
+        last: reader.uint48(),
+      };
+    case "heartbeat":
+      return { type };
+    case "read":
+      return {
+        type,
+        seq: reader.uint32(),
+        topic: reader.shortText(),
+        from: readFrom(reader),
+        limitBytes: reader.uint32(),
+      };
+    case "page":
+      return {
+        type,
+        seq: reader.uint32(),
+        position: readPosition(reader),
+        head: reader.uint48(),
+        oldest: reader.uint48(),
+        frames: reader.rest(),
+      };
+    case "drain":
+      return { type, withinMs: reader.uint32() };
+  }
+}
+
+function readFlag(reader: ByteReader): boolean {
+  const flags = reader.uint8();
+  if (flags > FLAG) throw malformed("unknown flags in a frame");
+  return flags === FLAG;
+}
+
+function writePosition(writer: ByteWriter, position: Position): void {
+  writer.bytes(epochToBytes(position.epoch));
+  writer.uint48(position.offset);
+}
+
+function readPosition(reader: ByteReader): Position {
+  return { epoch: reader.epoch(), offset: reader.uint48() };
+}
+
+const FROM_KINDS = ["live", "earliest", "position", "last", "since"] as const;
+
+/** kind u8, then for 2: epoch 8 · offset u48, for 3: count u32, for 4: time u48 */
+function writeFrom(writer: ByteWriter, from: From): void {
+  writer.uint8(FROM_KINDS.indexOf(from.type));
+  switch (from.type) {
+    case "live":
+    case "earliest":
+      return;
+    case "position":
+      writePosition(writer, from.position);
+      return;
+    case "last":
+      writer.uint32(from.count);
+      return;
+    case "since":
+      writer.uint48(from.time);
+      return;
+  }
+}
+
+function readFrom(reader: ByteReader): From {
+  const type = FROM_KINDS[reader.uint8()];
+  switch (type) {
+    case "live":
+    case "earliest":
+      return { type };
+    case "position":
+      return { type, position: readPosition(reader) };
+    case "last":
+      return { type, count: reader.uint32() };
+    case "since":
+      return { type, time: reader.uint48() };
+    case undefined:
+    default:
+      throw malformed("a subscription starts from a kind of place that there is not");
+  }
+}

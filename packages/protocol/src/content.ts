@@ -1,0 +1,179 @@
+// A message's content: the part of a publish frame that goes, byte for byte, into the message frames
+// of its subscribers. docs/protocol.md#content
+//
+//   0        1
+//   +--------+----------------------+------------------------------------+---------------+
+//   | flags  | messageId (bit 0)    | attributes (bit 1)                 | payload       |
+//   |        | length u8, UTF-8     | bytes u16, count u8,               | to the end of |
+//   |        |                      | count × (name u8 UTF-8, value u8…) | the frame     |
+//   +--------+----------------------+------------------------------------+---------------+
+import { readUint16 } from "./bytes.ts";
+import { malformed, type ByteReader } from "./byte-reader.ts";
+import { ByteWriter } from "./byte-writer.ts";
+import type { ErrorCode } from "./errors.ts";
+import type { Attributes } from "./frame.ts";
+import { ATTRIBUTES_MAX_COUNT, ATTRIBUTE_MAX_BYTES, MESSAGE_ID_MAX_BYTES } from "./limits.ts";
+import { decodeText, isPlainText, textBytes } from "./text.ts";
+
+export const CONTENT_HAS_ID = 0x01;
+export const CONTENT_HAS_ATTRIBUTES = 0x02;
+const CONTENT_FLAGS = CONTENT_HAS_ID | CONTENT_HAS_ATTRIBUTES;
+
+export interface Content {
+  readonly messageId?: string;
+  readonly attributes?: Attributes;
+  readonly payload: Uint8Array;
+}
+
+export function writeContent(writer: ByteWriter, content: Content): void {
+  const { messageId, attributes, payload } = content;
+  const hasAttributes = attributes !== undefined && Object.keys(attributes).length > 0;
+  writer.uint8(
+    (messageId === undefined ? 0 : CONTENT_HAS_ID) | (hasAttributes ? CONTENT_HAS_ATTRIBUTES : 0),
+  );
+  if (messageId !== undefined) writer.shortText(messageId);
+  if (hasAttributes) {
+    const block = encodeAttributes(attributes);
+    writer.uint16(block.length);
+    writer.bytes(block);
+  }
+  writer.bytes(payload);
+}
+
+export function readContent(reader: ByteReader): Content {
+  const flags = reader.uint8();
+  if ((flags & ~CONTENT_FLAGS) !== 0) throw malformed("unknown flags in a message's content");
+  const messageId = (flags & CONTENT_HAS_ID) === 0 ? undefined : reader.shortText();
+  const attributes = (flags & CONTENT_HAS_ATTRIBUTES) === 0 ? undefined : readAttributes(reader);
+  return {
+    ...(messageId === undefined ? {} : { messageId }),
+    ...(attributes === undefined ? {} : { attributes }),
+    payload: reader.rest(),
+  };
+}
+
+/** Tells what is wrong with a message's id and attributes, or undefined where nothing is. */
+export function contentFault(content: Content): ErrorCode | undefined {
+  const { messageId, attributes } = content;
+  if (messageId !== undefined && messageIdFault(messageId)) return "SHARDCAST_MESSAGE_ID_INVALID";
+  if (attributes === undefined) return undefined;
+  const entries = Object.entries(attributes);
+  if (entries.length > ATTRIBUTES_MAX_COUNT) return "SHARDCAST_ATTRIBUTES_INVALID";
+  for (const [name, value] of entries) {
+    if (name.length === 0 || !isPlainText(name) || !isPlainText(value)) {
+      return "SHARDCAST_ATTRIBUTES_INVALID";
+    }
+    if (textBytes(name) > ATTRIBUTE_MAX_BYTES || textBytes(value) > ATTRIBUTE_MAX_BYTES) {
+      return "SHARDCAST_ATTRIBUTES_INVALID";
+    }
+  }
+  return undefined;
+}
+
+/** A message id has 1–128 bytes of UTF-8 and no control characters. */
+function messageIdFault(messageId: string): boolean {
+  return (
+    messageId.length === 0 ||
+    messageId.length > MESSAGE_ID_MAX_BYTES ||
+    textBytes(messageId) > MESSAGE_ID_MAX_BYTES ||
+    !isPlainText(messageId)
+  );
+}
+
+/** Where the payload of a content that was checked before begins. */
+export function payloadStart(bytes: Uint8Array, contentStart: number): number {
+  const flags = bytes[contentStart] ?? 0;
+  let at = contentStart + 1;
+  if ((flags & CONTENT_HAS_ID) !== 0) at += 1 + (bytes[at] ?? 0);
+  if ((flags & CONTENT_HAS_ATTRIBUTES) !== 0) at += 2 + readUint16(bytes, at);
+  return at;
+}
+
+/** What a scan of a content found; -1 in `payloadStart` where the layout is broken. */
+export interface ContentScan {
+  messageId: string | undefined;
+  payloadStart: number;
+  fault: ErrorCode | undefined;
+}
+
+/**
+ * Checks a content in place, without building its attributes or its payload, and fills `scan`:
+ * the hot path's way to read what {@link readContent} and {@link contentFault} would tell.
+ */
+export function scanContent(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  scan: ContentScan,
+): void {
+  const flags = bytes[start] ?? 0xff;
+  let at = start + 1;
+  scan.messageId = undefined;
+  scan.fault = undefined;
+  scan.payloadStart = -1;
+  if (at > end || (flags & ~CONTENT_FLAGS) !== 0) return;
+  if ((flags & CONTENT_HAS_ID) !== 0) {
+    const idEnd = at + 1 + (bytes[at] ?? 0);
+    if (idEnd > end || at >= end) return;
+    const messageId = decodeText(bytes, at + 1, idEnd);
+    if (messageId === undefined) return;
+    scan.messageId = messageId;
+    if (messageIdFault(messageId)) scan.fault = "SHARDCAST_MESSAGE_ID_INVALID";
+    at = idEnd;
+  }
+  if ((flags & CONTENT_HAS_ATTRIBUTES) !== 0) {
+    const blockEnd = at + 2 + readUint16(bytes, at);
+    if (at + 2 > end || blockEnd > end) return;
+    const attributes = decodeAttributes(bytes, at + 2, blockEnd);
+    if (attributes === undefined) return;
+    scan.fault ??= contentFault({ attributes, payload: NO_BYTES });
+    at = blockEnd;
+  }
+  scan.payloadStart = at;
+}
+
+const NO_BYTES = new Uint8Array(0);
+
+/** @throws SHARDCAST_FRAME_MALFORMED where they do not fit the layout */
+export function encodeAttributes(attributes: Attributes): Uint8Array {
+  const writer = new ByteWriter();
+  const entries = Object.entries(attributes);
+  writer.uint8(entries.length);
+  for (const [name, value] of entries) {
+    writer.shortText(name);
+    writer.shortText(value);
+  }
+  const block = writer.finish();
+  // What fits the layout but breaks the rules is contentFault's business, and costs a reject only.
+  if (entries.length > 0xff || block.length > 0xff_ff) {
+    throw malformed("the attributes do not fit their layout");
+  }
+  return block;
+}
+
+function readAttributes(reader: ByteReader): Attributes {
+  const block = reader.bytes(reader.uint16());
+  const attributes = decodeAttributes(block, 0, block.length);
+  if (attributes === undefined) throw malformed("a message's attributes break their layout");
+  return attributes;
+}
+
+/** Gives undefined where the block breaks its layout, a text is not UTF-8 or a name comes twice. */
+function decodeAttributes(bytes: Uint8Array, start: number, end: number): Attributes | undefined {
+  const count = bytes[start] ?? 0;
+  if (start >= end) return undefined;
+  // No prototype: an attribute may be called __proto__.
+  const attributes = Object.create(null) as Record<string, string>;
+  let at = start + 1;
+  for (let index = 0; index < 2 * count; index += 2) {
+    const nameEnd = at + 1 + (bytes[at] ?? 0);
+    const valueEnd = nameEnd + 1 + (bytes[nameEnd] ?? 0);
+    if (nameEnd >= end || valueEnd > end) return undefined;
+    const name = decodeText(bytes, at + 1, nameEnd);
+    const value = decodeText(bytes, nameEnd + 1, valueEnd);
+    if (name === undefined || value === undefined || name in attributes) return undefined;
+    attributes[name] = value;
+    at = valueEnd;
+  }
+  return at === end ? attributes : undefined;
+}

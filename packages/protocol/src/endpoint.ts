@@ -1,0 +1,34 @@
+// The endpoints of the nodes: what each is for, and which frames a client may send there once the
+// handshake is done. docs/protocol.md#endpoints
+import { FRAME_TYPES, type FrameType } from "./frame.ts";
+
+export const ENDPOINTS = {
+  /** Producer node: clients publish. */
+  produce: ["publish", "heartbeat"],
+  /** Consumer node: producer nodes, and consumers that pass publishes on, hand messages to their owner. */
+  producer: ["publish", "heartbeat"],
+  /** Consumer node: clients follow topics. `/subscribe/:topic` subscribes at once. */
+  subscribe: ["subscribe", "unsubscribe", "heartbeat"],
+  /** Consumer node: both over one link. */
+  connect: ["publish", "subscribe", "unsubscribe", "heartbeat"],
+  /** Consumer node: another consumer follows a topic that this one owns. */
+  relay: ["subscribe", "unsubscribe", "read", "heartbeat"],
+} as const satisfies Record<string, readonly FrameType[]>;
+
+export type Endpoint = keyof typeof ENDPOINTS;
+
+/** Tells whether a client may send frames of this type byte on an endpoint. */
+export function isFrameAllowed(endpoint: Endpoint, type: number): boolean {
+  return ALLOWED.get(endpoint)?.has(type) ?? false;
+}
+
+const ALLOWED = new Map<string, ReadonlySet<number>>(
+  Object.entries(ENDPOINTS).map(([endpoint, types]) => [
+    endpoint,
+    new Set(types.map((type) => FRAME_TYPES[type])),
+  ]),
+);
+
+export const SUBPROTOCOLS = { binary: "shardcast.v1", json: "shardcast.v1.json" } as const;
+
+export type Subprotocol = (typeof SUBPROTOCOLS)[keyof typeof SUBPROTOCOLS];

@@ -1,0 +1,139 @@
+// The one table of codes: every error and every close that a node or a client can name.
+// docs/protocol.md lists the same table; a test holds the two against each other.
+
+/** What a code means: a sentence for people, whether a retry can help, and the close code where it ends a link. */
+export interface ErrorEntry {
+  readonly message: string;
+  readonly retryable: boolean;
+  /** 4000–4499: the client reconnects. 4500–4999: it must not. */
+  readonly closeCode?: number;
+}
+
+export const ERRORS = {
+  // These end a link, and the client reconnects (4000–4499).
+  SHARDCAST_NODE_DRAINING: { message: "the node is stopping", retryable: true, closeCode: 4000 },
+  SHARDCAST_HEARTBEAT_MISSED: {
+    message: "no heartbeat came for two intervals",
+    retryable: true,
+    closeCode: 4001,
+  },
+  SHARDCAST_NODE_FULL: { message: "the node has no room", retryable: true, closeCode: 4002 },
+  SHARDCAST_INTERNAL: { message: "the node failed", retryable: true, closeCode: 4003 },
+  SHARDCAST_LINK_LOST: { message: "the link was lost", retryable: true, closeCode: 4004 },
+  SHARDCAST_HANDSHAKE_TIMEOUT: {
+    message: "the handshake was not done in time",
+    retryable: true,
+    closeCode: 4005,
+  },
+  // These end a link, and the client must not reconnect unchanged (4500–4999).
+  SHARDCAST_HANDSHAKE_FAILED: {
+    message: "the proof does not match: the keys differ",
+    retryable: false,
+    closeCode: 4500,
+  },
+  SHARDCAST_FRAME_MALFORMED: {
+    message: "a frame breaks the protocol's layout",
+    retryable: false,
+    closeCode: 4501,
+  },
+  SHARDCAST_FRAME_UNKNOWN: {
+    message: "a frame has a type that is neither known nor skippable",
+    retryable: false,
+    closeCode: 4502,
+  },
+  SHARDCAST_FRAME_UNEXPECTED: {
+    message: "a frame is not allowed on this endpoint or in this state",
+    retryable: false,
+    closeCode: 4503,
+  },
+  SHARDCAST_FRAME_TOO_LARGE: {
+    message: "a frame is larger than the link's limit",
+    retryable: false,
+    closeCode: 4504,
+  },
+  // These answer an upgrade over HTTP; no link comes about.
+  SHARDCAST_ENDPOINT_UNKNOWN: {
+    message: "the node has no such endpoint",
+    retryable: false,
+    closeCode: 4505,
+  },
+  SHARDCAST_SUBPROTOCOL_UNSUPPORTED: {
+    message: "none of the offered subprotocols is spoken here",
+    retryable: false,
+    closeCode: 4506,
+  },
+  // These answer a publish, a subscribe or a read; the link stays.
+  SHARDCAST_TOPIC_INVALID: { message: "the topic breaks the rules", retryable: false },
+  SHARDCAST_TOPIC_RESERVED: {
+    message: "topics that begin with $ are the system's",
+    retryable: false,
+  },
+  SHARDCAST_PAYLOAD_TOO_LARGE: { message: "the payload is over the limit", retryable: false },
+  SHARDCAST_MESSAGE_ID_INVALID: { message: "the message id breaks the rules", retryable: false },
+  SHARDCAST_ATTRIBUTES_INVALID: { message: "the attributes break the rules", retryable: false },
+  SHARDCAST_POSITION_INVALID: { message: "the start position breaks the rules", retryable: false },
+  SHARDCAST_WINDOW_FULL: { message: "too many publishes await their ack", retryable: true },
+  SHARDCAST_OWNER_UNAVAILABLE: { message: "the topic's owner is out of reach", retryable: true },
+  SHARDCAST_NOT_OWNER: { message: "this consumer does not own the topic", retryable: true },
+  SHARDCAST_TOPICS_LIMIT: {
+    message: "the link follows as many topics as it may",
+    retryable: false,
+  },
+  SHARDCAST_SUBSCRIPTION_EXISTS: {
+    message: "the link has that subscription already",
+    retryable: false,
+  },
+  // These never cross the wire: the SDK and the command line give them.
+  SHARDCAST_TIMEOUT: { message: "it took longer than its deadline", retryable: true },
+  SHARDCAST_CLOSED: { message: "the client is closed", retryable: false },
+  SHARDCAST_OUTBOX_FULL: { message: "the outbox holds as much as it may", retryable: true },
+  SHARDCAST_GAP: { message: "messages were missed that can never be had", retryable: false },
+  SHARDCAST_OPTION_INVALID: { message: "an option cannot be used", retryable: false },
+  SHARDCAST_KEY_MISSING: { message: "no pre-shared key was given", retryable: false },
+  SHARDCAST_PORT_TAKEN: { message: "another process has the port", retryable: false },
+} as const satisfies Record<string, ErrorEntry>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+/** The codes that end a link. */
+export type CloseReason = {
+  [Code in ErrorCode]: (typeof ERRORS)[Code] extends { closeCode: number } ? Code : never;
+}[ErrorCode];
+
+const ENTRIES: Readonly<Record<ErrorCode, ErrorEntry>> = ERRORS;
+
+/**
+ * An error with a stable `code` from {@link ERRORS}. `retryable` tells whether the same request can
+ * succeed later.
+ */
+export class ShardcastError extends Error {
+  override readonly name = "ShardcastError";
+  readonly code: ErrorCode;
+  readonly retryable: boolean;
+
+  constructor(code: ErrorCode, detail?: string, options?: ErrorOptions) {
+    super(detail ?? ENTRIES[code].message, options);
+    this.code = code;
+    this.retryable = ENTRIES[code].retryable;
+  }
+}
+
+/** Tells whether a text is a code of {@link ERRORS}; a peer of another version may send one that is not. */
+export function isErrorCode(text: string): text is ErrorCode {
+  return Object.hasOwn(ERRORS, text);
+}
+
+/** The close code that goes with a code that ends a link. */
+export function closeCodeOf(code: CloseReason): number {
+  return ERRORS[code].closeCode;
+}
+
+/**
+ * Tells whether a client may reconnect after a link ended with this close code:
+ * 3500–3999, 4500–4999 and 1009 (message too big) say no, all others yes.
+ * docs/protocol.md#close-codes
+ */
+export function isReconnectable(closeCode: number): boolean {
+  if (closeCode === 1009) return false;
+  return !((closeCode >= 3500 && closeCode <= 3999) || (closeCode >= 4500 && closeCode <= 4999));
+}

@@ -1,0 +1,209 @@
+// All frames of the protocol as one discriminated union. How they look on the wire is the codecs'
+// business; what each one means is docs/protocol.md#frames.
+import type { From, Position } from "./position.ts";
+
+/** The byte that names a frame's type. 0x80 and above: a side that does not know it skips it. */
+export const FRAME_TYPES = {
+  challenge: 0x01,
+  proof: 0x02,
+  welcome: 0x03,
+  publish: 0x10,
+  ack: 0x11,
+  reject: 0x12,
+  subscribe: 0x13,
+  subscribed: 0x14,
+  unsubscribe: 0x15,
+  unsubscribed: 0x16,
+  message: 0x17,
+  gap: 0x18,
+  heartbeat: 0x19,
+  read: 0x1a,
+  page: 0x1b,
+  drain: 0x80,
+} as const;
+
+export type FrameType = keyof typeof FRAME_TYPES;
+
+/** From here on a frame of an unknown type is skipped instead of ending the link. */
+export const SKIPPABLE_FROM = 0x80;
+
+/** A small map of short strings that travels with a message: content type, key, traceparent, … */
+export type Attributes = Readonly<Record<string, string>>;
+
+/** Node → client, first frame: prove that you know the key. */
+export interface ChallengeFrame {
+  readonly type: "challenge";
+  /** 32 random bytes, used once. */
+  readonly nonce: Uint8Array;
+}
+
+/** Client → node: the answer to the challenge, and the client's own nonce. */
+export interface ProofFrame {
+  readonly type: "proof";
+  /** Which of the node's live keys the mac was made with. */
+  readonly keyId: string;
+  readonly nonce: Uint8Array;
+  readonly mac: Uint8Array;
+}
+
+/** Node → client: the node's own proof, and what the link may carry. */
+export interface WelcomeFrame extends LinkLimits {
+  readonly type: "welcome";
+  readonly mac: Uint8Array;
+  readonly nodeId: string;
+  readonly linkId: string;
+}
+
+export interface LinkLimits {
+  /** The largest payload of a publish. */
+  readonly maxPayloadBytes: number;
+  /** Topics that the link may follow at once. */
+  readonly maxTopics: number;
+  /** Publishes that may await their ack at once. */
+  readonly windowMessages: number;
+  /** How often the node sends a heartbeat; two without one mean that the link is dead. */
+  readonly heartbeatMs: number;
+}
+
+/** Client → node: store this and tell all who follow the topic. */
+export interface PublishFrame {
+  readonly type: "publish";
+  /** Chosen by the sender, unique among its requests that have no answer yet. */
+  readonly seq: number;
+  /** How long the sender waits for the ack; 0 leaves it to the node. */
+  readonly timeoutMs: number;
+  readonly topic: string;
+  /** A message with an id is stored once within the dedupe window. */
+  readonly messageId?: string;
+  readonly attributes?: Attributes;
+  readonly payload: Uint8Array;
+}
+
+/** Node → client: the message is stored at this position. */
+export interface AckFrame {
+  readonly type: "ack";
+  readonly seq: number;
+  readonly position: Position;
+  /** The id was stored before; the position is the first one's. */
+  readonly duplicate: boolean;
+}
+
+/** Node → client: a publish or a read was refused. */
+export interface RejectFrame {
+  readonly type: "reject";
+  readonly seq: number;
+  /** A code of the table, as text: a newer node may know more of them. */
+  readonly code: string;
+  readonly reason: string;
+}
+
+/** Client → node: follow a topic. */
+export interface SubscribeFrame {
+  readonly type: "subscribe";
+  /** Chosen by the sender, unique among the link's subscriptions. */
+  readonly sub: number;
+  readonly topic: string;
+  readonly from: From;
+}
+
+/** Node → client: the subscription stands; the first message has the offset after `position`. */
+export interface SubscribedFrame {
+  readonly type: "subscribed";
+  readonly sub: number;
+  /** The node's number for the topic: message frames carry it in place of the name. */
+  readonly topicId: number;
+  /** False where a gap frame follows at once. */
+  readonly recovered: boolean;
+  readonly position: Position;
+  /** The last offset stored, 0 where nothing was. */
+  readonly head: number;
+  /** The first offset still retained, head + 1 where nothing is. */
+  readonly oldest: number;
+}
+
+/** Client → node. */
+export interface UnsubscribeFrame {
+  readonly type: "unsubscribe";
+  readonly sub: number;
+}
+
+/** Node → client: the subscription is over, as asked (no code) or for the reason that `code` tells. */
+export interface UnsubscribedFrame {
+  readonly type: "unsubscribed";
+  readonly sub: number;
+  readonly code: string;
+  readonly reason: string;
+}
+
+/** Node → client: one message of a topic that the link follows. */
+export interface MessageFrame {
+  readonly type: "message";
+  readonly topicId: number;
+  readonly offset: number;
+  /** When the owner stored it, in ms since 1970, UTC. */
+  readonly time: number;
+  readonly messageId?: string;
+  readonly attributes?: Attributes;
+  readonly payload: Uint8Array;
+}
+
+/**
+ * Node → client: the messages `first` to `last` of `epoch` cannot be had (none, where last = first − 1);
+ * the next one is `last` + 1. Where the epoch is a new one, what the old one still held is lost as well.
+ */
+export interface GapFrame {
+  readonly type: "gap";
+  readonly sub: number;
+  readonly epoch: string;
+  readonly first: number;
+  readonly last: number;
+}
+
+/** Both ways: the sender is alive. The client answers each of the node's. */
+export interface HeartbeatFrame {
+  readonly type: "heartbeat";
+}
+
+/** Relay → owner: messages of a topic from a place on, up to about this many bytes, at least one. */
+export interface ReadFrame {
+  readonly type: "read";
+  readonly seq: number;
+  readonly topic: string;
+  readonly from: From;
+  readonly limitBytes: number;
+}
+
+/** Owner → relay: the message frames after `position`, as they would be delivered. */
+export interface PageFrame {
+  readonly type: "page";
+  readonly seq: number;
+  readonly position: Position;
+  readonly head: number;
+  readonly oldest: number;
+  /** Concatenated message frames in the binary layout, whatever the codec. */
+  readonly frames: Uint8Array;
+}
+
+/** Node → client: go to another node, at a random moment within this time. */
+export interface DrainFrame {
+  readonly type: "drain";
+  readonly withinMs: number;
+}
+
+export type Frame =
+  | ChallengeFrame
+  | ProofFrame
+  | WelcomeFrame
+  | PublishFrame
+  | AckFrame
+  | RejectFrame
+  | SubscribeFrame
+  | SubscribedFrame
+  | UnsubscribeFrame
+  | UnsubscribedFrame
+  | MessageFrame
+  | GapFrame
+  | HeartbeatFrame
+  | ReadFrame
+  | PageFrame
+  | DrainFrame;

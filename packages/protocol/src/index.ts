@@ -1,0 +1,43 @@
+// @shardcast/protocol: what both ends of a link must agree on. No sockets, no timers, no runtime.
+//
+//   topic, ring, position       names, who owns them, where one is in them
+//   frame, endpoint, limits     what may be said, where, and how much
+//   binary-codec, json-codec    how it looks on the wire
+//   publish-head, message-layout, content   the same bytes, read and patched in place
+//   handshake                   the proof, as state machines (its hashes: @shardcast/protocol/proof)
+//   errors                      the one table of codes
+export * from "./backoff.ts";
+export {
+  FRAME_HEADER_BYTES,
+  decodeFrame,
+  decodeFrames,
+  encodeFrame,
+  forEachFrame,
+  frameEnd,
+  type FrameVisitor,
+} from "./binary-codec.ts";
+export { readUint32, readUint48, writeUint32 } from "./bytes.ts";
+export { contentFault, payloadStart, type Content } from "./content.ts";
+export * from "./endpoint.ts";
+export * from "./errors.ts";
+export * from "./frame.ts";
+export * from "./handshake.ts";
+export { decodeJsonFrames, encodeJsonFrame } from "./json-codec.ts";
+export * from "./limits.ts";
+export * from "./message-layout.ts";
+export {
+  epochFromBytes,
+  epochToBytes,
+  formatFrom,
+  formatPosition,
+  parseFrom,
+  parsePosition,
+  type Epoch,
+  type From,
+  type Position,
+} from "./position.ts";
+export { PUBLISH_SEQ_AT, PUBLISH_TIMEOUT_AT, PublishHead } from "./publish-head.ts";
+export { Ring, type RingMember } from "./ring.ts";
+export { decodeText, encodeText } from "./text.ts";
+export { SHARD_COUNT, shardOf, topicFault, type TopicFault } from "./topic.ts";
+export { binaryToJson, framesToBinary } from "./transcode.ts";

@@ -1,0 +1,232 @@
+// The frames of subprotocol shardcast.v1.json: one JSON object a frame, one frame a line.
+// docs/protocol.md#json
+//
+// A field has the name that it has in frame.ts. Bytes are base64, but for a payload, which is text
+// under `payload` where it is UTF-8 and base64 under `payloadBase64` where it is not. A position is its
+// token and `from` its text form.
+import { decodeBase64, encodeBase64 } from "./base64.ts";
+import { malformed } from "./byte-reader.ts";
+import { encodeAttributes } from "./content.ts";
+import { ShardcastError } from "./errors.ts";
+import { FRAME_TYPES, type Attributes, type Frame, type FrameType } from "./frame.ts";
+import { JsonReader } from "./json-reader.ts";
+import { MAC_BYTES, NONCE_BYTES } from "./limits.ts";
+import { formatFrom, formatPosition } from "./position.ts";
+import { decodeText, encodeText } from "./text.ts";
+
+/** One line, without its end. */
+export function encodeJsonFrame(frame: Frame): string {
+  return JSON.stringify(toJson(frame));
+}
+
+/** Decodes all frames of a WebSocket message; unknown frames marked `"optional": true` are left out. */
+export function decodeJsonFrames(text: string): Frame[] {
+  const frames: Frame[] = [];
+  for (const line of text.split("\n")) {
+    if (line.trim() === "") continue;
+    const frame = decodeJsonFrame(line);
+    if (frame !== undefined) frames.push(frame);
+  }
+  return frames;
+}
+
+/** @throws SHARDCAST_FRAME_MALFORMED, SHARDCAST_FRAME_UNKNOWN */
+function decodeJsonFrame(line: string): Frame | undefined {
+  const reader = JsonReader.parse(line);
+  const type = reader.text("type");
+  if (!isFrameType(type)) {
+    if (reader.optionalBoolean("optional")) return undefined;
+    throw new ShardcastError("SHARDCAST_FRAME_UNKNOWN", "no frame has that type");
+  }
+  return fromJson(type, reader);
+}
+
+function isFrameType(type: string): type is FrameType {
+  return Object.hasOwn(FRAME_TYPES, type);
+}
+
+function toJson(frame: Frame): Record<string, unknown> {
+  switch (frame.type) {
+    case "challenge":
+      return { type: frame.type, nonce: encodeBase64(frame.nonce) };
+    case "proof":
+      return { ...frame, nonce: encodeBase64(frame.nonce), mac: encodeBase64(frame.mac) };
+    case "welcome":
+      return { ...frame, mac: encodeBase64(frame.mac) };
+    case "publish": {
+      const { payload, ...rest } = frame;
+      return { ...rest, ...payloadToJson(payload) };
+    }
+    case "ack": {
+      const { type, seq, position, duplicate } = frame;
+      return { type, seq, position: formatPosition(position), ...(duplicate ? { duplicate } : {}) };
+    }
+    case "subscribe":
+      return { ...frame, from: formatFrom(frame.from) };
+    case "subscribed":
+      return { ...frame, position: formatPosition(frame.position) };
+    case "message": {
+      const { payload, ...rest } = frame;
+      return { ...rest, ...payloadToJson(payload) };
+    }
+    case "read":
+      return { ...frame, from: formatFrom(frame.from) };
+    case "page":
+      return {
+        ...frame,
+        position: formatPosition(frame.position),
+        frames: encodeBase64(frame.frames),
+      };
+    case "drain":
+      return { ...frame, optional: true };
+    case "reject":
+    case "unsubscribe":
+    case "unsubscribed":
+    case "gap":
+    case "heartbeat":
+      return { ...frame };
+  }
+}
+
+function fromJson(type: FrameType, reader: JsonReader): Frame {
+  switch (type) {
+    case "challenge":
+      return { type, nonce: reader.bytes("nonce", NONCE_BYTES) };
+    case "proof":
+      return {
+        type,
+        keyId: reader.shortText("keyId"),
+        nonce: reader.bytes("nonce", NONCE_BYTES),
+        mac: reader.bytes("mac", MAC_BYTES),
+      };
+    case "welcome":
+      return {
+        type,
+        mac: reader.bytes("mac", MAC_BYTES),
+        nodeId: reader.shortText("nodeId"),
+        linkId: reader.shortText("linkId"),
+        maxPayloadBytes: reader.uint32("maxPayloadBytes"),
+        maxTopics: reader.uint32("maxTopics"),
+        windowMessages: reader.uint32("windowMessages"),
+        heartbeatMs: reader.uint32("heartbeatMs"),
+      };
+    case "publish":
+      return {
+        type,
+        seq: reader.uint32("seq"),
+        timeoutMs: reader.optionalUint32("timeoutMs"),
+        topic: reader.shortText("topic"),
+        ...contentFromJson(reader),
+      };
+    case "ack":
+      return {
+        type,
+        seq: reader.uint32("seq"),
+        position: reader.position("position"),
+        duplicate: reader.optionalBoolean("duplicate"),
+      };
+    case "reject":
+      return {
+        type,
+        seq: reader.uint32("seq"),
+        code: reader.shortText("code"),
+        reason: reader.optionalShortText("reason") ?? "",
+      };
+    case "subscribe":
+      return {
+        type,
+        sub: reader.uint32("sub"),
+        topic: reader.shortText("topic"),
+        from: reader.from(),
+      };
+    case "subscribed":
+      return {
+        type,
+        sub: reader.uint32("sub"),
+        topicId: reader.uint32("topicId"),
+        recovered: reader.optionalBoolean("recovered"),
+        position: reader.position("position"),
+        head: reader.uint48("head"),
+        oldest: reader.uint48("oldest"),
+      };
+    case "unsubscribe":
+      return { type, sub: reader.uint32("sub") };
+    case "unsubscribed":
+      return {
+        type,
+        sub: reader.uint32("sub"),
+        code: reader.optionalShortText("code") ?? "",
+        reason: reader.optionalShortText("reason") ?? "",
+      };
+    case "message":
+      return {
+        type,
+        topicId: reader.uint32("topicId"),
+        offset: reader.uint48("offset"),
+        time: reader.uint48("time"),
+        ...contentFromJson(reader),
+      };
+    case "gap":
+      return {
+        type,
+        sub: reader.uint32("sub"),
+        epoch: reader.epoch("epoch"),
+        first: reader.uint48("first"),
+        last: reader.uint48("last"),
+      };
+    case "heartbeat":
+      return { type };
+    case "read":
+      return {
+        type,
+        seq: reader.uint32("seq"),
+        topic: reader.shortText("topic"),
+        from: reader.from(),
+        limitBytes: reader.uint32("limitBytes"),
+      };
+    case "page":
+      return {
+        type,
+        seq: reader.uint32("seq"),
+        position: reader.position("position"),
+        head: reader.uint48("head"),
+        oldest: reader.uint48("oldest"),
+        frames: reader.bytes("frames"),
+      };
+    case "drain":
+      return { type, withinMs: reader.uint32("withinMs") };
+  }
+}
+
+function payloadToJson(payload: Uint8Array): Record<string, string> {
+  const text = decodeText(payload, 0, payload.length);
+  return text === undefined ? { payloadBase64: encodeBase64(payload) } : { payload: text };
+}
+
+interface JsonContent {
+  readonly messageId?: string;
+  readonly attributes?: Attributes;
+  readonly payload: Uint8Array;
+}
+
+function contentFromJson(reader: JsonReader): JsonContent {
+  const messageId = reader.optionalShortText("messageId");
+  const attributes = reader.optionalAttributes("attributes");
+  // Inside a node all frames are binary: what has no place in that layout is refused here.
+  if (attributes !== undefined) encodeAttributes(attributes);
+  return {
+    ...(messageId === undefined ? {} : { messageId }),
+    ...(attributes === undefined ? {} : { attributes }),
+    payload: payloadFromJson(reader),
+  };
+}
+
+function payloadFromJson(reader: JsonReader): Uint8Array {
+  const text = reader.optionalText("payload");
+  const base64 = reader.optionalText("payloadBase64");
+  if (text !== undefined && base64 !== undefined) throw malformed("a frame has two payloads");
+  if (base64 === undefined) return encodeText(text ?? "");
+  const bytes = decodeBase64(base64);
+  if (bytes === undefined) throw malformed("payloadBase64 is not base64");
+  return bytes;
+}

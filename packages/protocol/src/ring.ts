@@ -1,0 +1,65 @@
+// The table shard → consumer, by rendezvous hashing: each shard belongs to the consumer with the
+// highest score for it, so a consumer that joins or leaves moves only its own share.
+// Thaler & Ravishankar, "Using name-based mappings to increase hit rates", 1998. docs/protocol.md#ring
+import murmurhash from "murmurhash";
+import { ShardcastError } from "./errors.ts";
+import { SHARD_COUNT, shardOf } from "./topic.ts";
+
+/** A consumer as the ring knows it: a name, and the address that others reach it by. */
+export interface RingMember {
+  readonly id: string;
+  /** `ws://host:port` or `wss://host:port`, without an endpoint's path. */
+  readonly url: string;
+}
+
+/** Immutable: a change of members is a new ring. The order of the members does not matter. */
+export class Ring {
+  readonly members: readonly RingMember[];
+  readonly #owners: readonly RingMember[];
+
+  /** @throws SHARDCAST_OPTION_INVALID where there is no member, or two have the same id */
+  constructor(members: readonly RingMember[]) {
+    const sorted = [...members].sort((a, b) => (a.id < b.id ? -1 : 1));
+    const [first] = sorted;
+    if (first === undefined) {
+      throw new ShardcastError("SHARDCAST_OPTION_INVALID", "a ring needs at least one consumer");
+    }
+    for (const [index, member] of sorted.entries()) {
+      if (index > 0 && sorted[index - 1]?.id === member.id) {
+        throw new ShardcastError(
+          "SHARDCAST_OPTION_INVALID",
+          `two consumers are called ${member.id}`,
+        );
+      }
+    }
+    this.members = sorted;
+    this.#owners = Array.from({ length: SHARD_COUNT }, (_, shard) =>
+      ownerOfShard(shard, sorted, first),
+    );
+  }
+
+  /** The consumer that owns a topic. */
+  ownerOf(topic: string): RingMember {
+    return this.ownerOfShard(shardOf(topic));
+  }
+
+  ownerOfShard(shard: number): RingMember {
+    const owner = this.#owners[shard];
+    if (owner === undefined) throw new RangeError(`no shard ${shard}: there are ${SHARD_COUNT}`);
+    return owner;
+  }
+}
+
+/** Equal scores, one pair of names in four thousand million, go to the name that sorts first. */
+function ownerOfShard(shard: number, sorted: readonly RingMember[], first: RingMember): RingMember {
+  let owner = first;
+  let best = -1;
+  for (const member of sorted) {
+    const score = murmurhash.v3(`${member.id}/${shard}`, 0);
+    if (score > best) {
+      best = score;
+      owner = member;
+    }
+  }
+  return owner;
+}

@@ -1,0 +1,11 @@
+// Where a subscription's frames go. A link is one.
+import type { Frame } from "@shardcast/protocol";
+import type { SharedFrames } from "./shared-frames.ts";
+
+export interface FrameSink {
+  readonly isOpen: boolean;
+  /** More is queued than the peer takes: pushes have to wait until the sink is writable again. */
+  readonly isCongested: boolean;
+  send(frame: Frame): void;
+  sendShared(shared: SharedFrames): void;
+}

@@ -1,0 +1,34 @@
+// @shardcast/server: what every node has. A role (producer, consumer) brings handlers and topics.
+//
+//   run-node → node → acceptor → link → a LinkHandler of the role
+//   publish-router → uplink → peer          publishes on their way to an owner
+//   upstream → peer                         topics followed at their owner
+//   turn, sweep, shared-frames              what makes many links cheap
+export type { LegacyAcceptor, Route } from "./acceptor.ts";
+export type { FrameSink } from "./frame-sink.ts";
+export { Link, type LinkContext } from "./link.ts";
+export type { LinkHandler, LinkTarget } from "./link-handler.ts";
+export { NodeMetrics } from "./metrics.ts";
+export { ShardcastNode, createNodeCore, type NodeCore, type RoleParts } from "./node.ts";
+export {
+  NODE_OPTIONS,
+  optionInvalid,
+  parseConsumers,
+  parseNodeOptions,
+  readOptions,
+  text,
+  wholeNumber,
+  type NodeOptions,
+  type OptionsSource,
+  type RawOptions,
+} from "./node-options.ts";
+export type { NodeSocket, SocketOwner } from "./node-socket.ts";
+export { PublishHandler } from "./publish-handler.ts";
+export { PublishRouter } from "./publish-router.ts";
+export type { FrameSlice, PublishOrigin, PublishTarget } from "./publish-target.ts";
+export { createLogger, runNode } from "./run-node.ts";
+export { SharedFrames } from "./shared-frames.ts";
+export { Turn, type TurnWork } from "./turn.ts";
+export { Uplinks } from "./uplinks.ts";
+export { Upstream, type Follower } from "./upstream.ts";
+export { WEBSOCKET_HEADER_BYTES } from "./websocket-frame.ts";

@@ -1,0 +1,309 @@
+// One authenticated WebSocket that a node accepted: typed frames in, frames out, one write a turn.
+// It writes whole WebSocket frames to the TCP socket itself; `ws` reads, and writes the close.
+import type { Socket } from "node:net";
+import {
+  ACK_BYTES,
+  FRAME_TYPES,
+  SKIPPABLE_FROM,
+  ShardcastError,
+  binaryToJson,
+  closeCodeOf,
+  decodeJsonFrames,
+  encodeFrame,
+  forEachFrame,
+  framesToBinary,
+  isFrameAllowed,
+  writeAck,
+  writeAckSeq,
+  type AckFields,
+  type CloseReason,
+  type Endpoint,
+  type ErrorCode,
+  type Frame,
+} from "@shardcast/protocol";
+import type { Logger } from "pino";
+import type { LinkHandler } from "./link-handler.ts";
+import type { NodeSocket } from "./node-socket.ts";
+import type { SharedFrames } from "./shared-frames.ts";
+import type { Sweep } from "./sweep.ts";
+import type { Turn } from "./turn.ts";
+import {
+  OPCODE_BINARY,
+  WEBSOCKET_HEADER_BYTES,
+  frameText,
+  writeWebSocketHeader,
+} from "./websocket-frame.ts";
+
+const OUT_START_BYTES = 512;
+
+/** What all links of a node share. */
+export interface LinkContext {
+  readonly turn: Turn;
+  /** Unsent bytes of a link from which on it is congested: it is not read from, and not pushed to. */
+  readonly highWaterBytes: number;
+  readonly logger: Logger;
+  readonly sweep: Sweep;
+}
+
+const KNOWN_TYPES: ReadonlySet<number> = new Set(Object.values(FRAME_TYPES));
+const EMPTY = Buffer.alloc(0);
+const NO_CHUNKS: Buffer[] = [];
+/** What a peer's frames can do wrong, so that the link ends with that code. */
+const FRAME_FAULTS = new Map<ErrorCode, CloseReason>(
+  (
+    [
+      "SHARDCAST_FRAME_MALFORMED",
+      "SHARDCAST_FRAME_UNKNOWN",
+      "SHARDCAST_FRAME_UNEXPECTED",
+      "SHARDCAST_FRAME_TOO_LARGE",
+    ] as const
+  ).map((code) => [code, code]),
+);
+
+export interface LinkOptions {
+  readonly id: string;
+  readonly endpoint: Endpoint;
+  readonly isJson: boolean;
+  readonly handler: LinkHandler;
+  readonly context: LinkContext;
+}
+
+export class Link {
+  readonly id: string;
+  readonly endpoint: Endpoint;
+  readonly isJson: boolean;
+  /** Publishes of this link that have no answer yet. */
+  inFlightCount = 0;
+  /** Set by whatever comes from the peer, cleared by the sweep. */
+  isHeard = true;
+  /** The sweep's notes: which slot the link is in, and whether its last interval was silent. */
+  sweepSlot = 0;
+  isSilent = false;
+  /** Frames of this turn; valid between `reserve` and the end of the caller's writing. */
+  out = EMPTY;
+
+  readonly #socket: NodeSocket;
+  readonly #tcp: Socket;
+  readonly #handler: LinkHandler;
+  readonly #context: LinkContext;
+  #outEnd = 0;
+  #chunks: Buffer[] = NO_CHUNKS;
+  #isDeferred = false;
+  #isOpen = true;
+  #isCongested = false;
+  #pauseCount = 0;
+
+  constructor(socket: NodeSocket, tcp: Socket, options: LinkOptions) {
+    this.id = options.id;
+    this.endpoint = options.endpoint;
+    this.isJson = options.isJson;
+    this.#socket = socket;
+    this.#tcp = tcp;
+    this.#handler = options.handler;
+    this.#context = options.context;
+  }
+
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
+  /** More than the high-water mark waits to be sent. */
+  get isCongested(): boolean {
+    return this.#isCongested;
+  }
+
+  /** One WebSocket message came. */
+  received(data: Buffer, isBinary: boolean): void {
+    this.isHeard = true;
+    if (!this.#isOpen) return;
+    try {
+      if (isBinary === this.isJson) {
+        throw new ShardcastError(
+          "SHARDCAST_FRAME_MALFORMED",
+          this.isJson ? "shardcast.v1.json has text messages" : "shardcast.v1 has binary messages",
+        );
+      }
+      const bytes = this.isJson ? framesToBinary(decodeJsonFrames(data.toString("utf8"))) : data;
+      forEachFrame(bytes, (type, start, end) => {
+        this.#dispatch(type, bytes, start, end);
+      });
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  /** Queues one frame for the end of this turn. */
+  send(frame: Frame): void {
+    const bytes = encodeFrame(frame);
+    const at = this.reserve(bytes.length);
+    this.out.set(bytes, at);
+  }
+
+  /**
+   * Makes room for `count` bytes of frames in `out`; the caller fills them before it does anything else.
+   * @returns where they start
+   */
+  reserve(count: number): number {
+    if (this.#outEnd === 0) this.#outEnd = WEBSOCKET_HEADER_BYTES;
+    const at = this.#outEnd;
+    const end = at + count;
+    if (end > this.out.length) this.#grow(end);
+    this.#outEnd = end;
+    this.#defer();
+    return at;
+  }
+
+  /** Queues frames that other links get as well, without a copy. */
+  sendShared(shared: SharedFrames): void {
+    if (!this.#isOpen) return;
+    this.#seal();
+    if (this.#chunks === NO_CHUNKS) this.#chunks = [];
+    this.#chunks.push(this.isJson ? shared.json : shared.binary);
+    this.#defer();
+  }
+
+  /** Answers a publish: stored. */
+  ack(fields: AckFields): void {
+    this.inFlightCount -= 1;
+    if (!this.#isOpen) return;
+    const at = this.reserve(ACK_BYTES);
+    writeAck(this.out, at, fields);
+  }
+
+  /** Answers a publish with an ack frame from elsewhere, under the publisher's own seq. */
+  passAck(seq: number, bytes: Uint8Array, start: number): void {
+    this.inFlightCount -= 1;
+    if (!this.#isOpen) return;
+    const at = this.reserve(ACK_BYTES);
+    this.out.set(bytes.subarray(start, start + ACK_BYTES), at);
+    writeAckSeq(this.out, at, seq);
+  }
+
+  /** Answers a publish that counts as in flight: not stored. */
+  rejectInFlight(seq: number, code: ErrorCode, reason: string): void {
+    this.inFlightCount -= 1;
+    this.reject(seq, code, reason);
+  }
+
+  /** Answers a publish or a read that was refused at once. */
+  reject(seq: number, code: ErrorCode, reason: string): void {
+    if (this.#isOpen) this.send({ type: "reject", seq, code, reason });
+  }
+
+  /** Stops reading from the peer until as many `resumeReading` have come. */
+  pauseReading(): void {
+    this.#pauseCount += 1;
+    if (this.#pauseCount === 1) this.#socket.pause();
+  }
+
+  resumeReading(): void {
+    this.#pauseCount -= 1;
+    if (this.#pauseCount === 0) this.#socket.resume();
+  }
+
+  /** Ends the link for what the peer did, or for a fault of the node's own. */
+  fail(error: unknown): void {
+    const fault = error instanceof ShardcastError ? FRAME_FAULTS.get(error.code) : undefined;
+    this.close(fault ?? "SHARDCAST_INTERNAL");
+    if (fault === undefined)
+      this.#context.logger.error({ error, link: this.id }, "a link's handler failed");
+  }
+
+  /** Sends what is queued, then the close. */
+  close(reason: CloseReason): void {
+    if (!this.#isOpen) return;
+    this.endTurn();
+    this.#isOpen = false;
+    this.#socket.close(closeCodeOf(reason), reason);
+  }
+
+  /** Cuts the link without a word, for a peer that does not answer. */
+  terminate(): void {
+    this.#socket.terminate();
+  }
+
+  /** The socket is gone. */
+  closed(): void {
+    this.#isOpen = false;
+    this.#chunks = NO_CHUNKS;
+    this.out = EMPTY;
+    this.#outEnd = 0;
+    this.#context.sweep.deleteLink(this);
+    this.#handler.closed(this);
+  }
+
+  /** Writes all that this turn queued: with one chunk, as nearly always, one call of the kernel. */
+  endTurn(): void {
+    this.#isDeferred = false;
+    if (!this.#isOpen) return;
+    this.#seal();
+    const chunks = this.#chunks;
+    if (chunks === NO_CHUNKS) return;
+    this.#chunks = NO_CHUNKS;
+    const [first] = chunks;
+    if (chunks.length === 1 && first !== undefined) this.#tcp.write(first);
+    else {
+      this.#tcp.cork();
+      for (const chunk of chunks) this.#tcp.write(chunk);
+      this.#tcp.uncork();
+    }
+    if (!this.#isCongested && this.#tcp.writableLength > this.#context.highWaterBytes) {
+      this.#isCongested = true;
+      this.pauseReading();
+      this.#tcp.once("drain", () => {
+        this.#drained();
+      });
+    }
+  }
+
+  /** All that had been written has left the process. */
+  #drained(): void {
+    this.isHeard = true;
+    this.#isCongested = false;
+    this.resumeReading();
+    if (this.#isOpen) this.#handler.writable(this);
+  }
+
+  #dispatch(type: number, bytes: Uint8Array, start: number, end: number): void {
+    // A handler may have ended the link in the middle of a message.
+    if (!this.#isOpen) return;
+    if (isFrameAllowed(this.endpoint, type)) {
+      if (type !== FRAME_TYPES.heartbeat) this.#handler.received(this, type, bytes, start, end);
+      return;
+    }
+    if (type >= SKIPPABLE_FROM) return;
+    throw new ShardcastError(
+      KNOWN_TYPES.has(type) ? "SHARDCAST_FRAME_UNEXPECTED" : "SHARDCAST_FRAME_UNKNOWN",
+    );
+  }
+
+  #defer(): void {
+    if (this.#isDeferred || !this.#isOpen) return;
+    this.#isDeferred = true;
+    this.#context.turn.deferWrite(this);
+  }
+
+  /** Closes the message that `out` holds and queues it behind what was queued before. */
+  #seal(): void {
+    if (this.#outEnd === 0) return;
+    const message = this.out.subarray(0, this.#outEnd);
+    const payloadBytes = this.#outEnd - WEBSOCKET_HEADER_BYTES;
+    this.#outEnd = 0;
+    // The chunk keeps the buffer: it is the kernel's until it is sent.
+    this.out = EMPTY;
+    if (this.#chunks === NO_CHUNKS) this.#chunks = [];
+    this.#chunks.push(
+      this.isJson
+        ? frameText(binaryToJson(message.subarray(WEBSOCKET_HEADER_BYTES)))
+        : message.subarray(
+            writeWebSocketHeader(message, WEBSOCKET_HEADER_BYTES, payloadBytes, OPCODE_BINARY),
+          ),
+    );
+  }
+
+  #grow(needed: number): void {
+    const grown = Buffer.allocUnsafe(Math.max(OUT_START_BYTES, needed, 2 * this.out.length));
+    grown.set(this.out);
+    this.out = grown;
+  }
+}

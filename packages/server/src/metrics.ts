@@ -1,0 +1,67 @@
+// A node's Prometheus metrics. Hot code counts in plain numbers; they are read when somebody asks.
+import { Counter, Gauge, Registry, collectDefaultMetrics } from "prom-client";
+
+/** A number that is read at each scrape. */
+export interface MetricSource {
+  /** Without the prefix `shardcast_`; a counter's ends in `_total`. */
+  readonly name: string;
+  readonly help: string;
+  readonly value: () => number;
+}
+
+export class NodeMetrics {
+  readonly handshakes = { handshakes: 0, handshakeFailures: 0 };
+  readonly #registry = new Registry();
+
+  constructor(labels: Readonly<Record<string, string>>) {
+    this.#registry.setDefaultLabels(labels);
+    collectDefaultMetrics({ register: this.#registry });
+    this.counters([
+      {
+        name: "handshakes_total",
+        help: "Handshakes that succeeded",
+        value: () => this.handshakes.handshakes,
+      },
+      {
+        name: "handshake_failures_total",
+        help: "Handshakes that failed: wrong key, bad frame, timeout",
+        value: () => this.handshakes.handshakeFailures,
+      },
+    ]);
+  }
+
+  get contentType(): string {
+    return this.#registry.contentType;
+  }
+
+  counters(sources: readonly MetricSource[]): void {
+    for (const { name, help, value } of sources) {
+      new Counter({
+        name: `shardcast_${name}`,
+        help,
+        registers: [this.#registry],
+        collect() {
+          this.reset();
+          this.inc(value());
+        },
+      });
+    }
+  }
+
+  gauges(sources: readonly MetricSource[]): void {
+    for (const { name, help, value } of sources) {
+      new Gauge({
+        name: `shardcast_${name}`,
+        help,
+        registers: [this.#registry],
+        collect() {
+          this.set(value());
+        },
+      });
+    }
+  }
+
+  render(): Promise<string> {
+    return this.#registry.metrics();
+  }
+}

@@ -1,0 +1,296 @@
+// The options that every node has: from the command line, the environment or a file, in this order.
+// Whatever cannot be used is told in one line, before anything listens.
+import { readFileSync } from "node:fs";
+import { Ring, ShardcastError, type RingMember } from "@shardcast/protocol";
+import { PskKeys } from "@shardcast/protocol/proof";
+import yargs, { type Options } from "yargs";
+import { expandRanges } from "./ranges.ts";
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+/** Options by the name that they have on the command line; yargs reads them and writes the help. */
+export const NODE_OPTIONS = {
+  host: { type: "string", default: "0.0.0.0", describe: "Address to listen on" },
+  consumers: {
+    type: "string",
+    demandOption: true,
+    describe:
+      "All consumers, the same list everywhere: c1=ws://host:9100,c2=ws://host:9101; {1..3} stands for each number",
+  },
+  psk: { type: "string", describe: "The pre-shared key (or PSK)" },
+  "psk-previous": {
+    type: "string",
+    describe:
+      "A second key that is accepted as well, while keys are being changed (or PSK_PREVIOUS)",
+  },
+  "psk-file": {
+    type: "string",
+    describe: "A file whose first line is the key, and whose second, if any, is the previous one",
+  },
+  "handshake-timeout": {
+    type: "number",
+    default: 3000,
+    describe: "ms that a handshake may take (or TIMEOUT)",
+  },
+  "heartbeat-interval": { type: "number", default: 25_000, describe: "ms between heartbeats" },
+  "max-payload": { type: "number", default: 1024 * 1024, describe: "Bytes of the largest payload" },
+  "max-links": { type: "number", default: 100_000, describe: "Links at once" },
+  "max-topics": { type: "number", default: 1000, describe: "Topics that one link may follow" },
+  window: { type: "number", default: 4096, describe: "Publishes of one link without an ack" },
+  "publish-timeout": {
+    type: "number",
+    default: 10_000,
+    describe: "ms that a publish may take where its sender names no time",
+  },
+  "high-water": {
+    type: "number",
+    default: 256 * 1024,
+    describe: "Unsent bytes from which on a link is read for, and pushed to, no more",
+  },
+  "drain-timeout": {
+    type: "number",
+    default: 3000,
+    describe: "ms in which clients are moved when the node stops",
+  },
+  "legacy-protocol": {
+    type: "boolean",
+    default: false,
+    describe: "Speak the original queue's protocol to clients that offer no subprotocol",
+  },
+  "log-level": {
+    type: "string",
+    default: "info",
+    choices: ["trace", "debug", "info", "warn", "error", "silent"],
+    describe: "What is logged",
+  },
+} as const satisfies Record<string, Options>;
+
+/** What every node is started with, parsed and checked. */
+export interface NodeOptions {
+  readonly id: string;
+  readonly host: string;
+  readonly port: number;
+  readonly ring: Ring;
+  readonly psk: string;
+  readonly keys: PskKeys;
+  readonly handshakeTimeoutMs: number;
+  readonly heartbeatMs: number;
+  readonly maxPayloadBytes: number;
+  readonly maxLinks: number;
+  readonly maxTopics: number;
+  readonly windowMessages: number;
+  readonly publishTimeoutMs: number;
+  readonly highWaterBytes: number;
+  readonly drainTimeoutMs: number;
+  readonly isLegacySpoken: boolean;
+  readonly logLevel: string;
+}
+
+/** Values as yargs gives them, whatever the option. */
+export type RawOptions = Readonly<Record<string, unknown>>;
+
+export interface OptionsSource {
+  readonly argv: readonly string[];
+  readonly env: NodeJS.ProcessEnv;
+  /** For the help: what to call the command. */
+  readonly scriptName: string;
+  readonly description: string;
+}
+
+/**
+ * Reads options by yargs. `--help` prints the help and ends the process with 0.
+ * @throws SHARDCAST_OPTION_INVALID
+ */
+export function readOptions(
+  definitions: Readonly<Record<string, Options>>,
+  source: OptionsSource,
+): RawOptions {
+  const { PORT, TIMEOUT, PSK, PSK_PREVIOUS } = source.env;
+  // The original's names come last: an option or a SHARDCAST_… variable says more.
+  const original = {
+    port: PORT,
+    "handshake-timeout": TIMEOUT,
+    psk: PSK,
+    "psk-previous": PSK_PREVIOUS,
+  };
+  const known = Object.fromEntries(
+    Object.entries(definitions).map(([name, option]) => [
+      name,
+      { ...option, requiresArg: option.type !== "boolean" },
+    ]),
+  );
+  const values = yargs([...source.argv])
+    .scriptName(source.scriptName)
+    .usage(`$0 [options]\n\n${source.description}`)
+    .options(known)
+    .option("config", {
+      type: "string",
+      describe: "A JSON file with any of these options",
+      requiresArg: true,
+    })
+    .config("config", readConfigFile)
+    .config(withoutUndefined(pickKnown(original, definitions)))
+    .env("SHARDCAST")
+    .strictOptions()
+    .version(false)
+    .exitProcess(false)
+    .fail((message: string | undefined, error: unknown) => {
+      if (error instanceof ShardcastError) throw error;
+      const text = message ?? (error instanceof Error ? error.message : "unusable options");
+      throw optionInvalid(text.split("\n", 1)[0] ?? text);
+    })
+    .parseSync();
+  if ("help" in values && values["help"] === true) process.exit(0);
+  return values;
+}
+
+/** Checks what all nodes have in common. `id` and `port` come from the role's own options. */
+export function parseNodeOptions(raw: RawOptions, env: NodeJS.ProcessEnv): NodeOptions {
+  const [psk, previous] = keysOf(raw, env);
+  return {
+    id: idOf(raw),
+    host: text(raw, "host"),
+    port: wholeNumber(raw, "port", 0, 65_535),
+    ring: new Ring(parseConsumers(text(raw, "consumers"))),
+    psk,
+    keys: new PskKeys(psk, previous),
+    handshakeTimeoutMs: wholeNumber(raw, "handshake-timeout", 1, DAY_MS),
+    heartbeatMs: wholeNumber(raw, "heartbeat-interval", 20, DAY_MS),
+    maxPayloadBytes: wholeNumber(raw, "max-payload", 1, 15 * 1024 * 1024),
+    maxLinks: wholeNumber(raw, "max-links", 1, 10_000_000),
+    maxTopics: wholeNumber(raw, "max-topics", 1, 1_000_000),
+    windowMessages: wholeNumber(raw, "window", 1, 65_536),
+    publishTimeoutMs: wholeNumber(raw, "publish-timeout", 1, DAY_MS),
+    highWaterBytes: wholeNumber(raw, "high-water", 1024, 2 ** 31),
+    drainTimeoutMs: wholeNumber(raw, "drain-timeout", 0, DAY_MS),
+    isLegacySpoken: raw["legacy-protocol"] === true,
+    logLevel: text(raw, "log-level"),
+  };
+}
+
+/** `c1=ws://host:9100,c2=ws://host:9101`; `c{1..3}=ws://host-{1..3}:9100` stands for three. */
+export function parseConsumers(list: string): RingMember[] {
+  const members = expandRanges(list)
+    .split(",")
+    .map((entry) => entry.trim())
+    .filter((entry) => entry !== "")
+    .map(parseConsumer);
+  if (members.length === 0) throw optionInvalid("--consumers names no consumer");
+  return members;
+}
+
+/** @throws SHARDCAST_OPTION_INVALID where it is no whole number between the two, ends included */
+export function wholeNumber(raw: RawOptions, name: string, min: number, max: number): number {
+  const value = raw[name];
+  if (typeof value !== "number" || !Number.isInteger(value) || value < min || value > max) {
+    throw optionInvalid(`--${name} is a whole number from ${min} to ${max}`);
+  }
+  return value;
+}
+
+export function text(raw: RawOptions, name: string): string {
+  const value = raw[name];
+  // yargs gives a list where an option stands twice.
+  if (typeof value !== "string" || value === "") throw optionInvalid(`--${name} needs one value`);
+  return value;
+}
+
+export function optionInvalid(detail: string): ShardcastError {
+  return new ShardcastError("SHARDCAST_OPTION_INVALID", detail);
+}
+
+const ID = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$/;
+
+function idOf(raw: RawOptions): string {
+  const id = text(raw, "id");
+  if (!ID.test(id)) throw optionInvalid(`--id ${id}: 1 to 64 letters, digits, or any of . _ : -`);
+  return id;
+}
+
+function parseConsumer(entry: string): RingMember {
+  const [id, url] = splitOnce(entry, "=");
+  if (!ID.test(id)) throw optionInvalid(`--consumers: ${entry} is not <id>=ws://<host>:<port>`);
+  const parsed = URL.canParse(url) ? new URL(url) : undefined;
+  const isBare = parsed?.pathname === "/" && parsed.search === "" && parsed.hash === "";
+  if (parsed === undefined || !/^wss?:$/.test(parsed.protocol) || !isBare) {
+    throw optionInvalid(`--consumers: ${entry} is not <id>=ws://<host>:<port>`);
+  }
+  return { id, url: `${parsed.protocol}//${parsed.host}` };
+}
+
+function splitOnce(entry: string, separator: string): [string, string] {
+  const at = entry.indexOf(separator);
+  return at < 0 ? [entry, ""] : [entry.slice(0, at), entry.slice(at + 1)];
+}
+
+function keysOf(raw: RawOptions, env: NodeJS.ProcessEnv): [string, string | undefined] {
+  const psk = keyText(raw["psk"] ?? env["PSK"]);
+  const previous = keyText(raw["psk-previous"] ?? env["PSK_PREVIOUS"]);
+  if (psk !== undefined) return [psk, previous];
+  const file = raw["psk-file"];
+  if (typeof file !== "string") {
+    throw new ShardcastError("SHARDCAST_KEY_MISSING", "no pre-shared key: give PSK or --psk-file");
+  }
+  const [first, second] = readKeyFile(file);
+  return [first, previous ?? second];
+}
+
+function readKeyFile(file: string): [string, string | undefined] {
+  let content: string;
+  try {
+    content = readFileSync(file, "utf8");
+  } catch (cause) {
+    throw new ShardcastError("SHARDCAST_KEY_MISSING", `--psk-file ${file} cannot be read`, {
+      cause,
+    });
+  }
+  const [first, second] = content
+    .split("\n")
+    .map((line) => line.trim())
+    .filter((line) => line !== "");
+  if (first === undefined) {
+    throw new ShardcastError("SHARDCAST_KEY_MISSING", `--psk-file ${file} is empty`);
+  }
+  return [first, second];
+}
+
+/** A key of digits alone is read as a number by yargs where it comes from a file. */
+function keyText(value: unknown): string | undefined {
+  if (value === undefined || value === "") return undefined;
+  if (typeof value === "string") return value;
+  throw optionInvalid("--psk needs one value");
+}
+
+function readConfigFile(file: string): Record<string, unknown> {
+  let value: unknown;
+  try {
+    value = JSON.parse(readFileSync(file, "utf8"));
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : "";
+    throw optionInvalid(`--config ${file} cannot be used: ${why}`);
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw optionInvalid(`--config ${file} is not a JSON object`);
+  }
+  return { ...value };
+}
+
+function pickKnown(
+  values: Readonly<Record<string, string | undefined>>,
+  definitions: Readonly<Record<string, Options>>,
+): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(values)
+      .filter(([name]) => name in definitions)
+      .map(([name, value]) => [
+        name,
+        value !== undefined && definitions[name]?.type === "number" ? Number(value) : value,
+      ]),
+  );
+}
+
+function withoutUndefined(values: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(values).filter(([, value]) => value !== undefined && value !== ""),
+  );
+}

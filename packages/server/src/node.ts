@@ -1,0 +1,173 @@
+// A running node: HTTP routes, WebSocket endpoints, the sweep, metrics, and the way it stops.
+import type { AddressInfo } from "node:net";
+import { SHARD_COUNT, ShardcastError, type Endpoint } from "@shardcast/protocol";
+import Fastify, { type FastifyInstance } from "fastify";
+import type { Logger } from "pino";
+import { Acceptor, type LegacyAcceptor } from "./acceptor.ts";
+import type { LinkContext } from "./link.ts";
+import type { LinkHandler } from "./link-handler.ts";
+import type { NodeMetrics } from "./metrics.ts";
+import type { NodeOptions } from "./node-options.ts";
+import { Sweep } from "./sweep.ts";
+import { Turn } from "./turn.ts";
+
+/** A link between nodes carries the publishes of many clients. */
+const PEER_WINDOW_MESSAGES = 65_536;
+
+export type Role = "producer" | "consumer";
+
+/** What a role adds to a node. */
+export interface RoleParts {
+  readonly role: Role;
+  readonly handlers: Partial<Record<Endpoint, LinkHandler>>;
+  readonly legacy: LegacyAcceptor | undefined;
+  /** Empty where the node is ready; else what it waits for. */
+  readonly waitingFor: () => string[];
+  /** Finishes what is under way, until the deadline at the latest. */
+  readonly drain: (deadline: number) => Promise<void>;
+  readonly close: () => void;
+}
+
+/** What a node lends to its role. */
+export interface NodeCore {
+  readonly options: NodeOptions;
+  readonly logger: Logger;
+  readonly turn: Turn;
+  readonly sweep: Sweep;
+  readonly linkContext: LinkContext;
+  readonly metrics: NodeMetrics;
+}
+
+export function createNodeCore(
+  options: NodeOptions,
+  logger: Logger,
+  metrics: NodeMetrics,
+): NodeCore {
+  const turn = new Turn({
+    failed: (error) => {
+      logger.error({ error }, "work at the end of a turn failed");
+    },
+  });
+  const sweep = new Sweep({ heartbeatMs: options.heartbeatMs });
+  const linkContext = { turn, sweep, logger, highWaterBytes: options.highWaterBytes };
+  return { options, logger, turn, sweep, linkContext, metrics };
+}
+
+export class ShardcastNode {
+  readonly port: number;
+  readonly url: string;
+  readonly #core: NodeCore;
+  readonly #parts: RoleParts;
+  readonly #acceptor: Acceptor;
+  readonly #http: FastifyInstance;
+  #stopping: Promise<void> | undefined;
+
+  private constructor(core: NodeCore, parts: RoleParts, acceptor: Acceptor, http: FastifyInstance) {
+    this.#core = core;
+    this.#parts = parts;
+    this.#acceptor = acceptor;
+    this.#http = http;
+    const { address, port } = http.server.address() as AddressInfo;
+    this.port = port;
+    const host = address === "0.0.0.0" || address === "::" ? "127.0.0.1" : address;
+    this.url = `ws://${host.includes(":") ? `[${host}]` : host}:${port}`;
+  }
+
+  /**
+   * Listens; resolves when clients can connect.
+   * @throws SHARDCAST_PORT_TAKEN
+   */
+  static async listen(core: NodeCore, parts: RoleParts): Promise<ShardcastNode> {
+    const { options } = core;
+    const http = Fastify({ logger: false, forceCloseConnections: true });
+    const acceptor = createAcceptor(core, parts);
+    addRoutes(http, core, parts);
+    http.server.on("upgrade", (request, socket, head) => {
+      acceptor.upgrade(request, socket, head);
+    });
+    try {
+      await http.listen({ host: options.host, port: options.port, backlog: 4096 });
+    } catch (cause) {
+      core.sweep.stop();
+      throw listenError(cause, options);
+    }
+    return new ShardcastNode(core, parts, acceptor, http);
+  }
+
+  /** Moves the clients away, finishes what is under way, and stops. Called again, it is the same stop. */
+  drain(): Promise<void> {
+    this.#stopping ??= this.#drain();
+    return this.#stopping;
+  }
+
+  async #drain(): Promise<void> {
+    const { sweep, options } = this.#core;
+    const deadline = Date.now() + options.drainTimeoutMs;
+    const withinMs = Math.floor(options.drainTimeoutMs / 2);
+    this.#acceptor.drain();
+    for (const link of sweep.links()) link.send({ type: "drain", withinMs });
+    await this.#parts.drain(deadline);
+    while (sweep.linkCount > 0 && Date.now() < deadline) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    for (const link of sweep.links()) link.close("SHARDCAST_NODE_DRAINING");
+    this.#parts.close();
+    sweep.stop();
+    await this.#http.close();
+  }
+}
+
+function createAcceptor(core: NodeCore, parts: RoleParts): Acceptor {
+  const { options, linkContext, metrics } = core;
+  const isPeer = (endpoint: Endpoint): boolean => endpoint === "producer" || endpoint === "relay";
+  return new Acceptor({
+    nodeId: options.id,
+    keys: options.keys,
+    limits: {
+      maxPayloadBytes: options.maxPayloadBytes,
+      maxTopics: options.maxTopics,
+      windowMessages: options.windowMessages,
+      heartbeatMs: options.heartbeatMs,
+    },
+    windowOf: (endpoint) => (isPeer(endpoint) ? PEER_WINDOW_MESSAGES : options.windowMessages),
+    handshakeTimeoutMs: options.handshakeTimeoutMs,
+    maxLinks: options.maxLinks,
+    handlers: parts.handlers,
+    context: linkContext,
+    legacy: parts.legacy,
+    counters: metrics.handshakes,
+  });
+}
+
+function addRoutes(http: FastifyInstance, core: NodeCore, parts: RoleParts): void {
+  const { options, metrics } = core;
+  http.get("/healthz", () => ({ status: "ok" }));
+  http.get("/readyz", (_request, reply) => {
+    const waitingFor = parts.waitingFor();
+    const isReady = waitingFor.length === 0;
+    return reply
+      .code(isReady ? 200 : 503)
+      .send({ status: isReady ? "ready" : "waiting", waitingFor });
+  });
+  http.get("/metrics", async (_request, reply) =>
+    reply.type(metrics.contentType).send(await metrics.render()),
+  );
+  http.get("/cluster", () => ({
+    node: { id: options.id, role: parts.role },
+    shards: SHARD_COUNT,
+    hash: "murmur3_32",
+    consumers: options.ring.members,
+  }));
+  http.setNotFoundHandler((_request, reply) =>
+    reply.code(404).send({ code: "SHARDCAST_ENDPOINT_UNKNOWN", message: "no such path" }),
+  );
+}
+
+function listenError(cause: unknown, { host, port }: NodeOptions): ShardcastError {
+  const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
+  if (code === "EADDRINUSE") {
+    return new ShardcastError("SHARDCAST_PORT_TAKEN", `port ${port} is taken by another process`);
+  }
+  const why = cause instanceof Error ? cause.message : "";
+  return new ShardcastError("SHARDCAST_OPTION_INVALID", `cannot listen on ${host}:${port}: ${why}`);
+}

@@ -1,0 +1,195 @@
+// A link to another node that this one dials, and dials again for as long as the node runs.
+import {
+  ClientHandshake,
+  ERRORS,
+  FRAME_TYPES,
+  SUBPROTOCOLS,
+  backoffMs,
+  decodeFrame,
+  encodeFrame,
+  forEachFrame,
+  type Endpoint,
+  type Frame,
+  type Keys,
+  type RingMember,
+  type WelcomeFrame,
+} from "@shardcast/protocol";
+import { createNonce } from "@shardcast/protocol/proof";
+import type { Logger } from "pino";
+import { WebSocket, type RawData } from "ws";
+
+const BACKOFF = { minMs: 50, maxMs: 2000 };
+const HANDSHAKE_TIMEOUT_MS = 5000;
+/** A page or a turn of messages; a peer is trusted, but not with all of the memory. */
+const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
+const HEARTBEAT = encodeFrame({ type: "heartbeat" });
+
+/** What the owner of a peer is told. */
+export interface PeerHandler {
+  opened(welcome: WelcomeFrame): void;
+  received(type: number, bytes: Uint8Array, start: number, end: number): void;
+  /** The link is lost; another try follows by itself. */
+  lost(): void;
+}
+
+export interface PeerOptions {
+  readonly member: RingMember;
+  readonly endpoint: Endpoint;
+  readonly keys: Keys;
+  readonly logger: Logger;
+}
+
+export class Peer {
+  readonly member: RingMember;
+  readonly #options: PeerOptions;
+  readonly #handler: PeerHandler;
+  #socket: WebSocket | undefined;
+  #handshake: ClientHandshake | undefined;
+  #isOpen = false;
+  #isClosed = false;
+  #attempt = 0;
+  #retryTimer: NodeJS.Timeout | undefined;
+  /** Ends a link that is silent for too long, be it in the handshake or afterwards. */
+  #silenceTimer: NodeJS.Timeout | undefined;
+  #isHeard = false;
+  #fault = "not connected yet";
+
+  constructor(options: PeerOptions, handler: PeerHandler) {
+    this.member = options.member;
+    this.#options = options;
+    this.#handler = handler;
+  }
+
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
+  /** Why there is no link, for people. */
+  get fault(): string | undefined {
+    return this.#isOpen ? undefined : this.#fault;
+  }
+
+  /** Bytes that the kernel has not taken yet. */
+  get unsentBytes(): number {
+    return this.#socket?.bufferedAmount ?? 0;
+  }
+
+  start(): void {
+    this.#dial();
+  }
+
+  /** Sends whole frames; to be called while the link is open. The bytes must not change afterwards. */
+  send(frames: Uint8Array): void {
+    if (this.#isOpen) this.#socket?.send(frames);
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    clearTimeout(this.#retryTimer);
+    clearInterval(this.#silenceTimer);
+    this.#socket?.close(1000);
+  }
+
+  #dial(): void {
+    const { member, endpoint, keys } = this.#options;
+    const socket = new WebSocket(`${member.url}/${endpoint}`, [SUBPROTOCOLS.binary], {
+      perMessageDeflate: false,
+      maxPayload: MAX_MESSAGE_BYTES,
+      handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
+      closeTimeout: 1000,
+    } as ConstructorParameters<typeof WebSocket>[2]);
+    this.#socket = socket;
+    this.#handshake = new ClientHandshake(
+      keys,
+      { endpoint, subprotocol: SUBPROTOCOLS.binary },
+      createNonce(),
+    );
+    this.#watch(HANDSHAKE_TIMEOUT_MS);
+    socket.on("message", (data: RawData) => {
+      if (Buffer.isBuffer(data)) this.#received(socket, data);
+    });
+    socket.on("error", (error) => {
+      this.#fault = error.message;
+    });
+    socket.on("close", (code, reason) => {
+      this.#closed(socket, code, reason.toString("utf8"));
+    });
+  }
+
+  #received(socket: WebSocket, data: Buffer): void {
+    this.#isHeard = true;
+    if (socket !== this.#socket) return;
+    try {
+      forEachFrame(data, (type, start, end) => {
+        if (!this.#isOpen) this.#shakeHands(socket, decodeFrame(data, start, end));
+        else if (type === FRAME_TYPES.heartbeat) socket.send(HEARTBEAT);
+        else this.#handler.received(type, data, start, end);
+      });
+    } catch (error) {
+      this.#options.logger.error(
+        { error, peer: this.member.id },
+        "a peer's frame could not be used",
+      );
+      socket.terminate();
+    }
+  }
+
+  #shakeHands(socket: WebSocket, frame: Frame | undefined): void {
+    if (frame === undefined || this.#handshake === undefined) return;
+    const step = this.#handshake.receive(frame);
+    switch (step.type) {
+      case "send":
+        socket.send(encodeFrame(step.frame));
+        return;
+      case "open":
+        this.#isOpen = true;
+        this.#attempt = 0;
+        this.#handshake = undefined;
+        this.#watch(2 * step.welcome.heartbeatMs);
+        this.#options.logger.info(
+          { peer: this.member.id, endpoint: this.#options.endpoint },
+          "link to peer open",
+        );
+        this.#handler.opened(step.welcome);
+        return;
+      case "fail":
+        this.#fault = step.reason;
+        socket.terminate();
+        return;
+    }
+  }
+
+  #closed(socket: WebSocket, code: number, reason: string): void {
+    if (socket !== this.#socket) return;
+    this.#socket = undefined;
+    this.#handshake = undefined;
+    clearInterval(this.#silenceTimer);
+    const wasOpen = this.#isOpen;
+    this.#isOpen = false;
+    if (reason !== "") this.#fault = reason;
+    else if (wasOpen) this.#fault = `the link ended with code ${code}`;
+    if (wasOpen) this.#handler.lost();
+    if (this.#isClosed) return;
+    // A wrong key is not given up on: it may be the peer that is about to get the new one.
+    const level = wasOpen || reason in ERRORS ? "warn" : "debug";
+    this.#options.logger[level](
+      { peer: this.member.id, endpoint: this.#options.endpoint, fault: this.#fault },
+      "no link to peer",
+    );
+    const waitMs = backoffMs(BACKOFF, this.#attempt, Math.random());
+    this.#attempt += 1;
+    this.#retryTimer = setTimeout(() => this.#dial(), waitMs);
+  }
+
+  #watch(intervalMs: number): void {
+    clearInterval(this.#silenceTimer);
+    this.#isHeard = false;
+    this.#silenceTimer = setInterval(() => {
+      if (this.#isHeard) this.#isHeard = false;
+      else {
+        this.#fault = "the peer went silent";
+        this.#socket?.terminate();
+      }
+    }, intervalMs);
+  }
+}

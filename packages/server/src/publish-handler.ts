@@ -1,0 +1,37 @@
+// What the endpoints that take publishes do with their frames: /produce, /producer and half of /connect.
+import { ShardcastError } from "@shardcast/protocol";
+import type { Link } from "./link.ts";
+import type { LinkHandler } from "./link-handler.ts";
+import type { PublishRouter } from "./publish-router.ts";
+
+export class PublishHandler implements LinkHandler {
+  readonly #router: PublishRouter;
+  readonly #windowMessages: number;
+  /** For the node's metrics. */
+  readonly counters = { received: 0, bytes: 0 };
+
+  constructor(router: PublishRouter, windowMessages: number) {
+    this.#router = router;
+    this.#windowMessages = windowMessages;
+  }
+
+  opened(): void {
+    // A link that publishes has nothing until its first frame.
+  }
+
+  received(link: Link, _type: number, bytes: Uint8Array, start: number, end: number): void {
+    this.counters.received += 1;
+    this.counters.bytes += end - start;
+    if (!this.#router.publish(link, bytes, start, end, this.#windowMessages)) {
+      throw new ShardcastError("SHARDCAST_FRAME_MALFORMED", "a publish frame breaks its layout");
+    }
+  }
+
+  writable(): void {
+    // Acks wait in the link itself.
+  }
+
+  closed(): void {
+    // What is in flight goes on to its owner; its ack finds the link closed.
+  }
+}

@@ -1,0 +1,73 @@
+// Takes publishes from links and hands each to whoever stores its topic: a producer node's uplinks, and
+// on a consumer's /connect its own topics too. Checks here cost the sender only.
+import {
+  PublishHead,
+  topicFault,
+  type ErrorCode,
+  type Ring,
+  type RingMember,
+} from "@shardcast/protocol";
+import type { PublishOrigin, PublishTarget } from "./publish-target.ts";
+
+/** Topics whose target is remembered; more of them start the memory anew. */
+const REMEMBERED_TOPICS = 100_000;
+
+export interface PublishRouterOptions {
+  readonly ring: Ring;
+  readonly targetOf: (owner: RingMember) => PublishTarget;
+  readonly maxPayloadBytes: number;
+}
+
+export class PublishRouter {
+  readonly #options: PublishRouterOptions;
+  readonly #targets = new Map<string, PublishTarget>();
+  readonly #head = new PublishHead();
+
+  constructor(options: PublishRouterOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Routes the publish frame between `start` and `end`. The origin gets an ack or a reject, sooner or later.
+   * @returns false where the frame's layout is broken, so that the link has to end
+   */
+  publish(
+    origin: PublishOrigin,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    windowMessages: number,
+  ): boolean {
+    const head = this.#head;
+    if (!head.read(bytes, start, end)) return false;
+    if (origin.inFlightCount >= windowMessages) {
+      origin.reject(head.seq, "SHARDCAST_WINDOW_FULL", `${windowMessages} is the window`);
+      return true;
+    }
+    const target = this.#targets.get(head.topic) ?? this.#route(head.topic);
+    const fault = typeof target === "string" ? target : this.#fault(head, end);
+    if (fault !== undefined) {
+      origin.reject(head.seq, fault, "");
+      return true;
+    }
+    if (typeof target === "string") return true;
+    origin.inFlightCount += 1;
+    target.publish(origin, head, { bytes, start, end });
+    return true;
+  }
+
+  #route(topic: string): PublishTarget | ErrorCode {
+    const fault = topicFault(topic);
+    if (fault !== undefined) return fault;
+    const target = this.#options.targetOf(this.#options.ring.ownerOf(topic));
+    if (this.#targets.size >= REMEMBERED_TOPICS) this.#targets.clear();
+    this.#targets.set(topic, target);
+    return target;
+  }
+
+  #fault(head: PublishHead, end: number): ErrorCode | undefined {
+    return end - head.payloadStart > this.#options.maxPayloadBytes
+      ? "SHARDCAST_PAYLOAD_TOO_LARGE"
+      : head.fault;
+  }
+}

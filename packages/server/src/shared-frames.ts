@@ -1,0 +1,37 @@
+// Frames that go to many links as the same bytes: encoded once, framed once, for JSON links too.
+import { binaryToJson } from "@shardcast/protocol";
+import {
+  OPCODE_BINARY,
+  WEBSOCKET_HEADER_BYTES,
+  frameText,
+  writeWebSocketHeader,
+} from "./websocket-frame.ts";
+
+export class SharedFrames {
+  /** The frames alone. */
+  readonly frames: Buffer;
+  /** One whole WebSocket message that carries them. */
+  readonly binary: Buffer;
+  #json: Buffer | undefined;
+
+  /** @param room a buffer with 10 bytes of room in front of the frames; it is not copied */
+  constructor(room: Buffer) {
+    this.frames = room.subarray(WEBSOCKET_HEADER_BYTES);
+    this.binary = room.subarray(
+      writeWebSocketHeader(room, WEBSOCKET_HEADER_BYTES, this.frames.length, OPCODE_BINARY),
+    );
+  }
+
+  /** Copies frames that lie elsewhere. */
+  static of(frames: Uint8Array): SharedFrames {
+    const room = Buffer.allocUnsafe(WEBSOCKET_HEADER_BYTES + frames.length);
+    room.set(frames, WEBSOCKET_HEADER_BYTES);
+    return new SharedFrames(room);
+  }
+
+  /** The same as JSON lines in a text message; made when the first JSON link asks. */
+  get json(): Buffer {
+    this.#json ??= frameText(binaryToJson(this.frames));
+    return this.#json;
+  }
+}

@@ -1,0 +1,116 @@
+// One timer for all links of a node: ends handshakes that take too long, sends heartbeats, and ends
+// links that have gone silent. Links are spread over slots, so that a tick touches only its share.
+import { encodeFrame } from "@shardcast/protocol";
+import type { Link } from "./link.ts";
+import { SharedFrames } from "./shared-frames.ts";
+
+const TICKS_PER_HEARTBEAT = 100;
+const MIN_TICK_MS = 20;
+const MAX_TICK_MS = 250;
+
+/** A handshake under way. */
+export interface Pending {
+  /** When its time is over, by the sweep's clock. */
+  readonly deadline: number;
+  expire(): void;
+}
+
+export interface SweepOptions {
+  /** How often each link gets a heartbeat; one that is silent for two of them is ended. */
+  readonly heartbeatMs: number;
+  /** @default Date.now */
+  readonly now?: () => number;
+}
+
+export class Sweep {
+  readonly #heartbeat = SharedFrames.of(encodeFrame({ type: "heartbeat" }));
+  readonly #now: () => number;
+  readonly #timer: NodeJS.Timeout;
+  readonly #slots: Set<Link>[];
+  /** In the order of their deadlines, since all have the same time. */
+  readonly #pending = new Set<Pending>();
+  #next = 0;
+  #joined = 0;
+  #linkCount = 0;
+
+  constructor(options: SweepOptions) {
+    const tickMs = Math.min(
+      MAX_TICK_MS,
+      Math.max(MIN_TICK_MS, options.heartbeatMs / TICKS_PER_HEARTBEAT),
+    );
+    const slotCount = Math.max(1, Math.round(options.heartbeatMs / tickMs));
+    this.#now = options.now ?? Date.now;
+    this.#slots = Array.from({ length: slotCount }, () => new Set<Link>());
+    this.#timer = setInterval(() => this.tick(), tickMs);
+    this.#timer.unref();
+  }
+
+  get linkCount(): number {
+    return this.#linkCount;
+  }
+
+  get pendingCount(): number {
+    return this.#pending.size;
+  }
+
+  *links(): Generator<Link> {
+    for (const slot of this.#slots) yield* slot;
+  }
+
+  now(): number {
+    return this.#now();
+  }
+
+  addPending(pending: Pending): void {
+    this.#pending.add(pending);
+  }
+
+  deletePending(pending: Pending): void {
+    this.#pending.delete(pending);
+  }
+
+  addLink(link: Link): void {
+    link.sweepSlot = this.#joined % this.#slots.length;
+    this.#joined += 1;
+    this.#linkCount += 1;
+    this.#slots[link.sweepSlot]?.add(link);
+  }
+
+  deleteLink(link: Link): void {
+    if (this.#slots[link.sweepSlot]?.delete(link) === true) this.#linkCount -= 1;
+  }
+
+  /** Called by the timer. */
+  tick(): void {
+    this.#expirePending();
+    const slot = this.#slots[this.#next % this.#slots.length];
+    this.#next += 1;
+    for (const link of slot ?? []) this.#beat(link);
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  #expirePending(): void {
+    const now = this.#now();
+    for (const pending of this.#pending) {
+      if (pending.deadline > now) return;
+      this.#pending.delete(pending);
+      pending.expire();
+    }
+  }
+
+  #beat(link: Link): void {
+    if (link.isHeard) {
+      link.isHeard = false;
+      link.isSilent = false;
+    } else if (link.isSilent) {
+      link.close("SHARDCAST_HEARTBEAT_MISSED");
+      link.terminate();
+      return;
+    } else link.isSilent = true;
+    // A congested link has enough to read: its next byte will tell that the node is alive.
+    if (!link.isCongested) link.sendShared(this.#heartbeat);
+  }
+}

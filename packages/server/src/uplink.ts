@@ -1,0 +1,277 @@
+// The link that takes a node's publishes to one owner. What is sent and not acked is kept, and sent
+// again after a loss where it has an id; what waits is bounded, and so is the time that it waits.
+import {
+  FRAME_TYPES,
+  PUBLISH_SEQ_AT,
+  readAckSeq,
+  decodeFrame,
+  isErrorCode,
+  readUint32,
+  writeUint32,
+  type ErrorCode,
+  type Keys,
+  type PublishHead,
+  type RingMember,
+  type WelcomeFrame,
+} from "@shardcast/protocol";
+import type { Logger } from "pino";
+import { InFlight } from "./in-flight.ts";
+import { Peer, type PeerHandler } from "./peer.ts";
+import type { FrameSlice, PublishOrigin, PublishTarget } from "./publish-target.ts";
+import type { Turn, TurnWork } from "./turn.ts";
+
+/** Turns share a buffer until it is full: one message a turn must not hold a buffer of its own. */
+const SLAB_BYTES = 64 * 1024;
+const DEADLINE_TICK_MS = 100;
+const NO_BYTES = Buffer.alloc(0);
+
+export interface UplinkOptions {
+  readonly member: RingMember;
+  readonly keys: Keys;
+  readonly logger: Logger;
+  readonly turn: Turn;
+  /** Publishes on their way to the owner at once. */
+  readonly windowMessages: number;
+  /** Bytes on their way to the owner at once, and bytes that may wait while it is out of reach. */
+  readonly windowBytes: number;
+  /** How long a publish that names no time of its own may take. */
+  readonly publishTimeoutMs: number;
+}
+
+/** A publish that has no answer yet. Its frame lies between `start` and `end` of `bytes`. */
+interface Entry {
+  readonly origin: PublishOrigin;
+  readonly seq: number;
+  readonly deadline: number;
+  readonly hasId: boolean;
+  bytes: Buffer;
+  start: number;
+  end: number;
+}
+
+export class Uplink implements PublishTarget, PeerHandler, TurnWork {
+  readonly #options: UplinkOptions;
+  readonly #peer: Peer;
+  /** Sent and not answered, by the seq of this link. */
+  #inFlight: InFlight<Entry>;
+  /** To be sent, in order. */
+  #waiting: Entry[] = [];
+  readonly #paused = new Set<PublishOrigin>();
+  #heldBytes = 0;
+  #out = NO_BYTES;
+  /** What is before this was sent. */
+  #outStart = 0;
+  #outEnd = 0;
+  #isDeferred = false;
+  #earliestDeadline = Infinity;
+  readonly #deadlineTimer: NodeJS.Timeout;
+
+  constructor(options: UplinkOptions) {
+    this.#options = options;
+    this.#peer = new Peer({ ...options, endpoint: "producer" }, this);
+    this.#inFlight = new InFlight(options.windowMessages);
+    this.#deadlineTimer = setInterval(() => this.#expire(Date.now()), DEADLINE_TICK_MS);
+    this.#deadlineTimer.unref();
+  }
+
+  get member(): RingMember {
+    return this.#options.member;
+  }
+
+  get isOpen(): boolean {
+    return this.#peer.isOpen;
+  }
+
+  get fault(): string | undefined {
+    return this.#peer.fault;
+  }
+
+  /** Publishes that have no answer yet, sent or not. */
+  get pendingCount(): number {
+    return this.#inFlight.count + this.#waiting.length;
+  }
+
+  start(): void {
+    this.#peer.start();
+  }
+
+  /** Ends the link; what has no answer yet is rejected. */
+  close(): void {
+    clearInterval(this.#deadlineTimer);
+    this.#peer.close();
+    for (const entry of [...this.#inFlight.takeAll(), ...this.#waiting.splice(0)]) {
+      this.#reject(entry, "SHARDCAST_NODE_DRAINING", "");
+    }
+    this.#resumeAll();
+  }
+
+  publish(origin: PublishOrigin, head: PublishHead, frame: FrameSlice): void {
+    const { publishTimeoutMs } = this.#options;
+    const timeoutMs = head.timeoutMs === 0 ? publishTimeoutMs : head.timeoutMs;
+    const deadline = Date.now() + timeoutMs;
+    const entry: Entry = {
+      origin,
+      seq: head.seq,
+      deadline,
+      hasId: head.messageId !== undefined,
+      bytes: NO_BYTES,
+      start: 0,
+      end: 0,
+    };
+    this.#earliestDeadline = Math.min(this.#earliestDeadline, deadline);
+    if (this.#canSend()) this.#put(entry, frame.bytes, frame.start, frame.end);
+    else this.#wait(entry, frame);
+  }
+
+  opened(welcome: WelcomeFrame): void {
+    this.#inFlight = new InFlight(Math.min(this.#options.windowMessages, welcome.windowMessages));
+    this.#pump();
+  }
+
+  received(type: number, bytes: Uint8Array, start: number, end: number): void {
+    if (type === FRAME_TYPES.ack) {
+      const entry = this.#inFlight.take(readAckSeq(bytes, start));
+      if (entry !== undefined) {
+        this.#heldBytes -= entry.end - entry.start;
+        entry.origin.passAck(entry.seq, bytes, start);
+      }
+    } else if (type === FRAME_TYPES.reject) {
+      this.#rejected(bytes, start, end);
+    }
+    if (this.#waiting.length > 0) this.#defer();
+  }
+
+  lost(): void {
+    // What was sent comes first again, and in its order. Without an id it might be stored twice.
+    const sent = this.#inFlight.takeAll();
+    const again: Entry[] = [];
+    for (const entry of sent) {
+      if (entry.hasId) again.push(entry);
+      else this.#reject(entry, "SHARDCAST_OWNER_UNAVAILABLE", "the link was lost before the ack");
+    }
+    this.#waiting = [...again, ...this.#waiting];
+    this.#outStart = this.#outEnd;
+    this.#resumeAll();
+  }
+
+  /** Sends what this turn brought as one WebSocket message. */
+  endTurn(): void {
+    this.#isDeferred = false;
+    this.#pump();
+    this.#flush();
+  }
+
+  #canSend(): boolean {
+    return (
+      this.#peer.isOpen &&
+      this.#waiting.length === 0 &&
+      !this.#inFlight.isFull &&
+      this.#heldBytes < this.#options.windowBytes
+    );
+  }
+
+  /** Writes a frame into this turn's message, under a seq of this link. */
+  #put(entry: Entry, bytes: Uint8Array, start: number, end: number): void {
+    const count = end - start;
+    if (this.#outEnd + count > this.#out.length) this.#makeRoom(count);
+    const at = this.#outEnd;
+    this.#out.set(bytes.subarray(start, end), at);
+    this.#outEnd = at + count;
+    entry.bytes = this.#out;
+    entry.start = at;
+    entry.end = at + count;
+    this.#heldBytes += count;
+    writeUint32(this.#out, at + PUBLISH_SEQ_AT, this.#inFlight.add(entry));
+    this.#defer();
+  }
+
+  /** The message so far goes out as it is: entries point into its buffer, so it never moves. */
+  #makeRoom(count: number): void {
+    this.#flush();
+    this.#out = Buffer.allocUnsafeSlow(Math.max(SLAB_BYTES, count));
+    this.#outStart = 0;
+    this.#outEnd = 0;
+  }
+
+  #flush(): void {
+    if (this.#outStart === this.#outEnd) return;
+    this.#peer.send(this.#out.subarray(this.#outStart, this.#outEnd));
+    this.#outStart = this.#outEnd;
+  }
+
+  #wait(entry: Entry, frame: FrameSlice): void {
+    const { windowBytes } = this.#options;
+    const count = frame.end - frame.start;
+    if (!this.#peer.isOpen && this.#heldBytes + count > windowBytes) {
+      this.#reject(entry, "SHARDCAST_OWNER_UNAVAILABLE", "too much waits for it already");
+      return;
+    }
+    entry.bytes = Buffer.from(frame.bytes.subarray(frame.start, frame.end));
+    entry.end = count;
+    this.#heldBytes += count;
+    this.#waiting.push(entry);
+    // The owner is there and slow: whoever publishes to it waits in its own kernel.
+    if (this.#peer.isOpen && !this.#paused.has(entry.origin)) {
+      this.#paused.add(entry.origin);
+      entry.origin.pauseReading();
+    }
+  }
+
+  #pump(): void {
+    if (!this.#peer.isOpen || this.#waiting.length === 0) return;
+    let sent = 0;
+    for (const entry of this.#waiting) {
+      if (this.#inFlight.isFull) break;
+      sent += 1;
+      const { bytes, start, end } = entry;
+      this.#heldBytes -= end - start;
+      this.#put(entry, bytes, start, end);
+    }
+    this.#waiting.splice(0, sent);
+    if (this.#waiting.length === 0) this.#resumeAll();
+  }
+
+  #rejected(bytes: Uint8Array, start: number, end: number): void {
+    const frame = decodeFrame(bytes, start, end);
+    if (frame?.type !== "reject") return;
+    const entry = this.#inFlight.take(readUint32(bytes, start + PUBLISH_SEQ_AT));
+    if (entry === undefined) return;
+    this.#heldBytes -= entry.end - entry.start;
+    const code = isErrorCode(frame.code) ? frame.code : "SHARDCAST_OWNER_UNAVAILABLE";
+    entry.origin.rejectInFlight(entry.seq, code, frame.reason);
+  }
+
+  #expire(now: number): void {
+    if (now < this.#earliestDeadline) return;
+    const isLate = (entry: Entry): boolean => entry.deadline <= now;
+    const reason = this.#peer.isOpen
+      ? "the owner has not answered in time"
+      : (this.#peer.fault ?? "");
+    const waiting = this.#waiting;
+    this.#waiting = waiting.filter((entry) => !isLate(entry));
+    for (const entry of [...this.#inFlight.takeWhere(isLate), ...waiting.filter(isLate)]) {
+      this.#reject(entry, "SHARDCAST_OWNER_UNAVAILABLE", reason.slice(0, 200));
+    }
+    this.#earliestDeadline = Infinity;
+    for (const entry of [...this.#inFlight.entries(), ...this.#waiting]) {
+      this.#earliestDeadline = Math.min(this.#earliestDeadline, entry.deadline);
+    }
+    if (this.#waiting.length === 0) this.#resumeAll();
+  }
+
+  #reject(entry: Entry, code: ErrorCode, reason: string): void {
+    this.#heldBytes -= entry.end - entry.start;
+    entry.origin.rejectInFlight(entry.seq, code, reason);
+  }
+
+  #resumeAll(): void {
+    for (const origin of this.#paused) origin.resumeReading();
+    this.#paused.clear();
+  }
+
+  #defer(): void {
+    if (this.#isDeferred) return;
+    this.#isDeferred = true;
+    this.#options.turn.defer(this);
+  }
+}

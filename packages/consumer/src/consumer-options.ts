@@ -24,6 +24,7 @@ export const CONSUMER_OPTIONS = {
     default: 120_000,
     describe: "ms in which a message id is stored once",
   },
+  "max-owned-topics": { type: "number", default: 1_000_000, describe: "Topics owned at once" },
   ...NODE_OPTIONS,
 } as const;
 
@@ -32,6 +33,7 @@ export interface ConsumerOptions {
   /** What a relay keeps of a topic that it does not own. */
   readonly tail: MemoryLogOptions;
   readonly dedupe: DedupeOptions;
+  readonly maxOwnedTopics: number;
 }
 
 /** Ids of one topic and window; beyond it the window gets shorter. */
@@ -53,6 +55,7 @@ export function parseConsumerOptions(raw: RawOptions): ConsumerOptions {
       maxBytes,
     },
     tail: { retention: { count: TAIL_COUNT, bytes: TAIL_BYTES, ageMs }, maxBytes },
+    maxOwnedTopics: wholeNumber(raw, "max-owned-topics", 1, max),
     dedupe: { windowMs: wholeNumber(raw, "dedupe-window", 0, max), maxIds: DEDUPE_MAX_IDS },
   };
 }

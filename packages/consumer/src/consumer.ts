@@ -54,11 +54,17 @@ export async function startConsumer(
     log,
     turn,
     dedupe: consumerOptions.dedupe,
+    maxOwned: consumerOptions.maxOwnedTopics,
     tail: consumerOptions.tail,
     context: { turn, counters: fanOut, failed },
     upstreamOf: (owner) => upstreamOf(owner, upstreams, core),
   });
-  const owner = new Owner({ log, turn, failed, ownedTopic: (name) => topics.owned(name) });
+  const owner = new Owner({
+    log,
+    turn,
+    failed,
+    ownedTopic: (name) => (topics.hasRoomFor(name) ? topics.owned(name) : undefined),
+  });
   const uplinks = new Uplinks(ring, id, {
     keys,
     logger,

@@ -36,8 +36,4 @@ export class DedupeWindow {
     this.#young = new Map();
     this.#turnsAt = now + this.#options.windowMs;
   }
-
-  get isEmpty(): boolean {
-    return this.#young.size === 0 && this.#old === undefined;
-  }
 }

@@ -20,6 +20,9 @@ import type { TopicLog } from "./log.ts";
 import type { Subscription } from "./subscription.ts";
 import type { Topic } from "./topic.ts";
 
+/** How long an empty topic keeps its epoch, so that a client that missed nothing is told so. */
+const FORGET_AFTER_MS = 24 * 60 * 60 * 1000;
+
 /** One publish of this turn. Its content lies between `start` and `end`. */
 interface Publish {
   readonly origin: PublishOrigin;
@@ -93,7 +96,9 @@ export class OwnedTopic {
     this.log.trim(now);
     this.#dedupe.expire(now);
     return (
-      this.view.subscriberCount === 0 && this.log.oldest > this.log.head && this.#dedupe.isEmpty
+      this.view.subscriberCount === 0 &&
+      this.log.oldest > this.log.head &&
+      this.#lastTime < now - FORGET_AFTER_MS
     );
   }
 

@@ -8,7 +8,8 @@ import type { Appended, OwnedTopic } from "./owned-topic.ts";
 export interface OwnerOptions {
   readonly log: Log;
   readonly turn: Turn;
-  readonly ownedTopic: (name: string) => OwnedTopic;
+  /** Undefined where there is no room for another topic. */
+  readonly ownedTopic: (name: string) => OwnedTopic | undefined;
   readonly failed: (error: unknown) => void;
 }
 
@@ -24,6 +25,14 @@ export class Owner implements PublishTarget, TurnWork {
 
   publish(origin: PublishOrigin, head: PublishHead, frame: FrameSlice): void {
     const topic = this.#options.ownedTopic(head.topic);
+    if (topic === undefined) {
+      origin.rejectInFlight(
+        head.seq,
+        "SHARDCAST_NODE_FULL",
+        "the node owns as many topics as it may",
+      );
+      return;
+    }
     if (!topic.enqueue(origin, head, frame)) return;
     this.#dirty.push(topic);
     if (this.#dirty.length === 1) this.#options.turn.defer(this);

@@ -83,12 +83,21 @@ export class SubscriberHandler implements LinkHandler {
     const fault = topicFault(topic);
     if (fault !== undefined) return fault;
     if (isOwnedOnly && !topics.isOwned(topic)) return "SHARDCAST_NOT_OWNER";
+    if (topics.isOwned(topic) && !topics.hasRoomFor(topic)) return "SHARDCAST_NODE_FULL";
     const active = this.#active(sink);
     if (active.length >= maxTopics) return "SHARDCAST_TOPICS_LIMIT";
     if (active.some((other) => other.sub === sub || other.view.name === topic)) {
       return "SHARDCAST_SUBSCRIPTION_EXISTS";
     }
     return undefined;
+  }
+
+  #readFault(name: string): ErrorCode | undefined {
+    const { topics } = this.#options;
+    const fault = topicFault(name);
+    if (fault !== undefined) return fault;
+    if (!topics.isOwned(name)) return "SHARDCAST_NOT_OWNER";
+    return topics.hasRoomFor(name) ? undefined : "SHARDCAST_NODE_FULL";
   }
 
   /** Those of a link that have not ended; a topic may have ended some by itself. */
@@ -109,8 +118,7 @@ export class SubscriberHandler implements LinkHandler {
 
   #read(link: Link, frame: ReadFrame): void {
     const { seq, topic: name, from } = frame;
-    const fault =
-      topicFault(name) ?? (this.#options.topics.isOwned(name) ? undefined : "SHARDCAST_NOT_OWNER");
+    const fault = this.#readFault(name);
     if (fault !== undefined) {
       link.reject(seq, fault, "");
       return;

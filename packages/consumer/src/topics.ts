@@ -14,6 +14,8 @@ export interface TopicsOptions {
   readonly ring: Ring;
   readonly log: Log;
   readonly dedupe: DedupeOptions;
+  /** Topics that the node may own at once. */
+  readonly maxOwned: number;
   readonly turn: Turn;
   readonly context: TopicContext;
   /** What a relay keeps of each topic. */
@@ -47,6 +49,11 @@ export class Topics {
 
   isOwned(name: string): boolean {
     return this.#options.ring.ownerOf(name).id === this.#options.nodeId;
+  }
+
+  /** Tells whether a topic is known, or may be made. */
+  hasRoomFor(name: string): boolean {
+    return this.#owned.size < this.#options.maxOwned || this.#owned.has(name);
   }
 
   /** @throws SHARDCAST_NOT_OWNER */

@@ -14,6 +14,8 @@ import { Turn } from "./turn.ts";
 /** A link between nodes carries the publishes of many clients. */
 const PEER_WINDOW_MESSAGES = 65_536;
 
+const CONNECTIONS_CHECK_MS = 500;
+
 export type Role = "producer" | "consumer";
 
 /** What a role adds to a node. */
@@ -79,7 +81,15 @@ export class ShardcastNode {
    */
   static async listen(core: NodeCore, parts: RoleParts): Promise<ShardcastNode> {
     const { options } = core;
-    const http = Fastify({ logger: false, forceCloseConnections: true });
+    const http = Fastify({
+      logger: false,
+      forceCloseConnections: true,
+      // A connection that never finishes its request is no better than one that never proves itself.
+      http: {
+        headersTimeout: options.handshakeTimeoutMs,
+        connectionsCheckingInterval: CONNECTIONS_CHECK_MS,
+      },
+    });
     const acceptor = createAcceptor(core, parts);
     addRoutes(http, core, parts);
     http.server.on("upgrade", (request, socket, head) => {
@@ -107,7 +117,9 @@ export class ShardcastNode {
     this.#acceptor.drain();
     for (const link of sweep.links()) link.send({ type: "drain", withinMs });
     await this.#parts.drain(deadline);
-    while (sweep.linkCount > 0 && Date.now() < deadline) {
+    // Other nodes stay until the end: they dial again, and this one may be the only owner.
+    const hasClients = (): boolean => [...sweep.links()].some((link) => !isPeer(link.endpoint));
+    while (hasClients() && Date.now() < deadline) {
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
     for (const link of sweep.links()) link.close("SHARDCAST_NODE_DRAINING");
@@ -119,7 +131,6 @@ export class ShardcastNode {
 
 function createAcceptor(core: NodeCore, parts: RoleParts): Acceptor {
   const { options, linkContext, metrics } = core;
-  const isPeer = (endpoint: Endpoint): boolean => endpoint === "producer" || endpoint === "relay";
   return new Acceptor({
     nodeId: options.id,
     keys: options.keys,
@@ -137,6 +148,11 @@ function createAcceptor(core: NodeCore, parts: RoleParts): Acceptor {
     legacy: parts.legacy,
     counters: metrics.handshakes,
   });
+}
+
+/** Endpoints that other nodes dial. */
+function isPeer(endpoint: Endpoint): boolean {
+  return endpoint === "producer" || endpoint === "relay";
 }
 
 function addRoutes(http: FastifyInstance, core: NodeCore, parts: RoleParts): void {

@@ -7,6 +7,7 @@ import {
   ShardcastNode,
   Uplinks,
   Upstream,
+  createLegacyAcceptor,
   optionInvalid,
   type NodeCore,
   type PublishTarget,
@@ -103,7 +104,7 @@ export async function startConsumer(
       relay,
       connect: new ConnectHandler(publishes, subscribe),
     },
-    legacy: undefined,
+    legacy: createLegacyAcceptor(core, { publishes, subscriptions: subscribe }),
     waitingFor: () => [],
     drain: (deadline) => uplinks.drain(deadline),
     close: () => {

@@ -40,7 +40,7 @@ export class SubscriberHandler implements LinkHandler {
         this.subscribe(link, frame.sub, frame.topic, frame.from);
         return;
       case "unsubscribe":
-        this.#unsubscribe(link, frame.sub);
+        this.unsubscribe(link, frame.sub);
         return;
       case "read":
         this.#read(link, frame);
@@ -78,6 +78,13 @@ export class SubscriberHandler implements LinkHandler {
     source.subscribe(subscription, from);
   }
 
+  /** Ends a subscription of a link, which is told so. */
+  unsubscribe(sink: FrameSink, sub: number): void {
+    const subscription = this.#active(sink).find((other) => other.sub === sub);
+    // One that has ended meanwhile was told so already.
+    subscription?.view.end(subscription);
+  }
+
   #fault(sink: FrameSink, sub: number, topic: string): ErrorCode | undefined {
     const { maxTopics, isOwnedOnly, topics } = this.#options;
     const fault = topicFault(topic);
@@ -108,12 +115,6 @@ export class SubscriberHandler implements LinkHandler {
     const active = subscriptions.filter(({ state }) => state !== "ended");
     this.#subscriptions.set(sink, active);
     return active;
-  }
-
-  #unsubscribe(sink: FrameSink, sub: number): void {
-    const subscription = this.#active(sink).find((other) => other.sub === sub);
-    // One that has ended meanwhile was told so already.
-    subscription?.view.end(subscription);
   }
 
   #read(link: Link, frame: ReadFrame): void {

@@ -5,6 +5,7 @@ import {
   PublishHandler,
   PublishRouter,
   Uplinks,
+  createLegacyAcceptor,
   type NodeCore,
 } from "@shardcast/server";
 
@@ -50,7 +51,7 @@ export async function startProducer(core: NodeCore): Promise<ShardcastNode> {
   const node = await ShardcastNode.listen(core, {
     role: "producer",
     handlers: { produce },
-    legacy: undefined,
+    legacy: createLegacyAcceptor(core, { publishes: produce, subscriptions: undefined }),
     waitingFor: () => uplinks.faults(),
     drain: (deadline) => uplinks.drain(deadline),
     close: () => uplinks.close(),

@@ -15,8 +15,8 @@ import type { Attributes } from "./frame.ts";
 import { ATTRIBUTES_MAX_COUNT, ATTRIBUTE_MAX_BYTES, MESSAGE_ID_MAX_BYTES } from "./limits.ts";
 import { decodeText, isPlainText, textBytes } from "./text.ts";
 
-export const CONTENT_HAS_ID = 0x01;
-export const CONTENT_HAS_ATTRIBUTES = 0x02;
+const CONTENT_HAS_ID = 0x01;
+const CONTENT_HAS_ATTRIBUTES = 0x02;
 const CONTENT_FLAGS = CONTENT_HAS_ID | CONTENT_HAS_ATTRIBUTES;
 
 export interface Content {

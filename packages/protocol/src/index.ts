@@ -5,6 +5,7 @@
 //   binary-codec, json-codec    how it looks on the wire
 //   publish-head, message-layout, content   the same bytes, read and patched in place
 //   handshake                   the proof, as state machines (its hashes: @shardcast/protocol/proof)
+//   legacy-frame, legacy-handshake   the original queue's protocol
 //   errors                      the one table of codes
 export * from "./backoff.ts";
 export {
@@ -23,6 +24,8 @@ export * from "./errors.ts";
 export * from "./frame.ts";
 export * from "./handshake.ts";
 export { decodeJsonFrames, encodeJsonFrame } from "./json-codec.ts";
+export * from "./legacy-frame.ts";
+export * from "./legacy-handshake.ts";
 export * from "./limits.ts";
 export * from "./message-layout.ts";
 export {

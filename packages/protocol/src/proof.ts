@@ -1,14 +1,17 @@
 // The hashes of the handshake, by node:crypto. An entry of its own, @shardcast/protocol/proof, which a
 // browser never loads: a browser must not hold the pre-shared key.
-import { createHash, createHmac, randomBytes, timingSafeEqual } from "node:crypto";
+import { createHash, createHmac, randomBytes, randomInt, timingSafeEqual } from "node:crypto";
 import { ShardcastError } from "./errors.ts";
 import type { Keys } from "./handshake.ts";
+import type { LegacyKeys } from "./legacy-handshake.ts";
 
 const KEY_ID_LABEL = "shardcast.v1 key id";
 const NONCE_BYTES = 32;
+/** Any client can write it in hex without a loss, and `randomInt` gives it. */
+const LEGACY_ONCE_LIMIT = 2 ** 47;
 
 /** The live pre-shared keys of a node or a client: the first proves, all are accepted. */
-export class PskKeys implements Keys {
+export class PskKeys implements Keys, LegacyKeys {
   readonly keyId: string;
   readonly #keys: ReadonlyMap<string, string>;
 
@@ -30,6 +33,10 @@ export class PskKeys implements Keys {
     return key === undefined ? undefined : createHmac("sha256", key).update(transcript).digest();
   }
 
+  legacyAnswers(once: number): readonly string[] {
+    return [...this.#keys.values()].map((key) => legacyAnswer(key, once));
+  }
+
   isEqual(left: Uint8Array, right: Uint8Array): boolean {
     return left.length === right.length && timingSafeEqual(left, right);
   }
@@ -49,4 +56,9 @@ export function legacyAnswer(psk: string, once: number): string {
   return createHash("sha256")
     .update(psk + once.toString(16))
     .digest("base64");
+}
+
+/** A number for the original queue's challenge: from 1 on, since to the original 0 is none. */
+export function createLegacyOnce(): number {
+  return randomInt(1, LEGACY_ONCE_LIMIT);
 }

@@ -58,6 +58,8 @@ export interface AcceptorOptions {
 
 /** The original queue's protocol, on the same paths. */
 export interface LegacyAcceptor {
+  /** Tells whether the original had such an endpoint. */
+  serves(route: Route): boolean;
   accept(socket: NodeSocket, tcp: Socket, route: Route): void;
 }
 
@@ -100,7 +102,7 @@ export class Acceptor {
       const route = this.#routeOf(request);
       const offered = offeredSubprotocols(request);
       const subprotocol = chooseSubprotocol(offered);
-      const isLegacy = offered.size === 0 && this.#options.legacy !== undefined;
+      const isLegacy = offered.size === 0 && this.#options.legacy?.serves(route) === true;
       if (subprotocol === undefined && !isLegacy) {
         throw new Refusal(400, "SHARDCAST_SUBPROTOCOL_UNSUPPORTED");
       }

@@ -3,9 +3,12 @@
 //   run-node → node → acceptor → link → a LinkHandler of the role
 //   publish-router → uplink → peer          publishes on their way to an owner
 //   upstream → peer                         topics followed at their owner
+//   legacy-acceptor → legacy-link → legacy-publisher, legacy-subscriber
 //   turn, sweep, shared-frames              what makes many links cheap
 export type { LegacyAcceptor, Route } from "./acceptor.ts";
 export type { FrameSink } from "./frame-sink.ts";
+export { createLegacyAcceptor } from "./legacy-acceptor.ts";
+export type { LegacySubscriptions } from "./legacy-subscriber.ts";
 export { Link, type LinkContext } from "./link.ts";
 export type { LinkHandler, LinkTarget } from "./link-handler.ts";
 export { NodeMetrics } from "./metrics.ts";

@@ -25,7 +25,7 @@ import type { Logger } from "pino";
 import type { LinkHandler } from "./link-handler.ts";
 import type { NodeSocket } from "./node-socket.ts";
 import type { SharedFrames } from "./shared-frames.ts";
-import type { Sweep } from "./sweep.ts";
+import type { Sweep, SweptLink } from "./sweep.ts";
 import type { Turn } from "./turn.ts";
 import {
   OPCODE_BINARY,
@@ -68,15 +68,13 @@ export interface LinkOptions {
   readonly context: LinkContext;
 }
 
-export class Link {
+export class Link implements SweptLink {
   readonly id: string;
   readonly endpoint: Endpoint;
   readonly isJson: boolean;
   /** Publishes of this link that have no answer yet. */
   inFlightCount = 0;
-  /** Set by whatever comes from the peer, cleared by the sweep. */
   isHeard = true;
-  /** The sweep's notes: which slot the link is in, and whether its last interval was silent. */
   sweepSlot = 0;
   isSilent = false;
   /** Frames of this turn; valid between `reserve` and the end of the caller's writing. */
@@ -160,6 +158,14 @@ export class Link {
     if (this.#chunks === NO_CHUNKS) this.#chunks = [];
     this.#chunks.push(this.isJson ? shared.json : shared.binary);
     this.#defer();
+  }
+
+  beat(heartbeat: SharedFrames): void {
+    this.sendShared(heartbeat);
+  }
+
+  drain(withinMs: number): void {
+    this.send({ type: "drain", withinMs });
   }
 
   /** Answers a publish: stored. */

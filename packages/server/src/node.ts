@@ -115,7 +115,7 @@ export class ShardcastNode {
     const deadline = Date.now() + options.drainTimeoutMs;
     const withinMs = Math.floor(options.drainTimeoutMs / 2);
     this.#acceptor.drain();
-    for (const link of sweep.links()) link.send({ type: "drain", withinMs });
+    for (const link of sweep.links()) link.drain(withinMs);
     await this.#parts.drain(deadline);
     // Other nodes stay until the end: they dial again, and this one may be the only owner.
     const hasClients = (): boolean => [...sweep.links()].some((link) => !isPeer(link.endpoint));

@@ -2,6 +2,7 @@
 import { ShardcastError } from "@shardcast/protocol";
 import type { Link } from "./link.ts";
 import type { LinkHandler } from "./link-handler.ts";
+import type { PublishOrigin } from "./publish-target.ts";
 import type { PublishRouter } from "./publish-router.ts";
 
 export class PublishHandler implements LinkHandler {
@@ -20,9 +21,23 @@ export class PublishHandler implements LinkHandler {
   }
 
   received(link: Link, _type: number, bytes: Uint8Array, start: number, end: number): void {
+    this.publish(link, bytes, start, end, this.#windowMessages);
+  }
+
+  /**
+   * Takes the publish frame between `start` and `end` from whoever brought it.
+   * @throws SHARDCAST_FRAME_MALFORMED
+   */
+  publish(
+    origin: PublishOrigin,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    windowMessages: number,
+  ): void {
     this.counters.received += 1;
     this.counters.bytes += end - start;
-    if (!this.#router.publish(link, bytes, start, end, this.#windowMessages)) {
+    if (!this.#router.publish(origin, bytes, start, end, windowMessages)) {
       throw new ShardcastError("SHARDCAST_FRAME_MALFORMED", "a publish frame breaks its layout");
     }
   }

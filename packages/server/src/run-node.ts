@@ -1,5 +1,5 @@
 // From a command line to a running node: one clear line and exit code 1 where it cannot start, a
-// graceful stop on SIGTERM and SIGINT.
+// graceful stop on SIGTERM and SIGINT, or when the process that supervises it is gone.
 import { ShardcastError } from "@shardcast/protocol";
 import { pino, type Logger } from "pino";
 import type { ShardcastNode } from "./node.ts";
@@ -23,8 +23,8 @@ export async function runNode({ scriptName, start, ready }: RunOptions): Promise
   }
   const { node, logger } = started;
   logger.info({ ...ready(node), url: node.url, port: node.port, pid: process.pid }, "ready");
-  const stop = (signal: NodeJS.Signals): void => {
-    logger.info({ signal }, "stopping");
+  const stop = (reason: string): void => {
+    logger.info({ reason }, "stopping");
     node.drain().then(
       () => process.exit(0),
       (error: unknown) => {
@@ -35,6 +35,15 @@ export async function runNode({ scriptName, start, ready }: RunOptions): Promise
   };
   process.on("SIGTERM", stop);
   process.on("SIGINT", stop);
+  stopWithoutParent(stop);
+}
+
+/** Started by a Node process with a channel to it, a node does not outlive that process. */
+function stopWithoutParent(stop: (reason: string) => void): void {
+  if (process.send === undefined) return;
+  const processOnDisconnect = (): void => stop("the supervisor is gone");
+  if (process.connected) process.once("disconnect", processOnDisconnect);
+  else processOnDisconnect();
 }
 
 /** The node's log: JSON lines on stdout. */

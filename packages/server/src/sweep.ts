@@ -1,7 +1,6 @@
 // One timer for all links of a node: ends handshakes that take too long, sends heartbeats, and ends
 // links that have gone silent. Links are spread over slots, so that a tick touches only its share.
-import { encodeFrame } from "@shardcast/protocol";
-import type { Link } from "./link.ts";
+import { encodeFrame, type CloseReason, type Endpoint } from "@shardcast/protocol";
 import { SharedFrames } from "./shared-frames.ts";
 
 const TICKS_PER_HEARTBEAT = 100;
@@ -15,6 +14,23 @@ export interface Pending {
   expire(): void;
 }
 
+/** A link as the sweep sees it, whatever protocol it speaks. */
+export interface SweptLink {
+  readonly endpoint: Endpoint;
+  /** The sweep's notes: which slot the link is in, and whether its last interval was silent. */
+  sweepSlot: number;
+  isSilent: boolean;
+  /** Set by whatever comes from the peer, cleared by the sweep. */
+  isHeard: boolean;
+  readonly isCongested: boolean;
+  /** Sends the peer something that it answers. */
+  beat(heartbeat: SharedFrames): void;
+  /** Moves the peer away within a time, or asks it to move. */
+  drain(withinMs: number): void;
+  close(reason: CloseReason): void;
+  terminate(): void;
+}
+
 export interface SweepOptions {
   /** How often each link gets a heartbeat; one that is silent for two of them is ended. */
   readonly heartbeatMs: number;
@@ -26,7 +42,7 @@ export class Sweep {
   readonly #heartbeat = SharedFrames.of(encodeFrame({ type: "heartbeat" }));
   readonly #now: () => number;
   readonly #timer: NodeJS.Timeout;
-  readonly #slots: Set<Link>[];
+  readonly #slots: Set<SweptLink>[];
   /** In the order of their deadlines, since all have the same time. */
   readonly #pending = new Set<Pending>();
   #next = 0;
@@ -40,7 +56,7 @@ export class Sweep {
     );
     const slotCount = Math.max(1, Math.round(options.heartbeatMs / tickMs));
     this.#now = options.now ?? Date.now;
-    this.#slots = Array.from({ length: slotCount }, () => new Set<Link>());
+    this.#slots = Array.from({ length: slotCount }, () => new Set<SweptLink>());
     this.#timer = setInterval(() => this.tick(), tickMs);
     this.#timer.unref();
   }
@@ -53,7 +69,7 @@ export class Sweep {
     return this.#pending.size;
   }
 
-  *links(): Generator<Link> {
+  *links(): Generator<SweptLink> {
     for (const slot of this.#slots) yield* slot;
   }
 
@@ -69,14 +85,14 @@ export class Sweep {
     this.#pending.delete(pending);
   }
 
-  addLink(link: Link): void {
+  addLink(link: SweptLink): void {
     link.sweepSlot = this.#joined % this.#slots.length;
     this.#joined += 1;
     this.#linkCount += 1;
     this.#slots[link.sweepSlot]?.add(link);
   }
 
-  deleteLink(link: Link): void {
+  deleteLink(link: SweptLink): void {
     if (this.#slots[link.sweepSlot]?.delete(link) === true) this.#linkCount -= 1;
   }
 
@@ -101,7 +117,7 @@ export class Sweep {
     }
   }
 
-  #beat(link: Link): void {
+  #beat(link: SweptLink): void {
     if (link.isHeard) {
       link.isHeard = false;
       link.isSilent = false;
@@ -111,6 +127,6 @@ export class Sweep {
       return;
     } else link.isSilent = true;
     // A congested link has enough to read: its next byte will tell that the node is alive.
-    if (!link.isCongested) link.sendShared(this.#heartbeat);
+    if (!link.isCongested) link.beat(this.#heartbeat);
   }
 }

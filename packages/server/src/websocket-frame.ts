@@ -3,6 +3,8 @@
 
 export const OPCODE_TEXT = 0x1;
 export const OPCODE_BINARY = 0x2;
+/** A whole ping, without a payload. */
+export const PING = Buffer.from([0x89, 0x00]);
 /** Room for the largest header; a smaller one ends where the payload starts. */
 export const WEBSOCKET_HEADER_BYTES = 10;
 

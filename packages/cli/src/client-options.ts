@@ -1,0 +1,54 @@
+// What `publish` and `subscribe` have in common: how they reach the cluster.
+import { join } from "node:path";
+import { connect, type Client } from "@shardcast/client";
+import { ShardcastError } from "@shardcast/protocol";
+import { optionInvalid, text } from "@shardcast/server";
+import { readKey } from "./key-file.ts";
+
+const CONNECT_TIMEOUT_MS = 5000;
+
+export const CLIENT_OPTIONS = {
+  url: {
+    type: "string",
+    default: "http://127.0.0.1:9100",
+    requiresArg: true,
+    describe: "Any node of the cluster",
+  },
+  psk: { type: "string", requiresArg: true, describe: "The pre-shared key (or PSK)" },
+  "psk-file": {
+    type: "string",
+    requiresArg: true,
+    defaultDescription: join("data", "psk"),
+    describe: "File with the pre-shared key",
+  },
+} as const;
+
+/** @throws what `connect` throws, SHARDCAST_KEY_MISSING */
+export async function connectClient(raw: Readonly<Record<string, unknown>>): Promise<Client> {
+  const url = text(raw, "url");
+  const psk = keyOf(raw);
+  try {
+    return await connect({ url, psk, connectTimeoutMs: CONNECT_TIMEOUT_MS });
+  } catch (error) {
+    if (!(error instanceof ShardcastError) || error.code !== "SHARDCAST_TIMEOUT") throw error;
+    const detail = `${error.message}; npm start runs a cluster`;
+    throw new ShardcastError(error.code, detail, { cause: error });
+  }
+}
+
+function keyOf(raw: Readonly<Record<string, unknown>>): string {
+  if (raw["psk"] !== undefined) return text(raw, "psk");
+  if (raw["psk-file"] !== undefined) return readKey(text(raw, "psk-file"));
+  const { PSK } = process.env;
+  return PSK === undefined || PSK === "" ? readKey(join("data", "psk")) : PSK;
+}
+
+/** One topic or several, as yargs gives positionals. */
+export function texts(raw: Readonly<Record<string, unknown>>, name: string): string[] {
+  const values = raw[name];
+  if (!Array.isArray(values)) return [];
+  return values.map((value) => {
+    if (typeof value !== "string") throw optionInvalid(`${name} is text`);
+    return value;
+  });
+}

@@ -1,0 +1,111 @@
+// A cluster on one machine, on paper: which nodes there are, on which ports, and how each is started.
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { NODE_OPTIONS } from "@shardcast/server";
+import type { NodeSpec } from "./supervised-node.ts";
+
+/** From the producers' first port to the consumers' first. */
+export const CONSUMER_PORT_OFFSET = 100;
+
+/** The nodes' commands, as JavaScript files. */
+export interface NodeBins {
+  readonly producer: URL;
+  readonly consumer: URL;
+}
+
+export interface ClusterOptions {
+  /** How many. */
+  readonly producers: number;
+  /** How many. */
+  readonly consumers: number;
+  /** The first producer's; 0 picks free ones for all. */
+  readonly port: number;
+  readonly host: string;
+  /** Where consumers keep messages. */
+  readonly log: string;
+  /** The folder of the nodes' log files. */
+  readonly logFolder: string;
+  /** Undefined where the environment has the key. */
+  readonly keyFile: string | undefined;
+  readonly drainTimeoutMs: number;
+  readonly isLegacySpoken: boolean;
+  /** What `up` itself was started with. */
+  readonly env: NodeJS.ProcessEnv;
+  readonly bins: NodeBins;
+}
+
+export interface ClusterPlan {
+  readonly producers: readonly NodeSpec[];
+  readonly consumers: readonly NodeSpec[];
+}
+
+/** The ports that the nodes want, the producers' first. */
+export function portsOf({ port, producers, consumers }: ClusterOptions): number[] {
+  return [
+    ...numbers(producers).map((index) => (port === 0 ? 0 : port + index)),
+    ...numbers(consumers).map((index) => (port === 0 ? 0 : port + CONSUMER_PORT_OFFSET + index)),
+  ];
+}
+
+/** @param ports one for each of {@link portsOf} */
+export function planCluster(options: ClusterOptions, ports: readonly number[]): ClusterPlan {
+  const { producers, consumers, bins, log } = options;
+  const consumerUrls = ports.slice(producers).map((port) => urlOf(options.host, port));
+  const ring = consumerUrls.map((url, index) => `c${index + 1}=${url}`).join(",");
+  const common = [`--host=${options.host}`, `--consumers=${ring}`, ...commonArgs(options)];
+  const env = nodeEnv(options);
+  const specOf = (id: string, port: number, bin: URL, args: readonly string[]): NodeSpec => ({
+    id,
+    url: urlOf(options.host, port),
+    bin: fileURLToPath(bin),
+    args: [`--id=${id}`, `--port=${port}`, ...common, ...args],
+    env,
+    logFile: join(options.logFolder, `${id}.log`),
+  });
+  return {
+    producers: numbers(producers).map((index) =>
+      specOf(`p${index + 1}`, ports[index] ?? 0, bins.producer, []),
+    ),
+    consumers: numbers(consumers).map((index) =>
+      specOf(`c${index + 1}`, ports[producers + index] ?? 0, bins.consumer, [`--log=${log}`]),
+    ),
+  };
+}
+
+function commonArgs({ keyFile, drainTimeoutMs, isLegacySpoken }: ClusterOptions): string[] {
+  return [
+    `--drain-timeout=${drainTimeoutMs}`,
+    ...(keyFile === undefined ? [] : [`--psk-file=${keyFile}`]),
+    ...(isLegacySpoken ? ["--legacy-protocol"] : []),
+  ];
+}
+
+/**
+ * A node refuses SHARDCAST_… variables that it does not know, so each gets only what nodes of both
+ * roles know; and a key only where there is no file, since a key in the environment counts for more.
+ */
+function nodeEnv({ env, keyFile }: ClusterOptions): NodeJS.ProcessEnv {
+  const known = new Set(Object.keys(NODE_OPTIONS).map(envNameOf));
+  const keys = new Set(["PSK", "PSK_PREVIOUS", "SHARDCAST_PSK", "SHARDCAST_PSK_PREVIOUS"]);
+  return Object.fromEntries(
+    Object.entries(env).filter(([name]) => {
+      if (keys.has(name)) return keyFile === undefined;
+      return name !== "PORT" && (!name.startsWith("SHARDCAST_") || known.has(name));
+    }),
+  );
+}
+
+function envNameOf(option: string): string {
+  return `SHARDCAST_${option.replaceAll("-", "_").toUpperCase()}`;
+}
+
+/** Where nodes listen on every address, this machine reaches them by the loopback one. */
+function urlOf(host: string, port: number): string {
+  if (host === "0.0.0.0") return `ws://127.0.0.1:${port}`;
+  if (host === "::") return `ws://[::1]:${port}`;
+  return `ws://${host.includes(":") ? `[${host}]` : host}:${port}`;
+}
+
+function numbers(count: number): number[] {
+  return Array.from({ length: count }, (_, index) => index);
+}

@@ -1,0 +1,71 @@
+// The file with the pre-shared key: made once, never overwritten, readable by its owner alone.
+import { randomBytes } from "node:crypto";
+import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+import { ShardcastError } from "@shardcast/protocol";
+import { codeOf, reasonOf } from "./fault.ts";
+
+const KEY_BYTES = 32;
+const OWNER_ONLY = 0o600;
+const OWNER_ONLY_FOLDER = 0o700;
+
+/** The first line of a key file. @throws SHARDCAST_KEY_MISSING */
+export function readKey(file: string): string {
+  let content: string;
+  try {
+    content = readFileSync(file, "utf8");
+  } catch (cause) {
+    const detail =
+      codeOf(cause) === "ENOENT"
+        ? `there is no key file ${file}`
+        : `the key file ${file} cannot be read: ${reasonOf(cause)}`;
+    throw new ShardcastError("SHARDCAST_KEY_MISSING", detail, { cause });
+  }
+  const key = content
+    .split("\n")
+    .map((line) => line.trim())
+    .find((line) => line !== "");
+  if (key === undefined) {
+    throw new ShardcastError("SHARDCAST_KEY_MISSING", `the key file ${file} is empty`);
+  }
+  return key;
+}
+
+/**
+ * Makes the file with a random key where there is none. One that is there is only checked.
+ * @returns whether it was made
+ * @throws SHARDCAST_KEY_MISSING
+ */
+export function ensureKeyFile(file: string): boolean {
+  const isNew = !isThere(file) && createKeyFile(file);
+  readKey(file);
+  return isNew;
+}
+
+/** The key is whole before the file has its name: of two that start at once, one makes it, both read it. */
+function createKeyFile(file: string): boolean {
+  const draft = `${file}.${process.pid}`;
+  try {
+    mkdirSync(dirname(file), { recursive: true, mode: OWNER_ONLY_FOLDER });
+    rmSync(draft, { force: true });
+    const key = randomBytes(KEY_BYTES).toString("base64url");
+    writeFileSync(draft, `${key}\n`, { flag: "wx", mode: OWNER_ONLY, flush: true });
+    linkSync(draft, file);
+    return true;
+  } catch (cause) {
+    if (codeOf(cause) === "EEXIST" && isThere(file)) return false;
+    const detail = `the key file ${file} cannot be made: ${reasonOf(cause)}`;
+    throw new ShardcastError("SHARDCAST_KEY_MISSING", detail, { cause });
+  } finally {
+    rmSync(draft, { force: true });
+  }
+}
+
+function isThere(file: string): boolean {
+  try {
+    readFileSync(file);
+    return true;
+  } catch (error) {
+    return codeOf(error) !== "ENOENT";
+  }
+}

@@ -1,0 +1,22 @@
+// A stream of text as its lines. Not node:readline, which takes U+2028 within a message for an end of line.
+import type { Readable } from "node:stream";
+
+/** Lines without their ends; the last one needs none. */
+export async function* linesOf(input: Readable): AsyncGenerator<string, void> {
+  input.setEncoding("utf8");
+  let rest = "";
+  for await (const chunk of input as AsyncIterable<string>) {
+    const lines = chunk.split("\n");
+    const last = lines.pop() ?? "";
+    for (const line of lines) {
+      yield withoutReturn(rest + line);
+      rest = "";
+    }
+    rest += last;
+  }
+  if (rest !== "") yield withoutReturn(rest);
+}
+
+function withoutReturn(line: string): string {
+  return line.endsWith("\r") ? line.slice(0, -1) : line;
+}

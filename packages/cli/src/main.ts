@@ -1,0 +1,43 @@
+// The command `shardcast`: run a cluster, publish, subscribe.
+import { optionInvalid } from "@shardcast/server";
+import yargs from "yargs";
+import type { NodeBins } from "./cluster-plan.ts";
+import { explain } from "./fault.ts";
+import { publishCommand } from "./publish.ts";
+import { subscribeCommand } from "./subscribe.ts";
+import { upCommand } from "./up.ts";
+
+const HELP_COLUMNS = 100;
+
+/** Runs what the command line says. A failure is one line on stderr and exit code 1. */
+export async function main(bins: NodeBins): Promise<void> {
+  process.stdout.on("error", stdoutOnError);
+  try {
+    await yargs(process.argv.slice(2))
+      .scriptName("shardcast")
+      .usage("$0 <command> [options]\n\nA topic-sharded message queue over WebSockets.")
+      .command(upCommand(bins))
+      .command(publishCommand)
+      .command(subscribeCommand)
+      .demandCommand(1, "no command: up, publish or subscribe; --help tells more")
+      .strict()
+      .locale("en")
+      .wrap(Math.min(HELP_COLUMNS, process.stdout.isTTY ? process.stdout.columns : HELP_COLUMNS))
+      .version(false)
+      .exitProcess(false)
+      .fail((message: string | undefined, error: unknown) => {
+        if (error instanceof Error) throw error;
+        throw optionInvalid(message?.split("\n", 1)[0] ?? "unusable options");
+      })
+      .parseAsync();
+  } catch (error) {
+    process.stderr.write(`shardcast: ${explain(error)}\n`);
+    process.exitCode = 1;
+  }
+}
+
+/** Whoever read the output has gone: there is nobody left to work for, and nothing went wrong. */
+function stdoutOnError(error: Error & { readonly code?: string }): void {
+  if (error.code !== "EPIPE") throw error;
+  process.exit();
+}

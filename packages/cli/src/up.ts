@@ -1,0 +1,175 @@
+// `shardcast up`: a whole cluster on this machine, until it is told to stop.
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { NODE_OPTIONS, optionInvalid, text, wholeNumber } from "@shardcast/server";
+import type { Argv, CommandModule } from "yargs";
+import {
+  CONSUMER_PORT_OFFSET,
+  planCluster,
+  portsOf,
+  type ClusterOptions,
+  type ClusterPlan,
+  type NodeBins,
+} from "./cluster-plan.ts";
+import { StartError, reasonOf } from "./fault.ts";
+import { ensureKeyFile } from "./key-file.ts";
+import { claimPorts } from "./ports.ts";
+import { Supervisor } from "./supervisor.ts";
+
+/** One Ctrl-C can arrive twice: from the terminal, and passed on by npm. */
+const SAME_SIGNAL_MS = 500;
+const EXIT_KILLED = 130;
+const DEMO_DEFAULTS: Readonly<Record<string, string>> = {
+  "--producer": "ws://127.0.0.1:9000,ws://127.0.0.1:9001",
+  "--consumer": "ws://127.0.0.1:9100,ws://127.0.0.1:9101",
+  "--psk-file": join("data", "psk"),
+};
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+const UP_OPTIONS = {
+  producers: { type: "number", default: 2, describe: "How many producer nodes" },
+  consumers: { type: "number", default: 2, describe: "How many consumer nodes" },
+  port: {
+    type: "number",
+    default: 9000,
+    describe: `The first producer's port, the others follow; the consumers' begin ${CONSUMER_PORT_OFFSET} higher. 0 picks free ones`,
+  },
+  host: { type: "string", default: "127.0.0.1", describe: "Address to listen on" },
+  log: {
+    type: "string",
+    default: "memory",
+    choices: ["memory"],
+    describe: "Where messages are kept",
+  },
+  data: { type: "string", default: "data", describe: "Folder for the key and the nodes' logs" },
+  "psk-file": {
+    type: "string",
+    defaultDescription: "<data>/psk",
+    describe: "File with the pre-shared key, made where there is none",
+  },
+  "drain-timeout": NODE_OPTIONS["drain-timeout"],
+  "legacy-protocol": NODE_OPTIONS["legacy-protocol"],
+} as const;
+
+export function upCommand(bins: NodeBins): CommandModule {
+  return {
+    command: "up",
+    describe: "Run a cluster on this machine",
+    builder: (argv: Argv) => argv.options(UP_OPTIONS),
+    handler: (raw) => up(raw, bins),
+  };
+}
+
+async function up(raw: Readonly<Record<string, unknown>>, bins: NodeBins): Promise<void> {
+  const options = readOptions(raw, bins);
+  const { keyFile, host, drainTimeoutMs } = options;
+  if (keyFile !== undefined && ensureKeyFile(keyFile)) print(`made a random key: ${keyFile}`);
+  const plan = planCluster(options, await claimPorts(host, portsOf(options)));
+  makeFolder(options.logFolder);
+  const supervisor = new Supervisor({ plan, drainTimeoutMs, print });
+  const signalled = untilSignal(supervisor);
+  supervisor.start();
+  void supervisor.ready().then((isReady) => {
+    if (isReady) print(banner(plan, options));
+  });
+  const failure = await Promise.race([supervisor.failure, signalled]);
+  await supervisor.stop();
+  if (failure !== undefined) throw new StartError(failure);
+  print("stopped");
+}
+
+function readOptions(raw: Readonly<Record<string, unknown>>, bins: NodeBins): ClusterOptions {
+  const port = wholeNumber(raw, "port", 0, 65_535);
+  const producers = wholeNumber(raw, "producers", 1, CONSUMER_PORT_OFFSET);
+  const consumers = wholeNumber(raw, "consumers", 1, CONSUMER_PORT_OFFSET);
+  const lastPort = port + CONSUMER_PORT_OFFSET + consumers - 1;
+  if (port !== 0 && lastPort > 65_535) {
+    throw optionInvalid(`--port ${port}: the last consumer's would be ${lastPort}, above 65535`);
+  }
+  const data = text(raw, "data");
+  return {
+    producers,
+    consumers,
+    port,
+    host: text(raw, "host"),
+    log: text(raw, "log"),
+    logFolder: join(data, "logs"),
+    keyFile: keyFileOf(raw, data),
+    drainTimeoutMs: wholeNumber(raw, "drain-timeout", 0, DAY_MS),
+    isLegacySpoken: raw["legacy-protocol"] === true,
+    env: process.env,
+    bins,
+  };
+}
+
+/** A file that is named comes first, then a key in the environment, then the usual file. */
+function keyFileOf(raw: Readonly<Record<string, unknown>>, data: string): string | undefined {
+  if (raw["psk-file"] !== undefined) return text(raw, "psk-file");
+  const { PSK, SHARDCAST_PSK } = process.env;
+  const isInEnv = [PSK, SHARDCAST_PSK].some((key) => key !== undefined && key !== "");
+  return isInEnv ? undefined : join(data, "psk");
+}
+
+function makeFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    throw optionInvalid(`--data: the folder ${folder} cannot be made: ${reasonOf(cause)}`);
+  }
+}
+
+/** Resolves at the first signal to stop. A second one ends everything at once. */
+function untilSignal(supervisor: Supervisor): Promise<undefined> {
+  return new Promise((resolve) => {
+    let firstAt: number | undefined;
+    const processOnSignal = (): void => {
+      if (firstAt === undefined) {
+        firstAt = performance.now();
+        print("stopping (Ctrl-C again ends all at once)");
+        resolve(undefined);
+      } else if (performance.now() - firstAt > SAME_SIGNAL_MS) {
+        supervisor.kill();
+        process.exit(EXIT_KILLED);
+      }
+    };
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, processOnSignal);
+  });
+}
+
+function banner(plan: ClusterPlan, options: ClusterOptions): string {
+  const { producers, consumers } = plan;
+  const urls = (specs: ClusterPlan["producers"]): string => specs.map(({ url }) => url).join("  ");
+  const http = (spec: { readonly url: string } | undefined): string =>
+    (spec?.url ?? "").replace(/^ws/, "http");
+  return [
+    "",
+    "Ready. Try it: run this in two other terminals, and type.",
+    "",
+    `  ${demoCommand(plan, options)}`,
+    "",
+    `producers  ${urls(producers)}`,
+    `consumers  ${urls(consumers)}`,
+    `key        ${options.keyFile ?? "from PSK"}`,
+    `logs       ${join(options.logFolder, "*.log")}`,
+    `cluster    ${http(consumers[0])}/cluster`,
+    `metrics    ${http(consumers[0])}/metrics, likewise on every node`,
+    "",
+    "Ctrl-C stops it.",
+  ].join("\n");
+}
+
+/** What the demo has to be told beyond its own defaults. */
+function demoCommand({ producers, consumers }: ClusterPlan, { keyFile }: ClusterOptions): string {
+  const listOf = (specs: ClusterPlan["producers"]): string => specs.map(({ url }) => url).join(",");
+  const lists = { "--producer": listOf(producers), "--consumer": listOf(consumers) };
+  const options = Object.entries(lists)
+    .filter(([name, list]) => list !== DEMO_DEFAULTS[name])
+    .map(([name, list]) => ` ${name} ${list}`);
+  const key = keyFile === undefined || keyFile === DEMO_DEFAULTS["--psk-file"];
+  const keyOption = key ? "" : ` --psk-file ${keyFile}`;
+  return `${keyFile === undefined ? "PSK=… " : ""}npm run TOPIC -- news${options.join("")}${keyOption}`;
+}
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}

@@ -1,0 +1,211 @@
+// A standing relation to one place of the cluster, over as many links, one after another, as it takes.
+//
+// There is at most one link that is open and at most one that is being opened. The new one takes over
+// when it is open, be the old one lost by then or still there, as when a node asks its clients to move.
+import {
+  ShardcastError,
+  backoffMs,
+  type Endpoint,
+  type Frame,
+  type Keys,
+  type WelcomeFrame,
+} from "@shardcast/protocol";
+import { Following } from "./following.ts";
+import { Link, type LinkOwner } from "./link.ts";
+import type { LinkEnd } from "./link-end.ts";
+import type { Settings } from "./options.ts";
+import type { Runtime } from "./runtime.ts";
+import { Sender } from "./sender.ts";
+
+/** A client's link to a node was opened, was lost, or could not be opened. */
+export interface LinkEvent {
+  readonly state: "open" | "lost" | "failed";
+  /** The node's id, where it has told it. */
+  readonly node: string | undefined;
+  /** `ws(s)://host:port` */
+  readonly url: string;
+  readonly endpoint: Endpoint;
+  /** Why it was lost or failed; undefined where the client itself has left. */
+  readonly error: ShardcastError | undefined;
+}
+
+/** What all connections of a client share. */
+export interface ConnectionContext {
+  readonly settings: Settings;
+  readonly runtime: Runtime;
+  readonly keys: Keys;
+  readonly link: (event: LinkEvent) => void;
+  /** A try to connect ended in a way in which every other would. */
+  readonly failed: (error: ShardcastError) => void;
+  /** The cluster may not be what it was when this connection was chosen. */
+  readonly stale: () => void;
+}
+
+export interface Place {
+  readonly endpoint: Endpoint;
+  /** Nodes that serve equally well. It starts with any of them, and goes on with the next. */
+  readonly urls: readonly string[];
+}
+
+/** After so many failures in a row the cluster is asked whether it has changed. */
+const STALE_FROM_FAILURES = 2;
+
+interface OpenLink {
+  readonly link: Link;
+  readonly nodeId: string;
+}
+
+export class Connection implements LinkOwner {
+  readonly sender: Sender;
+  readonly following = new Following();
+  /** Resolves when a link is open for the first time. */
+  readonly opened: Promise<void>;
+  readonly #place: Place;
+  readonly #context: ConnectionContext;
+  #current: OpenLink | undefined;
+  #next: Link | undefined;
+  #urlIndex: number;
+  #failureCount = 0;
+  #cancelRetry: (() => void) | undefined;
+  #cancelMove: (() => void) | undefined;
+  #isClosed = false;
+  #resolveOpened: () => void = () => undefined;
+
+  constructor(place: Place, context: ConnectionContext) {
+    const { settings, runtime, stale } = context;
+    this.#place = place;
+    this.#context = context;
+    this.#urlIndex = Math.floor(runtime.random() * place.urls.length);
+    this.sender = new Sender({ backoff: settings.reconnect, runtime, misrouted: stale });
+    this.opened = new Promise((resolve) => {
+      this.#resolveOpened = resolve;
+    });
+    this.#dial();
+  }
+
+  /** The node that the open link leads to. */
+  get node(): { readonly node: string; readonly url: string } | undefined {
+    if (this.#current === undefined) return undefined;
+    return { node: this.#current.nodeId, url: this.#current.link.url };
+  }
+
+  /** Ends the link. What it carried has to be taken away before. */
+  close(): void {
+    this.#isClosed = true;
+    this.#cancelRetry?.();
+    this.#next?.close();
+    this.#next = undefined;
+    if (this.#current !== undefined) this.#leave(this.#current);
+    this.sender.close();
+  }
+
+  linkOpened(link: Link, welcome: WelcomeFrame): void {
+    if (this.#current !== undefined) this.#leave(this.#current);
+    this.#next = undefined;
+    this.#failureCount = 0;
+    this.#current = { link, nodeId: welcome.nodeId };
+    this.#emit("open", link, undefined);
+    this.#resolveOpened();
+    this.sender.opened(link, welcome);
+    this.following.opened(link, welcome);
+  }
+
+  linkReceived(_link: Link, frame: Frame): void {
+    switch (frame.type) {
+      case "message":
+        this.following.received(frame);
+        return;
+      case "ack":
+        this.sender.acked(frame);
+        return;
+      case "reject":
+        this.sender.rejected(frame);
+        return;
+      case "subscribed":
+        this.following.subscribed(frame);
+        return;
+      case "gap":
+        this.following.missed(frame);
+        return;
+      case "unsubscribed":
+        this.following.unsubscribed(frame);
+        return;
+      case "drain":
+        this.#moveWithin(frame.withinMs);
+        return;
+      default:
+        throw new ShardcastError(
+          "SHARDCAST_FRAME_UNEXPECTED",
+          `a node does not send ${frame.type} frames here`,
+        );
+    }
+  }
+
+  linkEnded(link: Link, { error, isFatal }: LinkEnd): void {
+    if (link === this.#next) {
+      this.#next = undefined;
+      this.#emit("failed", link, error);
+    } else {
+      this.#lose(error);
+      this.#emit("lost", link, error);
+    }
+    if (isFatal) this.#context.failed(error);
+    else if (this.#next === undefined && this.#cancelRetry === undefined) this.#retry();
+  }
+
+  #dial(): void {
+    if (this.#isClosed || this.#next !== undefined) return;
+    const { settings, runtime, keys } = this.#context;
+    const { endpoint, urls } = this.#place;
+    const url = urls[this.#urlIndex] ?? "";
+    const { handshakeTimeoutMs } = settings;
+    this.#next = new Link({ url, endpoint, keys, handshakeTimeoutMs, runtime }, this);
+  }
+
+  #retry(): void {
+    if (this.#isClosed) return;
+    const { settings, runtime, stale } = this.#context;
+    const waitMs = backoffMs(settings.reconnect, this.#failureCount, runtime.random());
+    this.#failureCount += 1;
+    this.#turnToNextUrl();
+    this.#cancelRetry = runtime.after(waitMs, () => {
+      this.#cancelRetry = undefined;
+      this.#dial();
+    });
+    if (this.#failureCount >= STALE_FROM_FAILURES) stale();
+  }
+
+  /** The node is about to stop. Its clients move one by one, not all at once. */
+  #moveWithin(withinMs: number): void {
+    const { runtime, stale } = this.#context;
+    this.#cancelMove ??= runtime.after(runtime.random() * withinMs, () => {
+      stale();
+      this.#turnToNextUrl();
+      this.#dial();
+    });
+  }
+
+  #turnToNextUrl(): void {
+    this.#urlIndex = (this.#urlIndex + 1) % this.#place.urls.length;
+  }
+
+  /** The client itself leaves a link. What was queued for it is sent before the new link gets the same. */
+  #leave({ link }: OpenLink): void {
+    link.close();
+    this.#lose(new ShardcastError("SHARDCAST_LINK_LOST", `${link.url}: moving to another link`));
+    this.#emit("lost", link, undefined);
+  }
+
+  #lose(error: ShardcastError): void {
+    this.#cancelMove?.();
+    this.#cancelMove = undefined;
+    this.sender.lost(error);
+    this.following.lost();
+  }
+
+  #emit(state: LinkEvent["state"], link: Link, error: ShardcastError | undefined): void {
+    const node = this.#current?.link === link ? this.#current.nodeId : undefined;
+    if (state === "lost") this.#current = undefined;
+    this.#context.link({ state, node, url: link.url, endpoint: this.#place.endpoint, error });
+  }
+}

@@ -1,0 +1,188 @@
+// One WebSocket to a node: the handshake, then frames in and out. All frames that are sent in one turn
+// leave as one WebSocket message. A link is opened once and ends once; what follows is the connection's.
+import {
+  ClientHandshake,
+  SUBPROTOCOLS,
+  ShardcastError,
+  closeCodeOf,
+  decodeFrame,
+  encodeFrame,
+  forEachFrame,
+  NONCE_BYTES,
+  type ClientStep,
+  type Endpoint,
+  type Frame,
+  type Keys,
+  type WelcomeFrame,
+} from "@shardcast/protocol";
+import { endByClose, endByFault, isCloseReason, type LinkEnd } from "./link-end.ts";
+import type { Runtime } from "./runtime.ts";
+
+/** Where this turn's frames are cut into another WebSocket message. */
+const BATCH_BYTES = 64 * 1024;
+const HEARTBEAT = encodeFrame({ type: "heartbeat" });
+
+export interface LinkOptions {
+  /** `ws(s)://host:port` */
+  readonly url: string;
+  readonly endpoint: Endpoint;
+  readonly keys: Keys;
+  readonly handshakeTimeoutMs: number;
+  readonly runtime: Runtime;
+}
+
+/** What the owner of a link is told. */
+export interface LinkOwner {
+  linkOpened(link: Link, welcome: WelcomeFrame): void;
+  /** A frame other than a heartbeat. What it throws as a ShardcastError ends the link. */
+  linkReceived(link: Link, frame: Frame): void;
+  /** Once, unless the owner itself closed the link. */
+  linkEnded(link: Link, end: LinkEnd): void;
+}
+
+export class Link {
+  readonly url: string;
+  readonly #options: LinkOptions;
+  readonly #owner: LinkOwner;
+  readonly #socket: WebSocket;
+  /** Until the link is open. */
+  #handshake: ClientHandshake | undefined;
+  #isEnded = false;
+  /** What the platform told of its socket, for people. */
+  #fault = "";
+  #lastHeard = 0;
+  #cancelTimer: () => void;
+  #out: Uint8Array[] = [];
+  #outBytes = 0;
+
+  constructor(options: LinkOptions, owner: LinkOwner) {
+    const { url, endpoint, keys, runtime } = options;
+    const subprotocol = SUBPROTOCOLS.binary;
+    const nonce = crypto.getRandomValues(new Uint8Array(NONCE_BYTES));
+    this.url = url;
+    this.#options = options;
+    this.#owner = owner;
+    this.#handshake = new ClientHandshake(keys, { endpoint, subprotocol }, nonce);
+    this.#cancelTimer = runtime.after(options.handshakeTimeoutMs, () =>
+      this.#end(endByFault(url, "SHARDCAST_HANDSHAKE_TIMEOUT")),
+    );
+    this.#socket = new runtime.WebSocket(`${url}/${endpoint}`, [subprotocol]);
+    this.#listen(this.#socket);
+  }
+
+  /** Queues a whole frame for the end of this turn. Its bytes must not change before. */
+  send(frame: Uint8Array): void {
+    if (this.#isEnded) return;
+    if (this.#outBytes + frame.length > BATCH_BYTES) this.#flush();
+    this.#out.push(frame);
+    this.#outBytes += frame.length;
+    if (this.#out.length === 1) queueMicrotask(() => this.#flush());
+  }
+
+  /** Sends what is queued, and ends the link without telling the owner. */
+  close(): void {
+    if (this.#isEnded) return;
+    if (this.#handshake === undefined) this.#flush();
+    this.#leave(1000, "");
+  }
+
+  #listen(socket: WebSocket): void {
+    socket.binaryType = "arraybuffer";
+    socket.onmessage = ({ data }: MessageEvent<unknown>) => this.#received(data);
+    socket.onerror = (event) => {
+      // Browsers tell nothing; `ws` tells what went wrong.
+      if ("message" in event && typeof event.message === "string") this.#fault = event.message;
+    };
+    socket.onclose = (event) => this.#end(endByClose(this.url, event, this.#fault));
+  }
+
+  #received(data: unknown): void {
+    this.#lastHeard = this.#options.runtime.now();
+    try {
+      if (!(data instanceof ArrayBuffer)) {
+        throw new ShardcastError("SHARDCAST_FRAME_MALFORMED", "a text came over a binary link");
+      }
+      const bytes = new Uint8Array(data);
+      forEachFrame(bytes, (_type, start, end) => {
+        // An earlier frame of the message may have ended the link.
+        if (this.#isEnded) return;
+        const frame = decodeFrame(bytes, start, end);
+        if (frame !== undefined) this.#accept(frame);
+      });
+    } catch (error) {
+      if (!(error instanceof ShardcastError) || !isCloseReason(error.code)) throw error;
+      this.#end(endByFault(this.url, error.code, error.message));
+    }
+  }
+
+  #accept(frame: Frame): void {
+    if (this.#handshake !== undefined) this.#step(this.#handshake.receive(frame));
+    else if (frame.type === "heartbeat") this.send(HEARTBEAT);
+    else this.#owner.linkReceived(this, frame);
+  }
+
+  #step(step: ClientStep): void {
+    switch (step.type) {
+      case "send":
+        this.send(encodeFrame(step.frame));
+        return;
+      case "open":
+        this.#handshake = undefined;
+        this.#cancelTimer();
+        this.#watch(2 * step.welcome.heartbeatMs);
+        this.#owner.linkOpened(this, step.welcome);
+        return;
+      case "fail":
+        throw new ShardcastError("SHARDCAST_HANDSHAKE_FAILED", step.reason);
+    }
+  }
+
+  /** Ends the link when nothing at all has come for this long. */
+  #watch(silenceMs: number): void {
+    const { now, after } = this.#options.runtime;
+    const leftMs = this.#lastHeard + silenceMs - now();
+    if (leftMs <= 0) this.#end(endByFault(this.url, "SHARDCAST_HEARTBEAT_MISSED"));
+    else this.#cancelTimer = after(leftMs, () => this.#watch(silenceMs));
+  }
+
+  #flush(): void {
+    const out = this.#out;
+    const [first] = out;
+    if (first === undefined) return;
+    const bytes = out.length === 1 ? first : concat(out, this.#outBytes);
+    this.#out = [];
+    this.#outBytes = 0;
+    // The DOM's types refuse shared memory, which no frame lies in.
+    this.#socket.send(bytes as Uint8Array<ArrayBuffer>);
+  }
+
+  #end(end: LinkEnd): void {
+    if (this.#isEnded) return;
+    const { code } = end.error;
+    this.#leave(isCloseReason(code) ? closeCodeOf(code) : 1000, code);
+    this.#owner.linkEnded(this, end);
+  }
+
+  /** From here on nothing that the socket does matters; a browser may take long to close a dead one. */
+  #leave(code: number, reason: string): void {
+    this.#isEnded = true;
+    this.#cancelTimer();
+    this.#out = [];
+    const socket = this.#socket;
+    socket.onmessage = null;
+    socket.onclose = null;
+    // `ws` takes an error that nobody listens for as uncaught.
+    socket.onerror = () => undefined;
+    socket.close(code, reason);
+  }
+}
+
+function concat(parts: readonly Uint8Array[], byteCount: number): Uint8Array {
+  const bytes = new Uint8Array(byteCount);
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
+}

@@ -1,0 +1,133 @@
+// All publishes of a client that have no answer yet: how many there may be, and how long each may take.
+// One timer watches all deadlines. Sending them is the senders' business.
+import { ShardcastError, type Attributes } from "@shardcast/protocol";
+import type { PublishData } from "./data.ts";
+import { readDuration, type Settings } from "./options.ts";
+import { Publication, type Answer, type PublicationOwner } from "./publication.ts";
+import { encodePublish } from "./publish-frame.ts";
+import type { Runtime } from "./runtime.ts";
+
+const ID_PREFIX_BYTES = 9;
+/** Deadlines that are closer together than this are looked at together. */
+const SWEEP_MIN_MS = 20;
+
+export interface PublishOptions {
+  /** Stored once within the dedupe window. Left out, the client gives one: its retries never double a message. */
+  readonly messageId?: string | undefined;
+  /** A small map of short strings that travels with the message. */
+  readonly attributes?: Attributes | undefined;
+  /** In ms. @default the client's `publishTimeoutMs` */
+  readonly timeoutMs?: number | undefined;
+  /** Gives the publish up; the message may have been stored all the same. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+export class Outbox implements PublicationOwner {
+  readonly #settings: Settings;
+  readonly #runtime: Runtime;
+  readonly #idPrefix = randomId();
+  /** In the order of publishing. */
+  readonly #unanswered = new Set<Publication>();
+  readonly #waitingForEmpty: (() => void)[] = [];
+  #bytes = 0;
+  #count = 0;
+  #cancelSweep: (() => void) | undefined;
+  #sweepAt = Infinity;
+
+  constructor(settings: Settings, runtime: Runtime) {
+    this.#settings = settings;
+    this.#runtime = runtime;
+  }
+
+  /** Publishes without an answer. */
+  get size(): number {
+    return this.#unanswered.size;
+  }
+
+  /**
+   * Takes a publish in, to be sent.
+   * @throws what is wrong with it, or SHARDCAST_OUTBOX_FULL
+   */
+  add(topic: string, data: PublishData, options: PublishOptions, answer: Answer): Publication {
+    const { signal, attributes } = options;
+    if (signal?.aborted === true) throw signal.reason;
+    const timeoutMs =
+      options.timeoutMs === undefined
+        ? this.#settings.publishTimeoutMs
+        : readDuration("timeoutMs", options.timeoutMs);
+    const ordinal = this.#count;
+    const messageId = options.messageId ?? `${this.#idPrefix}${ordinal.toString(36)}`;
+    const { frame, payloadBytes } = encodePublish(topic, { messageId, attributes, data });
+    this.#refuseIfFull(frame.length);
+    this.#count += 1;
+    const deadline = this.#runtime.now() + timeoutMs;
+    const fields = { ordinal, topic, frame, payloadBytes, timeoutMs, deadline };
+    const publication = new Publication(fields, answer, this);
+    if (signal !== undefined) failOnAbort(publication, signal);
+    this.#unanswered.add(publication);
+    this.#bytes += frame.length;
+    this.#sweepBy(deadline);
+    return publication;
+  }
+
+  settled(publication: Publication): void {
+    this.#unanswered.delete(publication);
+    this.#bytes -= publication.frame.length;
+    if (this.#unanswered.size > 0) return;
+    for (const resolve of this.#waitingForEmpty.splice(0)) resolve();
+  }
+
+  /** Resolves when every publish has its answer, be it a bad one. */
+  async empty(): Promise<void> {
+    if (this.#unanswered.size === 0) return;
+    await new Promise<void>((resolve) => this.#waitingForEmpty.push(resolve));
+  }
+
+  /** Rejects all that have no answer. */
+  close(error: ShardcastError): void {
+    this.#cancelSweep?.();
+    for (const publication of this.#unanswered) publication.fail(error);
+  }
+
+  #refuseIfFull(frameBytes: number): void {
+    const { outboxMessages, outboxBytes } = this.#settings;
+    if (this.#unanswered.size >= outboxMessages) throw full(`${outboxMessages} messages`);
+    if (this.#bytes + frameBytes > outboxBytes) throw full(`${outboxBytes} bytes`);
+  }
+
+  /** The timer is left to run out when its publish is answered: most of them are, and soon. */
+  #sweepBy(deadline: number): void {
+    if (this.#sweepAt <= deadline) return;
+    this.#cancelSweep?.();
+    this.#sweepAt = deadline;
+    const waitMs = Math.max(SWEEP_MIN_MS, deadline - this.#runtime.now());
+    this.#cancelSweep = this.#runtime.after(waitMs, () => this.#sweep());
+  }
+
+  #sweep(): void {
+    this.#sweepAt = Infinity;
+    const now = this.#runtime.now();
+    let earliest = Infinity;
+    for (const publication of this.#unanswered) {
+      if (publication.deadline <= now) publication.expire();
+      else earliest = Math.min(earliest, publication.deadline);
+    }
+    if (earliest < Infinity) this.#sweepBy(earliest);
+  }
+}
+
+function failOnAbort(publication: Publication, signal: AbortSignal): void {
+  const abort = (): void => publication.fail(signal.reason);
+  signal.addEventListener("abort", abort, { once: true });
+  publication.letGo = () => signal.removeEventListener("abort", abort);
+}
+
+function full(limit: string): ShardcastError {
+  return new ShardcastError("SHARDCAST_OUTBOX_FULL", `${limit} without an ack are the limit`);
+}
+
+/** No two clients have the same, ever. */
+function randomId(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(ID_PREFIX_BYTES));
+  return `${Array.from(bytes, (byte) => byte.toString(36).padStart(2, "0")).join("")}-`;
+}

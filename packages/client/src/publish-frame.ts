@@ -1,0 +1,54 @@
+// A publish as bytes: the data encoded, the whole checked against the protocol's rules before it is sent.
+import {
+  FRAME_MAX_BODY_BYTES,
+  PUBLISH_OVERHEAD_BYTES,
+  ShardcastError,
+  contentFault,
+  encodeFrame,
+  topicFault,
+  type Attributes,
+} from "@shardcast/protocol";
+import { CONTENT_TYPE, encodeData, type PublishData } from "./data.ts";
+
+export interface PublishContent {
+  readonly messageId: string;
+  readonly attributes: Attributes | undefined;
+  readonly data: PublishData;
+}
+
+export interface EncodedPublish {
+  /** Its sequence number and time left are 0 until it is sent. */
+  readonly frame: Uint8Array;
+  readonly payloadBytes: number;
+}
+
+/**
+ * @throws SHARDCAST_TOPIC_INVALID, SHARDCAST_TOPIC_RESERVED, SHARDCAST_MESSAGE_ID_INVALID,
+ * SHARDCAST_ATTRIBUTES_INVALID, SHARDCAST_PAYLOAD_TOO_LARGE, SHARDCAST_OPTION_INVALID
+ */
+export function encodePublish(topic: string, publish: PublishContent): EncodedPublish {
+  const { payload, contentType } = encodeData(publish.data);
+  const attributes = withContentType(publish.attributes, contentType);
+  const { messageId } = publish;
+  const content =
+    attributes === undefined ? { messageId, payload } : { messageId, attributes, payload };
+  const fault = topicFault(topic) ?? contentFault(content) ?? payloadFault(payload);
+  if (fault !== undefined) throw new ShardcastError(fault);
+  const frame = encodeFrame({ type: "publish", seq: 0, timeoutMs: 0, topic, ...content });
+  return { frame, payloadBytes: payload.length };
+}
+
+/** The publisher's own content type stands. */
+function withContentType(
+  attributes: Attributes | undefined,
+  contentType: string | undefined,
+): Attributes | undefined {
+  if (contentType === undefined) return attributes;
+  return { [CONTENT_TYPE]: contentType, ...attributes };
+}
+
+/** What no node takes, whatever its limit: it does not fit a frame. */
+function payloadFault(payload: Uint8Array): "SHARDCAST_PAYLOAD_TOO_LARGE" | undefined {
+  const fits = payload.length <= FRAME_MAX_BODY_BYTES - PUBLISH_OVERHEAD_BYTES;
+  return fits ? undefined : "SHARDCAST_PAYLOAD_TOO_LARGE";
+}

@@ -1,0 +1,194 @@
+// The publishes that go over one connection: sent in order, never more at once than the link's window,
+// sent again after a loss, put off where a node says "not now".
+//
+//   put ─▶ waiting ─▶ in flight ─▶ answered
+//             ▲   │        │ reject, retryable
+//             │   └────▶ held: a topic waits as a whole, so that its messages keep their order
+//             └────────────┘
+//
+// A lost link puts everything back to waiting, in the order of publishing, under the same ids.
+import {
+  ShardcastError,
+  backoffMs,
+  type AckFrame,
+  type BackoffOptions,
+  type RejectFrame,
+  type WelcomeFrame,
+} from "@shardcast/protocol";
+import type { Publication } from "./publication.ts";
+import { Queue } from "./queue.ts";
+import { refusalOf } from "./refusal.ts";
+import type { Runtime } from "./runtime.ts";
+
+export interface SenderOptions {
+  readonly backoff: BackoffOptions;
+  readonly runtime: Pick<Runtime, "now" | "after" | "random">;
+  /** A node has said that the topic is not its own. */
+  readonly misrouted: () => void;
+}
+
+/** What a sender needs of a link. */
+export interface FrameSink {
+  send(frame: Uint8Array): void;
+}
+
+/** A topic that was put off. */
+interface HeldTopic {
+  readonly publications: Publication[];
+  cancelRelease: () => void;
+}
+
+export class Sender {
+  readonly #options: SenderOptions;
+  #waiting = new Queue<Publication>();
+  /** By seq. Undefined where it was taken away: the node counts it in its window all the same. */
+  readonly #inFlight = new Map<number, Publication | undefined>();
+  readonly #held = new Map<string, HeldTopic>();
+  #link: FrameSink | undefined;
+  #windowMessages = 0;
+  #maxPayloadBytes = 0;
+  #nextSeq = 0;
+  /** Why there is no link. */
+  #fault: ShardcastError | undefined;
+
+  constructor(options: SenderOptions) {
+    this.#options = options;
+  }
+
+  put(publication: Publication): void {
+    if (this.#link === undefined) publication.fault = this.#fault;
+    this.#waiting.push(publication);
+    this.#pump();
+  }
+
+  /** Takes the publishes of some topics away, in order. Answers that still come for them mean nothing. */
+  take(isWanted: (topic: string) => boolean): Publication[] {
+    const taken: Publication[] = [];
+    const kept: Publication[] = [];
+    for (const [seq, publication] of this.#inFlight) {
+      if (publication === undefined || !isWanted(publication.topic)) continue;
+      taken.push(publication);
+      this.#inFlight.set(seq, undefined);
+    }
+    for (const [topic, held] of this.#held) {
+      if (!isWanted(topic)) continue;
+      held.cancelRelease();
+      this.#held.delete(topic);
+      taken.push(...held.publications);
+    }
+    for (const publication of this.#waiting) {
+      (isWanted(publication.topic) ? taken : kept).push(publication);
+    }
+    this.#waiting = new Queue(kept);
+    return inOrder(taken);
+  }
+
+  opened(link: FrameSink, welcome: WelcomeFrame): void {
+    this.#link = link;
+    this.#windowMessages = welcome.windowMessages;
+    this.#maxPayloadBytes = welcome.maxPayloadBytes;
+    this.#pump();
+  }
+
+  lost(error: ShardcastError): void {
+    this.#link = undefined;
+    this.#fault = error;
+    const all = this.take(() => true);
+    this.#inFlight.clear();
+    for (const publication of all) publication.fault = error;
+    this.#waiting = new Queue(all);
+  }
+
+  acked(frame: AckFrame): void {
+    this.#answered(frame.seq)?.ack(frame.position, frame.duplicate);
+    this.#pump();
+  }
+
+  rejected(frame: RejectFrame): void {
+    const publication = this.#answered(frame.seq);
+    if (publication?.isSettled === false) {
+      const { error, isFinal } = refusalOf(frame);
+      if (isFinal) publication.fail(error);
+      else this.#hold(publication, error);
+      if (error.code === "SHARDCAST_NOT_OWNER") this.#options.misrouted();
+    }
+    this.#pump();
+  }
+
+  close(): void {
+    this.#link = undefined;
+    this.take(() => true);
+  }
+
+  #answered(seq: number): Publication | undefined {
+    const publication = this.#inFlight.get(seq);
+    this.#inFlight.delete(seq);
+    return publication;
+  }
+
+  #pump(): void {
+    if (this.#link === undefined) return;
+    const now = this.#options.runtime.now();
+    while (this.#inFlight.size < this.#windowMessages) {
+      const publication = this.#waiting.shift();
+      if (publication === undefined) return;
+      if (publication.isSettled) continue;
+      const held = this.#held.get(publication.topic);
+      if (held === undefined) this.#send(this.#link, publication, now);
+      else held.publications.push(publication);
+    }
+  }
+
+  #send(link: FrameSink, publication: Publication, now: number): void {
+    if (publication.payloadBytes > this.#maxPayloadBytes) {
+      const detail = `the payload has ${publication.payloadBytes} bytes; ${this.#maxPayloadBytes} is the limit`;
+      publication.fail(new ShardcastError("SHARDCAST_PAYLOAD_TOO_LARGE", detail));
+      return;
+    }
+    const seq = this.#nextSeq;
+    this.#nextSeq = (seq + 1) >>> 0;
+    this.#inFlight.set(seq, publication);
+    link.send(publication.frameFor(seq, now));
+  }
+
+  #hold(publication: Publication, error: ShardcastError): void {
+    const { backoff, runtime } = this.#options;
+    const { topic, rejectCount } = publication;
+    publication.fault = error;
+    publication.rejectCount += 1;
+    const held = this.#held.get(topic);
+    if (held !== undefined) {
+      // Of those in flight the older ones may be refused after what was waiting has joined.
+      held.publications.push(publication);
+      return;
+    }
+    const waitMs = backoffMs(backoff, rejectCount, runtime.random());
+    const cancelRelease = runtime.after(waitMs, () => this.#release(topic));
+    this.#held.set(topic, { publications: [publication], cancelRelease });
+  }
+
+  #release(topic: string): void {
+    const { backoff, runtime } = this.#options;
+    const held = this.#held.get(topic);
+    if (held === undefined) return;
+    if (this.#isInFlight(topic)) {
+      held.cancelRelease = runtime.after(backoff.minMs, () => this.#release(topic));
+      return;
+    }
+    this.#held.delete(topic);
+    this.#waiting.pushFront(inOrder(held.publications));
+    this.#pump();
+  }
+
+  /** Whether answers for a topic are still to come: one of them might be a reject, of an earlier message. */
+  #isInFlight(topic: string): boolean {
+    for (const publication of this.#inFlight.values()) {
+      if (publication?.topic === topic && !publication.isSettled) return true;
+    }
+    return false;
+  }
+}
+
+function inOrder(publications: Publication[]): Publication[] {
+  return publications.sort((a, b) => a.ordinal - b.ordinal);
+}

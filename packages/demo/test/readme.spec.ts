@@ -1,0 +1,42 @@
+// The README's code, run as it stands against real nodes.
+import { expect } from "chai";
+import { execFile } from "node:child_process";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { TEST_PSK, TestCluster } from "./support/nodes.ts";
+
+// Within the package, so that @shardcast/client is found as a user's program finds it.
+const FOLDER = join("packages", "demo", "node_modules", ".readme");
+
+describe("README.md", () => {
+  let cluster: TestCluster;
+
+  before(async () => {
+    cluster = await TestCluster.plan(2);
+    await Promise.all([cluster.consumer(1), cluster.consumer(2)]);
+    mkdirSync(FOLDER, { recursive: true });
+  });
+
+  after(async () => {
+    rmSync(FOLDER, { recursive: true, force: true });
+    await cluster.stop();
+  });
+
+  it("has an example that publishes a message and gets it back", async () => {
+    const code = /```ts\n([\s\S]*?)```/.exec(readFileSync("README.md", "utf8"))?.[1] ?? "";
+    const [first = ""] = cluster.consumers.split(",");
+    const url = first.replace(/^c1=ws/, "http");
+    const program = `const psk = process.env.PSK;\n${code}`.replace("http://127.0.0.1:9100", url);
+    expect(program).to.include(url);
+    const file = join(FOLDER, "example.mjs");
+    writeFileSync(file, program);
+    const run = promisify(execFile);
+    const { stdout } = await run(process.execPath, [file], {
+      env: { ...process.env, PSK: TEST_PSK },
+    });
+    expect(stdout).to.match(
+      /^stored at [0-9a-f]{16}_1 false\n[0-9a-f]{16}_1 \{ title: 'Hello' \}\n$/,
+    );
+  });
+});

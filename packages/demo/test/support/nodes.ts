@@ -1,0 +1,177 @@
+// Real node processes for tests: started from packages/*/bin on free ports, waited for by their ready line.
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { createServer, type AddressInfo } from "node:net";
+import { join } from "node:path";
+import { eventually } from "./eventually.ts";
+
+export type NodeRole = "producer" | "consumer";
+
+/** The key of test clusters, where a test does not bring its own. */
+export const TEST_PSK = "the key of the tests";
+
+/** What the caller's environment must not tell a node. */
+const FOREIGN = /^(SHARDCAST_.*|PSK.*|PORT|TIMEOUT|NODE_OPTIONS)$/;
+const STOP_LIMIT_MS = 5000;
+
+/** Options by the name that they have on the command line; `true` stands for a flag. */
+export type NodeArguments = Readonly<Record<string, string | number | true>>;
+
+export interface StartOptions {
+  readonly args?: NodeArguments;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+export class NodeProcess {
+  readonly role: NodeRole;
+  stdout = "";
+  stderr = "";
+  /** Set when the node is ready. */
+  url = "";
+  readonly #child: ChildProcess;
+
+  constructor(role: NodeRole, { args = {}, env = {} }: StartOptions) {
+    this.role = role;
+    const bin = join("packages", role, "bin", `shardcast-${role}.js`);
+    const own = Object.fromEntries(
+      Object.entries(process.env).filter(([name]) => !FOREIGN.test(name)),
+    );
+    this.#child = spawn(process.execPath, [bin, ...argumentsOf(args)], {
+      env: { ...own, PSK: TEST_PSK, ...env },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    this.#child.stdout?.setEncoding("utf8").on("data", (text: string) => (this.stdout += text));
+    this.#child.stderr?.setEncoding("utf8").on("data", (text: string) => (this.stderr += text));
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  get isAlive(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  get exitCode(): number | null {
+    return this.#child.exitCode;
+  }
+
+  get httpUrl(): string {
+    return this.url.replace(/^ws/, "http");
+  }
+
+  /** Waits for the ready line; fails with what the node said where it ends before. */
+  async ready(): Promise<this> {
+    const line = await eventually(`${this.role} is ready`, () => {
+      if (!this.isAlive) throw new Error(`the ${this.role} ended: ${this.stderr}${this.stdout}`);
+      return this.stdout.split("\n").find((text) => text.includes('"msg":"ready"'));
+    });
+    this.url = (JSON.parse(line) as { url: string }).url;
+    return this;
+  }
+
+  /** Waits for the end; with a signal, brings it about. */
+  async stop(signal?: NodeJS.Signals): Promise<void> {
+    if (!this.isAlive) return;
+    const exited = once(this.#child, "exit");
+    if (signal !== undefined) this.#child.kill(signal);
+    await exited;
+  }
+
+  async metric(name: string): Promise<number> {
+    const text = await (await fetch(`${this.httpUrl}/metrics`)).text();
+    const line = text.split("\n").find((entry) => entry.startsWith(`shardcast_${name}{`));
+    if (line === undefined) throw new Error(`no metric ${name}`);
+    return Number(line.slice(line.lastIndexOf(" ")));
+  }
+}
+
+/** Nodes of one test file; `stop` ends whatever is left of them. */
+export class TestCluster {
+  readonly #nodes: NodeProcess[] = [];
+  readonly #common: StartOptions;
+  /** `--consumers` of every node. */
+  consumers = "";
+  #ports: readonly number[] = [];
+
+  private constructor(common: StartOptions) {
+    this.#common = common;
+  }
+
+  /** Takes ports for consumers c1, c2, …, and starts none of them. */
+  static async plan(consumerCount: number, common: StartOptions = {}): Promise<TestCluster> {
+    const cluster = new TestCluster(common);
+    cluster.#ports = await freePorts(consumerCount);
+    cluster.consumers = cluster.#ports
+      .map((port, index) => `c${index + 1}=ws://127.0.0.1:${port}`)
+      .join(",");
+    return cluster;
+  }
+
+  /** @param number of c1 it is 1 */
+  consumer(number: number, options: StartOptions = {}): Promise<NodeProcess> {
+    const port = this.#ports[number - 1];
+    if (port === undefined) throw new RangeError(`c${number} is not among ${this.consumers}`);
+    return this.start("consumer", {
+      ...options,
+      args: { id: `c${number}`, port, ...options.args },
+    });
+  }
+
+  producer(options: StartOptions = {}): Promise<NodeProcess> {
+    return this.start("producer", { ...options, args: { port: 0, ...options.args } });
+  }
+
+  start(role: NodeRole, options: StartOptions): Promise<NodeProcess> {
+    return this.spawn(role, options).ready();
+  }
+
+  /** Starts a node that may well not come up. */
+  spawn(role: NodeRole, options: StartOptions): NodeProcess {
+    const node = new NodeProcess(role, {
+      args: {
+        host: "127.0.0.1",
+        consumers: this.consumers,
+        "drain-timeout": 200,
+        ...this.#common.args,
+        ...options.args,
+      },
+      env: { ...this.#common.env, ...options.env },
+    });
+    this.#nodes.push(node);
+    return node;
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.#nodes.map(stopAtLast));
+  }
+}
+
+/** In peace, so that its coverage is written; by force where that takes too long. */
+async function stopAtLast(node: NodeProcess): Promise<void> {
+  const timer = setTimeout(() => void node.stop("SIGKILL"), STOP_LIMIT_MS);
+  await node.stop("SIGTERM");
+  clearTimeout(timer);
+}
+
+/** Ports that were free a moment ago, each another. */
+export async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"));
+  await Promise.all(servers.map((server) => once(server, "listening")));
+  const ports = servers.map((server) => (server.address() as AddressInfo).port);
+  await Promise.all(
+    servers.map(
+      (server) =>
+        new Promise((resolve) => {
+          server.close(resolve);
+        }),
+    ),
+  );
+  return ports;
+}
+
+function argumentsOf(args: NodeArguments): string[] {
+  return Object.entries(args).flatMap(([name, value]) =>
+    value === true ? [`--${name}`] : [`--${name}`, String(value)],
+  );
+}

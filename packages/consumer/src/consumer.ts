@@ -21,8 +21,6 @@ import { SubscriberHandler } from "./subscriber-handler.ts";
 import { Topics } from "./topics.ts";
 
 const EXPIRE_INTERVAL_MS = 5000;
-const UPLINK_BYTES = 64 * 1024 * 1024;
-const UPLINK_MESSAGES = 65_536;
 const PEER_WINDOW_MESSAGES = 65_536;
 const PEER_TOPICS = 1_000_000;
 
@@ -39,7 +37,7 @@ export async function startConsumer(
   consumerOptions: ConsumerOptions,
 ): Promise<ShardcastNode> {
   const { options, logger, turn } = core;
-  const { id, ring, keys, maxPayloadBytes, windowMessages, publishTimeoutMs } = options;
+  const { id, ring, maxPayloadBytes, windowMessages } = options;
   if (!ring.members.some((member) => member.id === id)) {
     throw optionInvalid(`--id ${id} is not among --consumers`);
   }
@@ -66,14 +64,7 @@ export async function startConsumer(
     failed,
     ownedTopic: (name) => (topics.hasRoomFor(name) ? topics.owned(name) : undefined),
   });
-  const uplinks = new Uplinks(ring, id, {
-    keys,
-    logger,
-    turn,
-    publishTimeoutMs,
-    windowMessages: UPLINK_MESSAGES,
-    windowBytes: UPLINK_BYTES,
-  });
+  const uplinks = new Uplinks(core, id);
   const routerTo = (elsewhere: (member: RingMember) => PublishTarget): PublishRouter =>
     new PublishRouter({
       ring,

@@ -71,13 +71,9 @@ describe("the original queue's protocol", () => {
           const message = randomBytes(20).toString("base64");
           const publisher = await dialLegacy(produceUrl(index), { psk: TEST_PSK });
           const subscriber = await dialLegacy(subscribeUrl(topic), { psk: TEST_PSK });
-          publisher.on("open", () => {
-            // The moment that either side may be later than the other is the test's, as it was the original's.
-            subscriber.first("open").then(
-              () => publisher.publish(topic, message),
-              () => undefined,
-            );
-          });
+          await subscriber.first("open");
+          // The original's test takes it for granted that the publisher, who came first, is open as well.
+          publisher.publish(topic, message);
           await subscriber.take(1);
           expect(subscriber.messages).to.deep.equal([{ message, topic }]);
           await closeLegacy(publisher, subscriber);

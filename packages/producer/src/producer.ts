@@ -9,22 +9,11 @@ import {
   type NodeCore,
 } from "@shardcast/server";
 
-/** Bytes on their way to one owner, or waiting for it while it is out of reach. */
-const UPLINK_BYTES = 64 * 1024 * 1024;
-const UPLINK_MESSAGES = 65_536;
-
 /** Listens, and dials all consumers; it is ready when they are there, and needs none of them to start. */
 export async function startProducer(core: NodeCore): Promise<ShardcastNode> {
-  const { options, logger, turn, metrics } = core;
-  const { ring, keys, publishTimeoutMs, maxPayloadBytes, windowMessages } = options;
-  const uplinks = new Uplinks(ring, "", {
-    keys,
-    logger,
-    turn,
-    publishTimeoutMs,
-    windowMessages: UPLINK_MESSAGES,
-    windowBytes: UPLINK_BYTES,
-  });
+  const { options, metrics } = core;
+  const { ring, maxPayloadBytes, windowMessages } = options;
+  const uplinks = new Uplinks(core);
   const router = new PublishRouter({
     ring,
     maxPayloadBytes,

@@ -1,37 +1,24 @@
-// From an HTTP upgrade to a link: chooses endpoint and subprotocol, runs the handshake within its
-// limits of time and bytes, and hands the link to the endpoint's handler.
-import { randomUUID } from "node:crypto";
+// From an HTTP upgrade to a handshake: finds the endpoint, chooses the subprotocol, and refuses over HTTP
+// what cannot become a link.
 import { STATUS_CODES, type IncomingMessage } from "node:http";
 import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import {
   ENDPOINTS,
   ERRORS,
-  HANDSHAKE_MAX_BYTES,
-  NodeHandshake,
   PUBLISH_OVERHEAD_BYTES,
   SUBPROTOCOLS,
   ShardcastError,
-  closeCodeOf,
-  decodeFrames,
-  decodeJsonFrames,
-  encodeFrame,
-  encodeJsonFrame,
   parseFrom,
-  type CloseReason,
   type Endpoint,
   type ErrorCode,
-  type Frame,
-  type Keys,
-  type LinkLimits,
   type Subprotocol,
 } from "@shardcast/protocol";
-import { createNonce } from "@shardcast/protocol/proof";
 import { WebSocketServer } from "ws";
-import { Link, type LinkContext } from "./link.ts";
-import type { LinkHandler, LinkTarget } from "./link-handler.ts";
-import { NodeSocket, listenToSocket, type SocketOwner } from "./node-socket.ts";
-import type { Pending } from "./sweep.ts";
+import type { LinkHandler } from "./link-handler.ts";
+import { NodeSocket, listenToSocket } from "./node-socket.ts";
+import { PendingLink, type HandshakeOptions } from "./pending-link.ts";
+import type { Route } from "./route.ts";
 
 /** Frames of one turn that a peer may put into one WebSocket message, beside one of the largest. */
 const BATCH_BYTES = 256 * 1024;
@@ -40,20 +27,12 @@ const JSON_GROWTH = 6;
 /** How long a peer may take to answer a close before it is cut off. */
 const CLOSE_TIMEOUT_MS = 2000;
 
-export interface AcceptorOptions {
-  readonly nodeId: string;
-  readonly keys: Keys;
-  readonly limits: LinkLimits;
-  /** Windows of endpoints whose links carry the publishes of many clients. */
-  readonly windowOf: (endpoint: Endpoint) => number;
-  readonly handshakeTimeoutMs: number;
+export interface AcceptorOptions extends HandshakeOptions {
   /** Links and handshakes at once; more are refused with HTTP 503. */
   readonly maxLinks: number;
   readonly handlers: Partial<Record<Endpoint, LinkHandler>>;
-  readonly context: LinkContext;
   /** Serves upgrades that offer no subprotocol, where the node speaks the original queue's protocol. */
   readonly legacy: LegacyAcceptor | undefined;
-  readonly counters: { handshakes: number; handshakeFailures: number };
 }
 
 /** The original queue's protocol, on the same paths. */
@@ -61,13 +40,6 @@ export interface LegacyAcceptor {
   /** Tells whether the original had such an endpoint. */
   serves(route: Route): boolean;
   accept(socket: NodeSocket, tcp: Socket, route: Route): void;
-}
-
-/** What an upgrade's path means. */
-export interface Route {
-  readonly endpoint: Endpoint;
-  readonly handler: LinkHandler;
-  readonly target: LinkTarget;
 }
 
 export class Acceptor {
@@ -130,7 +102,7 @@ export class Acceptor {
   #open(socket: NodeSocket, tcp: Socket, route: Route, subprotocol: Subprotocol | undefined): void {
     listenToSocket(socket);
     if (subprotocol === undefined) this.#options.legacy?.accept(socket, tcp, route);
-    else new PendingLink(socket, tcp, this.#options, { route, subprotocol }).start();
+    else PendingLink.start(socket, tcp, this.#options, { route, subprotocol });
   }
 
   #routeOf(request: IncomingMessage): Route {
@@ -146,121 +118,6 @@ export class Acceptor {
     const from = parseFrom(new URLSearchParams(query).get("from") ?? "live");
     if (topic === undefined || topic === "") return { endpoint, handler, target: { from } };
     return { endpoint, handler, target: { topic: decodeTopic(topic), from } };
-  }
-}
-
-/** A socket between its upgrade and its welcome. It carries one frame each way and nothing else. */
-class PendingLink implements SocketOwner, Pending {
-  readonly deadline: number;
-  readonly #socket: NodeSocket;
-  readonly #tcp: Socket;
-  readonly #options: AcceptorOptions;
-  readonly #offer: { readonly route: Route; readonly subprotocol: Subprotocol };
-  readonly #handshake: NodeHandshake;
-  #bytesLeft = HANDSHAKE_MAX_BYTES;
-
-  constructor(
-    socket: NodeSocket,
-    tcp: Socket,
-    options: AcceptorOptions,
-    offer: { readonly route: Route; readonly subprotocol: Subprotocol },
-  ) {
-    this.#socket = socket;
-    this.#tcp = tcp;
-    this.#options = options;
-    this.#offer = offer;
-    this.deadline = options.context.sweep.now() + options.handshakeTimeoutMs;
-    const { endpoint } = offer.route;
-    this.#handshake = new NodeHandshake(
-      options.keys,
-      { endpoint, subprotocol: offer.subprotocol },
-      createNonce(),
-    );
-  }
-
-  start(): void {
-    this.#socket.owner = this;
-    // Ahead of ws's own listener: what is over the limit must not be gathered in its receiver.
-    this.#tcp.prependListener("data", this.#count);
-    this.#options.context.sweep.addPending(this);
-    this.#send(this.#handshake.challenge);
-  }
-
-  received(data: Buffer, isBinary: boolean): void {
-    try {
-      const frame = this.#decode(data, isBinary);
-      if (frame.type !== "proof") throw new ShardcastError("SHARDCAST_FRAME_UNEXPECTED");
-      this.#accept(frame);
-    } catch (error) {
-      this.#fail(closeReasonOf(error));
-    }
-  }
-
-  expire(): void {
-    this.#fail("SHARDCAST_HANDSHAKE_TIMEOUT");
-  }
-
-  closed(): void {
-    this.#leave();
-  }
-
-  #accept(proof: Extract<Frame, { type: "proof" }>): void {
-    const { nodeId, limits, windowOf, context, counters } = this.#options;
-    const { route, subprotocol } = this.#offer;
-    const { endpoint, handler, target } = route;
-    const id = randomUUID();
-    const fields = { ...limits, windowMessages: windowOf(endpoint), nodeId, linkId: id };
-    const welcome = this.#handshake.accept(proof, fields);
-    if (welcome === undefined) {
-      this.#fail("SHARDCAST_HANDSHAKE_FAILED");
-      return;
-    }
-    this.#leave();
-    counters.handshakes += 1;
-    const isJson = subprotocol === SUBPROTOCOLS.json;
-    const link = new Link(this.#socket, this.#tcp, { id, endpoint, isJson, handler, context });
-    this.#socket.owner = link;
-    context.sweep.addLink(link);
-    link.send(welcome);
-    handler.opened(link, target);
-  }
-
-  #decode(data: Buffer, isBinary: boolean): Frame {
-    const isJson = this.#offer.subprotocol === SUBPROTOCOLS.json;
-    if (isBinary === isJson) throw new ShardcastError("SHARDCAST_FRAME_MALFORMED");
-    const frames = isJson ? decodeJsonFrames(data.toString("utf8")) : decodeFrames(data);
-    const [frame] = frames;
-    if (frame === undefined || frames.length > 1) {
-      throw new ShardcastError("SHARDCAST_FRAME_UNEXPECTED");
-    }
-    return frame;
-  }
-
-  #send(frame: Frame): void {
-    const isJson = this.#offer.subprotocol === SUBPROTOCOLS.json;
-    this.#socket.send(isJson ? encodeJsonFrame(frame) : encodeFrame(frame));
-  }
-
-  readonly #count = (chunk: Buffer): void => {
-    this.#bytesLeft -= chunk.length;
-    if (this.#bytesLeft >= 0) return;
-    this.#fail("SHARDCAST_FRAME_TOO_LARGE");
-    // ws would gather the rest of the message; the peer gets the close, and 2 s to take it.
-    this.#socket.pause();
-  };
-
-  #fail(reason: CloseReason): void {
-    if (this.#socket.owner !== this) return;
-    this.#leave();
-    this.#options.counters.handshakeFailures += 1;
-    this.#socket.close(closeCodeOf(reason), reason);
-  }
-
-  /** Lets go of the socket: from here on it belongs to the link, or to nobody. */
-  #leave(): void {
-    this.#options.context.sweep.deletePending(this);
-    this.#tcp.removeListener("data", this.#count);
-    this.#socket.owner = undefined;
   }
 }
 
@@ -283,15 +140,6 @@ function refuse(tcp: Duplex, error: unknown): void {
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\nConnection: close\r\n` +
       `Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   );
-}
-
-function closeReasonOf(error: unknown): CloseReason {
-  const code = error instanceof ShardcastError ? error.code : "SHARDCAST_INTERNAL";
-  return code === "SHARDCAST_FRAME_UNKNOWN" || code === "SHARDCAST_FRAME_UNEXPECTED"
-    ? "SHARDCAST_FRAME_UNEXPECTED"
-    : code === "SHARDCAST_INTERNAL"
-      ? code
-      : "SHARDCAST_FRAME_MALFORMED";
 }
 
 function isEndpoint(name: string): name is Endpoint {

@@ -5,31 +5,20 @@
 //   upstream → peer                         topics followed at their owner
 //   legacy-acceptor → legacy-link → legacy-publisher, legacy-subscriber
 //   turn, sweep, shared-frames              what makes many links cheap
-export type { LegacyAcceptor, Route } from "./acceptor.ts";
 export type { FrameSink } from "./frame-sink.ts";
 export { createLegacyAcceptor } from "./legacy-acceptor.ts";
 export type { LegacySubscriptions } from "./legacy-subscriber.ts";
-export { Link, type LinkContext } from "./link.ts";
+export type { Link } from "./link.ts";
 export type { LinkHandler, LinkTarget } from "./link-handler.ts";
-export { NodeMetrics } from "./metrics.ts";
-export { ShardcastNode, createNodeCore, type NodeCore, type RoleParts } from "./node.ts";
-export {
-  NODE_OPTIONS,
-  optionInvalid,
-  parseConsumers,
-  parseNodeOptions,
-  readOptions,
-  text,
-  wholeNumber,
-  type NodeOptions,
-  type OptionsSource,
-  type RawOptions,
-} from "./node-options.ts";
+export { ShardcastNode, type NodeCore } from "./node.ts";
+export { parseConsumers } from "./consumer-list.ts";
+export { NODE_OPTIONS } from "./node-options.ts";
+export { optionInvalid, text, wholeNumber, type RawOptions } from "./option-value.ts";
 export type { NodeSocket, SocketOwner } from "./node-socket.ts";
 export { PublishHandler } from "./publish-handler.ts";
 export { PublishRouter } from "./publish-router.ts";
 export type { FrameSlice, PublishOrigin, PublishTarget } from "./publish-target.ts";
-export { createLogger, runNode } from "./run-node.ts";
+export { runNode } from "./run-node.ts";
 export { SharedFrames } from "./shared-frames.ts";
 export { Turn, type TurnWork } from "./turn.ts";
 export { Uplinks } from "./uplinks.ts";

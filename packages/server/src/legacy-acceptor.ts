@@ -2,7 +2,8 @@
 // do. A link goes through LegacyPending, and is then a LegacyLink in one of two roles.
 import type { Socket } from "node:net";
 import { createLegacyOnce } from "@shardcast/protocol/proof";
-import type { LegacyAcceptor, Route } from "./acceptor.ts";
+import type { LegacyAcceptor } from "./acceptor.ts";
+import type { Route } from "./route.ts";
 import { LegacyLink, type LegacyRole } from "./legacy-link.ts";
 import { LegacyPending } from "./legacy-pending.ts";
 import { LegacyPublisher } from "./legacy-publisher.ts";
@@ -66,7 +67,6 @@ class LegacyLinks implements LegacyAcceptor {
           context: linkContext,
           role: (opened) => this.#roleOf(opened, route),
         });
-        sweep.addLink(link);
         link.open();
       },
     });

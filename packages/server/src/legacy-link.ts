@@ -10,13 +10,9 @@ import {
   type LegacyFrame,
   type LegacyHandshake,
 } from "@shardcast/protocol";
-import type { LinkContext } from "./link.ts";
-import type { NodeSocket, SocketOwner } from "./node-socket.ts";
-import type { SweptLink } from "./sweep.ts";
-import type { TurnWork } from "./turn.ts";
+import type { NodeSocket } from "./node-socket.ts";
+import { TurnLink, type LinkContext } from "./turn-link.ts";
 import { frameText, PING } from "./websocket-frame.ts";
-
-const NO_CHUNKS: Buffer[] = [];
 
 /** What the link's endpoint does with it. */
 export interface LegacyRole {
@@ -36,49 +32,21 @@ export interface LegacyLinkOptions {
   readonly context: LinkContext;
 }
 
-export class LegacyLink implements SocketOwner, SweptLink, TurnWork {
-  readonly endpoint: Endpoint;
-  isHeard = true;
-  isSilent = false;
-  sweepSlot = 0;
-  readonly #socket: NodeSocket;
-  readonly #tcp: Socket;
-  readonly #context: LinkContext;
+export class LegacyLink extends TurnLink {
   readonly #handshake: LegacyHandshake;
   readonly #role: LegacyRole;
   #isReady = false;
   #hasAnswered = false;
-  #chunks: Buffer[] = NO_CHUNKS;
-  #isDeferred = false;
-  #isOpen = true;
-  #isCongested = false;
-  #pauseCount = 0;
 
   constructor(socket: NodeSocket, tcp: Socket, options: LegacyLinkOptions) {
-    this.endpoint = options.endpoint;
-    this.#socket = socket;
-    this.#tcp = tcp;
-    this.#context = options.context;
+    super(socket, tcp, options.endpoint, options.context);
     this.#handshake = options.handshake;
     this.#role = options.role(this);
   }
 
-  get isOpen(): boolean {
-    return this.#isOpen;
-  }
-
-  /** More than the high-water mark waits to be sent. */
-  get isCongested(): boolean {
-    return this.#isCongested;
-  }
-
   open(): void {
-    this.#socket.owner = this;
-    try {
-      this.#role.opened();
-    } catch (error) {
-      this.#fail(error);
-    }
+    this.attach();
+    this.#role.opened();
   }
 
   /** The client may be told that it is in: a subscription that it asked for stands. */
@@ -89,7 +57,7 @@ export class LegacyLink implements SocketOwner, SweptLink, TurnWork {
 
   received(data: Buffer, isBinary: boolean): void {
     this.isHeard = true;
-    if (!this.#isOpen) return;
+    if (!this.isOpen) return;
     try {
       if (isBinary) throw new ShardcastError("SHARDCAST_FRAME_MALFORMED");
       this.#dispatch(decodeLegacyFrame(data.toString("utf8")));
@@ -104,12 +72,7 @@ export class LegacyLink implements SocketOwner, SweptLink, TurnWork {
 
   /** Queues whole WebSocket frames for the end of this turn. */
   write(chunk: Buffer): void {
-    if (!this.#isOpen) return;
-    if (this.#chunks === NO_CHUNKS) this.#chunks = [];
-    this.#chunks.push(chunk);
-    if (this.#isDeferred) return;
-    this.#isDeferred = true;
-    this.#context.turn.deferWrite(this);
+    this.queue(chunk);
   }
 
   /** The original has no heartbeat, but every WebSocket client answers a ping by itself. */
@@ -126,52 +89,20 @@ export class LegacyLink implements SocketOwner, SweptLink, TurnWork {
     setTimeout(() => this.close("SHARDCAST_NODE_DRAINING"), Math.random() * withinMs).unref();
   }
 
-  /** Stops reading from the peer until as many `resumeReading` have come. */
-  pauseReading(): void {
-    this.#pauseCount += 1;
-    if (this.#pauseCount === 1) this.#socket.pause();
-  }
-
-  resumeReading(): void {
-    this.#pauseCount -= 1;
-    if (this.#pauseCount === 0) this.#socket.resume();
-  }
-
-  /** Sends what is queued, then the close. */
   close(code: ErrorCode): void {
-    if (!this.#isOpen) return;
-    this.endTurn();
-    this.#isOpen = false;
-    this.#socket.close(legacyCloseCodeOf(code), code);
+    this.closeWith(legacyCloseCodeOf(code), code);
   }
 
-  terminate(): void {
-    this.#socket.terminate();
+  protected seal(): void {
+    // Texts are queued whole.
   }
 
-  /** The socket is gone. */
-  closed(): void {
-    this.#isOpen = false;
-    this.#chunks = NO_CHUNKS;
-    this.#context.sweep.deleteLink(this);
+  protected writable(): void {
+    this.#role.writable();
+  }
+
+  protected ended(): void {
     this.#role.closed();
-  }
-
-  endTurn(): void {
-    this.#isDeferred = false;
-    const chunks = this.#chunks;
-    this.#chunks = NO_CHUNKS;
-    if (!this.#isOpen || chunks === NO_CHUNKS) return;
-    this.#tcp.cork();
-    for (const chunk of chunks) this.#tcp.write(chunk);
-    this.#tcp.uncork();
-    if (!this.#isCongested && this.#tcp.writableLength > this.#context.highWaterBytes) {
-      this.#isCongested = true;
-      this.pauseReading();
-      this.#tcp.once("drain", () => {
-        this.#drained();
-      });
-    }
   }
 
   #dispatch(frame: LegacyFrame): void {
@@ -191,19 +122,11 @@ export class LegacyLink implements SocketOwner, SweptLink, TurnWork {
     this.write(frameText(encodeLegacyFrame({ type: "answer", answer })));
   }
 
-  #drained(): void {
-    this.isHeard = true;
-    this.#isCongested = false;
-    this.resumeReading();
-    if (this.#isOpen) this.#role.writable();
-  }
-
   /** Ends the link for what the peer did, or for a fault of the node's own. */
   #fail(error: unknown): void {
     const code = error instanceof ShardcastError ? error.code : "SHARDCAST_INTERNAL";
     this.close(code);
-    if (code === "SHARDCAST_INTERNAL")
-      this.#context.logger.error({ error }, "a legacy link failed");
+    if (code === "SHARDCAST_INTERNAL") this.context.logger.error({ error }, "a legacy link failed");
   }
 }
 

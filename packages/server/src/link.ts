@@ -21,12 +21,11 @@ import {
   type ErrorCode,
   type Frame,
 } from "@shardcast/protocol";
-import type { Logger } from "pino";
-import type { LinkHandler } from "./link-handler.ts";
+import type { LinkHandler, LinkTarget } from "./link-handler.ts";
 import type { NodeSocket } from "./node-socket.ts";
+import type { PublishOrigin } from "./publish-target.ts";
 import type { SharedFrames } from "./shared-frames.ts";
-import type { Sweep, SweptLink } from "./sweep.ts";
-import type { Turn } from "./turn.ts";
+import { TurnLink, type LinkContext } from "./turn-link.ts";
 import {
   OPCODE_BINARY,
   WEBSOCKET_HEADER_BYTES,
@@ -36,18 +35,8 @@ import {
 
 const OUT_START_BYTES = 512;
 
-/** What all links of a node share. */
-export interface LinkContext {
-  readonly turn: Turn;
-  /** Unsent bytes of a link from which on it is congested: it is not read from, and not pushed to. */
-  readonly highWaterBytes: number;
-  readonly logger: Logger;
-  readonly sweep: Sweep;
-}
-
 const KNOWN_TYPES: ReadonlySet<number> = new Set(Object.values(FRAME_TYPES));
 const EMPTY = Buffer.alloc(0);
-const NO_CHUNKS: Buffer[] = [];
 /** What a peer's frames can do wrong, so that the link ends with that code. */
 const FRAME_FAULTS = new Map<ErrorCode, CloseReason>(
   (
@@ -68,52 +57,34 @@ export interface LinkOptions {
   readonly context: LinkContext;
 }
 
-export class Link implements SweptLink {
+export class Link extends TurnLink implements PublishOrigin {
   readonly id: string;
-  readonly endpoint: Endpoint;
   readonly isJson: boolean;
   /** Publishes of this link that have no answer yet. */
   inFlightCount = 0;
-  isHeard = true;
-  sweepSlot = 0;
-  isSilent = false;
   /** Frames of this turn; valid between `reserve` and the end of the caller's writing. */
   out = EMPTY;
-
-  readonly #socket: NodeSocket;
-  readonly #tcp: Socket;
   readonly #handler: LinkHandler;
-  readonly #context: LinkContext;
   #outEnd = 0;
-  #chunks: Buffer[] = NO_CHUNKS;
-  #isDeferred = false;
-  #isOpen = true;
-  #isCongested = false;
-  #pauseCount = 0;
 
   constructor(socket: NodeSocket, tcp: Socket, options: LinkOptions) {
+    super(socket, tcp, options.endpoint, options.context);
     this.id = options.id;
-    this.endpoint = options.endpoint;
     this.isJson = options.isJson;
-    this.#socket = socket;
-    this.#tcp = tcp;
     this.#handler = options.handler;
-    this.#context = options.context;
   }
 
-  get isOpen(): boolean {
-    return this.#isOpen;
-  }
-
-  /** More than the high-water mark waits to be sent. */
-  get isCongested(): boolean {
-    return this.#isCongested;
+  /** Takes the socket over from the handshake, with the welcome as its first frame. */
+  open(welcome: Frame, target: LinkTarget): void {
+    this.attach();
+    this.send(welcome);
+    this.#handler.opened(this, target);
   }
 
   /** One WebSocket message came. */
   received(data: Buffer, isBinary: boolean): void {
     this.isHeard = true;
-    if (!this.#isOpen) return;
+    if (!this.isOpen) return;
     try {
       if (isBinary === this.isJson) {
         throw new ShardcastError(
@@ -132,6 +103,7 @@ export class Link implements SweptLink {
 
   /** Queues one frame for the end of this turn. */
   send(frame: Frame): void {
+    if (!this.isOpen) return;
     const bytes = encodeFrame(frame);
     const at = this.reserve(bytes.length);
     this.out.set(bytes, at);
@@ -147,17 +119,15 @@ export class Link implements SweptLink {
     const end = at + count;
     if (end > this.out.length) this.#grow(end);
     this.#outEnd = end;
-    this.#defer();
+    this.defer();
     return at;
   }
 
   /** Queues frames that other links get as well, without a copy. */
   sendShared(shared: SharedFrames): void {
-    if (!this.#isOpen) return;
-    this.#seal();
-    if (this.#chunks === NO_CHUNKS) this.#chunks = [];
-    this.#chunks.push(this.isJson ? shared.json : shared.binary);
-    this.#defer();
+    if (!this.isOpen) return;
+    this.seal();
+    this.queue(this.isJson ? shared.json : shared.binary);
   }
 
   beat(heartbeat: SharedFrames): void {
@@ -171,7 +141,7 @@ export class Link implements SweptLink {
   /** Answers a publish: stored. */
   ack(fields: AckFields): void {
     this.inFlightCount -= 1;
-    if (!this.#isOpen) return;
+    if (!this.isOpen) return;
     const at = this.reserve(ACK_BYTES);
     writeAck(this.out, at, fields);
   }
@@ -179,7 +149,7 @@ export class Link implements SweptLink {
   /** Answers a publish with an ack frame from elsewhere, under the publisher's own seq. */
   passAck(seq: number, bytes: Uint8Array, start: number): void {
     this.inFlightCount -= 1;
-    if (!this.#isOpen) return;
+    if (!this.isOpen) return;
     const at = this.reserve(ACK_BYTES);
     this.out.set(bytes.subarray(start, start + ACK_BYTES), at);
     writeAckSeq(this.out, at, seq);
@@ -193,18 +163,7 @@ export class Link implements SweptLink {
 
   /** Answers a publish or a read that was refused at once. */
   reject(seq: number, code: ErrorCode, reason: string): void {
-    if (this.#isOpen) this.send({ type: "reject", seq, code, reason });
-  }
-
-  /** Stops reading from the peer until as many `resumeReading` have come. */
-  pauseReading(): void {
-    this.#pauseCount += 1;
-    if (this.#pauseCount === 1) this.#socket.pause();
-  }
-
-  resumeReading(): void {
-    this.#pauseCount -= 1;
-    if (this.#pauseCount === 0) this.#socket.resume();
+    if (this.isOpen) this.send({ type: "reject", seq, code, reason });
   }
 
   /** Ends the link for what the peer did, or for a fault of the node's own. */
@@ -212,67 +171,43 @@ export class Link implements SweptLink {
     const fault = error instanceof ShardcastError ? FRAME_FAULTS.get(error.code) : undefined;
     this.close(fault ?? "SHARDCAST_INTERNAL");
     if (fault === undefined)
-      this.#context.logger.error({ error, link: this.id }, "a link's handler failed");
+      this.context.logger.error({ error, link: this.id }, "a link's handler failed");
   }
 
-  /** Sends what is queued, then the close. */
   close(reason: CloseReason): void {
-    if (!this.#isOpen) return;
-    this.endTurn();
-    this.#isOpen = false;
-    this.#socket.close(closeCodeOf(reason), reason);
+    this.closeWith(closeCodeOf(reason), reason);
   }
 
-  /** Cuts the link without a word, for a peer that does not answer. */
-  terminate(): void {
-    this.#socket.terminate();
+  /** Closes the message that `out` holds and queues it behind what was queued before. */
+  protected seal(): void {
+    if (this.#outEnd === 0) return;
+    const message = this.out.subarray(0, this.#outEnd);
+    const payloadBytes = this.#outEnd - WEBSOCKET_HEADER_BYTES;
+    this.#outEnd = 0;
+    // The chunk keeps the buffer: it is the kernel's until it is sent.
+    this.out = EMPTY;
+    this.queue(
+      this.isJson
+        ? frameText(binaryToJson(message.subarray(WEBSOCKET_HEADER_BYTES)))
+        : message.subarray(
+            writeWebSocketHeader(message, WEBSOCKET_HEADER_BYTES, payloadBytes, OPCODE_BINARY),
+          ),
+    );
   }
 
-  /** The socket is gone. */
-  closed(): void {
-    this.#isOpen = false;
-    this.#chunks = NO_CHUNKS;
+  protected writable(): void {
+    this.#handler.writable(this);
+  }
+
+  protected ended(): void {
     this.out = EMPTY;
     this.#outEnd = 0;
-    this.#context.sweep.deleteLink(this);
     this.#handler.closed(this);
-  }
-
-  /** Writes all that this turn queued: with one chunk, as nearly always, one call of the kernel. */
-  endTurn(): void {
-    this.#isDeferred = false;
-    if (!this.#isOpen) return;
-    this.#seal();
-    const chunks = this.#chunks;
-    if (chunks === NO_CHUNKS) return;
-    this.#chunks = NO_CHUNKS;
-    const [first] = chunks;
-    if (chunks.length === 1 && first !== undefined) this.#tcp.write(first);
-    else {
-      this.#tcp.cork();
-      for (const chunk of chunks) this.#tcp.write(chunk);
-      this.#tcp.uncork();
-    }
-    if (!this.#isCongested && this.#tcp.writableLength > this.#context.highWaterBytes) {
-      this.#isCongested = true;
-      this.pauseReading();
-      this.#tcp.once("drain", () => {
-        this.#drained();
-      });
-    }
-  }
-
-  /** All that had been written has left the process. */
-  #drained(): void {
-    this.isHeard = true;
-    this.#isCongested = false;
-    this.resumeReading();
-    if (this.#isOpen) this.#handler.writable(this);
   }
 
   #dispatch(type: number, bytes: Uint8Array, start: number, end: number): void {
     // A handler may have ended the link in the middle of a message.
-    if (!this.#isOpen) return;
+    if (!this.isOpen) return;
     if (isFrameAllowed(this.endpoint, type)) {
       if (type !== FRAME_TYPES.heartbeat) this.#handler.received(this, type, bytes, start, end);
       return;
@@ -280,30 +215,6 @@ export class Link implements SweptLink {
     if (type >= SKIPPABLE_FROM) return;
     throw new ShardcastError(
       KNOWN_TYPES.has(type) ? "SHARDCAST_FRAME_UNEXPECTED" : "SHARDCAST_FRAME_UNKNOWN",
-    );
-  }
-
-  #defer(): void {
-    if (this.#isDeferred || !this.#isOpen) return;
-    this.#isDeferred = true;
-    this.#context.turn.deferWrite(this);
-  }
-
-  /** Closes the message that `out` holds and queues it behind what was queued before. */
-  #seal(): void {
-    if (this.#outEnd === 0) return;
-    const message = this.out.subarray(0, this.#outEnd);
-    const payloadBytes = this.#outEnd - WEBSOCKET_HEADER_BYTES;
-    this.#outEnd = 0;
-    // The chunk keeps the buffer: it is the kernel's until it is sent.
-    this.out = EMPTY;
-    if (this.#chunks === NO_CHUNKS) this.#chunks = [];
-    this.#chunks.push(
-      this.isJson
-        ? frameText(binaryToJson(message.subarray(WEBSOCKET_HEADER_BYTES)))
-        : message.subarray(
-            writeWebSocketHeader(message, WEBSOCKET_HEADER_BYTES, payloadBytes, OPCODE_BINARY),
-          ),
     );
   }
 

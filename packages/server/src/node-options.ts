@@ -1,10 +1,12 @@
 // The options that every node has: from the command line, the environment or a file, in this order.
 // Whatever cannot be used is told in one line, before anything listens.
 import { readFileSync } from "node:fs";
-import { Ring, ShardcastError, type RingMember } from "@shardcast/protocol";
+import { Ring, ShardcastError } from "@shardcast/protocol";
 import { PskKeys } from "@shardcast/protocol/proof";
 import yargs, { type Options } from "yargs";
-import { expandRanges } from "./ranges.ts";
+import { NODE_ID, parseConsumers } from "./consumer-list.ts";
+import { optionInvalid, text, wholeNumber, type RawOptions } from "./option-value.ts";
+import { readPsk } from "./psk-options.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
@@ -86,9 +88,6 @@ export interface NodeOptions {
   readonly logLevel: string;
 }
 
-/** Values as yargs gives them, whatever the option. */
-export type RawOptions = Readonly<Record<string, unknown>>;
-
 export interface OptionsSource {
   readonly argv: readonly string[];
   readonly env: NodeJS.ProcessEnv;
@@ -146,7 +145,7 @@ export function readOptions(
 
 /** Checks what all nodes have in common. `id` and `port` come from the role's own options. */
 export function parseNodeOptions(raw: RawOptions, env: NodeJS.ProcessEnv): NodeOptions {
-  const [psk, previous] = keysOf(raw, env);
+  const [psk, previous] = readPsk(raw, env);
   return {
     id: idOf(raw),
     host: text(raw, "host"),
@@ -168,97 +167,11 @@ export function parseNodeOptions(raw: RawOptions, env: NodeJS.ProcessEnv): NodeO
   };
 }
 
-/** `c1=ws://host:9100,c2=ws://host:9101`; `c{1..3}=ws://host-{1..3}:9100` stands for three. */
-export function parseConsumers(list: string): RingMember[] {
-  const members = expandRanges(list)
-    .split(",")
-    .map((entry) => entry.trim())
-    .filter((entry) => entry !== "")
-    .map(parseConsumer);
-  if (members.length === 0) throw optionInvalid("--consumers names no consumer");
-  return members;
-}
-
-/** @throws SHARDCAST_OPTION_INVALID where it is no whole number between the two, ends included */
-export function wholeNumber(raw: RawOptions, name: string, min: number, max: number): number {
-  const value = raw[name];
-  if (typeof value !== "number" || !Number.isInteger(value) || value < min || value > max) {
-    throw optionInvalid(`--${name} is a whole number from ${min} to ${max}`);
-  }
-  return value;
-}
-
-export function text(raw: RawOptions, name: string): string {
-  const value = raw[name];
-  // yargs gives a list where an option stands twice.
-  if (typeof value !== "string" || value === "") throw optionInvalid(`--${name} needs one value`);
-  return value;
-}
-
-export function optionInvalid(detail: string): ShardcastError {
-  return new ShardcastError("SHARDCAST_OPTION_INVALID", detail);
-}
-
-const ID = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$/;
-
 function idOf(raw: RawOptions): string {
   const id = text(raw, "id");
-  if (!ID.test(id)) throw optionInvalid(`--id ${id}: 1 to 64 letters, digits, or any of . _ : -`);
+  if (!NODE_ID.test(id))
+    throw optionInvalid(`--id ${id}: 1 to 64 letters, digits, or any of . _ : -`);
   return id;
-}
-
-function parseConsumer(entry: string): RingMember {
-  const [id, url] = splitOnce(entry, "=");
-  if (!ID.test(id)) throw optionInvalid(`--consumers: ${entry} is not <id>=ws://<host>:<port>`);
-  const parsed = URL.canParse(url) ? new URL(url) : undefined;
-  const isBare = parsed?.pathname === "/" && parsed.search === "" && parsed.hash === "";
-  if (parsed === undefined || !/^wss?:$/.test(parsed.protocol) || !isBare) {
-    throw optionInvalid(`--consumers: ${entry} is not <id>=ws://<host>:<port>`);
-  }
-  return { id, url: `${parsed.protocol}//${parsed.host}` };
-}
-
-function splitOnce(entry: string, separator: string): [string, string] {
-  const at = entry.indexOf(separator);
-  return at < 0 ? [entry, ""] : [entry.slice(0, at), entry.slice(at + 1)];
-}
-
-function keysOf(raw: RawOptions, env: NodeJS.ProcessEnv): [string, string | undefined] {
-  const psk = keyText(raw["psk"] ?? env["PSK"]);
-  const previous = keyText(raw["psk-previous"] ?? env["PSK_PREVIOUS"]);
-  if (psk !== undefined) return [psk, previous];
-  const file = raw["psk-file"];
-  if (typeof file !== "string") {
-    throw new ShardcastError("SHARDCAST_KEY_MISSING", "no pre-shared key: give PSK or --psk-file");
-  }
-  const [first, second] = readKeyFile(file);
-  return [first, previous ?? second];
-}
-
-function readKeyFile(file: string): [string, string | undefined] {
-  let content: string;
-  try {
-    content = readFileSync(file, "utf8");
-  } catch (cause) {
-    throw new ShardcastError("SHARDCAST_KEY_MISSING", `--psk-file ${file} cannot be read`, {
-      cause,
-    });
-  }
-  const [first, second] = content
-    .split("\n")
-    .map((line) => line.trim())
-    .filter((line) => line !== "");
-  if (first === undefined) {
-    throw new ShardcastError("SHARDCAST_KEY_MISSING", `--psk-file ${file} is empty`);
-  }
-  return [first, second];
-}
-
-/** A key of digits alone is read as a number by yargs where it comes from a file. */
-function keyText(value: unknown): string | undefined {
-  if (value === undefined || value === "") return undefined;
-  if (typeof value === "string") return value;
-  throw optionInvalid("--psk needs one value");
 }
 
 function readConfigFile(file: string): Record<string, unknown> {

@@ -4,12 +4,12 @@ import { SHARD_COUNT, ShardcastError, type Endpoint } from "@shardcast/protocol"
 import Fastify, { type FastifyInstance } from "fastify";
 import type { Logger } from "pino";
 import { Acceptor, type LegacyAcceptor } from "./acceptor.ts";
-import type { LinkContext } from "./link.ts";
 import type { LinkHandler } from "./link-handler.ts";
 import type { NodeMetrics } from "./metrics.ts";
 import type { NodeOptions } from "./node-options.ts";
 import { Sweep } from "./sweep.ts";
 import { Turn } from "./turn.ts";
+import type { LinkContext } from "./turn-link.ts";
 
 /** A link between nodes carries the publishes of many clients. */
 const PEER_WINDOW_MESSAGES = 65_536;

@@ -2,27 +2,44 @@
 // graceful stop on SIGTERM and SIGINT, or when the process that supervises it is gone.
 import { ShardcastError } from "@shardcast/protocol";
 import { pino, type Logger } from "pino";
-import type { ShardcastNode } from "./node.ts";
+import type { Options } from "yargs";
+import { NodeMetrics } from "./metrics.ts";
+import { createNodeCore, type NodeCore, type Role, type ShardcastNode } from "./node.ts";
+import { parseNodeOptions, readOptions } from "./node-options.ts";
+import type { RawOptions } from "./option-value.ts";
 
 export interface RunOptions {
-  /** What the command is called in its error line. */
-  readonly scriptName: string;
-  readonly start: () => Promise<{ readonly node: ShardcastNode; readonly logger: Logger }>;
-  readonly ready: (node: ShardcastNode) => Record<string, unknown>;
+  readonly role: Role;
+  /** For the help. */
+  readonly description: string;
+  readonly options: Readonly<Record<string, Options>>;
+  /** Starts the role's node; `raw` has the options that are the role's own. */
+  readonly start: (core: NodeCore, raw: RawOptions) => Promise<ShardcastNode>;
 }
 
-export async function runNode({ scriptName, start, ready }: RunOptions): Promise<void> {
-  let started: Awaited<ReturnType<typeof start>>;
+export async function runNode(run: RunOptions): Promise<void> {
+  const scriptName = `shardcast-${run.role}`;
+  let core: NodeCore;
+  let node: ShardcastNode;
   try {
-    started = await start();
+    const { description } = run;
+    const { argv, env } = process;
+    const raw = readOptions(run.options, { argv: argv.slice(2), env, scriptName, description });
+    const options = parseNodeOptions(raw, env);
+    const labels = { role: run.role, node: options.id };
+    const logger = createLogger(options.logLevel, labels);
+    core = createNodeCore(options, logger, new NodeMetrics(labels));
+    node = await run.start(core, raw);
   } catch (error) {
     process.stderr.write(`${scriptName}: ${explain(error)}\n`);
-    process.exitCode = 1;
     // Timers of what was begun must not keep the process.
-    process.exit();
+    process.exit(1);
   }
-  const { node, logger } = started;
-  logger.info({ ...ready(node), url: node.url, port: node.port, pid: process.pid }, "ready");
+  core.logger.info({ url: node.url, port: node.port, pid: process.pid }, "ready");
+  stopOnSignal(core.logger, node);
+}
+
+function stopOnSignal(logger: Logger, node: ShardcastNode): void {
   const stop = (reason: string): void => {
     logger.info({ reason }, "stopping");
     node.drain().then(
@@ -47,7 +64,7 @@ function stopWithoutParent(stop: (reason: string) => void): void {
 }
 
 /** The node's log: JSON lines on stdout. */
-export function createLogger(level: string, fields: Readonly<Record<string, string>>): Logger {
+function createLogger(level: string, fields: Readonly<Record<string, string>>): Logger {
   return pino({
     level,
     base: fields,

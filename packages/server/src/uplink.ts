@@ -23,6 +23,8 @@ import type { Turn, TurnWork } from "./turn.ts";
 /** Turns share a buffer until it is full: one message a turn must not hold a buffer of its own. */
 const SLAB_BYTES = 64 * 1024;
 const DEADLINE_TICK_MS = 100;
+/** However long its sender would wait: beyond the dedupe window a repeat would be stored twice. */
+const MAX_TIMEOUT_MS = 120_000;
 const NO_BYTES = Buffer.alloc(0);
 
 export interface UplinkOptions {
@@ -108,7 +110,7 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
   publish(origin: PublishOrigin, head: PublishHead, frame: FrameSlice): void {
     const { publishTimeoutMs } = this.#options;
     const timeoutMs = head.timeoutMs === 0 ? publishTimeoutMs : head.timeoutMs;
-    const deadline = Date.now() + timeoutMs;
+    const deadline = Date.now() + Math.min(timeoutMs, MAX_TIMEOUT_MS);
     const entry: Entry = {
       origin,
       seq: head.seq,

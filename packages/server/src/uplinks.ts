@@ -1,15 +1,25 @@
 // A node's uplinks, one to each consumer but itself.
-import type { Ring, RingMember } from "@shardcast/protocol";
-import { Uplink, type UplinkOptions } from "./uplink.ts";
+import type { RingMember } from "@shardcast/protocol";
+import type { NodeCore } from "./node.ts";
+import { Uplink } from "./uplink.ts";
+
+/** Publishes on their way to one owner at once. */
+const WINDOW_MESSAGES = 65_536;
+/** Bytes on their way to one owner, and bytes that may wait while it is out of reach. */
+const WINDOW_BYTES = 64 * 1024 * 1024;
 
 export class Uplinks {
   readonly #byId: ReadonlyMap<string, Uplink>;
 
-  constructor(ring: Ring, selfId: string, options: Omit<UplinkOptions, "member">) {
+  /** @param selfId the consumer that this node itself is, if any */
+  constructor({ options, logger, turn }: NodeCore, selfId?: string) {
+    const { ring, keys, publishTimeoutMs } = options;
+    const common = { keys, logger, turn, publishTimeoutMs };
+    const window = { windowMessages: WINDOW_MESSAGES, windowBytes: WINDOW_BYTES };
     this.#byId = new Map(
       ring.members
         .filter(({ id }) => id !== selfId)
-        .map((member) => [member.id, new Uplink({ ...options, member })]),
+        .map((member) => [member.id, new Uplink({ ...common, ...window, member })]),
     );
   }
 

@@ -1,7 +1,7 @@
 // The header of a WebSocket frame from a server: final, unmasked, not compressed. RFC 6455 §5.2.
 // Written here so that a message is framed once, in place, and the same bytes go to every subscriber.
 
-export const OPCODE_TEXT = 0x1;
+const OPCODE_TEXT = 0x1;
 export const OPCODE_BINARY = 0x2;
 /** A whole ping, without a payload. */
 export const PING = Buffer.from([0x89, 0x00]);

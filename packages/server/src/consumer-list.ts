@@ -1,0 +1,35 @@
+// The list of all consumers, as --consumers has it.
+import type { RingMember } from "@shardcast/protocol";
+import { optionInvalid } from "./option-value.ts";
+import { expandRanges } from "./ranges.ts";
+
+/** What a node may be called. */
+export const NODE_ID = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$/;
+
+/** `c1=ws://host:9100,c2=ws://host:9101`; `c{1..3}=ws://host-{1..3}:9100` stands for three. */
+export function parseConsumers(list: string): RingMember[] {
+  const members = expandRanges(list)
+    .split(",")
+    .map((entry) => entry.trim())
+    .filter((entry) => entry !== "")
+    .map(parseConsumer);
+  if (members.length === 0) throw optionInvalid("--consumers names no consumer");
+  return members;
+}
+
+function parseConsumer(entry: string): RingMember {
+  const [id, url] = splitOnce(entry, "=");
+  if (!NODE_ID.test(id))
+    throw optionInvalid(`--consumers: ${entry} is not <id>=ws://<host>:<port>`);
+  const parsed = URL.canParse(url) ? new URL(url) : undefined;
+  const isBare = parsed?.pathname === "/" && parsed.search === "" && parsed.hash === "";
+  if (parsed === undefined || !/^wss?:$/.test(parsed.protocol) || !isBare) {
+    throw optionInvalid(`--consumers: ${entry} is not <id>=ws://<host>:<port>`);
+  }
+  return { id, url: `${parsed.protocol}//${parsed.host}` };
+}
+
+function splitOnce(entry: string, separator: string): [string, string] {
+  const at = entry.indexOf(separator);
+  return at < 0 ? [entry, ""] : [entry.slice(0, at), entry.slice(at + 1)];
+}

@@ -1,0 +1,9 @@
+// What the path of an upgrade means.
+import type { Endpoint } from "@shardcast/protocol";
+import type { LinkHandler, LinkTarget } from "./link-handler.ts";
+
+export interface Route {
+  readonly endpoint: Endpoint;
+  readonly handler: LinkHandler;
+  readonly target: LinkTarget;
+}

@@ -1,0 +1,148 @@
+// What every link has, whatever protocol it speaks: its place in the sweep, one write a turn, and the
+// state of its two directions: congested (the peer does not take what is sent) and paused (the node
+// does not read what it sends).
+import type { Socket } from "node:net";
+import type { CloseReason, Endpoint } from "@shardcast/protocol";
+import type { Logger } from "pino";
+import type { NodeSocket, SocketOwner } from "./node-socket.ts";
+import type { SharedFrames } from "./shared-frames.ts";
+import type { Sweep, SweptLink } from "./sweep.ts";
+import type { Turn, TurnWork } from "./turn.ts";
+
+/** Shared by all links that have nothing queued: most of them, most of the time. */
+const NO_CHUNKS: Buffer[] = [];
+
+/** What all links of a node share. */
+export interface LinkContext {
+  readonly turn: Turn;
+  /** Unsent bytes of a link from which on it is congested: it is not read from, and not pushed to. */
+  readonly highWaterBytes: number;
+  readonly logger: Logger;
+  readonly sweep: Sweep;
+}
+
+export abstract class TurnLink implements SocketOwner, SweptLink, TurnWork {
+  readonly endpoint: Endpoint;
+  isHeard = true;
+  isSilent = false;
+  sweepSlot = 0;
+  protected readonly context: LinkContext;
+  readonly #socket: NodeSocket;
+  readonly #tcp: Socket;
+  #chunks: Buffer[] = NO_CHUNKS;
+  #isDeferred = false;
+  #isOpen = true;
+  #isCongested = false;
+  #pauseCount = 0;
+
+  protected constructor(socket: NodeSocket, tcp: Socket, endpoint: Endpoint, context: LinkContext) {
+    this.endpoint = endpoint;
+    this.context = context;
+    this.#socket = socket;
+    this.#tcp = tcp;
+  }
+
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
+  /** More than the high-water mark waits to be sent. */
+  get isCongested(): boolean {
+    return this.#isCongested;
+  }
+
+  /** One WebSocket message came. */
+  abstract received(data: Buffer, isBinary: boolean): void;
+  abstract beat(heartbeat: SharedFrames): void;
+  abstract drain(withinMs: number): void;
+  abstract close(reason: CloseReason): void;
+  /** Queues what is still being put together. */
+  protected abstract seal(): void;
+  /** All that was written has left the process, after the link had been congested. */
+  protected abstract writable(): void;
+  /** The socket is gone. */
+  protected abstract ended(): void;
+
+  /** Takes the socket over from the handshake. */
+  protected attach(): void {
+    this.#socket.owner = this;
+    this.context.sweep.addLink(this);
+  }
+
+  /** Stops reading from the peer until as many `resumeReading` have come. */
+  pauseReading(): void {
+    this.#pauseCount += 1;
+    if (this.#pauseCount === 1) this.#socket.pause();
+  }
+
+  resumeReading(): void {
+    this.#pauseCount -= 1;
+    if (this.#pauseCount === 0) this.#socket.resume();
+  }
+
+  /** Cuts the link without a word, for a peer that does not answer. */
+  terminate(): void {
+    this.#socket.terminate();
+  }
+
+  closed(): void {
+    this.#isOpen = false;
+    this.#chunks = NO_CHUNKS;
+    this.context.sweep.deleteLink(this);
+    this.ended();
+  }
+
+  /** Writes all that this turn queued: with one chunk, as nearly always, one call of the kernel. */
+  endTurn(): void {
+    this.#isDeferred = false;
+    if (!this.#isOpen) return;
+    this.seal();
+    const chunks = this.#chunks;
+    if (chunks === NO_CHUNKS) return;
+    this.#chunks = NO_CHUNKS;
+    const [first] = chunks;
+    if (chunks.length === 1 && first !== undefined) this.#tcp.write(first);
+    else {
+      this.#tcp.cork();
+      for (const chunk of chunks) this.#tcp.write(chunk);
+      this.#tcp.uncork();
+    }
+    if (!this.#isCongested && this.#tcp.writableLength > this.context.highWaterBytes) {
+      this.#congest();
+    }
+  }
+
+  /** Queues whole WebSocket frames for the end of this turn. */
+  protected queue(chunk: Buffer): void {
+    if (!this.#isOpen) return;
+    if (this.#chunks === NO_CHUNKS) this.#chunks = [];
+    this.#chunks.push(chunk);
+    this.defer();
+  }
+
+  /** Sees to it that `endTurn` is called. */
+  protected defer(): void {
+    if (this.#isDeferred || !this.#isOpen) return;
+    this.#isDeferred = true;
+    this.context.turn.deferWrite(this);
+  }
+
+  /** Sends what is queued, then the close. */
+  protected closeWith(closeCode: number, reason: string): void {
+    if (!this.#isOpen) return;
+    this.endTurn();
+    this.#isOpen = false;
+    this.#socket.close(closeCode, reason);
+  }
+
+  #congest(): void {
+    this.#isCongested = true;
+    this.pauseReading();
+    this.#tcp.once("drain", () => {
+      this.isHeard = true;
+      this.#isCongested = false;
+      this.resumeReading();
+      if (this.#isOpen) this.writable();
+    });
+  }
+}

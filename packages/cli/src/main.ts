@@ -27,13 +27,21 @@ export async function main(bins: NodeBins): Promise<void> {
       .exitProcess(false)
       .fail((message: string | undefined, error: unknown) => {
         if (error instanceof Error) throw error;
-        throw optionInvalid(message?.split("\n", 1)[0] ?? "unusable options");
+        throw optionInvalid(inOneLine(message ?? "unusable options"));
       })
       .parseAsync();
   } catch (error) {
     process.stderr.write(`shardcast: ${explain(error)}\n`);
     process.exitCode = 1;
   }
+}
+
+/** yargs explains a wrong value in several. */
+function inOneLine(text: string): string {
+  return text
+    .split(/\s*\n\s*/)
+    .join(" ")
+    .trim();
 }
 
 /** Whoever read the output has gone: there is nobody left to work for, and nothing went wrong. */

@@ -18,6 +18,7 @@ import { Supervisor } from "./supervisor.ts";
 
 /** One Ctrl-C can arrive twice: from the terminal, and passed on by npm. */
 const SAME_SIGNAL_MS = 500;
+const PARENT_POLL_MS = 500;
 const EXIT_KILLED = 130;
 const DEMO_DEFAULTS: Readonly<Record<string, string>> = {
   "--producer": "ws://127.0.0.1:9000,ws://127.0.0.1:9001",
@@ -133,7 +134,22 @@ function untilSignal(supervisor: Supervisor): Promise<undefined> {
       }
     };
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, processOnSignal);
+    stopWithNpm(() => {
+      if (firstAt === undefined) processOnSignal();
+    });
   });
+}
+
+/** npm passes SIGTERM on to the shell between it and this process, and to that one alone. */
+function stopWithNpm(stop: () => void): void {
+  if (process.env["npm_lifecycle_event"] === undefined) return;
+  const shell = process.ppid;
+  const timer = setInterval(() => {
+    if (process.ppid === shell) return;
+    clearInterval(timer);
+    stop();
+  }, PARENT_POLL_MS);
+  timer.unref();
 }
 
 function banner(plan: ClusterPlan, options: ClusterOptions): string {

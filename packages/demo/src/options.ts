@@ -83,9 +83,17 @@ function parse(argv: readonly string[]): Readonly<Record<string, unknown>> {
     .exitProcess(false)
     .fail((message: string | undefined, error: unknown) => {
       if (error instanceof Error) throw error;
-      throw invalid(message?.split("\n", 1)[0] ?? "unusable options");
+      throw invalid(inOneLine(message ?? "unusable options"));
     })
     .parseSync();
+}
+
+/** yargs explains a wrong value in several. */
+function inOneLine(text: string): string {
+  return text
+    .split(/\s*\n\s*/)
+    .join(" ")
+    .trim();
 }
 
 const TEXT = { type: "string", requiresArg: true } as const;

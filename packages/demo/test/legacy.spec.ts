@@ -11,7 +11,7 @@ import {
   originalHash,
   type LegacyQueue,
 } from "./support/legacy-queue.ts";
-import { TEST_PSK, TestCluster, type NodeProcess } from "./support/nodes.ts";
+import { TEST_PSK, TestCluster, topicOwnedBy, type NodeProcess } from "./support/nodes.ts";
 import { RawClient } from "./support/raw-client.ts";
 import { RawLink } from "./support/raw-link.ts";
 
@@ -289,13 +289,31 @@ describe("the original queue's protocol", () => {
   });
 
   it("counts its links with the others", async () => {
-    const node = consumerAt(0);
-    const before = await node.metric("links");
-    const queues = await Promise.all([subscribe("count", node), subscribe("count", node)]);
-    expect(await node.metric("links")).to.equal(before + 2);
-    expect(await node.metric("subscriptions")).to.be.at.least(2);
+    const node = await cluster.producer();
+    const url = `${node.url}/produce`;
+    const queues = [await openLegacy(url, TEST_PSK), await openLegacy(url, TEST_PSK)];
+    expect(await node.metric("links")).to.equal(2);
+    expect(await node.metric("handshakes_total")).to.equal(2);
     await closeLegacy(...queues);
-    await eventually("they are gone", async () => (await node.metric("links")) === before);
+    await eventually("they are gone", async () => (await node.metric("links")) === 0);
+  });
+
+  it("opens a subscriber of a topic whose owner is out of reach, and follows it when the owner is there", async () => {
+    const other = await TestCluster.plan(2, { args: LEGACY });
+    try {
+      const relay = await other.consumer(1);
+      const topic = topicOwnedBy("c2", other.consumers);
+      const subscriber = await openLegacy(`${relay.url}/subscribe/${topic}`, TEST_PSK);
+      const owner = await other.consumer(2);
+      const publisher = await openLegacy(`${owner.url}/producer`, TEST_PSK);
+      await eventually("a message", () => {
+        publisher.publish(topic, "there");
+        return subscriber.messages.length > 0;
+      });
+      await closeLegacy(publisher, subscriber);
+    } finally {
+      await other.stop();
+    }
   });
 
   describe("with other options", () => {

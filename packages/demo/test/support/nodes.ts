@@ -3,6 +3,7 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
+import { Ring } from "@shardcast/protocol";
 import { eventually } from "./eventually.ts";
 
 export type NodeRole = "producer" | "consumer";
@@ -15,7 +16,7 @@ const FOREIGN = /^(SHARDCAST_.*|PSK.*|PORT|TIMEOUT|NODE_OPTIONS)$/;
 const STOP_LIMIT_MS = 5000;
 
 /** Options by the name that they have on the command line; `true` stands for a flag. */
-export type NodeArguments = Readonly<Record<string, string | number | true>>;
+type NodeArguments = Readonly<Record<string, string | number | true>>;
 
 export interface StartOptions {
   readonly args?: NodeArguments;
@@ -78,6 +79,7 @@ export class NodeProcess {
     await exited;
   }
 
+  /** One of the node's own metrics, by the name without `shardcast_`. */
   async metric(name: string): Promise<number> {
     const text = await (await fetch(`${this.httpUrl}/metrics`)).text();
     const line = text.split("\n").find((entry) => entry.startsWith(`shardcast_${name}{`));
@@ -147,6 +149,20 @@ export class TestCluster {
   }
 }
 
+/** A topic that a consumer of such a list owns. */
+export function topicOwnedBy(id: string, consumers: string): string {
+  const ring = new Ring(
+    consumers.split(",").map((entry) => {
+      const [name = "", url = ""] = entry.split("=");
+      return { id: name, url };
+    }),
+  );
+  for (let number = 0; ; number += 1) {
+    const topic = `owned-${number}`;
+    if (ring.ownerOf(topic).id === id) return topic;
+  }
+}
+
 /** In peace, so that its coverage is written; by force where that takes too long. */
 async function stopAtLast(node: NodeProcess): Promise<void> {
   const timer = setTimeout(() => void node.stop("SIGKILL"), STOP_LIMIT_MS);
@@ -155,7 +171,7 @@ async function stopAtLast(node: NodeProcess): Promise<void> {
 }
 
 /** Ports that were free a moment ago, each another. */
-export async function freePorts(count: number): Promise<number[]> {
+async function freePorts(count: number): Promise<number[]> {
   const servers = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"));
   await Promise.all(servers.map((server) => once(server, "listening")));
   const ports = servers.map((server) => (server.address() as AddressInfo).port);

@@ -55,10 +55,6 @@ export class RawLink {
     return this.#hellos().flatMap(({ a }) => (a === undefined ? [] : [a]));
   }
 
-  get isClosed(): boolean {
-    return this.#closed !== undefined;
-  }
-
   send(frame: unknown): void {
     this.sendText(JSON.stringify(frame));
   }

@@ -1,0 +1,268 @@
+// `shardcast up` with real processes.
+import { existsSync, readFileSync, statSync, writeFileSync, mkdirSync } from "node:fs";
+import { createServer, type AddressInfo } from "node:net";
+import { once } from "node:events";
+import { expect } from "chai";
+import { Command, TempFolder, UpCommand, eventually, isRunning } from "./support.ts";
+
+const hasProc = existsSync("/proc/self/environ");
+
+describe("shardcast up", () => {
+  const folder = new TempFolder();
+  const commands: Command[] = [];
+  let count = 0;
+
+  function up(args: readonly string[] = [], env: Readonly<Record<string, string>> = {}): UpCommand {
+    count += 1;
+    return upIn(folder.join(`data-${count}`), args, env);
+  }
+
+  function upIn(
+    data: string,
+    args: readonly string[] = [],
+    env: Readonly<Record<string, string>> = {},
+  ): UpCommand {
+    const command = new UpCommand(data, args, env);
+    commands.push(command);
+    return command;
+  }
+
+  async function nodesGone(command: UpCommand): Promise<void> {
+    await eventually("all nodes are gone", () => !command.nodePids.some(isRunning) || undefined);
+  }
+
+  afterEach(async () => {
+    // In peace, so that coverage is written; a test that failed may leave what cannot end so.
+    for (const command of commands.splice(0)) {
+      if (!command.isAlive) continue;
+      const timer = setTimeout(() => void command.stop("SIGKILL"), 5000);
+      await command.stop();
+      clearTimeout(timer);
+    }
+  });
+
+  after(() => folder.remove());
+
+  it("starts as many nodes as it is told, makes a key for their owner alone, and tells when all are ready", async () => {
+    const data = folder.join("first");
+    const command = await upIn(data, ["--producers", "1", "--consumers", "3"]).ready();
+
+    expect(command.urls("producers")).to.have.lengthOf(1);
+    expect(command.urls("consumers")).to.have.lengthOf(3);
+    for (const url of [...command.urls("producers"), ...command.urls("consumers")]) {
+      expect((await fetch(`${url}/readyz`)).status).to.equal(200);
+    }
+    expect(readFileSync(folder.join("first", "psk"), "utf8")).to.match(/^[A-Za-z0-9_-]{43}\n$/);
+    expect(statSync(folder.join("first", "psk")).mode & 0o777).to.equal(0o600);
+    expect(statSync(data).mode & 0o777).to.equal(0o700);
+    for (const id of ["p1", "c1", "c2", "c3"]) {
+      expect(readFileSync(folder.join("first", "logs", `${id}.log`), "utf8")).to.include('"ready"');
+    }
+    expect(command.stderr).to.equal("");
+  });
+
+  it("starts a node again that died, on the same port, and the cluster is whole again", async () => {
+    const command = await up().ready();
+    const [url = ""] = command.urls("consumers");
+    const pid = command.pidOf("c1");
+
+    process.kill(pid, "SIGKILL");
+    await command.said(/^c1 +died +SIGKILL; it starts again/m);
+    await eventually("c1 has another process", () => command.pidOf("c1") !== pid || undefined);
+
+    expect((await fetch(`${url}/healthz`)).status).to.equal(200);
+    expect(command.isAlive).to.be.true;
+    // The others say that they lost c1; that is not told twice.
+    expect(command.stdout).not.to.match(/^\w+ +warn/m);
+  });
+
+  it("stops all nodes on SIGTERM and ends with 0", async () => {
+    const command = await up().ready();
+
+    await command.stop("SIGTERM");
+
+    expect(command.exitCode).to.equal(0);
+    expect(command.stdout).to.match(/stopped\n$/);
+    expect(command.nodePids).to.have.lengthOf(4);
+    expect(command.nodePids.filter(isRunning)).to.deep.equal([]);
+  });
+
+  it("stops all nodes on Ctrl-C, which reaches none of them by itself", async () => {
+    const command = await up().ready();
+
+    command.interrupt();
+    await command.ended;
+
+    expect(command.exitCode).to.equal(0);
+    expect(command.nodePids.filter(isRunning)).to.deep.equal([]);
+    for (const id of ["p1", "p2", "c1", "c2"]) {
+      const log = readFileSync(folder.join(`data-${count}`, "logs", `${id}.log`), "utf8");
+      expect(log).to.include('"reason":"SIGTERM"').and.not.to.include('"reason":"SIGINT"');
+    }
+  });
+
+  it("kills a node that does not stop in time, and says so", async () => {
+    const command = await up(["--drain-timeout", "0"]).ready();
+    process.kill(command.pidOf("c2"), "SIGSTOP");
+
+    await command.stop();
+
+    expect(command.exitCode).to.equal(0);
+    expect(command.stdout).to.match(/^c2 .*was killed$/m);
+    expect(command.nodePids.filter(isRunning)).to.deep.equal([]);
+  });
+
+  it("ends everything at once on a second Ctrl-C", async () => {
+    const command = await up().ready();
+    process.kill(command.pidOf("c2"), "SIGSTOP");
+
+    command.interrupt();
+    await command.said(/^stopping/m);
+    // The first half second belongs to the first one: npm may pass the same Ctrl-C on.
+    const timer = setInterval(() => command.interrupt(), 50);
+    await command.ended;
+    clearInterval(timer);
+
+    expect(command.exitCode).to.equal(130);
+    await nodesGone(command);
+  });
+
+  it("leaves no node behind when it is killed itself", async () => {
+    const command = await up().ready();
+
+    await command.stop("SIGKILL");
+
+    await nodesGone(command);
+  });
+
+  it("names a taken port in one line, and starts nothing", async () => {
+    const server = createServer().listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo;
+    // The taken port is the last that it asks for.
+    const first = port - 101;
+    const command = new Command(["up", "--port", String(first), "--data", folder.join("taken")]);
+    commands.push(command);
+
+    await command.ended;
+    server.close();
+
+    expect(command.exitCode).to.equal(1);
+    expect(command.stderr).to.equal(
+      `shardcast: port ${port} is taken by another process (SHARDCAST_PORT_TAKEN)\n`,
+    );
+    expect(command.stdout).not.to.include("pid");
+  });
+
+  it("tells in one line why a node cannot be started, and leaves none running", async () => {
+    const command = up([], { SHARDCAST_HEARTBEAT_INTERVAL: "1" });
+
+    await command.ended;
+
+    expect(command.exitCode).to.equal(1);
+    expect(command.stderr).to.match(
+      /^shardcast: \w+ did not start: .*--heartbeat-interval .*\(SHARDCAST_OPTION_INVALID\)\n$/,
+    );
+    expect(command.nodePids.filter(isRunning)).to.deep.equal([]);
+  });
+
+  it("shares the key with another cluster on the same folder, and keeps it as it is", async () => {
+    const data = folder.join("shared");
+    // Both at once: one of them makes the key.
+    const [one, two] = await Promise.all([upIn(data).ready(), upIn(data).ready()]);
+    const key = readFileSync(folder.join("shared", "psk"), "utf8");
+
+    for (const url of [...one.urls("consumers"), ...two.urls("consumers")]) {
+      const args = ["--url", url, "--psk", key.trim()];
+      const publish = new Command(["publish", "news", "hi", ...args]);
+      await publish.ended;
+      expect(publish.stderr).to.equal("");
+      expect(publish.exitCode).to.equal(0);
+    }
+    expect(`${one.stdout}${two.stdout}`.match(/made a random key/g)).to.have.lengthOf(1);
+  });
+
+  for (const [what, content, fault] of [
+    ["empty", "\n \n", "is empty"],
+    ["a folder", undefined, "cannot be read"],
+  ] as const) {
+    it(`refuses a key file that is ${what}, in one line`, async () => {
+      const file = folder.join(`key-${what}`);
+      if (content === undefined) mkdirSync(file);
+      else writeFileSync(file, content);
+      const command = up(["--psk-file", file]);
+
+      await command.ended;
+
+      expect(command.exitCode).to.equal(1);
+      expect(command.stderr)
+        .to.include(`${file} ${fault}`)
+        .and.match(/^.*KEY_MISSING\)\n$/);
+    });
+  }
+
+  it("gives the key to the nodes neither by their arguments nor by their environment", async function () {
+    if (!hasProc) this.skip();
+    const data = folder.join("hidden");
+    const command = await upIn(data, ["--psk-file", folder.join("hidden", "key")], {
+      PSK: "a key of the environment",
+    }).ready();
+    const key = readFileSync(folder.join("hidden", "key"), "utf8").trim();
+
+    for (const pid of command.nodePids) {
+      const told = ["cmdline", "environ"].map((name) =>
+        readFileSync(`/proc/${pid}/${name}`, "utf8"),
+      );
+      expect(told.join("")).to.include("--psk-file").and.not.to.include(key);
+      expect(told.join("")).not.to.include("a key of the environment");
+    }
+  });
+
+  it("takes the key of PSK where no file is named, and then makes none", async () => {
+    const data = folder.join("from-env");
+    const command = await upIn(data, [], { PSK: "secret" }).ready();
+    const [url = ""] = command.urls("consumers");
+    const publish = new Command(["publish", "news", "hi", "--url", url], { PSK: "secret" });
+    await publish.ended;
+
+    expect(publish.exitCode).to.equal(0);
+    expect(existsSync(folder.join("from-env", "psk"))).to.be.false;
+  });
+
+  it("passes --legacy-protocol on", async function () {
+    if (!hasProc) this.skip();
+    const command = await up(["--legacy-protocol"]).ready();
+
+    for (const pid of command.nodePids) {
+      expect(readFileSync(`/proc/${pid}/cmdline`, "utf8")).to.include("--legacy-protocol");
+    }
+  });
+
+  it("shows its options", async () => {
+    const command = await new Command(["up", "--help"]).end();
+
+    expect(command.exitCode).to.equal(0);
+    for (const name of ["producers", "consumers", "port", "log", "data", "host", "psk-file"]) {
+      expect(command.stdout).to.include(`--${name} `);
+    }
+  });
+
+  for (const [args, fault] of [
+    [["--prot", "1"], "Unknown argument: prot"],
+    [["--producers", "0"], "--producers is a whole number from 1 to 100"],
+    [["--port", "many"], "--port is a whole number"],
+    [["--port", "65500"], "--port 65500"],
+    [["--log", "paper"], "paper"],
+    [["--data", ""], "--data needs one value"],
+  ] as const) {
+    it(`refuses ${args.join(" ")} in one line`, async () => {
+      const command = await new Command(["up", ...args]).end();
+
+      expect(command.exitCode).to.equal(1);
+      expect(command.stderr)
+        .to.include(fault)
+        .and.match(/^shardcast: .*OPTION_INVALID\)\n$/);
+      expect(command.stdout).to.equal("");
+    });
+  }
+});

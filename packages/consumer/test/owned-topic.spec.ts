@@ -1,0 +1,125 @@
+import { PublishHead, decodeFrames, encodeFrame, type AckFields } from "@shardcast/protocol";
+import { Turn, type PublishOrigin } from "@shardcast/server";
+import { expect } from "chai";
+import { MemoryLog } from "../src/memory-log.ts";
+import { OwnedTopic, type Appended } from "../src/owned-topic.ts";
+import { Topic } from "../src/topic.ts";
+
+const MANY = 1_000_000_000;
+
+const ORIGIN: PublishOrigin = {
+  inFlightCount: 0,
+  isOpen: true,
+  ack: () => undefined,
+  passAck: () => undefined,
+  rejectInFlight: () => undefined,
+  reject: () => undefined,
+  pauseReading: () => undefined,
+  resumeReading: () => undefined,
+};
+
+describe("OwnedTopic", () => {
+  let owned: OwnedTopic;
+  let seq: number;
+
+  beforeEach(() => {
+    const retention = { count: MANY, bytes: MANY, ageMs: MANY };
+    const log = new MemoryLog({ retention, maxBytes: MANY, now: () => 1000 }).open("news");
+    const failed = (error: unknown): void => {
+      throw error;
+    };
+    const turn = new Turn({ schedule: () => undefined, failed });
+    const counters = { deliveries: 0, gaps: 0, pages: 0 };
+    const view = new Topic("news", 7, log, { turn, counters, failed });
+    owned = new OwnedTopic(view, log, { windowMs: 1000, maxIds: 1000 });
+    seq = 0;
+  });
+
+  function publish(text: string, messageId?: string): boolean {
+    const id = messageId === undefined ? {} : { messageId };
+    const payload = Buffer.from(text);
+    seq += 1;
+    const bytes = encodeFrame({
+      type: "publish",
+      seq,
+      timeoutMs: 0,
+      topic: "news",
+      ...id,
+      payload,
+    });
+    const head = new PublishHead();
+    expect(head.read(bytes, 0, bytes.length)).to.equal(true);
+    return owned.enqueue(ORIGIN, head, { bytes, start: 0, end: bytes.length });
+  }
+
+  function answers({
+    answers: all,
+  }: Appended): Pick<AckFields, "seq" | "offset" | "isDuplicate">[] {
+    return all.map(({ seq: of, offset, isDuplicate }) => ({ seq: of, offset, isDuplicate }));
+  }
+
+  it("numbers a turn's messages from one on, in the order in which they came", () => {
+    expect(publish("a")).to.equal(true);
+    expect(publish("b")).to.equal(false);
+    const appended = owned.append(1000);
+    expect(answers(appended)).to.deep.equal([
+      { seq: 1, offset: 1, isDuplicate: false },
+      { seq: 2, offset: 2, isDuplicate: false },
+    ]);
+    const stored = decodeFrames(appended.batch?.shared.frames ?? new Uint8Array(0));
+    expect(stored.map((frame) => frame.type === "message" && String(frame.payload))).to.deep.equal(
+      ["a", "b"].map((text) => String(Buffer.from(text))),
+    );
+    expect(owned.log.head).to.equal(2);
+  });
+
+  it("stores an id once, within a turn and across turns, and answers with the first offset", () => {
+    publish("a", "x");
+    publish("again", "x");
+    publish("b", "y");
+    expect(answers(owned.append(1000))).to.deep.equal([
+      { seq: 1, offset: 1, isDuplicate: false },
+      { seq: 2, offset: 1, isDuplicate: true },
+      { seq: 3, offset: 2, isDuplicate: false },
+    ]);
+    publish("once more", "x");
+    const appended = owned.append(1500);
+    expect(answers(appended)).to.deep.equal([{ seq: 4, offset: 1, isDuplicate: true }]);
+    expect(appended.batch).to.equal(undefined);
+    expect(owned.log.head).to.equal(2);
+  });
+
+  it("stores an id again when its window is over", () => {
+    publish("a", "x");
+    owned.append(1000);
+    owned.expire(2000);
+    owned.expire(3000);
+    publish("a", "x");
+    expect(answers(owned.append(3001))).to.deep.equal([{ seq: 2, offset: 2, isDuplicate: false }]);
+  });
+
+  it("stores messages without an id each time", () => {
+    publish("a");
+    publish("a");
+    owned.append(1000);
+    expect(owned.log.head).to.equal(2);
+  });
+
+  it("never goes back in time, even if the clock does", () => {
+    publish("a");
+    const first = owned.append(5000).batch;
+    publish("b");
+    const second = owned.append(4000).batch;
+    expect([first?.firstTime, second?.firstTime]).to.deep.equal([5000, 5000]);
+  });
+
+  it("is forgotten when it is empty, unfollowed and a day old, and not before", () => {
+    publish("a");
+    owned.append(1000);
+    const day = 24 * 60 * 60 * 1000;
+    expect(owned.expire(1000 + day + 1)).to.equal(false);
+    owned.log.trim(MANY * 10);
+    expect(owned.expire(1000 + day)).to.equal(false);
+    expect(owned.expire(1000 + day + 1)).to.equal(true);
+  });
+});

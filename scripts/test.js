@@ -16,7 +16,12 @@ const CHECKS = {
   "dead code": ["node_modules/knip/bin/knip.js", "--no-config-hints"],
   types: ["node_modules/typescript/bin/tsc", "-p", "tsconfig.json"],
 };
-const MOCHA = ["node_modules/mocha/bin/mocha.js", "--reporter", "scripts/mocha-reporter.cjs"];
+const MOCHA = [
+  "node_modules/mocha/bin/mocha.js",
+  "--exit",
+  "--reporter",
+  "scripts/mocha-reporter.cjs",
+];
 
 const total = { passed: 0, failed: 0 };
 

@@ -1,7 +1,16 @@
 // Which ports are free, asked of the operating system before anything is started.
+import { randomInt } from "node:crypto";
 import { createServer, type AddressInfo, type Server } from "node:net";
 import { ShardcastError } from "@shardcast/protocol";
 import { codeOf, reasonOf } from "./fault.ts";
+
+/**
+ * Below what systems give to outgoing connections: such a port could be gone again before the node
+ * that it is meant for listens.
+ */
+const PICK_MIN = 10_000;
+const PICK_MAX = 32_000;
+const PICK_TRIES = 100;
 
 /**
  * Checks that all these ports can be listened on; 0 stands for any free one.
@@ -12,10 +21,23 @@ export async function claimPorts(host: string, ports: readonly number[]): Promis
   const servers: Server[] = [];
   try {
     // All are held until the last is checked, so that no two get the same.
-    for (const port of ports) servers.push(await listen(host, port));
+    for (const port of ports) {
+      servers.push(port === 0 ? await listenAnywhere(host) : await listen(host, port));
+    }
     return servers.map(portOf);
   } finally {
     await Promise.all(servers.map(close));
+  }
+}
+
+async function listenAnywhere(host: string): Promise<Server> {
+  for (let left = PICK_TRIES; ; left -= 1) {
+    try {
+      return await listen(host, randomInt(PICK_MIN, PICK_MAX));
+    } catch (error) {
+      const isTaken = error instanceof ShardcastError && error.code === "SHARDCAST_PORT_TAKEN";
+      if (!isTaken || left === 0) throw error;
+    }
   }
 }
 

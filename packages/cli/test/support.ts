@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-const BIN = join("packages", "cli", "bin", "shardcast.js");
+export const BIN = join("packages", "cli", "bin", "shardcast.js");
 const INTERVAL_MS = 10;
 const LIMIT_MS = 15_000;
 /** What the caller's environment must not tell a command. */
@@ -53,8 +53,9 @@ export class Command {
     });
   }
 
-  write(text: string): void {
-    this.#child.stdin?.write(text);
+  /** Reads no more of what it says. */
+  closeOutput(): void {
+    this.#child.stdout?.destroy();
   }
 
   /** Writes the last of its input, and waits for the end. */

@@ -1,10 +1,14 @@
 // `shardcast up` with real processes.
+import { spawn } from "node:child_process";
 import { existsSync, readFileSync, statSync, writeFileSync, mkdirSync } from "node:fs";
-import { createServer, type AddressInfo } from "node:net";
+import { createServer } from "node:net";
 import { once } from "node:events";
 import { expect } from "chai";
-import { Command, TempFolder, UpCommand, eventually, isRunning } from "./support.ts";
+import { claimPorts } from "../src/ports.ts";
+import { BIN, Command, TempFolder, UpCommand, eventually, isRunning } from "./support.ts";
 
+/** As few nodes as can be, where their number does not matter. */
+const SMALL = ["--producers", "1", "--consumers", "1"];
 const hasProc = existsSync("/proc/self/environ");
 
 describe("shardcast up", () => {
@@ -102,19 +106,19 @@ describe("shardcast up", () => {
   });
 
   it("kills a node that does not stop in time, and says so", async () => {
-    const command = await up(["--drain-timeout", "0"]).ready();
-    process.kill(command.pidOf("c2"), "SIGSTOP");
+    const command = await up([...SMALL, "--drain-timeout", "0"]).ready();
+    process.kill(command.pidOf("c1"), "SIGSTOP");
 
     await command.stop();
 
     expect(command.exitCode).to.equal(0);
-    expect(command.stdout).to.match(/^c2 .*was killed$/m);
+    expect(command.stdout).to.match(/^c1 .*was killed$/m);
     expect(command.nodePids.filter(isRunning)).to.deep.equal([]);
   });
 
   it("ends everything at once on a second Ctrl-C", async () => {
-    const command = await up().ready();
-    process.kill(command.pidOf("c2"), "SIGSTOP");
+    const command = await up(SMALL).ready();
+    process.kill(command.pidOf("c1"), "SIGSTOP");
 
     command.interrupt();
     await command.said(/^stopping/m);
@@ -135,10 +139,30 @@ describe("shardcast up", () => {
     await nodesGone(command);
   });
 
+  it("stops with npm, which stops only the shell between the two", async function () {
+    if (process.platform === "win32") this.skip();
+    const data = folder.join("npm");
+    const args = ["up", "--port", "0", "--data", data, ...SMALL];
+    // Behind the last command there is another, so that the shell stays.
+    const shell = spawn("sh", ["-c", '"$0" "$@"; exit 1', process.execPath, BIN, ...args], {
+      env: { ...process.env, npm_lifecycle_event: "start" },
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    let stdout = "";
+    shell.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
+    await eventually("the cluster is ready", () => stdout.includes("Ready"));
+
+    shell.kill("SIGTERM");
+    // Its output ends when the last that holds it is gone.
+    await once(shell, "close");
+
+    expect(stdout).to.match(/stopped\n$/);
+  });
+
   it("names a taken port in one line, and starts nothing", async () => {
-    const server = createServer().listen(0, "127.0.0.1");
+    const [port = 0] = await claimPorts("127.0.0.1", [0]);
+    const server = createServer().listen(port, "127.0.0.1");
     await once(server, "listening");
-    const { port } = server.address() as AddressInfo;
     // The taken port is the last that it asks for.
     const first = port - 101;
     const command = new Command(["up", "--port", String(first), "--data", folder.join("taken")]);
@@ -155,7 +179,7 @@ describe("shardcast up", () => {
   });
 
   it("tells in one line why a node cannot be started, and leaves none running", async () => {
-    const command = up([], { SHARDCAST_HEARTBEAT_INTERVAL: "1" });
+    const command = up(SMALL, { SHARDCAST_HEARTBEAT_INTERVAL: "1" });
 
     await command.ended;
 
@@ -169,7 +193,7 @@ describe("shardcast up", () => {
   it("shares the key with another cluster on the same folder, and keeps it as it is", async () => {
     const data = folder.join("shared");
     // Both at once: one of them makes the key.
-    const [one, two] = await Promise.all([upIn(data).ready(), upIn(data).ready()]);
+    const [one, two] = await Promise.all([upIn(data, SMALL).ready(), upIn(data, SMALL).ready()]);
     const key = readFileSync(folder.join("shared", "psk"), "utf8");
 
     for (const url of [...one.urls("consumers"), ...two.urls("consumers")]) {
@@ -204,7 +228,7 @@ describe("shardcast up", () => {
   it("gives the key to the nodes neither by their arguments nor by their environment", async function () {
     if (!hasProc) this.skip();
     const data = folder.join("hidden");
-    const command = await upIn(data, ["--psk-file", folder.join("hidden", "key")], {
+    const command = await upIn(data, [...SMALL, "--psk-file", folder.join("hidden", "key")], {
       PSK: "a key of the environment",
     }).ready();
     const key = readFileSync(folder.join("hidden", "key"), "utf8").trim();
@@ -220,7 +244,7 @@ describe("shardcast up", () => {
 
   it("takes the key of PSK where no file is named, and then makes none", async () => {
     const data = folder.join("from-env");
-    const command = await upIn(data, [], { PSK: "secret" }).ready();
+    const command = await upIn(data, SMALL, { PSK: "secret" }).ready();
     const [url = ""] = command.urls("consumers");
     const publish = new Command(["publish", "news", "hi", "--url", url], { PSK: "secret" });
     await publish.ended;
@@ -231,7 +255,7 @@ describe("shardcast up", () => {
 
   it("passes --legacy-protocol on", async function () {
     if (!hasProc) this.skip();
-    const command = await up(["--legacy-protocol"]).ready();
+    const command = await up([...SMALL, "--legacy-protocol"]).ready();
 
     for (const pid of command.nodePids) {
       expect(readFileSync(`/proc/${pid}/cmdline`, "utf8")).to.include("--legacy-protocol");

@@ -38,7 +38,7 @@ async function get(
 }
 
 /** @throws SHARDCAST_OPTION_INVALID */
-export function readCluster(answer: unknown): Cluster {
+function readCluster(answer: unknown): Cluster {
   if (!isRecord(answer) || !isRecord(answer["node"]) || !Array.isArray(answer["consumers"])) {
     throw unusable("it is not a description of a cluster");
   }

@@ -2,7 +2,7 @@
 import { createKeys } from "#platform";
 import { Client } from "./client.ts";
 import { readOptions, type ConnectOptions } from "./options.ts";
-import { PLATFORM_RUNTIME, type Runtime } from "./runtime.ts";
+import { PLATFORM_RUNTIME } from "./runtime.ts";
 
 /**
  * Connects to a cluster; resolves when the client can be used. From then on it stays connected by
@@ -11,11 +11,6 @@ import { PLATFORM_RUNTIME, type Runtime } from "./runtime.ts";
  * within `connectTimeoutMs` (`cause` tells the last failure), SHARDCAST_KEY_MISSING,
  * SHARDCAST_OPTION_INVALID, or the code with which a node refuses
  */
-export function connect(options: ConnectOptions): Promise<Client> {
-  return openClient(options, PLATFORM_RUNTIME);
-}
-
-/** The same, with the effects of one's own. */
-export async function openClient(options: ConnectOptions, runtime: Runtime): Promise<Client> {
-  return Client.open(readOptions(options), createKeys(options.psk), runtime);
+export async function connect(options: ConnectOptions): Promise<Client> {
+  return Client.open(readOptions(options), createKeys(options.psk), PLATFORM_RUNTIME);
 }

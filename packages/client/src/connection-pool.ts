@@ -5,16 +5,16 @@ import type { Follower } from "./follower.ts";
 import type { Publication } from "./publication.ts";
 
 export class ConnectionPool {
-  readonly place: Place;
+  readonly #place: Place;
   readonly #context: ConnectionContext;
   /** Publishes go over the first, so that they keep their order. */
   readonly #first: Connection;
   readonly #further = new Set<Connection>();
 
   constructor(place: Place, context: ConnectionContext) {
-    this.place = place;
+    this.#place = place;
     this.#context = context;
-    this.#first = new Connection(place, context);
+    this.#first = new Connection(place, context, () => undefined);
   }
 
   get opened(): Promise<void> {
@@ -32,10 +32,9 @@ export class ConnectionPool {
 
   follow(follower: Follower): void {
     const { topic } = follower;
-    this.#closeUnused();
     let connection = this.#all.find(({ following }) => following.hasRoomFor(topic));
     if (connection === undefined) {
-      connection = new Connection(this.place, this.#context);
+      connection = new Connection(this.#place, this.#context, (unused) => this.#release(unused));
       this.#further.add(connection);
     }
     connection.following.add(follower);
@@ -61,11 +60,8 @@ export class ConnectionPool {
     return [this.#first, ...this.#further];
   }
 
-  #closeUnused(): void {
-    for (const connection of this.#further) {
-      if (connection.following.size > 0) continue;
-      this.#further.delete(connection);
-      connection.close();
-    }
+  #release(connection: Connection): void {
+    this.#further.delete(connection);
+    connection.close();
   }
 }

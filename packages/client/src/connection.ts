@@ -57,7 +57,7 @@ interface OpenLink {
 
 export class Connection implements LinkOwner {
   readonly sender: Sender;
-  readonly following = new Following();
+  readonly following: Following;
   /** Resolves when a link is open for the first time. */
   readonly opened: Promise<void>;
   readonly #place: Place;
@@ -71,12 +71,14 @@ export class Connection implements LinkOwner {
   #isClosed = false;
   #resolveOpened: () => void = () => undefined;
 
-  constructor(place: Place, context: ConnectionContext) {
+  /** @param unused told when the last follower has left */
+  constructor(place: Place, context: ConnectionContext, unused: (connection: Connection) => void) {
     const { settings, runtime, stale } = context;
     this.#place = place;
     this.#context = context;
     this.#urlIndex = Math.floor(runtime.random() * place.urls.length);
     this.sender = new Sender({ backoff: settings.reconnect, runtime, misrouted: stale });
+    this.following = new Following(() => unused(this));
     this.opened = new Promise((resolve) => {
       this.#resolveOpened = resolve;
     });
@@ -148,6 +150,10 @@ export class Connection implements LinkOwner {
     } else {
       this.#lose(error);
       this.#emit("lost", link, error);
+      // What failed while there was a link, as where a node that asks to move is the only one, was no loss.
+      this.#failureCount = 0;
+      this.#cancelRetry?.();
+      this.#cancelRetry = undefined;
     }
     if (isFatal) this.#context.failed(error);
     else if (this.#next === undefined && this.#cancelRetry === undefined) this.#retry();

@@ -24,12 +24,14 @@ export class Following implements Carrier {
   readonly #members = new Map<string, Member>();
   readonly #bySub = new Map<number, Member>();
   readonly #byTopicId = new Map<number, Member>();
+  readonly #emptied: () => void;
   #link: FrameSink | undefined;
   #maxTopics = Infinity;
   #nextSub = 1;
 
-  get size(): number {
-    return this.#members.size;
+  /** @param emptied told when the last follower has left */
+  constructor(emptied: () => void) {
+    this.#emptied = emptied;
   }
 
   get followers(): Follower[] {
@@ -50,9 +52,8 @@ export class Following implements Carrier {
   remove(follower: Follower): void {
     const member = this.#members.get(follower.topic);
     if (member?.follower !== follower) return;
-    follower.carrier = undefined;
-    this.#members.delete(follower.topic);
     this.#unsubscribe(member);
+    this.#leave(follower);
   }
 
   update(follower: Follower): void {
@@ -93,8 +94,7 @@ export class Following implements Carrier {
     if (member === undefined) return;
     const { follower } = member;
     this.#forget(member);
-    this.#members.delete(follower.topic);
-    follower.carrier = undefined;
+    this.#leave(follower);
     follower.refused(frame);
   }
 
@@ -119,6 +119,12 @@ export class Following implements Carrier {
     if (sub === undefined) return;
     this.#forget(member);
     this.#link?.send(encodeFrame({ type: "unsubscribe", sub }));
+  }
+
+  #leave(follower: Follower): void {
+    follower.carrier = undefined;
+    this.#members.delete(follower.topic);
+    if (this.#members.size === 0) this.#emptied();
   }
 
   #forget(member: Member): void {

@@ -42,7 +42,7 @@ export interface ConnectOptions {
 }
 
 /** Where a client's links go, with base URLs as `ws(s)://host:port`. */
-export type Target =
+type Target =
   | { readonly type: "direct"; readonly url: string }
   | { readonly type: "single"; readonly url: string }
   | {

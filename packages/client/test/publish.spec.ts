@@ -82,6 +82,7 @@ describe("publish", () => {
     for (let count = 0; count < 10; count += 1) client.publish(TOPIC, "x").catch(() => undefined);
     await until(() => node.frames("publish").length > 0);
     expect(node.frames("publish")).to.have.lengthOf(10);
+    expect(node.link.messageCount).to.equal(1);
   });
 
   it("carries payloads of any size up to the node's limit, and tells of one above it", async () => {

@@ -25,7 +25,10 @@ import { connect } from "../src/connect.ts";
 import type { ConnectOptions } from "../src/options.ts";
 import type { Runtime } from "../src/runtime.ts";
 
-export const PSK = "the key of the tests";
+/** Less than mocha's own, so that it is told what was waited for. */
+const PATIENCE_MS = 10_000;
+
+const PSK = "the key of the tests";
 
 const LIMITS: LinkLimits = {
   maxPayloadBytes: 1024 * 1024,
@@ -209,6 +212,7 @@ export class ScriptedNode {
     const link = new NodeLink(socket, endpoint);
     socket.on("error", () => undefined);
     socket.on("message", (data: Buffer) => {
+      link.messageCount += 1;
       // A copy: the frames are kept.
       for (const frame of decodeFrames(Uint8Array.from(data))) {
         if (frame.type !== "proof") {
@@ -256,6 +260,8 @@ export class NodeLink {
   /** All frames that came after the handshake. */
   readonly received: Frame[] = [];
   readonly subscriptions = new Map<string, { readonly sub: number; readonly topicId: number }>();
+  /** WebSocket messages that came after the handshake, however many frames each had. */
+  messageCount = -1;
   readonly #socket: WebSocket;
 
   constructor(socket: WebSocket, endpoint: Endpoint) {
@@ -313,9 +319,13 @@ export async function closeAll(): Promise<void> {
   await Promise.all(Array.from(running, (node) => node.close()));
 }
 
-/** Waits until something is so; the test's own time limit is the limit. */
+/** Waits until something is so. */
 export async function until(isSo: () => boolean): Promise<void> {
-  while (!isSo()) await new Promise((resolve) => setTimeout(resolve, 1));
+  const deadline = Date.now() + PATIENCE_MS;
+  while (!isSo()) {
+    if (Date.now() > deadline) throw new Error(`it never came about: ${isSo.toString()}`);
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
 }
 
 /** The error that a promise rejects with, which must have this code. */

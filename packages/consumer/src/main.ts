@@ -2,7 +2,6 @@
 import { runNode } from "@shardcast/server";
 import { startConsumer } from "./consumer.ts";
 import { CONSUMER_OPTIONS, parseConsumerOptions } from "./consumer-options.ts";
-import { AUTO_ID, ownId } from "./own-id.ts";
 
 export function main(): Promise<void> {
   return runNode({

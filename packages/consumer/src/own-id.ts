@@ -1,11 +1,9 @@
-// `--id auto`: all consumers are started with the same options, and each finds the entry of --consumers
-// that is its own by address and port, as the replicas of one service in a container cluster have to.
+// Which entry of --consumers this machine is, by address and port: what the replicas of a service in a
+// container cluster have to find out, being started with the same options (docker/entrypoint.js).
 import { lookup } from "node:dns/promises";
 import { networkInterfaces } from "node:os";
 import type { RingMember } from "@shardcast/protocol";
 import { optionInvalid } from "@shardcast/server";
-
-export const AUTO_ID = "auto";
 
 /** What is asked of the machine that the consumer runs on. */
 export interface Machine {

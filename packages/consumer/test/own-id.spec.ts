@@ -1,4 +1,4 @@
-// Which entry of --consumers a consumer started with `--id auto` takes.
+// Which entry of --consumers a consumer takes for itself.
 import { ShardcastError } from "@shardcast/protocol";
 import { expect } from "chai";
 import { ownId, type Machine } from "../src/own-id.ts";

@@ -6,6 +6,8 @@ import { readOptions, type DemoOptions } from "./options.ts";
 import { openScreen } from "./screen.ts";
 
 const CONNECT_TIMEOUT_MS = 5000;
+/** Somebody looks on, and a demo is no crowd. */
+const RECONNECT_MAX_MS = 1000;
 /** One Ctrl-C can arrive twice: from the terminal, and passed on by npm. */
 const SAME_SIGNAL_MS = 500;
 const EXIT_KILLED = 130;
@@ -26,7 +28,13 @@ export async function main(): Promise<void> {
 
 async function talk(options: DemoOptions): Promise<number> {
   const { producers, consumers, psk, topic, from, name } = options;
-  const client = await connect({ producers, consumers, psk, connectTimeoutMs: CONNECT_TIMEOUT_MS });
+  const client = await connect({
+    producers,
+    consumers,
+    psk,
+    connectTimeoutMs: CONNECT_TIMEOUT_MS,
+    reconnect: { maxMs: RECONNECT_MAX_MS },
+  });
   const screen = openScreen();
   try {
     announceLinks(client, screen);

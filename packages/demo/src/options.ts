@@ -1,7 +1,13 @@
 // What `npm run TOPIC` can be told. Whatever cannot be used is an error before anything is dialled.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { ShardcastError, parseFrom, topicFault, type From } from "@shardcast/protocol";
+import {
+  ShardcastError,
+  contentFault,
+  parseFrom,
+  topicFault,
+  type From,
+} from "@shardcast/protocol";
 import yargs from "yargs";
 
 const HELP_COLUMNS = 100;
@@ -38,7 +44,7 @@ export function readOptions(
     producers: urlsOf(raw["producer"]) ?? PRODUCERS,
     consumers: urlsOf(raw["consumer"]) ?? CONSUMERS,
     from: parseFrom(one("from", raw["from"])),
-    name: name === undefined ? undefined : one("name", name),
+    name: name === undefined ? undefined : nameOf(name),
     psk: keyOf(raw, env),
   };
 }
@@ -129,6 +135,13 @@ function readKey(file: string): string {
     .find((line) => line !== "");
   if (key !== undefined) return key;
   throw new ShardcastError("SHARDCAST_KEY_MISSING", `the key file ${file} is empty`);
+}
+
+/** It travels as an attribute, and keeps to the rules of these. */
+function nameOf(value: unknown): string {
+  const name = one("name", value);
+  if (contentFault({ attributes: { name }, payload: new Uint8Array() }) === undefined) return name;
+  throw invalid("name is up to 255 bytes of text, without control characters");
 }
 
 function one(name: string, value: unknown): string {

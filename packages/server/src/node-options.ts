@@ -118,7 +118,7 @@ export function readOptions(
       { ...option, requiresArg: option.type !== "boolean" },
     ]),
   );
-  const values = yargs([...source.argv])
+  const values = yargs([...argumentsOf(source.env, definitions), ...source.argv])
     .scriptName(source.scriptName)
     .usage(`$0 [options]\n\n${source.description}`)
     .options(known)
@@ -129,14 +129,21 @@ export function readOptions(
     })
     .config("config", readConfigFile)
     .config(withoutUndefined(pickKnown(original, definitions)))
-    .env("SHARDCAST")
-    .strictOptions()
+    .strict()
+    .parserConfiguration({
+      // An option has one name, in the help and in what is said of it.
+      "camel-case-expansion": false,
+      "dot-notation": false,
+      // What stands further on counts: an argument more than the environment.
+      "duplicate-arguments-array": false,
+    })
+    .locale("en")
     .version(false)
     .exitProcess(false)
     .fail((message: string | undefined, error: unknown) => {
       if (error instanceof ShardcastError) throw error;
       const text = message ?? (error instanceof Error ? error.message : "unusable options");
-      throw optionInvalid(text.split("\n", 1)[0] ?? text);
+      throw optionInvalid(text.trim().replace(/\s*\n\s*/g, " "));
     })
     .parseSync();
   if ("help" in values && values["help"] === true) process.exit(0);
@@ -172,6 +179,20 @@ function idOf(raw: RawOptions): string {
   if (!NODE_ID.test(id))
     throw optionInvalid(`--id ${id}: 1 to 64 letters, digits, or any of . _ : -`);
   return id;
+}
+
+/**
+ * `SHARDCAST_<NAME>` for each option. Variables of other names are somebody else's: Kubernetes makes some
+ * for a service that is called shardcast.
+ */
+function argumentsOf(
+  env: NodeJS.ProcessEnv,
+  definitions: Readonly<Record<string, Options>>,
+): string[] {
+  return [...Object.keys(definitions), "config"].flatMap((name) => {
+    const value = env[`SHARDCAST_${name.toUpperCase().replaceAll("-", "_")}`];
+    return value === undefined || value === "" ? [] : [`--${name}=${value}`];
+  });
 }
 
 function readConfigFile(file: string): Record<string, unknown> {

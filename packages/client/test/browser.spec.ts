@@ -1,0 +1,22 @@
+import { readFileSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { expect } from "chai";
+import { createKeys } from "../src/platform.browser.ts";
+import { codeOf } from "./support.ts";
+
+const SOURCES = join(__dirname, "..", "src");
+
+describe("for a browser", () => {
+  for (const file of readdirSync(SOURCES).filter((name) => name !== "platform.node.ts")) {
+    it(`${file} uses nothing that only Node has`, () => {
+      const text = readFileSync(join(SOURCES, file), "utf8");
+      expect(text).to.not.match(
+        /"node:|from "ws"|protocol\/proof|\b(Buffer|process|require)\b[.(]/,
+      );
+    });
+  }
+
+  it("refuses a pre-shared key", () => {
+    expect(codeOf(() => createKeys("k"))).to.equal("SHARDCAST_OPTION_INVALID");
+  });
+});

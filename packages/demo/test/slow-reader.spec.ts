@@ -1,0 +1,115 @@
+// One subscriber that stops reading, beside others that go on: with real sockets and a real node.
+import { readFileSync } from "node:fs";
+import { connect } from "@shardcast/client";
+import { expect } from "chai";
+import { eventually } from "./support/eventually.ts";
+import { TEST_PSK, TestCluster, type NodeProcess } from "./support/nodes.ts";
+import { RawClient } from "./support/raw-client.ts";
+import { Recorder } from "./support/recorder.ts";
+
+const PAYLOAD_BYTES = 64 * 1024;
+const MESSAGES = 600;
+
+function residentKib(pid: number): number {
+  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]);
+}
+
+describe("a slow reader", () => {
+  let cluster: TestCluster;
+  let consumer: NodeProcess;
+  let producer: NodeProcess;
+
+  before(async () => {
+    // What is kept of a topic fits into 8 MiB, far less than what is published.
+    cluster = await TestCluster.plan(1);
+    consumer = await cluster.consumer(1, { args: { "retain-bytes": 8 * 1024 * 1024 } });
+    producer = await cluster.producer();
+  });
+
+  after(() => cluster.stop());
+
+  function slowReader(topic: string): Promise<RawClient> {
+    return RawClient.open(consumer.url, {
+      psk: TEST_PSK,
+      endpoint: "subscribe",
+      path: `/subscribe/${topic}`,
+    });
+  }
+
+  it("holds nobody up, costs the node little, and gets all that is kept, with the gap told", async function () {
+    this.timeout(60_000);
+    const client = await connect({
+      psk: TEST_PSK,
+      producers: [producer.url],
+      consumers: [consumer.url],
+    });
+    const fast = await Recorder.follow(client, "busy");
+    const slow = await Promise.all(Array.from({ length: 20 }, () => slowReader("busy")));
+    await Promise.all(slow.map((reader) => reader.first("subscribed")));
+    await client.publish("busy", "0");
+    await Promise.all(slow.map((reader) => reader.take(1)));
+    for (const { socket } of slow) socket.pause();
+    const before = residentKib(consumer.pid);
+
+    for (let number = 1; number <= MESSAGES; number += 1) {
+      await client.publish("busy", `${number}`.padEnd(PAYLOAD_BYTES, "."));
+    }
+    await fast.count(MESSAGES + 1);
+    expect(fast.messages.map(({ offset }) => offset)).to.deep.equal(
+      Array.from({ length: MESSAGES + 1 }, (_, index) => index + 1),
+    );
+    expect(await consumer.metric("subscriptions_lagging")).to.equal(slow.length);
+    // Unbounded, 20 readers of 600 messages of 64 KiB each would be 750 MiB.
+    expect(residentKib(consumer.pid) - before).to.be.lessThan(200 * 1024);
+
+    for (const { socket } of slow) socket.resume();
+    for (const reader of slow) {
+      await eventually("the last message", () =>
+        reader.frames.some((frame) => frame.type === "message" && frame.offset === MESSAGES + 1),
+      );
+      const missing: number[] = [];
+      let expected = 1;
+      for (const frame of reader.frames) {
+        if (frame.type === "gap") {
+          expect(frame.first).to.equal(expected);
+          for (let offset = frame.first; offset <= frame.last; offset += 1) missing.push(offset);
+          expected = frame.last + 1;
+        } else if (frame.type === "message") {
+          expect(frame.offset).to.equal(expected);
+          expected += 1;
+        }
+      }
+      expect(expected).to.equal(MESSAGES + 2);
+      // 8 MiB are 127 messages: what was trimmed before the reader came back is told, and no more.
+      expect(missing.length).to.be.within(1, MESSAGES - 100);
+    }
+    expect(await consumer.metric("subscriptions_lagging")).to.equal(0);
+    for (const { socket } of slow) socket.terminate();
+    client.close();
+  });
+
+  it("gets every message where all are still kept", async function () {
+    this.timeout(60_000);
+    const client = await connect({
+      psk: TEST_PSK,
+      producers: [producer.url],
+      consumers: [consumer.url],
+    });
+    const reader = await slowReader("calm");
+    await reader.first("subscribed");
+    reader.socket.pause();
+    // 5 MiB: more than the node holds for a link, less than it keeps of the topic.
+    const acks = Array.from({ length: 5000 }, (_, number) =>
+      client.publish("calm", `${number}`.padEnd(1000, ".")),
+    );
+    await Promise.all(acks);
+    reader.socket.resume();
+    const texts = await reader.take(5000);
+    expect(texts.map((text) => Number.parseInt(text, 10))).to.deep.equal(
+      Array.from({ length: 5000 }, (_, number) => number),
+    );
+    expect(reader.frames.some(({ type }) => type === "gap")).to.equal(false);
+    reader.socket.terminate();
+    client.close();
+  });
+});

@@ -35,8 +35,9 @@ export async function runNode(run: RunOptions): Promise<void> {
     // Timers of what was begun must not keep the process.
     process.exit(1);
   }
-  core.logger.info({ url: node.url, port: node.port, pid: process.pid }, "ready");
+  // Before the ready line: whoever reads it may send a signal at once.
   stopOnSignal(core.logger, node);
+  core.logger.info({ url: node.url, port: node.port, pid: process.pid }, "ready");
 }
 
 function stopOnSignal(logger: Logger, node: ShardcastNode): void {

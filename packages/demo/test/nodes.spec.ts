@@ -1,0 +1,195 @@
+// Each node by itself, as it is deployed: its options, its HTTP routes, its start and its end.
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { connect } from "@shardcast/client";
+import { Ring } from "@shardcast/protocol";
+import { expect } from "chai";
+import { eventually } from "./support/eventually.ts";
+import { TEST_PSK, TestCluster, type NodeRole, type StartOptions } from "./support/nodes.ts";
+
+interface Answer {
+  readonly status: number;
+  readonly body: unknown;
+}
+
+async function get(url: string): Promise<Answer> {
+  const response = await fetch(url);
+  return { status: response.status, body: await response.json() };
+}
+
+describe("a node by itself", () => {
+  let cluster: TestCluster;
+  let folder: string;
+
+  before(async () => {
+    cluster = await TestCluster.plan(2);
+    folder = mkdtempSync(join(tmpdir(), "shardcast-nodes-"));
+  });
+
+  after(async () => {
+    await cluster.stop();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  /** One line on stderr, nothing listening, exit code 1. */
+  async function refusal(role: NodeRole, options: StartOptions): Promise<string> {
+    const node = cluster.spawn(role, options);
+    await node.stop();
+    expect(node.exitCode).to.equal(1);
+    expect(node.stdout).to.equal("");
+    expect(node.stderr).to.match(/^[^\n]+\n$/);
+    return node.stderr.trim();
+  }
+
+  for (const role of ["producer", "consumer"] as const) {
+    const own = role === "consumer" ? { id: "c1" } : {};
+
+    describe(role, () => {
+      it("picks a port where it is given 0, and tells which", async () => {
+        const node = await cluster.start(role, { args: { ...own, port: 0 } });
+        expect(Number(new URL(node.url).port)).to.be.greaterThan(0);
+        expect(await get(`${node.httpUrl}/healthz`)).to.deep.equal({
+          status: 200,
+          body: { status: "ok" },
+        });
+        await node.stop("SIGTERM");
+        expect(node.exitCode).to.equal(0);
+      });
+
+      it("ends with 0 on SIGINT as well", async () => {
+        const node = await cluster.start(role, { args: { ...own, port: 0 } });
+        await node.stop("SIGINT");
+        expect(node.exitCode).to.equal(0);
+      });
+
+      it("takes options from the environment, and the originals' names", async () => {
+        const node = await cluster.start(role, {
+          args: own,
+          env: { PORT: "0", TIMEOUT: "1234", SHARDCAST_LOG_LEVEL: "info", SHARDCAST_OTHER: "x" },
+        });
+        expect(await get(`${node.httpUrl}/healthz`)).to.have.property("status", 200);
+        const code = await refusal(role, { args: { ...own, port: 0 }, env: { TIMEOUT: "soon" } });
+        expect(code).to.include("--handshake-timeout").and.include("SHARDCAST_OPTION_INVALID");
+        const port = await refusal(role, { args: own, env: { SHARDCAST_PORT: "70000" } });
+        expect(port).to.include("--port");
+      });
+
+      it("takes options from a file, an argument more than the environment, and that more than the file", async () => {
+        const config = join(folder, `${role}.json`);
+        writeFileSync(config, JSON.stringify({ port: 0, "max-payload": 5, "publish-timeout": 7 }));
+        const node = await cluster.start(role, {
+          args: { ...own, config, "max-payload": 6 },
+          env: { SHARDCAST_MAX_PAYLOAD: "4" },
+        });
+        expect(new URL(node.url).port).not.to.equal("0");
+        writeFileSync(config, JSON.stringify({ port: 0, unheard: 1 }));
+        expect(await refusal(role, { args: { ...own, config } })).to.include("unheard");
+        writeFileSync(config, "{");
+        expect(await refusal(role, { args: { ...own, config } })).to.include(config);
+      });
+
+      it("does not start without a key", async () => {
+        const none = await refusal(role, { args: { ...own, port: 0 }, env: { PSK: "" } });
+        expect(none).to.include("SHARDCAST_KEY_MISSING");
+        const file = join(folder, "nowhere");
+        const lost = await refusal(role, {
+          args: { ...own, port: 0, "psk-file": file },
+          env: { PSK: "" },
+        });
+        expect(lost).to.include(file).and.include("SHARDCAST_KEY_MISSING");
+      });
+
+      it("does not start with an option that cannot be used", async () => {
+        for (const args of [
+          { port: -1 },
+          { port: "web" },
+          { window: 0 },
+          { consumers: "c1" },
+          { consumers: "c1=http://127.0.0.1:1" },
+          { consumers: "c1=ws://127.0.0.1:1,c1=ws://127.0.0.1:2" },
+          { "log-level": "loud" },
+          { nonsense: 1 },
+          { id: "no spaces" },
+        ]) {
+          const line = await refusal(role, { args: { ...own, port: 0, ...args } });
+          expect(line).to.match(/^shardcast-\w+: .+ \(SHARDCAST_OPTION_INVALID\)$/);
+        }
+      });
+
+      it("does not start on a taken port", async () => {
+        const server = createServer().listen(0, "127.0.0.1");
+        await eventually("a port", () => server.listening);
+        const { port } = server.address() as AddressInfo;
+        const line = await refusal(role, { args: { ...own, port } });
+        expect(line).to.include(String(port)).and.include("SHARDCAST_PORT_TAKEN");
+        server.close();
+      });
+
+      it("shows the ring, metrics, and a code where there is no such path", async () => {
+        const node = await cluster.start(role, { args: { ...own, port: 0 } });
+        const { body } = await get(`${node.httpUrl}/cluster`);
+        expect(body).to.have.property("shards", 1024);
+        const { consumers } = body as { consumers: { id: string; url: string }[] };
+        expect(consumers.map(({ id, url }) => `${id}=${url}`).join(",")).to.equal(
+          cluster.consumers,
+        );
+        expect(await node.metric("links")).to.be.a("number");
+        const metrics = await (await fetch(`${node.httpUrl}/metrics`)).text();
+        for (const line of metrics.split(/\n+/).filter((text) => text !== "")) {
+          expect(line).to.match(/^(?:# (?:HELP|TYPE) \w+ .+|\w+\{.*\} \S+)$/);
+        }
+        const missing = await get(`${node.httpUrl}/nowhere`);
+        expect(missing.status).to.equal(404);
+        expect(missing.body).to.have.property("code", "SHARDCAST_ENDPOINT_UNKNOWN");
+      });
+    });
+  }
+
+  it("a consumer that is not in the list does not start", async () => {
+    const line = await refusal("consumer", { args: { id: "c9", port: 0 } });
+    expect(line).to.include("c9").and.include("SHARDCAST_OPTION_INVALID");
+  });
+
+  it("a producer starts without its consumers, and is ready when they are there", async () => {
+    const late = await TestCluster.plan(2);
+    try {
+      const producer = await late.producer();
+      const waiting = await get(`${producer.httpUrl}/readyz`);
+      expect(waiting.status).to.equal(503);
+      expect(waiting.body).to.have.property("waitingFor").with.length(2);
+      const client = await connect({ psk: TEST_PSK, producers: [producer.url] });
+      const ack = client.publish("early", "published before there was an owner");
+      await late.consumer(1);
+      await late.consumer(2);
+      await eventually("readiness", async () => {
+        return (await get(`${producer.httpUrl}/readyz`)).status === 200;
+      });
+      expect((await ack).offset).to.equal(1);
+      client.close();
+    } finally {
+      await late.stop();
+    }
+  });
+
+  it("gives each topic to the consumer that the ring says", async () => {
+    const own = await TestCluster.plan(2);
+    try {
+      const nodes = await Promise.all([own.consumer(1), own.consumer(2)]);
+      const producer = await own.producer();
+      const { body } = await get(`${producer.httpUrl}/cluster`);
+      const ring = new Ring((body as { consumers: { id: string; url: string }[] }).consumers);
+      const client = await connect({ psk: TEST_PSK, producers: [producer.url] });
+      const topics = Array.from({ length: 50 }, (_, index) => `topic ${index}`);
+      await Promise.all(topics.map((topic) => client.publish(topic, "x")));
+      for (const [index, node] of nodes.entries()) {
+        const owned = topics.filter((topic) => ring.ownerOf(topic).id === `c${index + 1}`);
+        expect(await node.metric("messages_stored_total")).to.equal(owned.length);
+      }
+      client.close();
+    } finally {
+      await own.stop();
+    }
+  });
+});

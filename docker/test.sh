@@ -19,9 +19,17 @@ fail() {
 
 # check <text> <command…>: counts whether the command succeeds, and shows what it printed where not.
 check() {
-  local text=$1
+  local text=$1 status
   shift
-  if "$@" >"$temp/out" 2>&1; then
+  # Not as a condition: there, a function would go on after a command that failed.
+  set +e
+  (
+    set -e
+    "$@"
+  ) >"$temp/out" 2>&1
+  status=$?
+  set -e
+  if [[ $status == 0 ]]; then
     passed=$((passed + 1))
     echo "  ✔ $text"
     grep '^    - ' "$temp/out" || true
@@ -42,6 +50,7 @@ clean_up() {
   trap - EXIT INT TERM
   if [[ -n ${is_engine_up:-} ]]; then
     note "cleaning up"
+    docker rm --force "$project-alone" "$project-options" &>/dev/null || true
     compose --profile demo down --volumes --remove-orphans --timeout 5 &>/dev/null || true
     docker image rm "$SHARDCAST_IMAGE" &>/dev/null || true
   fi
@@ -100,7 +109,7 @@ stops_in_peace() {
   local service container started=$SECONDS
   for service in consumer producer; do
     container=$project-$service-1
-    docker stop --time 30 "$container"
+    docker stop -t 30 "$container"
     # 143 is a process that knew no signal, 137 one that had to be killed.
     [[ $(inspect '{{.State.ExitCode}}' "$container") == 0 ]]
     docker logs "$container" | grep -q '"msg":"stopping"'
@@ -116,7 +125,6 @@ is_started_again() {
     ((++tries < 60)) || return 1
     sleep 0.5
   done
-  addresses
   works_from_outside
 }
 
@@ -138,7 +146,7 @@ demo_talks() {
 }
 
 demo_refuses_a_wrong_key() {
-  ! PSK=another compose run --rm -T topic news </dev/null >"$temp/demo" 2>&1
+  if PSK=another compose run --rm -T topic news </dev/null >"$temp/demo" 2>&1; then return 1; fi
   grep -q SHARDCAST_HANDSHAKE_FAILED "$temp/demo"
 }
 
@@ -176,7 +184,8 @@ health_follows_the_options() {
 end_to_end() {
   addresses
   npx mocha --no-config --require ts-node/register --node-option conditions=@shardcast/source \
-    --timeout 60000 "$@"
+    --timeout 60000 "$@" | tee "$temp/mocha"
+  sed -n 's/^  \([0-9]* passing\).*/    - \1/p' "$temp/mocha"
 }
 
 case "${1:-}" in
@@ -198,7 +207,7 @@ docker compose version &>/dev/null || fail "docker compose is missing"
 node scripts/setup.js
 PSK=$(node -p 'require("node:crypto").randomBytes(32).toString("hex")')
 export PSK PSK_PREVIOUS="" PRODUCERS=2 CONSUMERS=2 SHARDCAST_IMAGE=$project
-export BIND=127.0.0.1 PRODUCER_PORTS=${PRODUCER_PORTS:-39000-39049} CONSUMER_PORTS=${CONSUMER_PORTS:-39100-39149}
+export BIND=127.0.0.1 PRODUCER_PORTS=${PRODUCER_PORTS:-19000-19049} CONSUMER_PORTS=${CONSUMER_PORTS:-19100-19149}
 
 note "the image"
 check "is built" compose build

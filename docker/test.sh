@@ -207,6 +207,7 @@ docker compose version &>/dev/null || fail "docker compose is missing"
 node scripts/setup.js
 PSK=$(node -p 'require("node:crypto").randomBytes(32).toString("hex")')
 export PSK PSK_PREVIOUS="" PRODUCERS=2 CONSUMERS=2 SHARDCAST_IMAGE=$project
+# Below the ports that systems give to outgoing connections, any of which may be in use.
 export BIND=127.0.0.1 PRODUCER_PORTS=${PRODUCER_PORTS:-19000-19049} CONSUMER_PORTS=${CONSUMER_PORTS:-19100-19149}
 
 note "the image"

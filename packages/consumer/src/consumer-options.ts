@@ -7,7 +7,11 @@ const HOUR_MS = 60 * 60 * 1000;
 const MEBIBYTE = 1024 * 1024;
 
 export const CONSUMER_OPTIONS = {
-  id: { type: "string", demandOption: true, describe: "This node's name in --consumers" },
+  id: {
+    type: "string",
+    demandOption: true,
+    describe: "This node's name in --consumers; auto takes the entry with its own address and port",
+  },
   port: { type: "number", default: 9100, describe: "Port; 0 picks one (or PORT)" },
   log: {
     type: "string",

@@ -5,4 +5,3 @@
 //   relayed-topic                      what another consumer owns
 export { parseConsumerOptions } from "./consumer-options.ts";
 export { startConsumer } from "./consumer.ts";
-export { ownId } from "./own-id.ts";

@@ -5,6 +5,9 @@ import { networkInterfaces } from "node:os";
 import type { RingMember } from "@shardcast/protocol";
 import { optionInvalid } from "@shardcast/server";
 
+/** The id that is no name: the node finds out which entry is its own. */
+export const AUTO_ID = "auto";
+
 /** What is asked of the machine that the consumer runs on. */
 export interface Machine {
   /** Its own addresses. */

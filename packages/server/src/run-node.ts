@@ -5,7 +5,7 @@ import { pino, type Logger } from "pino";
 import type { Options } from "yargs";
 import { NodeMetrics } from "./metrics.ts";
 import { createNodeCore, type NodeCore, type Role, type ShardcastNode } from "./node.ts";
-import { parseNodeOptions, readOptions } from "./node-options.ts";
+import { parseNodeOptions, readOptions, type NodeOptions } from "./node-options.ts";
 import type { RawOptions } from "./option-value.ts";
 
 export interface RunOptions {
@@ -13,6 +13,8 @@ export interface RunOptions {
   /** For the help. */
   readonly description: string;
   readonly options: Readonly<Record<string, Options>>;
+  /** Finds out what the node is called, where its options leave it open. */
+  readonly resolveId?: (options: NodeOptions) => Promise<string>;
   /** Starts the role's node; `raw` has the options that are the role's own. */
   readonly start: (core: NodeCore, raw: RawOptions) => Promise<ShardcastNode>;
 }
@@ -25,7 +27,8 @@ export async function runNode(run: RunOptions): Promise<void> {
     const { description } = run;
     const { argv, env } = process;
     const raw = readOptions(run.options, { argv: argv.slice(2), env, scriptName, description });
-    const options = parseNodeOptions(raw, env);
+    const parsed = parseNodeOptions(raw, env);
+    const options = { ...parsed, id: (await run.resolveId?.(parsed)) ?? parsed.id };
     const labels = { role: run.role, node: options.id };
     const logger = createLogger(options.logLevel, labels);
     core = createNodeCore(options, logger, new NodeMetrics(labels));

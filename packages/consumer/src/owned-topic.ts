@@ -23,6 +23,9 @@ import type { Topic } from "./topic.ts";
 /** How long an empty topic keeps its epoch, so that a client that missed nothing is told so. */
 const FORGET_AFTER_MS = 24 * 60 * 60 * 1000;
 
+/** A batch is sent and read as a whole: beyond this, what a turn brought becomes several of them. */
+const BATCH_BYTES = 1024 * 1024;
+
 /** One publish of this turn. Its content lies between `start` and `end`. */
 interface Publish {
   readonly origin: PublishOrigin;
@@ -36,7 +39,8 @@ interface Publish {
 /** What is to be done when the log has a turn's messages. */
 export interface Appended {
   readonly topic: OwnedTopic;
-  readonly batch: Batch | undefined;
+  /** In the order of their offsets. */
+  readonly batches: readonly Batch[];
   readonly answers: readonly Answer[];
 }
 
@@ -86,9 +90,13 @@ export class OwnedTopic {
     const first = this.log.head + 1;
     const fresh: Publish[] = [];
     const answers = publishes.map((publish) => this.#number(publish, first, fresh));
-    const batch = fresh.length === 0 ? undefined : this.#encode(fresh, first);
-    if (batch !== undefined) this.log.append(batch);
-    return { topic: this, batch, answers };
+    const batches: Batch[] = [];
+    for (const part of split(fresh)) {
+      const batch = this.#encode(part, this.log.head + 1);
+      this.log.append(batch);
+      batches.push(batch);
+    }
+    return { topic: this, batches, answers };
   }
 
   /** Drops what has had its time; tells whether nothing at all is left of the topic. */
@@ -132,4 +140,22 @@ export class OwnedTopic {
     }
     return new Batch(first, offset - 1, new SharedFrames(room));
   }
+}
+
+/** Runs of publishes that are a batch each; a publish larger than a batch has one of its own. */
+function split(publishes: readonly Publish[]): Publish[][] {
+  const parts: Publish[][] = [];
+  let part: Publish[] = [];
+  let bytes = 0;
+  for (const publish of publishes) {
+    const count = MESSAGE_HEAD_BYTES + publish.end - publish.start;
+    if (part.length === 0 || bytes + count > BATCH_BYTES) {
+      part = [];
+      parts.push(part);
+      bytes = 0;
+    }
+    part.push(publish);
+    bytes += count;
+  }
+  return parts;
 }

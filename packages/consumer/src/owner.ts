@@ -58,14 +58,15 @@ export class Owner implements PublishTarget, TurnWork {
   }
 
   #finish(appended: readonly Appended[]): void {
-    for (const { topic, batch, answers } of appended) {
+    for (const { topic, batches, answers } of appended) {
       for (const answer of answers) {
         answer.origin.ack(answer);
         if (answer.isDuplicate) this.counters.duplicates += 1;
       }
-      if (batch === undefined) continue;
-      this.counters.stored += batch.last - batch.first + 1;
-      topic.view.deliver(batch);
+      for (const batch of batches) {
+        this.counters.stored += batch.last - batch.first + 1;
+        topic.view.deliver(batch);
+      }
     }
   }
 

@@ -1,7 +1,6 @@
 // What the endpoints that follow topics do with their frames: /subscribe, /connect and /relay.
 import {
   decodeFrame,
-  isErrorCode,
   ShardcastError,
   topicFault,
   type ErrorCode,
@@ -9,6 +8,7 @@ import {
   type ReadFrame,
 } from "@shardcast/protocol";
 import type { FrameSink, Link, LinkHandler, LinkTarget } from "@shardcast/server";
+import { LinkSubscriptions } from "./link-subscriptions.ts";
 import { Subscription } from "./subscription.ts";
 import type { Topics } from "./topics.ts";
 
@@ -23,7 +23,7 @@ export interface SubscriberHandlerOptions {
 
 export class SubscriberHandler implements LinkHandler {
   readonly #options: SubscriberHandlerOptions;
-  readonly #subscriptions = new Map<FrameSink, Subscription[]>();
+  readonly #subscriptions = new Map<FrameSink, LinkSubscriptions>();
 
   constructor(options: SubscriberHandlerOptions) {
     this.#options = options;
@@ -51,7 +51,7 @@ export class SubscriberHandler implements LinkHandler {
   }
 
   writable(link: FrameSink): void {
-    for (const subscription of this.#subscriptions.get(link) ?? []) {
+    for (const subscription of this.#subscriptions.get(link)?.all() ?? []) {
       subscription.view.catchUp(subscription);
     }
   }
@@ -59,7 +59,7 @@ export class SubscriberHandler implements LinkHandler {
   closed(link: FrameSink): void {
     const subscriptions = this.#subscriptions.get(link);
     this.#subscriptions.delete(link);
-    for (const subscription of subscriptions ?? []) subscription.view.end(subscription);
+    for (const subscription of subscriptions?.all() ?? []) subscription.view.end(subscription);
   }
 
   /** Subscribes a link; what is wrong with it is told in an unsubscribed frame. */
@@ -71,16 +71,16 @@ export class SubscriberHandler implements LinkHandler {
     }
     const { topics } = this.#options;
     const source = topics.isOwned(topic) ? topics.owned(topic) : topics.relayed(topic);
-    const subscription = new Subscription(sink, sub, source.view);
-    const subscriptions = this.#subscriptions.get(sink);
-    if (subscriptions === undefined) this.#subscriptions.set(sink, [subscription]);
-    else subscriptions.push(subscription);
+    const subscriptions = this.#subscriptions.get(sink) ?? new LinkSubscriptions();
+    this.#subscriptions.set(sink, subscriptions);
+    const subscription = new Subscription(sink, sub, source.view, subscriptions);
+    subscriptions.add(subscription);
     source.subscribe(subscription, from);
   }
 
   /** Ends a subscription of a link, which is told so. */
   unsubscribe(sink: FrameSink, sub: number): void {
-    const subscription = this.#active(sink).find((other) => other.sub === sub);
+    const subscription = this.#subscriptions.get(sink)?.get(sub);
     // One that has ended meanwhile was told so already.
     subscription?.view.end(subscription);
   }
@@ -91,11 +91,10 @@ export class SubscriberHandler implements LinkHandler {
     if (fault !== undefined) return fault;
     if (isOwnedOnly && !topics.isOwned(topic)) return "SHARDCAST_NOT_OWNER";
     if (topics.isOwned(topic) && !topics.hasRoomFor(topic)) return "SHARDCAST_NODE_FULL";
-    const active = this.#active(sink);
-    if (active.length >= maxTopics) return "SHARDCAST_TOPICS_LIMIT";
-    if (active.some((other) => other.sub === sub || other.view.name === topic)) {
-      return "SHARDCAST_SUBSCRIPTION_EXISTS";
-    }
+    const subscriptions = this.#subscriptions.get(sink);
+    if (subscriptions === undefined) return undefined;
+    if (subscriptions.count >= maxTopics) return "SHARDCAST_TOPICS_LIMIT";
+    if (subscriptions.has(sub, topic)) return "SHARDCAST_SUBSCRIPTION_EXISTS";
     return undefined;
   }
 
@@ -105,16 +104,6 @@ export class SubscriberHandler implements LinkHandler {
     if (fault !== undefined) return fault;
     if (!topics.isOwned(name)) return "SHARDCAST_NOT_OWNER";
     return topics.hasRoomFor(name) ? undefined : "SHARDCAST_NODE_FULL";
-  }
-
-  /** Those of a link that have not ended; a topic may have ended some by itself. */
-  #active(sink: FrameSink): readonly Subscription[] {
-    const subscriptions = this.#subscriptions.get(sink);
-    if (subscriptions === undefined) return [];
-    if (!subscriptions.some(({ state }) => state === "ended")) return subscriptions;
-    const active = subscriptions.filter(({ state }) => state !== "ended");
-    this.#subscriptions.set(sink, active);
-    return active;
   }
 
   #read(link: Link, frame: ReadFrame): void {
@@ -128,17 +117,14 @@ export class SubscriberHandler implements LinkHandler {
     const limitBytes = Math.min(frame.limitBytes, MAX_READ_BYTES);
     Promise.resolve(log.resolve(from))
       .then(async (after) => ({ after, batch: await log.read(after, limitBytes) }))
-      .then(
-        ({ after, batch }) => {
-          const { epoch, head, oldest } = log;
-          const frames = batch?.shared.frames ?? new Uint8Array(0);
-          const position = { epoch, offset: Math.max(after, oldest - 1) };
-          if (link.isOpen) link.send({ type: "page", seq, position, head, oldest, frames });
-        },
-        (error: unknown) => {
-          const isKnown = error instanceof ShardcastError && isErrorCode(error.code);
-          link.reject(seq, isKnown ? error.code : "SHARDCAST_INTERNAL", "");
-        },
-      );
+      .then(({ after, batch }) => {
+        const { epoch, head, oldest } = log;
+        const frames = batch?.shared.frames ?? new Uint8Array(0);
+        const position = { epoch, offset: Math.max(after, oldest - 1) };
+        link.send({ type: "page", seq, position, head, oldest, frames });
+      })
+      .catch((error: unknown) => {
+        link.reject(seq, error instanceof ShardcastError ? error.code : "SHARDCAST_INTERNAL", "");
+      });
   }
 }

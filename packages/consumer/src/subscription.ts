@@ -6,6 +6,7 @@
 //                 └─────────┘      A link that is congested makes a live one fall behind.
 //   any ─▶ ended
 import type { FrameSink } from "@shardcast/server";
+import type { LinkSubscriptions } from "./link-subscriptions.ts";
 import type { Topic } from "./topic.ts";
 
 export class Subscription {
@@ -21,9 +22,20 @@ export class Subscription {
   /** A page is being read, or is to be read in the next turn. */
   isReading = false;
 
-  constructor(sink: FrameSink, sub: number, view: Topic) {
+  /** Told when it ends, whoever ended it. */
+  readonly #link: LinkSubscriptions;
+
+  constructor(sink: FrameSink, sub: number, view: Topic, link: LinkSubscriptions) {
+    this.#link = link;
+
     this.sink = sink;
     this.sub = sub;
     this.view = view;
+  }
+
+  /** For its topic, which has let go of it. */
+  end(): void {
+    this.state = "ended";
+    this.#link.delete(this);
   }
 }

@@ -63,14 +63,16 @@ export class Topic implements TurnWork {
     const start = this.#log.resolve(from);
     if (typeof start === "number") this.#begin(subscription, from, start);
     else {
-      start.then(
-        (offset) => {
-          this.#begin(subscription, from, offset);
-        },
-        () => {
-          this.end(subscription, "SHARDCAST_OWNER_UNAVAILABLE");
-        },
-      );
+      start
+        .then(
+          (offset) => {
+            this.#begin(subscription, from, offset);
+          },
+          () => {
+            this.end(subscription, "SHARDCAST_OWNER_UNAVAILABLE");
+          },
+        )
+        .catch(this.#context.failed);
     }
   }
 
@@ -79,7 +81,7 @@ export class Topic implements TurnWork {
     if (subscription.state === "ended") return;
     this.#leaveLive(subscription);
     this.#others.delete(subscription);
-    subscription.state = "ended";
+    subscription.end();
     if (subscription.sink.isOpen) {
       const { sub } = subscription;
       subscription.sink.send({ type: "unsubscribed", sub, code, reason: "" });
@@ -124,14 +126,16 @@ export class Topic implements TurnWork {
       this.#sendPage(subscription, page, epoch);
       return;
     }
-    page.then(
-      (batch) => {
-        this.#sendPage(subscription, batch, epoch);
-      },
-      () => {
-        setTimeout(() => this.#readLater(subscription), RETRY_MS);
-      },
-    );
+    page
+      .then(
+        (batch) => {
+          this.#sendPage(subscription, batch, epoch);
+        },
+        () => {
+          setTimeout(() => this.#readLater(subscription), RETRY_MS);
+        },
+      )
+      .catch(this.#context.failed);
   }
 
   /** The log goes on elsewhere: in another epoch, or after a hole. Subscribers are told what they miss. */

@@ -66,7 +66,7 @@ describe("OwnedTopic", () => {
       { seq: 1, offset: 1, isDuplicate: false },
       { seq: 2, offset: 2, isDuplicate: false },
     ]);
-    const stored = decodeFrames(appended.batch?.shared.frames ?? new Uint8Array(0));
+    const stored = decodeFrames(appended.batches[0]?.shared.frames ?? new Uint8Array(0));
     expect(stored.map((frame) => frame.type === "message" && String(frame.payload))).to.deep.equal(
       ["a", "b"].map((text) => String(Buffer.from(text))),
     );
@@ -85,7 +85,7 @@ describe("OwnedTopic", () => {
     publish("once more", "x");
     const appended = owned.append(1500);
     expect(answers(appended)).to.deep.equal([{ seq: 4, offset: 1, isDuplicate: true }]);
-    expect(appended.batch).to.equal(undefined);
+    expect(appended.batches).to.deep.equal([]);
     expect(owned.log.head).to.equal(2);
   });
 
@@ -105,11 +105,25 @@ describe("OwnedTopic", () => {
     expect(owned.log.head).to.equal(2);
   });
 
+  it("makes several batches of a turn that brought much, each small enough to be sent as one", () => {
+    for (let number = 0; number < 40; number += 1) publish("x".repeat(100_000));
+    publish("y".repeat(2_000_000));
+    publish("z");
+    const { batches } = owned.append(1000);
+    expect(batches.map(({ first, last }) => last - first + 1).reduce((a, b) => a + b)).to.equal(42);
+    expect(
+      batches.slice(1).every(({ first }, index) => first === (batches[index]?.last ?? 0) + 1),
+    ).to.equal(true);
+    const large = batches.filter(({ bytes }) => bytes > 1024 * 1024);
+    expect(large.map(({ first, last }) => [first, last])).to.deep.equal([[41, 41]]);
+    expect(owned.log.head).to.equal(42);
+  });
+
   it("never goes back in time, even if the clock does", () => {
     publish("a");
-    const first = owned.append(5000).batch;
+    const first = owned.append(5000).batches[0];
     publish("b");
-    const second = owned.append(4000).batch;
+    const second = owned.append(4000).batches[0];
     expect([first?.firstTime, second?.firstTime]).to.deep.equal([5000, 5000]);
   });
 

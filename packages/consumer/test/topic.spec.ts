@@ -3,6 +3,7 @@ import { Turn } from "@shardcast/server";
 import { expect } from "chai";
 import type { Batch } from "../src/batch.ts";
 import type { ReadableLog } from "../src/log.ts";
+import { LinkSubscriptions } from "../src/link-subscriptions.ts";
 import { MemoryLog, MemoryTopicLog } from "../src/memory-log.ts";
 import { Subscription } from "../src/subscription.ts";
 import { Topic } from "../src/topic.ts";
@@ -37,7 +38,7 @@ class Bench {
 
   subscribe(from: From): { sink: SinkRecorder; subscription: Subscription } {
     const sink = new SinkRecorder();
-    const subscription = new Subscription(sink, 3, this.topic);
+    const subscription = new Subscription(sink, 3, this.topic, new LinkSubscriptions());
     this.topic.subscribe(subscription, from);
     return { sink, subscription };
   }

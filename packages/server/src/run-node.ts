@@ -40,7 +40,15 @@ export async function runNode(run: RunOptions): Promise<void> {
   }
   // Before the ready line: whoever reads it may send a signal at once.
   stopOnSignal(core.logger, node);
+  outliveRejections(core.logger);
   core.logger.info({ url: node.url, port: node.port, pid: process.pid }, "ready");
+}
+
+/** The last line of defence: every promise has its handler, and one that has none must not end the node. */
+function outliveRejections(logger: Logger): void {
+  process.on("unhandledRejection", (error) => {
+    logger.error({ error }, "a promise was rejected, and nobody was told");
+  });
 }
 
 function stopOnSignal(logger: Logger, node: ShardcastNode): void {

@@ -49,6 +49,8 @@ export class Upstream implements PeerHandler {
   readonly #options: UpstreamOptions;
   readonly #peer: Peer;
   readonly #followers = new Map<number, Follower>();
+  /** The owner's numbers of topics, by ours for the subscription. */
+  readonly #topicIds = new Map<number, number>();
   readonly #byTopicId = new Map<number, Follower>();
   readonly #reads = new Map<number, Read>();
   #nextNumber = 1;
@@ -72,7 +74,7 @@ export class Upstream implements PeerHandler {
     this.#subscribe(sub, follower);
     return () => {
       this.#followers.delete(sub);
-      this.#forgetTopicIds(follower);
+      this.#forgetTopicId(sub);
       this.#send({ type: "unsubscribe", sub });
     };
   }
@@ -107,6 +109,7 @@ export class Upstream implements PeerHandler {
 
   lost(): void {
     this.#byTopicId.clear();
+    this.#topicIds.clear();
     for (const seq of [...this.#reads.keys()]) this.#settle(seq)?.reject(this.#unavailable());
   }
 
@@ -126,6 +129,7 @@ export class Upstream implements PeerHandler {
         const follower = this.#followers.get(frame.sub);
         if (follower === undefined) return;
         this.#byTopicId.set(frame.topicId, follower);
+        this.#topicIds.set(frame.sub, frame.topicId);
         follower.followed(frame);
         return;
       }
@@ -155,7 +159,7 @@ export class Upstream implements PeerHandler {
   #retryLater(sub: number, code: string): void {
     const follower = this.#followers.get(sub);
     if (follower === undefined) return;
-    this.#forgetTopicIds(follower);
+    this.#forgetTopicId(sub);
     const { logger, member } = this.#options;
     logger.warn({ peer: member.id, topic: follower.topic, code }, "the owner refuses a relay");
     setTimeout(() => {
@@ -174,10 +178,10 @@ export class Upstream implements PeerHandler {
     this.#peer.send(encodeFrame(frame));
   }
 
-  #forgetTopicIds(follower: Follower): void {
-    for (const [topicId, other] of this.#byTopicId) {
-      if (other === follower) this.#byTopicId.delete(topicId);
-    }
+  #forgetTopicId(sub: number): void {
+    const topicId = this.#topicIds.get(sub);
+    if (topicId !== undefined) this.#byTopicId.delete(topicId);
+    this.#topicIds.delete(sub);
   }
 
   #settle(seq: number): Read | undefined {

@@ -35,7 +35,7 @@ export class Topic implements TurnWork {
   readonly #others = new Set<Subscription>();
   #toRead: Subscription[] = [];
   /** Those that come from another node and have seen more than this relay has got so far. */
-  #ahead: Subscription[] = [];
+  readonly #ahead = new Set<Subscription>();
 
   constructor(name: string, id: number, log: ReadableLog, context: TopicContext) {
     this.name = name;
@@ -81,6 +81,7 @@ export class Topic implements TurnWork {
     if (subscription.state === "ended") return;
     this.#leaveLive(subscription);
     this.#others.delete(subscription);
+    this.#ahead.delete(subscription);
     subscription.end();
     if (subscription.sink.isOpen) {
       const { sub } = subscription;
@@ -102,7 +103,7 @@ export class Topic implements TurnWork {
         index += 1;
       }
     }
-    if (this.#ahead.length > 0) this.#wakeAhead();
+    if (this.#ahead.size > 0) this.#wakeAhead();
   }
 
   /** Sends the next page to a subscription, or makes it live where it is at head. */
@@ -112,7 +113,7 @@ export class Topic implements TurnWork {
     if (!sink.isOpen || sink.isCongested) return;
     this.#announceGap(subscription);
     if (subscription.cursor > this.#log.head) {
-      this.#ahead.push(subscription);
+      this.#ahead.add(subscription);
       return;
     }
     if (subscription.cursor === this.#log.head) {
@@ -206,8 +207,8 @@ export class Topic implements TurnWork {
   }
 
   #wakeAhead(): void {
-    const ahead = this.#ahead;
-    this.#ahead = [];
+    const ahead = [...this.#ahead];
+    this.#ahead.clear();
     for (const subscription of ahead) this.catchUp(subscription);
   }
 

@@ -1,5 +1,6 @@
 // What a client that holds the key can do wrong, on real nodes: each fault has its code, and costs its
 // sender only. A bystander on the same nodes gets every message of its own all the while.
+import { once } from "node:events";
 import { connect, type Client } from "@shardcast/client";
 import {
   SUBPROTOCOLS,
@@ -10,8 +11,10 @@ import {
   type Subprotocol,
 } from "@shardcast/protocol";
 import { expect } from "chai";
+import WebSocket from "ws";
 import { eventually } from "./support/eventually.ts";
 import { TEST_PSK, TestCluster, type NodeProcess } from "./support/nodes.ts";
+import { RawClient } from "./support/raw-client.ts";
 import { Recorder } from "./support/recorder.ts";
 import { V1Socket } from "./support/v1-socket.ts";
 
@@ -137,9 +140,39 @@ describe("bad input", () => {
     const idInvalid = "SHARDCAST_MESSAGE_ID_INVALID";
     await isRejected({ messageId: "" }, idInvalid);
     await isRejected({ messageId: "a\tb" }, idInvalid);
+    await isRejected({ messageId: "i".repeat(129) }, idInvalid);
+    await isRejected({ messageId: "é".repeat(65) }, idInvalid);
     const attributesInvalid = "SHARDCAST_ATTRIBUTES_INVALID";
     await isRejected({ attributes: { "": "x" } }, attributesInvalid);
     await isRejected({ attributes: { a: "\u0001" } }, attributesInvalid);
+    const names = Array.from({ length: 17 }, (_, index) => `name ${index}`);
+    const tooMany = Object.fromEntries(names.map((name) => [name, ""]));
+    await isRejected({ attributes: tooMany }, attributesInvalid);
+  });
+
+  it("takes an id and attributes at their limits, and gives them back", async () => {
+    const messageId = "é".repeat(64);
+    const names = Array.from({ length: 16 }, (_, index) => `${index}`.padEnd(255, "n"));
+    const attributes = Object.fromEntries(names.map((name) => [name, "v".repeat(255)]));
+    for (const subprotocol of Object.values(SUBPROTOCOLS)) {
+      const topic = `limits ${subprotocol}`;
+      const socket = await open("connect", subprotocol);
+      socket.send({ type: "subscribe", sub: 1, topic, from: { type: "live" } });
+      await socket.first("subscribed");
+      socket.send(publishOf({ topic, messageId, attributes }));
+      const message = await socket.first("message");
+      expect(message.messageId).to.equal(messageId);
+      expect({ ...message.attributes }).to.deep.equal(attributes);
+    }
+  });
+
+  it("ends a JSON link on what is too long for any frame: a topic or an attribute of 256 bytes", async () => {
+    const long = "x".repeat(256);
+    for (const fields of [{ topic: long }, { topic: "x", attributes: { a: long } }]) {
+      const socket = await open("connect", SUBPROTOCOLS.json);
+      socket.sendRaw(JSON.stringify({ type: "publish", seq: 1, payload: "x", ...fields }));
+      expect(await socket.closed()).to.equal("4501 SHARDCAST_FRAME_MALFORMED");
+    }
   });
 
   it("skips a frame of an unknown type that may be skipped, and ends the link on any other", async () => {
@@ -242,6 +275,8 @@ describe("bad input", () => {
     const socket = await open("connect");
     socket.send({ type: "subscribe", sub: 1, topic: "a\u0000", from: { type: "live" } });
     expect(await socket.first("unsubscribed")).to.include({ code: "SHARDCAST_TOPIC_INVALID" });
+    const long = await open("subscribe", SUBPROTOCOLS.binary, `/subscribe/${"x".repeat(256)}`);
+    expect(await long.first("unsubscribed")).to.include({ code: "SHARDCAST_TOPIC_INVALID" });
     const reserved = await open("subscribe", SUBPROTOCOLS.json, "/subscribe/$events");
     expect(await reserved.first("unsubscribed")).to.include({
       sub: 0,
@@ -283,5 +318,39 @@ describe("bad input", () => {
     );
     expect(refused).to.be.within(1, 19);
     expect(new Set(codes)).to.deep.equal(new Set(["SHARDCAST_NOT_OWNER"]));
+  });
+
+  it("ends a link that answers no heartbeat, and keeps one that does", async () => {
+    const node = await cluster.start("consumer", {
+      args: { id: "c1", port: 0, "heartbeat-interval": 200 },
+    });
+    const deaf = await V1Socket.openWith(node.url, TEST_PSK, { endpoint: "subscribe" });
+    const alive = await RawClient.open(node.url, {
+      psk: TEST_PSK,
+      endpoint: "subscribe",
+      path: "/subscribe",
+    });
+    expect(await deaf.closed()).to.equal("4001 SHARDCAST_HEARTBEAT_MISSED");
+    const beats = (): number => alive.frames.filter(({ type }) => type === "heartbeat").length;
+    const before = beats();
+    await eventually("five more heartbeats", () => beats() >= before + 5);
+    expect(alive.socket.readyState).to.equal(alive.socket.OPEN);
+    alive.socket.terminate();
+    await node.stop("SIGTERM");
+  });
+
+  it("takes no more links than it may, and takes one again when one has left", async () => {
+    const node = await cluster.start("consumer", { args: { id: "c1", port: 0, "max-links": 2 } });
+    const dial = (): Promise<V1Socket> =>
+      V1Socket.openWith(node.url, TEST_PSK, { endpoint: "connect" });
+    const [first, second] = [await dial(), await dial()];
+    const refused = new WebSocket(`${node.url}/connect`, SUBPROTOCOLS.binary);
+    const [error] = (await once(refused, "error")) as [Error];
+    expect(error.message).to.include("503");
+    first.end();
+    await eventually("room", async () => (await node.metric("links")) === 1);
+    (await dial()).end();
+    second.end();
+    await node.stop("SIGTERM");
   });
 });

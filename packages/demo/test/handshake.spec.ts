@@ -2,7 +2,15 @@
 import { randomBytes } from "node:crypto";
 import { connect as connectTcp, type Socket } from "node:net";
 import { connect } from "@shardcast/client";
-import { SUBPROTOCOLS, encodeFrame, type Endpoint, type Subprotocol } from "@shardcast/protocol";
+import {
+  SUBPROTOCOLS,
+  encodeFrame,
+  encodeJsonFrame,
+  type Endpoint,
+  type Frame,
+  type From,
+  type Subprotocol,
+} from "@shardcast/protocol";
 import { expect } from "chai";
 import fc from "fast-check";
 import WebSocket from "ws";
@@ -170,39 +178,59 @@ describe("the handshake of a node", () => {
             expect(await socket.closed()).to.be.oneOf([MALFORMED, UNEXPECTED]);
           }
         });
-
-        it("takes no more than 4 KiB before the proof", async () => {
-          const whole = await open(endpoint, subprotocol);
-          whole.sendRaw(subprotocol === SUBPROTOCOLS.json ? " ".repeat(5000) : Buffer.alloc(5000));
-          expect(await whole.closed()).to.equal(TOO_LARGE);
-        });
       });
     }
   }
 
+  it("takes no more than 4 KiB before the proof, on any endpoint in either codec", async () => {
+    // At once: each is given its time to take the close.
+    const attempts = Object.values(SUBPROTOCOLS).flatMap((subprotocol) =>
+      ALL.map(async (endpoint) => {
+        const socket = await open(endpoint, subprotocol);
+        const isJson = subprotocol === SUBPROTOCOLS.json;
+        socket.sendRaw(isJson ? " ".repeat(5000) : Buffer.alloc(5000));
+        return socket.closed();
+      }),
+    );
+    expect(new Set(await Promise.all(attempts))).to.deep.equal(new Set([TOO_LARGE]));
+  });
+
   it("holds nothing of a large message before the proof", async () => {
-    const { port } = new URL(consumer.url);
-    const key = randomBytes(16).toString("base64");
-    const head = [
-      "GET /subscribe HTTP/1.1",
-      "Host: node",
-      "Connection: Upgrade",
-      "Upgrade: websocket",
-      "Sec-WebSocket-Version: 13",
-      `Sec-WebSocket-Key: ${key}`,
-      "Sec-WebSocket-Protocol: shardcast.v1",
-    ].join("\r\n");
-    const sockets: Socket[] = [];
-    for (let index = 0; index < 50; index += 1) {
-      const socket = connectTcp(Number(port), "127.0.0.1");
-      socket.on("error", () => undefined);
-      sockets.push(socket);
-      socket.write(`${head}\r\n\r\n`);
+    const before = consumer.residentKib;
+    const sockets = Array.from({ length: 200 }, () => {
+      const socket = tcpTo(consumer);
+      socket.write(upgradeRequest("/subscribe"));
       // The header of a masked message of 1 MiB, and then its bytes, for as long as the node takes them.
       socket.write(Buffer.from([0x82, 0xff, 0, 0, 0, 0, 0, 0x10, 0, 0, 0, 0, 0, 0]));
-      socket.write(Buffer.alloc(512 * 1024));
+      socket.write(Buffer.alloc(1024 * 1024 - 1));
+      return socket;
+    });
+    let most = 0;
+    await eventually("all are cut off", () => {
+      most = Math.max(most, consumer.residentKib);
+      return sockets.every((socket) => socket.destroyed);
+    });
+    // Held, they would be 200 MiB.
+    expect(most - before).to.be.lessThan(100 * 1024);
+  });
+
+  it("bears JSON that is nested as deep as a message may be long, on a link that is open", async () => {
+    const depth = 500_000;
+    const deep = "[".repeat(depth) + "]".repeat(depth);
+    const publish = '{"type":"publish","seq":1,"topic":"x"';
+    for (const text of [
+      deep,
+      "[".repeat(2 * depth),
+      '{"a":'.repeat(depth / 5) + "1" + "}".repeat(depth / 5),
+      `${publish},"payload":${deep}}`,
+      `${publish},"payload":"x","attributes":${deep}}`,
+      `${publish},"payload":"x","attributes":{"a":${deep}}}`,
+    ]) {
+      const options = { endpoint: "connect", subprotocol: SUBPROTOCOLS.json } as const;
+      const socket = await V1Socket.openWith(consumer.url, TEST_PSK, options);
+      socket.sendRaw(text);
+      expect(await socket.closed()).to.equal(MALFORMED);
     }
-    await eventually("all are cut off", () => sockets.every((socket) => socket.destroyed));
   });
 
   it("cuts off a client that connects and says nothing", async () => {
@@ -210,12 +238,19 @@ describe("the handshake of a node", () => {
     expect(await socket.closed()).to.equal("4005 SHARDCAST_HANDSHAKE_TIMEOUT");
   });
 
-  it("cuts off a connection that never asks for anything", async () => {
-    const { port } = new URL(consumer.url);
-    const socket = connectTcp(Number(port), "127.0.0.1");
-    socket.on("error", () => undefined);
-    socket.resume();
-    await eventually("the end", () => socket.destroyed);
+  it("cuts off a connection that never asks for anything, or never finishes asking", async () => {
+    const unfinished = ["", "GET /healthz HT"];
+    for (const method of ["GET /healthz", "POST /healthz", "POST /connect"]) {
+      unfinished.push(`${method} HTTP/1.1\r\nHost: node\r\nContent-Length: 100\r\n\r\nx`);
+    }
+    const sockets = [consumer, producer].flatMap((node) =>
+      unfinished.map((text) => {
+        const socket = tcpTo(node);
+        socket.write(text);
+        return socket;
+      }),
+    );
+    await eventually("the end of all", () => sockets.every((socket) => socket.destroyed));
   });
 
   it(`serves others while ${SILENT_CLIENTS} say nothing`, async function () {
@@ -233,6 +268,41 @@ describe("the handshake of a node", () => {
       }
     }
     await eventually("all are cut off", () => closed === SILENT_CLIENTS);
+  });
+
+  it(`serves others with ${SILENT_CLIENTS} handshakes open at once`, async function () {
+    this.timeout(60_000);
+    const patient = await cluster.start("consumer", {
+      args: { id: "c1", port: 0, "handshake-timeout": 600_000 },
+    });
+    const silent: WebSocket[] = [];
+    let challenged = 0;
+    let closed = 0;
+    for (let index = 0; index < SILENT_CLIENTS; index += 1) {
+      const socket = new WebSocket(`${patient.url}/connect`, SUBPROTOCOLS.binary);
+      socket.on("error", () => undefined);
+      socket.on("message", () => (challenged += 1));
+      socket.on("close", () => (closed += 1));
+      silent.push(socket);
+      // As many at a time as fit into the queue of connections.
+      if (index % 500 === 499) await eventually("challenges", () => challenged === index + 1);
+    }
+    const client = await connect({ psk: TEST_PSK, url: patient.url, route: "single" });
+    const subscription = client.subscribe("beside");
+    await subscription.ready;
+    await client.publish("beside", "served");
+    for await (const message of subscription) {
+      expect(message.text()).to.equal("served");
+      break;
+    }
+    expect([challenged, closed]).to.deep.equal([SILENT_CLIENTS, 0]);
+    client.close();
+    for (const socket of silent) socket.terminate();
+    await eventually(
+      "the node has let go of them",
+      async () => (await patient.metric("links")) === 0,
+    );
+    await patient.stop("SIGTERM");
   });
 
   it("answers an upgrade to an unknown path or subprotocol over HTTP, with a code", async () => {
@@ -272,56 +342,181 @@ describe("the handshake of a node", () => {
   });
 
   it("outlives garbage on its port", async () => {
-    for (const url of [consumer.url, producer.url]) {
-      const port = Number(new URL(url).port);
-      const bad = [randomBytes(2000), Buffer.from("GET / HTTP/9.9\r\n\r\n"), Buffer.from("\0\0\0")];
+    for (const node of [consumer, producer]) {
+      const bad = [
+        randomBytes(2000),
+        Buffer.from("GET / HTTP/9.9\r\n\r\n"),
+        Buffer.from("\0\0\0"),
+        Buffer.from(`GET / HTTP/1.1\r\nHost: ${"x".repeat(100_000)}\r\n\r\n`),
+        Buffer.from(`GET /subscribe HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n`),
+      ];
       for (const data of bad) {
-        const socket = connectTcp(port, "127.0.0.1", () => socket.end(data));
-        socket.on("error", () => undefined);
-        socket.resume();
+        const socket = tcpTo(node);
+        socket.end(data);
         await eventually("the end", () => socket.destroyed);
       }
     }
   });
 
-  it("outlives thousands of fuzzed messages, before and after the proof, in both codecs", async function () {
-    this.timeout(120_000);
-    const text = fc.oneof(
-      fc.json(),
-      fc.string(),
-      fc
-        .record({ type: fc.constantFrom("publish", "subscribe", "proof", "read", "__proto__") })
-        .map((value) => JSON.stringify(value)),
-    );
-    const frame = fc
-      .tuple(fc.nat(255), fc.uint8Array({ maxLength: 60 }), fc.integer({ min: -2, max: 2 }))
-      .map(([type, body, off]) => {
-        const count = Math.max(0, body.length + (off === 0 ? 0 : off));
-        return Buffer.from([type, 0, count >> 8, count & 255, ...body]);
+  it("ends a link on a WebSocket frame that breaks RFC 6455, before and after the proof", async () => {
+    const bad = {
+      unmasked: [0x82, 0x00],
+      "with a reserved bit": [0xf2, 0x80, 0, 0, 0, 0],
+      "of an unknown opcode": [0x83, 0x80, 0, 0, 0, 0],
+      "a ping in two parts": [0x09, 0x80, 0, 0, 0, 0],
+      "a continuation of nothing": [0x80, 0x80, 0, 0, 0, 0],
+      "of 2^63 bytes": [0x82, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+    };
+    for (const [name, bytes] of Object.entries(bad)) {
+      const early = tcpTo(consumer);
+      early.write(upgradeRequest("/connect"));
+      early.write(Buffer.from(bytes));
+      await eventually(name, () => early.destroyed);
+      const { socket } = await V1Socket.openWith(consumer.url, TEST_PSK, { endpoint: "connect" });
+      writeRaw(socket, Buffer.from(bytes));
+      await eventually(name, () => socket.readyState === WebSocket.CLOSED);
+    }
+  });
+
+  for (const subprotocol of Object.values(SUBPROTOCOLS)) {
+    it(`outlives thousands of fuzzed messages over ${subprotocol}, before and after the proof`, async function () {
+      this.timeout(60_000);
+      const bystander = await V1Socket.openWith(consumer.url, TEST_PSK, { endpoint: "connect" });
+      const topic = `not theirs ${subprotocol}`;
+      bystander.send({ type: "subscribe", sub: 1, topic, from: { type: "live" } });
+      await bystander.first("subscribed");
+      let rounds = 0;
+      const attack = fc.record({
+        endpoint: fc.constantFrom(...ALL),
+        isProved: fc.boolean(),
+        messages: fc.array(fuzzedMessage(subprotocol), { minLength: 10, maxLength: 20 }),
       });
-    const binary = fc.oneof(
-      frame,
-      fc.uint8Array({ maxLength: 100 }).map((bytes) => Buffer.from(bytes)),
-    );
-    for (const subprotocol of Object.values(SUBPROTOCOLS)) {
-      const data: fc.Arbitrary<string | Uint8Array> =
-        subprotocol === SUBPROTOCOLS.json ? text : binary;
-      const cases = fc.sample(fc.array(data, { minLength: 10, maxLength: 20 }), 120);
-      for (const [index, messages] of cases.entries()) {
-        const endpoint = ALL[index % ALL.length] ?? "connect";
+      const attempt = async ({ endpoint, isProved, messages }: Attack): Promise<void> => {
         const socket = await open(endpoint, subprotocol);
-        const isProved = index % 4 !== 0;
         if (isProved) {
           socket.send(await socket.proof(TEST_PSK));
           await socket.first("welcome");
         }
         for (const message of messages) if (socket.isOpen) socket.sendRaw(message);
         socket.socket.close();
-        await socket.closed();
-      }
-    }
-  });
+        // Of the node's own faults there is none.
+        expect(await socket.closed()).not.to.include("SHARDCAST_INTERNAL");
+        rounds += 1;
+        const payload = Buffer.from(String(rounds));
+        bystander.send({ type: "publish", seq: rounds, timeoutMs: 0, topic, payload });
+        await eventually("the bystander's message", () =>
+          bystander.frames.some((frame) => frame.type === "message" && frame.offset === rounds),
+        );
+      };
+      await fc.assert(fc.asyncProperty(attack, attempt), { numRuns: 150, endOnFailure: true });
+      bystander.end();
+    });
+  }
 });
+
+interface Attack {
+  readonly endpoint: Endpoint;
+  readonly isProved: boolean;
+  readonly messages: readonly (Uint8Array | string)[];
+}
+
+/** Good frames of every type, the same with bytes changed, cut off or doubled, and plain garbage. */
+function fuzzedMessage(subprotocol: Subprotocol): fc.Arbitrary<Uint8Array | string> {
+  const good = fc.array(goodFrame(), { minLength: 1, maxLength: 3 });
+  const spoil = fc.tuple(good, fc.nat(), fc.nat(255));
+  if (subprotocol === SUBPROTOCOLS.json) {
+    const lines = (frames: readonly Frame[]): string => frames.map(encodeJsonFrame).join("\n");
+    return fc.oneof(
+      { weight: 6, arbitrary: good.map(lines) },
+      spoil.map(([frames, at, byte]) => {
+        const text = lines(frames);
+        const where = at % text.length;
+        return text.slice(0, where) + String.fromCharCode(byte) + text.slice(where + (byte % 3));
+      }),
+      fc.json(),
+      fc.string({ unit: "binary" }),
+    );
+  }
+  const bytes = (frames: readonly Frame[]): Buffer => Buffer.concat(frames.map(encodeFrame));
+  return fc.oneof(
+    { weight: 6, arbitrary: good.map(bytes) },
+    spoil.map(([frames, at, byte]) => {
+      const whole = bytes(frames);
+      whole[at % whole.length] = byte;
+      return whole;
+    }),
+    spoil.map(([frames, at]) => bytes(frames).subarray(0, at % 40)),
+    fc.uint8Array({ maxLength: 100 }),
+    fc
+      .tuple(fc.integer({ min: 0x80, max: 0xff }), fc.uint8Array({ maxLength: 60 }))
+      .map(([type, body]) => Buffer.from([type, 0, 0, body.length, ...body])),
+  );
+}
+
+/** What any endpoint may be sent by a client that means well, on topics that are theirs. */
+function goodFrame(): fc.Arbitrary<Frame> {
+  const sub = fc.nat(5);
+  const topic = fc.oneof(
+    fc.constantFrom("theirs", "theirs too", "", "$theirs", "__proto__"),
+    fc.string({ unit: "grapheme", maxLength: 20 }),
+  );
+  const epoch = fc.constant("0123456789abcdef");
+  const from: fc.Arbitrary<From> = fc.oneof(
+    fc.constantFrom({ type: "live" } as const, { type: "earliest" } as const),
+    fc.record({ type: fc.constant("last"), count: fc.nat() }),
+    fc.record({ type: fc.constant("since"), time: fc.maxSafeNat().map((n) => n % 2 ** 48) }),
+    fc.record({
+      type: fc.constant("position"),
+      position: fc.record({ epoch, offset: fc.nat() }),
+    }),
+  );
+  const attributes = fc.dictionary(fc.string({ maxLength: 10 }), fc.string({ maxLength: 10 }), {
+    maxKeys: 20,
+  });
+  return fc.oneof(
+    fc.record(
+      {
+        type: fc.constant("publish"),
+        seq: fc.nat(),
+        timeoutMs: fc.nat(1000),
+        topic,
+        messageId: fc.string({ maxLength: 130 }),
+        attributes,
+        payload: fc.uint8Array({ maxLength: 100 }),
+      },
+      { requiredKeys: ["type", "seq", "timeoutMs", "topic", "payload"] },
+    ),
+    fc.record({ type: fc.constant("subscribe"), sub, topic, from }),
+    fc.record({ type: fc.constant("unsubscribe"), sub }),
+    fc.record({ type: fc.constant("read"), seq: fc.nat(), topic, from, limitBytes: fc.nat() }),
+    fc.constant({ type: "heartbeat" } as const),
+  );
+}
+
+/** A connection that takes whatever comes, and bears its end. */
+function tcpTo(node: NodeProcess): Socket {
+  const socket = connectTcp(Number(new URL(node.url).port), "127.0.0.1");
+  socket.on("error", () => undefined);
+  return socket.resume();
+}
+
+function upgradeRequest(path: string): string {
+  const lines = [
+    `GET ${path} HTTP/1.1`,
+    "Host: node",
+    "Connection: Upgrade",
+    "Upgrade: websocket",
+    "Sec-WebSocket-Version: 13",
+    `Sec-WebSocket-Key: ${randomBytes(16).toString("base64")}`,
+    `Sec-WebSocket-Protocol: ${SUBPROTOCOLS.binary}`,
+  ];
+  return `${lines.join("\r\n")}\r\n\r\n`;
+}
+
+/** Bytes that `ws` would not send, past its back. */
+function writeRaw(socket: WebSocket, bytes: Buffer): void {
+  (socket as unknown as { _socket: Socket })._socket.write(bytes);
+}
 
 describe("two live keys", () => {
   it("let a key be changed while nodes and clients still use either", async () => {

@@ -8,6 +8,7 @@ import { Ring } from "@shardcast/protocol";
 import { expect } from "chai";
 import { eventually } from "./support/eventually.ts";
 import { TEST_PSK, TestCluster, type NodeRole, type StartOptions } from "./support/nodes.ts";
+import { V1Socket } from "./support/v1-socket.ts";
 
 interface Answer {
   readonly status: number;
@@ -45,6 +46,7 @@ describe("a node by itself", () => {
 
   for (const role of ["producer", "consumer"] as const) {
     const own = role === "consumer" ? { id: "c1" } : {};
+    const endpoint = role === "consumer" ? "connect" : "produce";
 
     describe(role, () => {
       it("picks a port where it is given 0, and tells which", async () => {
@@ -67,9 +69,16 @@ describe("a node by itself", () => {
       it("takes options from the environment, and the originals' names", async () => {
         const node = await cluster.start(role, {
           args: own,
-          env: { PORT: "0", TIMEOUT: "1234", SHARDCAST_LOG_LEVEL: "info", SHARDCAST_OTHER: "x" },
+          env: { PORT: "0", TIMEOUT: "250", SHARDCAST_MAX_TOPICS: "17", SHARDCAST_OTHER: "x" },
         });
-        expect(await get(`${node.httpUrl}/healthz`)).to.have.property("status", 200);
+        const silent = await V1Socket.open(node.url, { endpoint });
+        // With the 3 s that are the default, the other would be done first.
+        const patient = await cluster.start(role, { args: { ...own, port: 0 } });
+        const other = await V1Socket.open(patient.url, { endpoint });
+        expect(await silent.closed()).to.equal("4005 SHARDCAST_HANDSHAKE_TIMEOUT");
+        expect(other.isOpen).to.equal(true);
+        const link = await V1Socket.openWith(node.url, TEST_PSK, { endpoint });
+        expect((await link.first("welcome")).maxTopics).to.equal(17);
         const code = await refusal(role, { args: { ...own, port: 0 }, env: { TIMEOUT: "soon" } });
         expect(code).to.include("--handshake-timeout").and.include("SHARDCAST_OPTION_INVALID");
         const port = await refusal(role, { args: own, env: { SHARDCAST_PORT: "70000" } });
@@ -78,16 +87,34 @@ describe("a node by itself", () => {
 
       it("takes options from a file, an argument more than the environment, and that more than the file", async () => {
         const config = join(folder, `${role}.json`);
-        writeFileSync(config, JSON.stringify({ port: 0, "max-payload": 5, "publish-timeout": 7 }));
+        writeFileSync(
+          config,
+          JSON.stringify({ port: 0, "max-payload": 5, "max-topics": 7, window: 9 }),
+        );
         const node = await cluster.start(role, {
           args: { ...own, config, "max-payload": 6 },
-          env: { SHARDCAST_MAX_PAYLOAD: "4" },
+          env: { SHARDCAST_MAX_PAYLOAD: "4", SHARDCAST_MAX_TOPICS: "8" },
         });
-        expect(new URL(node.url).port).not.to.equal("0");
+        const link = await V1Socket.openWith(node.url, TEST_PSK, { endpoint });
+        const welcome = await link.first("welcome");
+        expect(welcome).to.include({ maxPayloadBytes: 6, maxTopics: 8, windowMessages: 9 });
         writeFileSync(config, JSON.stringify({ port: 0, unheard: 1 }));
         expect(await refusal(role, { args: { ...own, config } })).to.include("unheard");
         writeFileSync(config, "{");
         expect(await refusal(role, { args: { ...own, config } })).to.include(config);
+      });
+
+      it("starts with every number of its options at either end of what may be", async () => {
+        const most = { "handshake-timeout": 86_400_000, "heartbeat-interval": 86_400_000 };
+        const least = { "max-payload": 1, "max-links": 1, "high-water": 1024, window: 1 };
+        const node = await cluster.start(role, { args: { ...own, port: 0, ...most, ...least } });
+        const link = await V1Socket.openWith(node.url, TEST_PSK, { endpoint });
+        expect(await link.first("welcome")).to.include({
+          maxPayloadBytes: 1,
+          windowMessages: 1,
+          heartbeatMs: 86_400_000,
+        });
+        link.end();
       });
 
       it("does not start without a key", async () => {

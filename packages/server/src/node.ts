@@ -85,7 +85,9 @@ export class ShardcastNode {
       logger: false,
       forceCloseConnections: true,
       // A connection that never finishes its request is no better than one that never proves itself.
+      requestTimeout: options.handshakeTimeoutMs,
       http: {
+        requestTimeout: options.handshakeTimeoutMs,
         headersTimeout: options.handshakeTimeoutMs,
         connectionsCheckingInterval: CONNECTIONS_CHECK_MS,
       },

@@ -11,6 +11,7 @@ import type { Turn, TurnWork } from "./turn.ts";
 
 /** Shared by all links that have nothing queued: most of them, most of the time. */
 const NO_CHUNKS: Buffer[] = [];
+const NOTHING = Buffer.alloc(0);
 
 /** What all links of a node share. */
 export interface LinkContext {
@@ -138,7 +139,10 @@ export abstract class TurnLink implements SocketOwner, SweptLink, TurnWork {
   #congest(): void {
     this.#isCongested = true;
     this.pauseReading();
-    this.#tcp.once("drain", () => {
+    // Behind all that waits. A "drain" event would not come where the mark is below the socket's own.
+    this.#tcp.write(NOTHING, (error) => {
+      // The close event follows.
+      if (error) return;
       this.isHeard = true;
       this.#isCongested = false;
       this.resumeReading();

@@ -1,6 +1,7 @@
 // Real node processes for tests: started from packages/*/bin on free ports, waited for by their ready line.
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import { Ring } from "@shardcast/protocol";
@@ -55,6 +56,12 @@ export class NodeProcess {
 
   get exitCode(): number | null {
     return this.#child.exitCode;
+  }
+
+  /** What the process holds in memory. */
+  get residentKib(): number {
+    const status = readFileSync(`/proc/${this.pid}/status`, "utf8");
+    return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]);
   }
 
   get httpUrl(): string {

@@ -23,6 +23,10 @@ export interface ClusterOptions {
   readonly host: string;
   /** Where consumers keep messages. */
   readonly log: string;
+  /** Each consumer has a folder of its own in it. */
+  readonly dataFolder: string;
+  /** A file with more options of the consumers. */
+  readonly consumerConfig: string | undefined;
   /** The folder of the nodes' log files. */
   readonly logFolder: string;
   /** Undefined where the environment has the key. */
@@ -49,7 +53,7 @@ export function portsOf({ port, producers, consumers }: ClusterOptions): number[
 
 /** @param ports one for each of {@link portsOf} */
 export function planCluster(options: ClusterOptions, ports: readonly number[]): ClusterPlan {
-  const { producers, consumers, bins, log } = options;
+  const { producers, consumers, bins } = options;
   const consumerUrls = ports.slice(producers).map((port) => urlOf(options.host, port));
   const ring = consumerUrls.map((url, index) => `c${index + 1}=${url}`).join(",");
   const common = [`--host=${options.host}`, `--consumers=${ring}`, ...commonArgs(options)];
@@ -67,7 +71,7 @@ export function planCluster(options: ClusterOptions, ports: readonly number[]): 
       specOf(`p${index + 1}`, ports[index] ?? 0, bins.producer, []),
     ),
     consumers: numbers(consumers).map((index) =>
-      specOf(`c${index + 1}`, ports[producers + index] ?? 0, bins.consumer, [`--log=${log}`]),
+      specOf(`c${index + 1}`, ports[producers + index] ?? 0, bins.consumer, consumerArgs(options)),
     ),
   };
 }
@@ -77,6 +81,14 @@ function commonArgs({ keyFile, drainTimeoutMs, isLegacySpoken }: ClusterOptions)
     `--drain-timeout=${drainTimeoutMs}`,
     ...(keyFile === undefined ? [] : [`--psk-file=${keyFile}`]),
     ...(isLegacySpoken ? ["--legacy-protocol"] : []),
+  ];
+}
+
+function consumerArgs({ log, dataFolder, consumerConfig }: ClusterOptions): string[] {
+  return [
+    `--log=${log}`,
+    `--data=${dataFolder}`,
+    ...(consumerConfig === undefined ? [] : [`--config=${consumerConfig}`]),
   ];
 }
 

@@ -7,6 +7,8 @@ const OPTIONS: ClusterOptions = {
   port: 9000,
   host: "127.0.0.1",
   log: "memory",
+  dataFolder: "data",
+  consumerConfig: undefined,
   logFolder: "logs",
   keyFile: "psk",
   drainTimeoutMs: 3000,
@@ -44,6 +46,8 @@ describe("planCluster", () => {
       expect(args).to.include(`--consumers=${ring}`).and.to.include("--psk-file=psk");
     }
     expect(consumers[1]?.args).to.include.members(["--id=c2", "--port=9101", "--log=memory"]);
+    expect(consumers[1]?.args).to.include("--data=data");
+    expect(plan({ consumerConfig: "c.json" }).consumers[0]?.args).to.include("--config=c.json");
     expect(producers[0]?.args.join(" ")).not.to.include("--log=");
   });
 

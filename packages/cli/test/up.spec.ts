@@ -193,7 +193,11 @@ describe("shardcast up", () => {
   it("shares the key with another cluster on the same folder, and keeps it as it is", async () => {
     const data = folder.join("shared");
     // Both at once: one of them makes the key.
-    const [one, two] = await Promise.all([upIn(data, SMALL).ready(), upIn(data, SMALL).ready()]);
+    const inMemory = [...SMALL, "--log", "memory"];
+    const [one, two] = await Promise.all([
+      upIn(data, inMemory).ready(),
+      upIn(data, inMemory).ready(),
+    ]);
     const key = readFileSync(folder.join("shared", "psk"), "utf8");
 
     for (const url of [...one.urls("consumers"), ...two.urls("consumers")]) {
@@ -204,6 +208,35 @@ describe("shardcast up", () => {
       expect(publish.exitCode).to.equal(0);
     }
     expect(`${one.stdout}${two.stdout}`.match(/made a random key/g)).to.have.lengthOf(1);
+  });
+
+  it("refuses a data folder that another cluster uses, in one line", async () => {
+    const data = folder.join("taken");
+    await upIn(data, SMALL).ready();
+    const second = upIn(data, SMALL);
+    await second.ended;
+
+    expect(second.exitCode).to.equal(1);
+    expect(second.stderr).to.match(/^shardcast: .*another process uses .*DATA_LOCKED\)\n$/);
+  });
+
+  it("keeps messages from one run to the next", async () => {
+    const data = folder.join("kept");
+    const first = await upIn(data, SMALL).ready();
+    const psk = readFileSync(folder.join("kept", "psk"), "utf8").trim();
+    const publish = new Command([
+      ...["publish", "news", "hi"],
+      ...["--url", first.urls("consumers")[0] ?? "", "--psk", psk],
+    ]);
+    await publish.ended;
+    await first.stop();
+    const second = await upIn(data, SMALL).ready();
+    const subscribe = new Command([
+      ...["subscribe", "news", "--from", "earliest", "--count", "1"],
+      ...["--url", second.urls("consumers")[0] ?? "", "--psk", psk],
+    ]);
+    await subscribe.ended;
+    expect(subscribe.stdout).to.include("hi");
   });
 
   for (const [what, content, fault] of [

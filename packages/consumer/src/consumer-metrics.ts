@@ -1,9 +1,11 @@
 // What a consumer tells Prometheus.
 import type { NodeCore, Uplinks } from "@shardcast/server";
-import type { Log } from "./log.ts";
+import type { Log } from "@shardcast/log";
 import type { Owner } from "./owner.ts";
 import type { FanOutCounters } from "./topic.ts";
 import type { Topics } from "./topics.ts";
+
+const LAG_BUCKETS = [1, 10, 100, 1000, 10_000, 100_000, 1_000_000];
 
 export interface ConsumerParts {
   readonly topics: Topics;
@@ -22,6 +24,17 @@ export function addConsumerMetrics(core: NodeCore, parts: ConsumerParts): void {
     for (const view of topics.views()) sum += count(view);
     return sum;
   };
+  function* lags(): Generator<number> {
+    for (const view of topics.views()) yield* view.lags();
+  }
+  core.metrics.histograms([
+    {
+      name: "subscription_lag_messages",
+      help: "Messages that subscriptions lack that are behind at the moment",
+      buckets: LAG_BUCKETS,
+      values: lags,
+    },
+  ]);
   core.metrics.counters([
     { name: "messages_stored_total", help: "Messages stored", value: () => owner.counters.stored },
     {
@@ -40,6 +53,18 @@ export function addConsumerMetrics(core: NodeCore, parts: ConsumerParts): void {
       help: "Pages of the log sent to subscribers that were behind",
       value: () => fanOut.pages,
     },
+    { name: "page_bytes_total", help: "Bytes of those pages", value: () => fanOut.pageBytes },
+    {
+      name: "slow_subscribers_ended_total",
+      help: "Links ended because a subscription fell too far behind",
+      value: () => fanOut.slowEnded,
+    },
+    { name: "commits_total", help: "Commits of the log", value: () => owner.counters.commits },
+    {
+      name: "commits_failed_total",
+      help: "Commits of the log that failed",
+      value: () => owner.counters.failedCommits,
+    },
   ]);
   core.metrics.gauges([
     { name: "links", help: "Links open now", value: () => core.sweep.linkCount },
@@ -55,11 +80,32 @@ export function addConsumerMetrics(core: NodeCore, parts: ConsumerParts): void {
       help: "Subscriptions that are not at head",
       value: () => sumOfViews((view) => view.laggingCount),
     },
-    { name: "log_bytes", help: "Bytes in the log", value: () => log.bytes },
+    {
+      name: "subscription_lag_max",
+      help: "Messages that the subscription lacks that is furthest behind",
+      value: () => maxOf(lags()),
+    },
+    { name: "log_bytes", help: "Bytes of messages in the log", value: () => log.bytes },
+    {
+      name: "log_tail_bytes",
+      help: "Bytes of messages that are in memory to be sent again",
+      value: () => log.tailBytes,
+    },
+    {
+      name: "log_writable",
+      help: "1 where the last commit succeeded, 0 where it failed",
+      value: () => (owner.fault === undefined ? 1 : 0),
+    },
     {
       name: "publishes_pending",
       help: "Publishes passed on to other consumers that wait for their ack",
       value: () => uplinks.all().reduce((sum, { pendingCount }) => sum + pendingCount, 0),
     },
   ]);
+}
+
+function maxOf(values: Iterable<number>): number {
+  let max = 0;
+  for (const value of values) max = Math.max(max, value);
+  return max;
 }

@@ -1,7 +1,7 @@
 // The options that a consumer has beside those of every node.
-import { NODE_OPTIONS, wholeNumber, type RawOptions } from "@shardcast/server";
+import { RetentionRules, parseRetentionRules, type MemoryTopicLogOptions } from "@shardcast/log";
+import { NODE_OPTIONS, optionInvalid, text, wholeNumber, type RawOptions } from "@shardcast/server";
 import type { DedupeOptions } from "./dedupe-window.ts";
-import type { MemoryLogOptions } from "./memory-log.ts";
 
 const HOUR_MS = 60 * 60 * 1000;
 const MEBIBYTE = 1024 * 1024;
@@ -15,51 +15,114 @@ export const CONSUMER_OPTIONS = {
   port: { type: "number", default: 9100, describe: "Port; 0 picks one (or PORT)" },
   log: {
     type: "string",
-    default: "memory",
-    choices: ["memory"],
-    describe: "Where messages are kept",
+    default: "lmdb",
+    choices: ["lmdb", "memory"],
+    describe: "Where messages are kept: on disk, or in the process",
   },
-  "retain-count": { type: "number", default: 10_000, describe: "Messages kept of a topic" },
+  data: {
+    type: "string",
+    default: "data",
+    describe: "Folder of the log on disk: this node has <data>/<id>",
+  },
+  "retain-count": { type: "number", default: 100_000, describe: "Messages kept of a topic" },
   "retain-bytes": { type: "number", default: 64 * MEBIBYTE, describe: "Bytes kept of a topic" },
-  "retain-age": { type: "number", default: HOUR_MS, describe: "ms that a message is kept" },
-  "log-bytes": { type: "number", default: 1024 * MEBIBYTE, describe: "Bytes kept of all topics" },
+  "retain-age": { type: "number", default: 24 * HOUR_MS, describe: "ms that a message is kept" },
+  retention: {
+    describe:
+      'What is kept of some topics, as JSON; the first rule that fits counts: [{"topics":"chat/*","count":100,"bytes":65536,"ageMs":60000}]',
+    defaultDescription: "none",
+  },
+  "log-bytes": {
+    type: "number",
+    defaultDescription: "1 GiB in memory, 64 GiB on disk",
+    describe: "Bytes kept of all topics",
+  },
+  "tail-bytes": {
+    type: "number",
+    default: 64 * MEBIBYTE,
+    describe: "Bytes of the newest messages that a log on disk keeps in memory as well",
+  },
+  "slow-subscribers": {
+    type: "string",
+    default: "spill",
+    choices: ["spill", "disconnect"],
+    describe:
+      "What becomes of a subscriber that cannot keep up: it reads from the log, or is disconnected beyond --max-lag",
+  },
+  "max-lag": {
+    type: "number",
+    default: 10_000,
+    describe: "Messages that a subscriber may fall behind, with --slow-subscribers disconnect",
+  },
   "dedupe-window": {
     type: "number",
     default: 120_000,
     describe: "ms in which a message id is stored once",
   },
-  "max-owned-topics": { type: "number", default: 1_000_000, describe: "Topics owned at once" },
+  "max-owned-topics": {
+    type: "number",
+    default: 1_000_000,
+    describe: "Owned topics in use at once",
+  },
   ...NODE_OPTIONS,
 } as const;
 
 export interface ConsumerOptions {
-  readonly memoryLog: MemoryLogOptions;
+  readonly log: "lmdb" | "memory";
+  readonly dataFolder: string;
+  readonly retention: RetentionRules;
+  /** All topics together. */
+  readonly maxLogBytes: number;
+  readonly tailBytes: number;
   /** What a relay keeps of a topic that it does not own. */
-  readonly tail: MemoryLogOptions;
+  readonly tail: MemoryTopicLogOptions;
   readonly dedupe: DedupeOptions;
   readonly maxOwnedTopics: number;
+  /** Messages; Infinity where subscribers may fall behind as far as they like. */
+  readonly maxLag: number;
 }
 
+const DEFAULT_LOG_BYTES = { memory: 1024 * MEBIBYTE, lmdb: 64 * 1024 * MEBIBYTE } as const;
 /** Ids of one topic and window; beyond it the window gets shorter. */
 const DEDUPE_MAX_IDS = 200_000;
 const TAIL_COUNT = 1000;
 const TAIL_BYTES = MEBIBYTE;
 
+/** @throws SHARDCAST_OPTION_INVALID */
 export function parseConsumerOptions(raw: RawOptions): ConsumerOptions {
   const { MAX_SAFE_INTEGER: max } = Number;
   const ageMs = wholeNumber(raw, "retain-age", 1, max);
-  const maxBytes = wholeNumber(raw, "log-bytes", 1, max);
+  const log = raw["log"] === "memory" ? "memory" : "lmdb";
+  const maxLogBytes =
+    raw["log-bytes"] === undefined ? DEFAULT_LOG_BYTES[log] : wholeNumber(raw, "log-bytes", 1, max);
+  const defaults = {
+    count: wholeNumber(raw, "retain-count", 1, max),
+    bytes: wholeNumber(raw, "retain-bytes", 1, max),
+    ageMs,
+  };
+  const tail = { count: TAIL_COUNT, bytes: TAIL_BYTES, ageMs };
+  const maxLag = wholeNumber(raw, "max-lag", 1, max);
   return {
-    memoryLog: {
-      retention: {
-        count: wholeNumber(raw, "retain-count", 1, max),
-        bytes: wholeNumber(raw, "retain-bytes", 1, max),
-        ageMs,
-      },
-      maxBytes,
-    },
-    tail: { retention: { count: TAIL_COUNT, bytes: TAIL_BYTES, ageMs }, maxBytes },
+    log,
+    dataFolder: text(raw, "data"),
+    retention: new RetentionRules(defaults, parseRetentionRules(retentionOf(raw))),
+    maxLogBytes,
+    tailBytes: wholeNumber(raw, "tail-bytes", 0, max),
+    tail: { retention: tail, maxBytes: maxLogBytes },
     maxOwnedTopics: wholeNumber(raw, "max-owned-topics", 1, max),
     dedupe: { windowMs: wholeNumber(raw, "dedupe-window", 0, max), maxIds: DEDUPE_MAX_IDS },
+    maxLag: raw["slow-subscribers"] === "disconnect" ? maxLag : Infinity,
   };
+}
+
+/** JSON text on a command line or in the environment, the list itself in a file. */
+function retentionOf(raw: RawOptions): unknown {
+  const value = raw["retention"];
+  if (value === undefined) return [];
+  if (typeof value !== "string") return value;
+  try {
+    return JSON.parse(value);
+  } catch (cause) {
+    throw optionInvalid(`--retention is not JSON: ${cause instanceof Error ? cause.message : ""}`);
+  }
 }

@@ -15,12 +15,12 @@ import {
 import { ConnectHandler } from "./connect-handler.ts";
 import type { ConsumerOptions } from "./consumer-options.ts";
 import { addConsumerMetrics } from "./consumer-metrics.ts";
-import { MemoryLog } from "./memory-log.ts";
 import { Owner } from "./owner.ts";
 import { SubscriberHandler } from "./subscriber-handler.ts";
+import { openLog } from "./open-log.ts";
 import { Topics } from "./topics.ts";
 
-const EXPIRE_INTERVAL_MS = 5000;
+const TIDY_INTERVAL_MS = 100;
 const PEER_WINDOW_MESSAGES = 65_536;
 const PEER_TOPICS = 1_000_000;
 
@@ -31,7 +31,10 @@ const NOT_OWNER: PublishTarget = {
   },
 };
 
-/** @throws SHARDCAST_OPTION_INVALID where the node is not among the consumers, SHARDCAST_PORT_TAKEN */
+/**
+ * @throws SHARDCAST_OPTION_INVALID where the node is not among the consumers, SHARDCAST_PORT_TAKEN,
+ * SHARDCAST_DATA_LOCKED, SHARDCAST_DATA_FOREIGN, SHARDCAST_DATA_CORRUPT
+ */
 export async function startConsumer(
   core: NodeCore,
   consumerOptions: ConsumerOptions,
@@ -44,9 +47,9 @@ export async function startConsumer(
   const failed = (error: unknown): void => {
     logger.error({ error }, "a topic failed");
   };
-  const log = new MemoryLog(consumerOptions.memoryLog);
+  const log = await openLog(id, consumerOptions);
   const upstreams = new Map<string, Upstream>();
-  const fanOut = { deliveries: 0, gaps: 0, pages: 0 };
+  const fanOut = { deliveries: 0, gaps: 0, pages: 0, pageBytes: 0, slowEnded: 0 };
   const topics = new Topics({
     nodeId: id,
     ring,
@@ -54,6 +57,7 @@ export async function startConsumer(
     turn,
     dedupe: consumerOptions.dedupe,
     maxOwned: consumerOptions.maxOwnedTopics,
+    maxLag: consumerOptions.maxLag,
     tail: consumerOptions.tail,
     context: { turn, counters: fanOut, failed },
     upstreamOf: (owner) => upstreamOf(owner, upstreams, core),
@@ -84,8 +88,12 @@ export async function startConsumer(
   const relay = new SubscriberHandler({ topics, maxTopics: PEER_TOPICS, isOwnedOnly: true });
   addConsumerMetrics(core, { topics, owner, uplinks, log, fanOut });
   const timer = setInterval(() => {
-    topics.expire(Date.now());
-  }, EXPIRE_INTERVAL_MS);
+    const now = Date.now();
+    topics.tidy(now);
+    log.tidy(now);
+    // What that changed on disk goes there with the next commit; it need not wait for a publish.
+    if (owner.isIdle) owner.flush();
+  }, TIDY_INTERVAL_MS);
   timer.unref();
   const node = await ShardcastNode.listen(core, {
     role: "consumer",
@@ -96,14 +104,20 @@ export async function startConsumer(
       connect: new ConnectHandler(publishes, subscribe),
     },
     legacy: createLegacyAcceptor(core, { publishes, subscriptions: subscribe }),
-    waitingFor: () => [],
+    waitingFor: () => (owner.fault === undefined ? [] : [`the log: ${owner.fault}`]),
     drain: (deadline) => uplinks.drain(deadline),
-    close: () => {
+    close: async () => {
       clearInterval(timer);
       topics.close();
       uplinks.close();
       for (const upstream of upstreams.values()) upstream.close();
+      await owner.settled();
+      await log.close();
     },
+  }).catch(async (error: unknown) => {
+    clearInterval(timer);
+    await log.close();
+    throw error;
   });
   uplinks.start();
   return node;

@@ -18,6 +18,11 @@ export class DedupeWindow {
     this.#options = options;
   }
 
+  /** Nothing is known: to begin anew would make no difference. */
+  get isEmpty(): boolean {
+    return this.#young.size === 0 && this.#old === undefined;
+  }
+
   /** The offset under which an id was stored. */
   get(messageId: string): number | undefined {
     return this.#young.get(messageId) ?? this.#old?.get(messageId);
@@ -26,6 +31,12 @@ export class DedupeWindow {
   set(messageId: string, offset: number, now: number): void {
     this.expire(now);
     this.#young.set(messageId, offset);
+  }
+
+  /** For a message that was not stored after all. */
+  delete(messageId: string): void {
+    this.#young.delete(messageId);
+    this.#old?.delete(messageId);
   }
 
   /** Drops what has had its time. */

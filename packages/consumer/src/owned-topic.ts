@@ -14,19 +14,15 @@ import {
   type FrameSlice,
   type PublishOrigin,
 } from "@shardcast/server";
-import { Batch } from "./batch.ts";
+import { Batch, type StoredId, type TopicLog } from "@shardcast/log";
 import { DedupeWindow, type DedupeOptions } from "./dedupe-window.ts";
-import type { TopicLog } from "./log.ts";
 import type { Subscription } from "./subscription.ts";
 import type { Topic } from "./topic.ts";
 
-/** How long an empty topic keeps its epoch, so that a client that missed nothing is told so. */
-const FORGET_AFTER_MS = 24 * 60 * 60 * 1000;
+/** A batch is stored, sent and read as a whole: beyond this, what a turn brought becomes several of them. */
+const BATCH_BYTES = 64 * 1024;
 
-/** A batch is sent and read as a whole: beyond this, what a turn brought becomes several of them. */
-const BATCH_BYTES = 1024 * 1024;
-
-/** One publish of this turn. Its content lies between `start` and `end`. */
+/** A publish that is not appended yet. Its content lies between `start` and `end`. */
 interface Publish {
   readonly origin: PublishOrigin;
   readonly seq: number;
@@ -36,12 +32,13 @@ interface Publish {
   readonly end: number;
 }
 
-/** What is to be done when the log has a turn's messages. */
+/** What is to be done when the log has a turn's messages, or could not take them. */
 export interface Appended {
   readonly topic: OwnedTopic;
   /** In the order of their offsets. */
   readonly batches: readonly Batch[];
   readonly answers: readonly Answer[];
+  readonly ids: readonly StoredId[];
 }
 
 interface Answer extends AckFields {
@@ -54,16 +51,21 @@ export class OwnedTopic {
   readonly #epoch: Uint8Array;
   readonly #dedupe: DedupeWindow;
   #publishes: Publish[] = [];
-  #lastTime = 0;
+  #lastTime: number;
 
-  constructor(view: Topic, log: TopicLog, dedupe: DedupeOptions) {
+  constructor(view: Topic, log: TopicLog, dedupe: DedupeOptions, now: number) {
     this.view = view;
     this.log = log;
     this.#epoch = epochToBytes(log.epoch);
+    this.#lastTime = log.lastTime;
     this.#dedupe = new DedupeWindow(dedupe);
+    // Two windows: that is how long an id may be known, and one that was acked again must not be forgotten.
+    for (const { time, ids } of log.ids(now - 2 * dedupe.windowMs)) {
+      for (const { messageId, offset } of ids) this.#dedupe.set(messageId, offset, time);
+    }
   }
 
-  /** @returns true where it is the first of this turn */
+  /** @returns true where it is the first since the last append */
   enqueue(origin: PublishOrigin, head: PublishHead, frame: FrameSlice): boolean {
     const { seq, messageId, contentStart } = head;
     this.#publishes.push({
@@ -81,7 +83,7 @@ export class OwnedTopic {
     this.view.subscribe(subscription, from);
   }
 
-  /** Appends what the turn brought to the log, as one batch. */
+  /** Appends what has come to the log. It is stored once the log has committed it. */
   append(now: number): Appended {
     const publishes = this.#publishes;
     this.#publishes = [];
@@ -89,34 +91,44 @@ export class OwnedTopic {
     this.#lastTime = Math.max(this.#lastTime, now);
     const first = this.log.head + 1;
     const fresh: Publish[] = [];
-    const answers = publishes.map((publish) => this.#number(publish, first, fresh));
+    const ids: StoredId[] = [];
+    const answers = publishes.map((publish) => this.#number(publish, first, fresh, ids));
     const batches: Batch[] = [];
+    let offset = first;
+    let nextId = 0;
     for (const part of split(fresh)) {
-      const batch = this.#encode(part, this.log.head + 1);
-      this.log.append(batch);
+      const batch = this.#encode(part, offset);
+      offset = batch.last + 1;
+      const firstId = nextId;
+      while ((ids[nextId]?.offset ?? Infinity) <= batch.last) nextId += 1;
+      this.log.append(batch, ids.slice(firstId, nextId));
       batches.push(batch);
     }
-    return { topic: this, batches, answers };
+    return { topic: this, batches, answers, ids };
   }
 
-  /** Drops what has had its time; tells whether nothing at all is left of the topic. */
+  /** The log could not take it: a repeat is no repeat. */
+  revert({ ids }: Appended): void {
+    for (const { messageId } of ids) this.#dedupe.delete(messageId);
+  }
+
+  /** Drops what has had its time; tells whether nobody has any use for the topic at the moment. */
   expire(now: number): boolean {
     this.log.trim(now);
     this.#dedupe.expire(now);
-    return (
-      this.view.subscriberCount === 0 &&
-      this.log.oldest > this.log.head &&
-      this.#lastTime < now - FORGET_AFTER_MS
-    );
+    return this.view.subscriberCount === 0 && this.#publishes.length === 0 && this.#dedupe.isEmpty;
   }
 
-  #number(publish: Publish, first: number, fresh: Publish[]): Answer {
+  #number(publish: Publish, first: number, fresh: Publish[], ids: StoredId[]): Answer {
     const { origin, seq, messageId } = publish;
     const known = messageId === undefined ? undefined : this.#dedupe.get(messageId);
     const offset = known ?? first + fresh.length;
     if (known === undefined) {
       fresh.push(publish);
-      if (messageId !== undefined) this.#dedupe.set(messageId, offset, this.#lastTime);
+      if (messageId !== undefined) {
+        ids.push({ messageId, offset });
+        this.#dedupe.set(messageId, offset, this.#lastTime);
+      }
     }
     return { origin, seq, offset, isDuplicate: known !== undefined, epoch: this.#epoch };
   }

@@ -8,9 +8,12 @@ import {
   type SubscribedFrame,
 } from "@shardcast/protocol";
 import type { Follower, Turn, TurnWork, Upstream } from "@shardcast/server";
-import { Batch } from "./batch.ts";
-import type { ReadableLog } from "./log.ts";
-import { MemoryTopicLog, type MemoryLogOptions } from "./memory-log.ts";
+import {
+  Batch,
+  MemoryTopicLog,
+  type MemoryTopicLogOptions,
+  type ReadableLog,
+} from "@shardcast/log";
 import type { Subscription } from "./subscription.ts";
 import { Topic, type TopicContext } from "./topic.ts";
 
@@ -20,7 +23,7 @@ const UNKNOWN_EPOCH = "0000000000000000";
 
 export interface RelayedTopicOptions {
   readonly upstream: Upstream;
-  readonly tail: MemoryLogOptions;
+  readonly tail: MemoryTopicLogOptions;
   readonly turn: Turn;
   readonly context: TopicContext;
 }
@@ -166,7 +169,6 @@ export class RelayedTopic implements Follower, ReadableLog, TurnWork {
     if (isSame) return;
     const before = this.#tail;
     this.#tail = new MemoryTopicLog(epoch, this.#options.tail, undefined, head);
-    if (before.epoch === UNKNOWN_EPOCH) return;
     this.view.logReplaced({ epoch: before.epoch, offset: before.head });
   }
 

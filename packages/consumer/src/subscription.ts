@@ -17,6 +17,8 @@ export class Subscription {
   state: "starting" | "behind" | "live" | "ended" = "starting";
   /** The last offset that was sent, while it is behind; while it is live, that is the topic's head. */
   cursor = 0;
+  /** It was at head once: if it is behind now, it could not keep up. */
+  wasLive = false;
   /** Its place among the topic's live ones. */
   liveIndex = -1;
   /** A page is being read, or is to be read in the next turn. */
@@ -27,7 +29,6 @@ export class Subscription {
 
   constructor(sink: FrameSink, sub: number, view: Topic, link: LinkSubscriptions) {
     this.#link = link;
-
     this.sink = sink;
     this.sub = sub;
     this.view = view;

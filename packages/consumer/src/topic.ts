@@ -1,9 +1,9 @@
 // A topic as its subscribers see it, on its owner and on a relay alike: pushes new batches to those who
 // are at head, and lets the others catch up from the log. docs/architecture.md#fan-out
-import type { Position, From } from "@shardcast/protocol";
+import { ShardcastError, type Position, type From } from "@shardcast/protocol";
 import type { Turn, TurnWork } from "@shardcast/server";
-import type { Batch } from "./batch.ts";
-import type { ReadableLog } from "./log.ts";
+import type { Batch } from "@shardcast/log";
+import type { ReadableLog } from "@shardcast/log";
 import type { Subscription } from "./subscription.ts";
 
 /** What one catching-up subscription is sent a turn. */
@@ -16,6 +16,9 @@ export interface FanOutCounters {
   deliveries: number;
   gaps: number;
   pages: number;
+  /** Bytes of pages. */
+  pageBytes: number;
+  slowEnded: number;
 }
 
 export interface TopicContext {
@@ -31,16 +34,19 @@ export class Topic implements TurnWork {
   readonly id: number;
   readonly #context: TopicContext;
   readonly #log: ReadableLog;
+  /** Up to here everything was pushed. The log may have more for a moment, and push it next. */
+  #head: number;
   readonly #live: Subscription[] = [];
   readonly #others = new Set<Subscription>();
   #toRead: Subscription[] = [];
-  /** Those that come from another node and have seen more than this relay has got so far. */
+  /** Those that have seen more than was pushed so far: read ahead of it, or at another node. */
   readonly #ahead = new Set<Subscription>();
 
   constructor(name: string, id: number, log: ReadableLog, context: TopicContext) {
     this.name = name;
     this.id = id;
     this.#log = log;
+    this.#head = log.head;
     this.#context = context;
   }
 
@@ -55,6 +61,23 @@ export class Topic implements TurnWork {
   /** Subscriptions that are not at head. */
   get laggingCount(): number {
     return this.#others.size;
+  }
+
+  /** How many messages each subscription lacks that is not at head. */
+  *lags(): Generator<number> {
+    for (const { state, cursor } of this.#others) {
+      if (state === "behind") yield Math.max(0, this.#log.head - cursor);
+    }
+  }
+
+  /** Ends the links of those that were at head and have fallen behind by more than a number of messages. */
+  endSlow(maxLag: number): void {
+    for (const { state, cursor, wasLive, sink } of this.#others) {
+      if (state !== "behind" || !wasLive || !sink.isOpen) continue;
+      if (this.#log.head - cursor <= maxLag) continue;
+      this.#context.counters.slowEnded += 1;
+      sink.close("SHARDCAST_SUBSCRIBER_SLOW");
+    }
   }
 
   /** Adds a subscription: it is told where it starts, and gets everything after that, once and in order. */
@@ -93,6 +116,7 @@ export class Topic implements TurnWork {
   deliver(batch: Batch): void {
     const live = this.#live;
     let index = 0;
+    this.#head = batch.last;
     this.#context.counters.deliveries += live.length * (batch.last - batch.first + 1);
     while (index < live.length) {
       const subscription = live[index];
@@ -112,16 +136,16 @@ export class Topic implements TurnWork {
     if (subscription.state !== "behind" || subscription.isReading) return;
     if (!sink.isOpen || sink.isCongested) return;
     this.#announceGap(subscription);
-    if (subscription.cursor > this.#log.head) {
+    if (subscription.cursor > this.#head) {
       this.#ahead.add(subscription);
       return;
     }
-    if (subscription.cursor === this.#log.head) {
+    if (subscription.cursor === this.#head) {
       this.#goLive(subscription);
       return;
     }
     const epoch = this.#log.epoch;
-    const page = this.#log.read(subscription.cursor, PAGE_BYTES);
+    const page = this.#read(subscription);
     subscription.isReading = true;
     if (!(page instanceof Promise)) {
       this.#sendPage(subscription, page, epoch);
@@ -142,6 +166,7 @@ export class Topic implements TurnWork {
   /** The log goes on elsewhere: in another epoch, or after a hole. Subscribers are told what they miss. */
   logReplaced(before: Position): void {
     const isNewEpoch = this.#log.epoch !== before.epoch;
+    this.#head = this.#log.head;
     for (const subscription of [...this.#live]) this.#fallBehind(subscription, before.offset);
     for (const subscription of this.#others) {
       if (subscription.state !== "behind") continue;
@@ -183,6 +208,17 @@ export class Topic implements TurnWork {
     this.catchUp(subscription);
   }
 
+  /** What a reader cannot have for a reason of its own ends its subscription, and no other. */
+  #read(subscription: Subscription): Batch | undefined | Promise<Batch | undefined> {
+    try {
+      return this.#log.read(subscription.cursor, PAGE_BYTES);
+    } catch (error) {
+      this.#context.failed(error);
+      this.end(subscription, error instanceof ShardcastError ? error.code : "SHARDCAST_INTERNAL");
+      return undefined;
+    }
+  }
+
   #sendPage(subscription: Subscription, batch: Batch | undefined, epoch: string): void {
     if (subscription.state !== "behind") return;
     // Meanwhile the topic may have got another epoch, or lost what was to be read.
@@ -194,6 +230,7 @@ export class Topic implements TurnWork {
       subscription.sink.sendShared(batch.shared);
       subscription.cursor = batch.last;
       this.#context.counters.pages += 1;
+      this.#context.counters.pageBytes += batch.bytes;
       this.#context.counters.deliveries += batch.last - batch.first + 1;
     }
     this.#readLater(subscription);
@@ -229,6 +266,7 @@ export class Topic implements TurnWork {
   #goLive(subscription: Subscription): void {
     this.#others.delete(subscription);
     subscription.state = "live";
+    subscription.wasLive = true;
     subscription.liveIndex = this.#live.length;
     this.#live.push(subscription);
   }

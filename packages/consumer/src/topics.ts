@@ -3,23 +3,28 @@ import type { Ring } from "@shardcast/protocol";
 import { ShardcastError } from "@shardcast/protocol";
 import type { Turn, Upstream } from "@shardcast/server";
 import type { DedupeOptions } from "./dedupe-window.ts";
-import type { Log } from "./log.ts";
-import type { MemoryLogOptions } from "./memory-log.ts";
+import type { Log, MemoryTopicLogOptions } from "@shardcast/log";
 import { OwnedTopic } from "./owned-topic.ts";
 import { RelayedTopic } from "./relayed-topic.ts";
 import { Topic, type TopicContext } from "./topic.ts";
+
+/** What one call of `tidy` takes, about, and how far apart two rounds of all topics begin. */
+const TIDY_MS = 2;
+const TIDY_ROUND_MS = 5000;
 
 export interface TopicsOptions {
   readonly nodeId: string;
   readonly ring: Ring;
   readonly log: Log;
   readonly dedupe: DedupeOptions;
-  /** Topics that the node may own at once. */
+  /** Owned topics that may be in use at once. */
   readonly maxOwned: number;
+  /** Messages by which a subscription may fall behind before its link is ended; Infinity for any number. */
+  readonly maxLag: number;
   readonly turn: Turn;
   readonly context: TopicContext;
   /** What a relay keeps of each topic. */
-  readonly tail: MemoryLogOptions;
+  readonly tail: MemoryTopicLogOptions;
   readonly upstreamOf: (ownerId: string) => Upstream;
 }
 
@@ -28,6 +33,9 @@ export class Topics {
   readonly #owned = new Map<string, OwnedTopic>();
   readonly #relayed = new Map<string, RelayedTopic>();
   #nextId = 1;
+  /** What is left of a round of `tidy`, and when the next may begin. */
+  #toTidy: Generator<OwnedTopic | RelayedTopic, undefined> | undefined;
+  #tidyAgain = 0;
 
   constructor(options: TopicsOptions) {
     this.#options = options;
@@ -43,8 +51,7 @@ export class Topics {
 
   /** Every topic, owned or relayed, as its subscribers see it. */
   *views(): Generator<Topic> {
-    for (const { view } of this.#owned.values()) yield view;
-    for (const { view } of this.#relayed.values()) yield view;
+    for (const { view } of this.#all()) yield view;
   }
 
   isOwned(name: string): boolean {
@@ -62,12 +69,10 @@ export class Topics {
     if (known !== undefined) return known;
     if (!this.isOwned(name)) throw new ShardcastError("SHARDCAST_NOT_OWNER");
     const { log, dedupe, context } = this.#options;
-    const topicLog = log.open(name);
-    const owned = new OwnedTopic(
-      new Topic(name, this.#takeId(), topicLog, context),
-      topicLog,
-      dedupe,
-    );
+    const id = this.#takeId();
+    const topicLog = log.open(name, id);
+    const view = new Topic(name, id, topicLog, context);
+    const owned = new OwnedTopic(view, topicLog, dedupe, Date.now());
     this.#owned.set(name, owned);
     return owned;
   }
@@ -82,18 +87,43 @@ export class Topics {
     return relayed;
   }
 
-  /** Lets go of what is past its time, and of topics that nobody follows. Called every few seconds. */
-  expire(now: number): void {
-    for (const [name, owned] of this.#owned) {
-      if (!owned.expire(now)) continue;
-      this.#owned.delete(name);
-      this.#options.log.drop(name);
+  /**
+   * Lets go of what is past its time, and of topics that nobody uses: a few of them a call, so that no
+   * turn is long however many there are.
+   */
+  tidy(now: number): void {
+    const end = performance.now() + TIDY_MS;
+    if (this.#toTidy === undefined) {
+      if (performance.now() < this.#tidyAgain) return;
+      this.#tidyAgain = performance.now() + TIDY_ROUND_MS;
+      this.#toTidy = this.#all();
     }
-    for (const [name, relayed] of this.#relayed) {
-      if (!relayed.isUnused) continue;
-      this.#relayed.delete(name);
-      relayed.close();
+    while (performance.now() < end) {
+      const { value: topic, done } = this.#toTidy.next();
+      if (done === true) {
+        this.#toTidy = undefined;
+        return;
+      }
+      this.#tidyTopic(topic, now);
     }
+  }
+
+  #tidyTopic(topic: OwnedTopic | RelayedTopic, now: number): void {
+    const { log, maxLag } = this.#options;
+    const { view } = topic;
+    if (maxLag < Infinity) view.endSlow(maxLag);
+    if (topic instanceof OwnedTopic) {
+      if (topic.expire(now) && log.release(view.name, now)) this.#owned.delete(view.name);
+    } else if (topic.isUnused) {
+      this.#relayed.delete(view.name);
+      topic.close();
+    }
+  }
+
+  /** A map can be changed while it is gone through. */
+  *#all(): Generator<OwnedTopic | RelayedTopic, undefined> {
+    yield* this.#owned.values();
+    yield* this.#relayed.values();
   }
 
   close(): void {

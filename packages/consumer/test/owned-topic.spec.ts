@@ -1,7 +1,7 @@
 import { PublishHead, decodeFrames, encodeFrame, type AckFields } from "@shardcast/protocol";
 import { Turn, type PublishOrigin } from "@shardcast/server";
 import { expect } from "chai";
-import { MemoryLog } from "../src/memory-log.ts";
+import { MemoryLog, RetentionRules } from "@shardcast/log";
 import { OwnedTopic, type Appended } from "../src/owned-topic.ts";
 import { Topic } from "../src/topic.ts";
 
@@ -23,15 +23,15 @@ describe("OwnedTopic", () => {
   let seq: number;
 
   beforeEach(() => {
-    const retention = { count: MANY, bytes: MANY, ageMs: MANY };
+    const retention = new RetentionRules({ count: MANY, bytes: MANY, ageMs: MANY });
     const log = new MemoryLog({ retention, maxBytes: MANY, now: () => 1000 }).open("news");
     const failed = (error: unknown): void => {
       throw error;
     };
     const turn = new Turn({ schedule: () => undefined, failed });
-    const counters = { deliveries: 0, gaps: 0, pages: 0 };
+    const counters = { deliveries: 0, gaps: 0, pages: 0, pageBytes: 0, slowEnded: 0 };
     const view = new Topic("news", 7, log, { turn, counters, failed });
-    owned = new OwnedTopic(view, log, { windowMs: 1000, maxIds: 1000 });
+    owned = new OwnedTopic(view, log, { windowMs: 1000, maxIds: 1000 }, 1000);
     seq = 0;
   });
 
@@ -127,13 +127,30 @@ describe("OwnedTopic", () => {
     expect([first?.firstTime, second?.firstTime]).to.deep.equal([5000, 5000]);
   });
 
-  it("is forgotten when it is empty, unfollowed and a day old, and not before", () => {
-    publish("a");
+  it("is of no use to anybody once its ids have had their time, and not before", () => {
+    expect(owned.expire(1000)).to.equal(true);
+    publish("a", "id");
+    expect(owned.expire(1000)).to.equal(false);
     owned.append(1000);
-    const day = 24 * 60 * 60 * 1000;
-    expect(owned.expire(1000 + day + 1)).to.equal(false);
-    owned.log.trim(MANY * 10);
-    expect(owned.expire(1000 + day)).to.equal(false);
-    expect(owned.expire(1000 + day + 1)).to.equal(true);
+    expect(owned.expire(1500)).to.equal(false);
+    expect(owned.expire(2000)).to.equal(false);
+    expect(owned.expire(3000)).to.equal(true);
+  });
+
+  it("takes an id again that the log could not take", () => {
+    publish("a", "id");
+    owned.revert(owned.append(1000));
+    publish("a", "id");
+    expect(answers(owned.append(1001)).map(({ isDuplicate }) => isDuplicate)).to.deep.equal([
+      false,
+    ]);
+  });
+
+  it("knows the ids that its log remembers from the last process", () => {
+    const { view, log } = owned;
+    log.ids = () => [{ time: 900, ids: [{ messageId: "known", offset: 42 }] }];
+    owned = new OwnedTopic(view, log, { windowMs: 1000, maxIds: 1000 }, 1000);
+    publish("a", "known");
+    expect(answers(owned.append(1000))).to.deep.equal([{ seq: 1, offset: 42, isDuplicate: true }]);
   });
 });

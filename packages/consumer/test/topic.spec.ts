@@ -1,13 +1,13 @@
 import type { From } from "@shardcast/protocol";
 import { Turn } from "@shardcast/server";
 import { expect } from "chai";
-import type { Batch } from "../src/batch.ts";
-import type { ReadableLog } from "../src/log.ts";
+import type { Batch } from "@shardcast/log";
+import { MemoryLog, RetentionRules, MemoryTopicLog, type ReadableLog } from "@shardcast/log";
 import { LinkSubscriptions } from "../src/link-subscriptions.ts";
-import { MemoryLog, MemoryTopicLog } from "../src/memory-log.ts";
 import { Subscription } from "../src/subscription.ts";
 import { Topic } from "../src/topic.ts";
-import { SinkRecorder, batchOf } from "./support/batches.ts";
+import { batchOf } from "../../log/test/support/batches.ts";
+import { SinkRecorder } from "./support/sink-recorder.ts";
 
 const MANY = 1_000_000_000;
 const LIVE: From = { type: "live" };
@@ -16,12 +16,12 @@ const EARLIEST: From = { type: "earliest" };
 /** A topic whose turns end when the test says so. */
 class Bench {
   readonly runs: (() => void)[] = [];
-  readonly counters = { deliveries: 0, gaps: 0, pages: 0 };
+  readonly counters = { deliveries: 0, gaps: 0, pages: 0, pageBytes: 0, slowEnded: 0 };
   readonly log: MemoryTopicLog;
   readonly topic: Topic;
 
   constructor(count = MANY, log?: ReadableLog) {
-    const retention = { count, bytes: MANY, ageMs: MANY };
+    const retention = new RetentionRules({ count, bytes: MANY, ageMs: MANY });
     this.log = new MemoryLog({ retention, maxBytes: MANY, now: () => 1000 }).open("news");
     const failed = (error: unknown): void => {
       throw error;

@@ -310,6 +310,11 @@ if (!IS_GIVEN) {
       return [owned[0] ?? "", owned[1] ?? ""];
     }
 
+    async function restartInMemory(index: number): Promise<void> {
+      await nodeAt(owners, index).stop("SIGKILL");
+      owners[index] = await cluster.consumer(index + 1, { args: { log: "memory" } });
+    }
+
     it("loses nothing that was acked when a producer is killed under load, and stores nothing twice", async function () {
       this.timeout(60_000);
       const recorders = await Promise.all(
@@ -350,8 +355,47 @@ if (!IS_GIVEN) {
       }
     });
 
-    it("tells every subscriber of the gap when a consumer is killed under load, and goes on", async function () {
+    it("loses nothing when a consumer is killed under load, and stores nothing twice", async function () {
       this.timeout(60_000);
+      const [ofFirst, ofSecond] = await topicsOfBoth();
+      const follow = async (topic: string): Promise<Recorder[]> =>
+        Promise.all([
+          Recorder.follow(await clients.connect({ psk, url: nodeAt(owners, 0).url }), topic),
+          Recorder.follow(
+            await clients.connect({ psk, url: nodeAt(owners, 1).url, route: "single" }),
+            topic,
+          ),
+          Recorder.follow(await clients.connect(lists()), topic),
+        ]);
+      const recorders = [...(await follow(ofFirst)), ...(await follow(ofSecond))];
+      const publisher = await clients.connect(lists());
+      const acks: Promise<unknown>[] = [];
+      let number = 0;
+      const publishSome = async (rounds: number): Promise<void> => {
+        for (let round = 0; round < rounds; round += 1, number += 1) {
+          for (const topic of [ofFirst, ofSecond]) acks.push(publisher.publish(topic, `${number}`));
+          await new Promise((resolve) => setTimeout(resolve, 2));
+        }
+      };
+      await publishSome(100);
+      for (const index of [0, 1, 0]) {
+        await nodeAt(owners, index).stop("SIGKILL");
+        await publishSome(50);
+        owners[index] = await cluster.consumer(index + 1);
+        await publishSome(50);
+      }
+      await Promise.all(acks);
+      const all = Array.from({ length: number }, (_, index) => `${index}`);
+      for (const recorder of recorders) {
+        expect((await recorder.count(number)).texts).to.deep.equal(all);
+        expect(recorder.gaps).to.deep.equal([]);
+        expect(new Set(recorder.messages.map(({ epoch }) => epoch)).size).to.equal(1);
+      }
+    });
+
+    it("tells every subscriber of the gap when a consumer that keeps its log in memory is killed, and goes on", async function () {
+      this.timeout(60_000);
+      for (const index of [0, 1]) await restartInMemory(index);
       const [ofFirst, ofSecond] = await topicsOfBoth();
       const follow = async (topic: string): Promise<Recorder[]> =>
         Promise.all([
@@ -371,7 +415,7 @@ if (!IS_GIVEN) {
       await Promise.all([...lost, ...kept].map((recorder) => recorder.count(50)));
       await nodeAt(owners, 0).stop("SIGKILL");
       const meanwhile = Array.from({ length: 50 }, (_, number) => both(`meanwhile ${number}`));
-      owners[0] = await cluster.consumer(1);
+      await restartInMemory(0);
       await Promise.all(meanwhile);
       for (let number = 0; number < 50; number += 1) await both(`after ${number}`);
       for (const recorder of lost) {

@@ -25,6 +25,11 @@ export const ERRORS = {
     retryable: true,
     closeCode: 4005,
   },
+  SHARDCAST_SUBSCRIBER_SLOW: {
+    message: "the subscriber has fallen too far behind",
+    retryable: true,
+    closeCode: 4006,
+  },
   // These end a link, and the client must not reconnect unchanged (4500–4999).
   SHARDCAST_HANDSHAKE_FAILED: {
     message: "the proof does not match: the keys differ",
@@ -83,6 +88,11 @@ export const ERRORS = {
     message: "the link has that subscription already",
     retryable: false,
   },
+  SHARDCAST_LOG_UNAVAILABLE: {
+    message: "the log cannot be written at the moment",
+    retryable: true,
+  },
+  SHARDCAST_LOG_CORRUPT: { message: "what was stored cannot be read", retryable: false },
   // These never cross the wire: the SDK and the command line give them.
   SHARDCAST_TIMEOUT: { message: "it took longer than its deadline", retryable: true },
   SHARDCAST_CLOSED: { message: "the client is closed", retryable: false },
@@ -90,6 +100,9 @@ export const ERRORS = {
   SHARDCAST_GAP: { message: "messages were missed that can never be had", retryable: false },
   SHARDCAST_OPTION_INVALID: { message: "an option cannot be used", retryable: false },
   SHARDCAST_KEY_MISSING: { message: "no pre-shared key was given", retryable: false },
+  SHARDCAST_DATA_LOCKED: { message: "another process has the data folder", retryable: false },
+  SHARDCAST_DATA_FOREIGN: { message: "the folder holds something else", retryable: false },
+  SHARDCAST_DATA_CORRUPT: { message: "the data folder is damaged", retryable: false },
   SHARDCAST_PORT_TAKEN: { message: "another process has the port", retryable: false },
 } as const satisfies Record<string, ErrorEntry>;
 

@@ -17,7 +17,7 @@ export {
   frameEnd,
   type FrameVisitor,
 } from "./binary-codec.ts";
-export { readUint32, readUint48, writeUint32 } from "./bytes.ts";
+export { readUint32, readUint48, writeUint32, writeUint48 } from "./bytes.ts";
 export { contentFault, payloadStart, type Content } from "./content.ts";
 export * from "./endpoint.ts";
 export * from "./errors.ts";
@@ -43,4 +43,5 @@ export { PUBLISH_SEQ_AT, PUBLISH_TIMEOUT_AT, PublishHead } from "./publish-head.
 export { Ring, type RingMember } from "./ring.ts";
 export { decodeText, encodeText } from "./text.ts";
 export { SHARD_COUNT, shardOf, topicFault, type TopicFault } from "./topic.ts";
+export { matchesTopic, topicPatternFault } from "./topic-pattern.ts";
 export { binaryToJson, framesToBinary } from "./transcode.ts";

@@ -1,5 +1,5 @@
 // Where a subscription's frames go. A link is one.
-import type { Frame } from "@shardcast/protocol";
+import type { CloseReason, Frame } from "@shardcast/protocol";
 import type { SharedFrames } from "./shared-frames.ts";
 
 export interface FrameSink {
@@ -8,4 +8,6 @@ export interface FrameSink {
   readonly isCongested: boolean;
   send(frame: Frame): void;
   sendShared(shared: SharedFrames): void;
+  /** Ends all that goes there. */
+  close(reason: CloseReason): void;
 }

@@ -9,6 +9,7 @@ import {
   type LegacyFrame,
   type SubscribedFrame,
   type UnsubscribedFrame,
+  type CloseReason,
 } from "@shardcast/protocol";
 import type { FrameSink } from "./frame-sink.ts";
 import type { LegacyLink, LegacyRole } from "./legacy-link.ts";
@@ -107,6 +108,10 @@ export class LegacySubscriber implements LegacyRole, FrameSink {
     // Thrown, it would cost the topic's other subscribers their messages.
     if (topic === undefined) this.#link.close("SHARDCAST_INTERNAL");
     else this.#link.write(texts.of(shared, topic));
+  }
+
+  close(reason: CloseReason): void {
+    this.#link.close(reason);
   }
 
   writable(): void {

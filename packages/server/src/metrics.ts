@@ -1,5 +1,5 @@
 // A node's Prometheus metrics. Hot code counts in plain numbers; they are read when somebody asks.
-import { Counter, Gauge, Registry, collectDefaultMetrics } from "prom-client";
+import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from "prom-client";
 
 /** A number that is read at each scrape. */
 export interface MetricSource {
@@ -7,6 +7,14 @@ export interface MetricSource {
   readonly name: string;
   readonly help: string;
   readonly value: () => number;
+}
+
+/** How numbers are spread at each scrape. */
+export interface HistogramSource {
+  readonly name: string;
+  readonly help: string;
+  readonly buckets: number[];
+  readonly values: () => Iterable<number>;
 }
 
 export class NodeMetrics {
@@ -56,6 +64,22 @@ export class NodeMetrics {
         registers: [this.#registry],
         collect() {
           this.set(value());
+        },
+      });
+    }
+  }
+
+  /** What is counted is how things stand, not what has happened: each scrape begins anew. */
+  histograms(sources: readonly HistogramSource[]): void {
+    for (const { name, help, buckets, values } of sources) {
+      new Histogram({
+        name: `shardcast_${name}`,
+        help,
+        buckets,
+        registers: [this.#registry],
+        collect() {
+          this.reset();
+          for (const value of values()) this.observe(value);
         },
       });
     }

@@ -27,7 +27,7 @@ export interface RoleParts {
   readonly waitingFor: () => string[];
   /** Finishes what is under way, until the deadline at the latest. */
   readonly drain: (deadline: number) => Promise<void>;
-  readonly close: () => void;
+  readonly close: () => Promise<void> | void;
 }
 
 /** What a node lends to its role. */
@@ -125,7 +125,7 @@ export class ShardcastNode {
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
     for (const link of sweep.links()) link.close("SHARDCAST_NODE_DRAINING");
-    this.#parts.close();
+    await this.#parts.close();
     sweep.stop();
     await this.#http.close();
   }

@@ -1,8 +1,9 @@
 // Real node processes for tests: started from packages/*/bin on free ports, waited for by their ready line.
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Ring } from "@shardcast/protocol";
 import { eventually } from "./eventually.ts";
@@ -98,6 +99,8 @@ export class NodeProcess {
 /** Nodes of one test file; `stop` ends whatever is left of them. */
 export class TestCluster {
   readonly #nodes: NodeProcess[] = [];
+  /** Of the consumers: a node that is started again finds what it had. */
+  readonly dataFolder = mkdtempSync(join(tmpdir(), "shardcast-test-"));
   readonly #common: StartOptions;
   /** `--consumers` of every node. */
   consumers = "";
@@ -142,6 +145,7 @@ export class TestCluster {
         host: "127.0.0.1",
         consumers: this.consumers,
         "drain-timeout": 200,
+        ...(role === "consumer" ? { data: this.dataFolder } : {}),
         ...this.#common.args,
         ...options.args,
       },
@@ -153,6 +157,7 @@ export class TestCluster {
 
   async stop(): Promise<void> {
     await Promise.all(this.#nodes.map(stopAtLast));
+    rmSync(this.dataFolder, { recursive: true, force: true });
   }
 }
 

@@ -1,13 +1,21 @@
 // The log that lives in the process: bounded by count, bytes and age a topic, and by bytes in all.
 // A node that ends takes it along: the topics start again with new epochs.
-import { randomBytes } from "node:crypto";
-import { EPOCH_BYTES, type Epoch, type From } from "@shardcast/protocol";
+import type { Epoch, From } from "@shardcast/protocol";
 import { Batch } from "./batch.ts";
-import type { Log, Retention, TopicLog } from "./log.ts";
+import { createEpoch } from "./epoch.ts";
+import { FORGET_AFTER_MS, type Log, type StoredIds, type TopicLog } from "./log.ts";
+import type { Retention, RetentionRules } from "./retention.ts";
 
 export interface MemoryLogOptions {
-  readonly retention: Retention;
+  readonly retention: RetentionRules;
   /** All topics together; over it, the topic that appends gives up its oldest messages. */
+  readonly maxBytes: number;
+  /** @default Date.now */
+  readonly now?: () => number;
+}
+
+export interface MemoryTopicLogOptions {
+  readonly retention: Retention;
   readonly maxBytes: number;
   /** @default Date.now */
   readonly now?: () => number;
@@ -26,10 +34,17 @@ export class MemoryLog implements Log {
     return this.#total.bytes;
   }
 
+  /** Everything is in memory to be sent again. */
+  get tailBytes(): number {
+    return this.#total.bytes;
+  }
+
+  /** Batches keep the topic id that they were made with. */
   open(topic: string): MemoryTopicLog {
     const known = this.#topics.get(topic);
     if (known !== undefined) return known;
-    const log = new MemoryTopicLog(createEpoch(), this.#options, this.#total);
+    const options = { ...this.#options, retention: this.#options.retention.of(topic) };
+    const log = new MemoryTopicLog(createEpoch(), options, this.#total);
     this.#topics.set(topic, log);
     return log;
   }
@@ -38,16 +53,28 @@ export class MemoryLog implements Log {
     return undefined;
   }
 
-  drop(topic: string): void {
-    this.#topics.get(topic)?.clear();
+  release(topic: string, now: number): boolean {
+    const log = this.#topics.get(topic);
+    if (log === undefined) return true;
+    if (log.oldest <= log.head || log.lastTime >= now - FORGET_AFTER_MS) return false;
     this.#topics.delete(topic);
+    return true;
+  }
+
+  tidy(): void {
+    // What is kept belongs to topics that are open, and those are trimmed by whoever opened them.
+  }
+
+  close(): Promise<void> {
+    this.#topics.clear();
+    return Promise.resolve();
   }
 }
 
 /** A queue of batches: appended at the end, trimmed at the front. */
 export class MemoryTopicLog implements TopicLog {
   readonly epoch: Epoch;
-  readonly #options: MemoryLogOptions;
+  readonly #options: MemoryTopicLogOptions;
   readonly #total: { bytes: number };
   readonly #now: () => number;
   #batches: Batch[] = [];
@@ -56,11 +83,12 @@ export class MemoryTopicLog implements TopicLog {
   #bytes = 0;
   #head: number;
   #oldest: number;
+  #lastTime = 0;
   /** Many subscribers that were away ask for the same page. */
   #page: { readonly after: number; readonly limitBytes: number; readonly batch: Batch } | undefined;
 
   /** @param head where another node's log continues: the offset before the first that will be appended */
-  constructor(epoch: Epoch, options: MemoryLogOptions, total = { bytes: 0 }, head = 0) {
+  constructor(epoch: Epoch, options: MemoryTopicLogOptions, total = { bytes: 0 }, head = 0) {
     this.epoch = epoch;
     this.#options = options;
     this.#total = total;
@@ -77,9 +105,19 @@ export class MemoryTopicLog implements TopicLog {
     return this.#oldest;
   }
 
+  get lastTime(): number {
+    return this.#lastTime;
+  }
+
+  /** It remembers no ids: what is in memory lasts as long as the window that asks for them. */
+  ids(): Iterable<StoredIds> {
+    return [];
+  }
+
   append(batch: Batch): void {
     this.#batches.push(batch);
     this.#head = batch.last;
+    this.#lastTime = batch.firstTime;
     this.#count(batch.bytes);
     this.#page = undefined;
     this.trim(this.#now());
@@ -95,10 +133,11 @@ export class MemoryTopicLog implements TopicLog {
     for (let index = this.#indexOf(from + 1); index < this.#batches.length; index += 1) {
       const batch = this.#batches[index];
       if (batch === undefined) break;
-      const part = batch.after(from);
-      if (bytes > 0 && bytes + part.bytes > limitBytes) break;
+      if (bytes > 0 && bytes + batch.bytes > limitBytes) break;
+      const part = batch.slice(from, limitBytes);
       batches.push(part);
       bytes += part.bytes;
+      if (part.last < batch.last) break;
     }
     const batch = Batch.concat(batches);
     if (batch !== undefined) this.#page = { after, limitBytes, batch };
@@ -193,8 +232,4 @@ export class MemoryTopicLog implements TopicLog {
     }
     return low;
   }
-}
-
-function createEpoch(): Epoch {
-  return randomBytes(EPOCH_BYTES).toString("hex");
 }

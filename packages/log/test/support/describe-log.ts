@@ -1,6 +1,8 @@
 // What every log does, whatever it keeps its messages in. Each engine's spec calls this.
+import { decodeFrames } from "@shardcast/protocol";
 import { expect } from "chai";
-import type { Log, Retention, TopicLog } from "../../src/log.ts";
+import { FORGET_AFTER_MS, type Log, type TopicLog } from "../../src/log.ts";
+import type { Retention } from "../../src/retention.ts";
 import { batchOf, offsetsOf } from "./batches.ts";
 
 const MANY = 1_000_000_000;
@@ -11,17 +13,24 @@ export interface LogSetup {
   readonly now: () => number;
 }
 
-export function describeLog(name: string, makeLog: (setup: LogSetup) => Log): void {
+export function describeLog(name: string, makeLog: (setup: LogSetup) => Promise<Log>): void {
   let now = 1000;
+  const logs: Log[] = [];
 
-  function open(retention: Partial<Retention> = {}): { log: Log; topic: TopicLog } {
+  async function open(retention: Partial<Retention> = {}): Promise<{ log: Log; topic: TopicLog }> {
     const all = { count: MANY, bytes: MANY, ageMs: MANY, ...retention };
-    const log = makeLog({ retention: all, now: () => now });
-    return { log, topic: log.open("news") };
+    const log = await makeLog({ retention: all, now: () => now });
+    logs.push(log);
+    return { log, topic: log.open("news", 7) };
   }
 
   async function append(log: Log, topic: TopicLog, first: number, last: number): Promise<void> {
-    topic.append(batchOf(first, last, { time: now }));
+    topic.append(batchOf(first, last, { time: now }), []);
+    await log.commit();
+  }
+
+  async function trim(log: Log, topic: TopicLog, at: number): Promise<void> {
+    topic.trim(at);
     await log.commit();
   }
 
@@ -34,24 +43,28 @@ export function describeLog(name: string, makeLog: (setup: LogSetup) => Log): vo
       now = 1000;
     });
 
+    afterEach(async () => {
+      for (const log of logs.splice(0)) await log.close();
+    });
+
     it("begins empty, with an epoch of its own", async () => {
-      const { log, topic } = open();
+      const { log, topic } = await open();
       expect(topic.head).to.equal(0);
       expect(topic.oldest).to.equal(1);
       expect(topic.epoch).to.match(/^[0-9a-f]{16}$/);
-      expect(log.open("other").epoch).not.to.equal(topic.epoch);
+      expect(log.open("other", 8).epoch).not.to.equal(topic.epoch);
       expect(await read(topic, 0)).to.deep.equal([]);
     });
 
     it("gives the same topic when it is opened again", async () => {
-      const { log, topic } = open();
+      const { log, topic } = await open();
       await append(log, topic, 1, 3);
-      expect(log.open("news").head).to.equal(3);
-      expect(log.open("news").epoch).to.equal(topic.epoch);
+      expect(log.open("news", 7).head).to.equal(3);
+      expect(log.open("news", 7).epoch).to.equal(topic.epoch);
     });
 
     it("reads what follows an offset, whether or not a batch begins there", async () => {
-      const { log, topic } = open();
+      const { log, topic } = await open();
       await append(log, topic, 1, 4);
       await append(log, topic, 5, 5);
       await append(log, topic, 6, 9);
@@ -63,7 +76,7 @@ export function describeLog(name: string, makeLog: (setup: LogSetup) => Log): vo
     });
 
     it("reads at least one message, and not much more than the limit", async () => {
-      const { log, topic } = open();
+      const { log, topic } = await open();
       for (let offset = 1; offset <= 10; offset += 1) await append(log, topic, offset, offset);
       const one = (await topic.read(0, 1))?.bytes ?? 0;
       expect(await read(topic, 0, 1)).to.deep.equal([1]);
@@ -71,34 +84,34 @@ export function describeLog(name: string, makeLog: (setup: LogSetup) => Log): vo
     });
 
     it("keeps as many messages as the count says", async () => {
-      const { log, topic } = open({ count: 5 });
+      const { log, topic } = await open({ count: 5 });
       await append(log, topic, 1, 4);
       await append(log, topic, 5, 8);
-      topic.trim(now);
+      await trim(log, topic, now);
       expect(topic.oldest).to.equal(4);
       expect(await read(topic, 0)).to.deep.equal([4, 5, 6, 7, 8]);
     });
 
     it("keeps as many bytes as it may, and always the newest", async () => {
       const one = batchOf(1, 1).bytes;
-      const { log, topic } = open({ bytes: 3 * one });
+      const { log, topic } = await open({ bytes: 3 * one });
       for (let offset = 1; offset <= 9; offset += 1) await append(log, topic, offset, offset);
-      topic.trim(now);
+      await trim(log, topic, now);
       expect(await read(topic, 0)).to.deep.equal([7, 8, 9]);
-      const small = open({ bytes: 1 });
+      const small = await open({ bytes: 1 });
       await append(small.log, small.topic, 1, 1);
-      small.topic.trim(now);
+      await trim(small.log, small.topic, now);
       expect(await read(small.topic, 0)).to.deep.equal([1]);
     });
 
     it("keeps messages as long as the age says, and its head when none is left", async () => {
-      const { log, topic } = open({ ageMs: 100 });
+      const { log, topic } = await open({ ageMs: 100 });
       await append(log, topic, 1, 2);
       now = 1060;
       await append(log, topic, 3, 4);
-      topic.trim(1110);
+      await trim(log, topic, 1110);
       expect(await read(topic, 0)).to.deep.equal([3, 4]);
-      topic.trim(2000);
+      await trim(log, topic, 2000);
       expect(await read(topic, 0)).to.deep.equal([]);
       expect(topic.head).to.equal(4);
       expect(topic.oldest).to.equal(5);
@@ -107,12 +120,12 @@ export function describeLog(name: string, makeLog: (setup: LogSetup) => Log): vo
     });
 
     it("resolves every kind of start", async () => {
-      const { log, topic } = open({ count: 6 });
+      const { log, topic } = await open({ count: 6 });
       for (let offset = 1; offset <= 8; offset += 1) {
         now = 1000 + 10 * offset;
         await append(log, topic, offset, offset);
       }
-      topic.trim(now);
+      await trim(log, topic, now);
       expect(await topic.resolve({ type: "live" })).to.equal(8);
       expect(await topic.resolve({ type: "earliest" })).to.equal(2);
       expect(await topic.resolve({ type: "last", count: 0 })).to.equal(8);
@@ -129,7 +142,7 @@ export function describeLog(name: string, makeLog: (setup: LogSetup) => Log): vo
     });
 
     it("finds a time within a batch", async () => {
-      const { log, topic } = open();
+      const { log, topic } = await open();
       await append(log, topic, 1, 3);
       now = 2000;
       await append(log, topic, 4, 6);
@@ -138,11 +151,69 @@ export function describeLog(name: string, makeLog: (setup: LogSetup) => Log): vo
       expect(await topic.resolve({ type: "since", time: 2001 })).to.equal(6);
     });
 
-    it("begins a dropped topic again, with another epoch", async () => {
-      const { log, topic } = open();
+    it("counts its bytes", async () => {
+      const { log, topic } = await open({ count: 2 });
+      await append(log, topic, 1, 2);
+      expect(log.bytes).to.equal(batchOf(1, 2).bytes);
+      await append(log, topic, 3, 4);
+      await trim(log, topic, now);
+      expect(log.bytes).to.equal(batchOf(3, 4).bytes);
+      expect(log.tailBytes).to.be.at.most(batchOf(1, 4).bytes);
+    });
+
+    it("tells when its newest message was stored", async () => {
+      const { log, topic } = await open({ ageMs: 100 });
+      expect(topic.lastTime).to.equal(0);
+      await append(log, topic, 1, 2);
+      now = 1050;
+      await append(log, topic, 3, 3);
+      expect(topic.lastTime).to.equal(1050);
+      await trim(log, topic, 5000);
+      expect(topic.lastTime).to.equal(1050);
+    });
+
+    it("gives a page as what its topic is called on the wire", async () => {
+      const { log, topic } = await open();
       await append(log, topic, 1, 3);
-      log.drop("news");
-      const again = log.open("news");
+      const page = await topic.read(1, MANY);
+      const ids = decodeFrames(page?.shared.frames ?? new Uint8Array(0)).map(
+        (frame) => frame.type === "message" && frame.topicId,
+      );
+      expect(ids).to.deep.equal([7, 7]);
+    });
+
+    it("reads a large batch in parts", async () => {
+      const { log, topic } = await open();
+      topic.append(batchOf(1, 9, { bytes: 1000, time: now }), []);
+      await log.commit();
+      const seen: number[] = [];
+      for (let after = 0; after < 9; after = seen.at(-1) ?? 9) {
+        const page = await topic.read(after, 2500);
+        expect(page?.bytes).to.be.at.most(2500);
+        seen.push(...offsetsOf(page));
+      }
+      expect(seen).to.deep.equal([1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    });
+
+    it("keeps the offsets and the epoch of a topic that nobody uses", async () => {
+      const { log, topic } = await open({ ageMs: 100 });
+      await append(log, topic, 1, 3);
+      log.release("news", now + 1);
+      expect(log.open("news", 7)).to.include({ head: 3, epoch: topic.epoch });
+      await trim(log, log.open("news", 7), now + 1000);
+      log.release("news", now + 1000);
+      expect(log.open("news", 7)).to.include({ head: 3, oldest: 4, epoch: topic.epoch });
+    });
+
+    it("forgets a topic that has been empty for a day, and begins it again with another epoch", async () => {
+      const { log, topic } = await open({ ageMs: 100 });
+      await append(log, topic, 1, 3);
+      const later = now + FORGET_AFTER_MS + 1000;
+      await trim(log, topic, later);
+      expect(log.release("news", later)).to.equal(true);
+      for (let call = 0; call < 3; call += 1) log.tidy(later);
+      await log.commit();
+      const again = log.open("news", 7);
       expect(again.head).to.equal(0);
       expect(again.epoch).not.to.equal(topic.epoch);
       expect(log.bytes).to.equal(0);

@@ -1,6 +1,8 @@
 // Messages of one topic with consecutive offsets, as encoded and framed: what one turn stored, or one
 // page of the log. The unit that is kept, sent and read.
 import {
+  FRAME_TYPES,
+  ShardcastError,
   frameEnd,
   readMessageOffset,
   readMessageTime,
@@ -19,16 +21,28 @@ export class Batch {
     this.shared = shared;
   }
 
-  /** Copies message frames of one topic that came from its owner, and gives them this node's topic id. */
+  /**
+   * Copies message frames of one topic that come from elsewhere, and gives them this node's topic id.
+   * @throws SHARDCAST_LOG_CORRUPT where they are not whole frames of messages with offsets in a row
+   */
   static fromFrames(frames: Uint8Array, topicId: number): Batch | undefined {
     if (frames.length === 0) return undefined;
     const shared = SharedFrames.of(frames);
-    let last = 0;
-    for (let at = 0; at < frames.length; at = frameEnd(frames, at)) {
+    const first = readMessageOffset(frames, 0);
+    let offset = first;
+    for (let at = 0; at < frames.length; offset += 1) {
+      const end = frameEnd(frames, at);
+      if (
+        frames[at] !== FRAME_TYPES.message ||
+        end > frames.length ||
+        readMessageOffset(frames, at) !== offset
+      ) {
+        throw new ShardcastError("SHARDCAST_LOG_CORRUPT", `message ${offset} is not where it was`);
+      }
       writeMessageTopicId(shared.frames, at, topicId);
-      last = readMessageOffset(frames, at);
+      at = end;
     }
-    return new Batch(readMessageOffset(frames, 0), last, shared);
+    return new Batch(first, offset - 1, shared);
   }
 
   /** Several batches, each following the one before, as one. */
@@ -48,13 +62,21 @@ export class Batch {
     return readMessageTime(this.shared.frames, 0);
   }
 
-  /** The batch without what is up to `offset`. */
-  after(offset: number): Batch {
-    if (offset < this.first) return this;
+  /** What follows an offset, up to about a limit and at least one message: itself, where that is all of it. */
+  slice(after: number, limitBytes: number): Batch {
     const { frames } = this.shared;
-    let at = 0;
-    while (at < frames.length && readMessageOffset(frames, at) <= offset) at = frameEnd(frames, at);
-    return new Batch(offset + 1, this.last, SharedFrames.of(frames.subarray(at)));
+    if (after < this.first && frames.length <= limitBytes) return this;
+    let start = 0;
+    let offset = this.first;
+    for (; offset <= after; offset += 1) start = frameEnd(frames, start);
+    const first = offset;
+    let end = frameEnd(frames, start);
+    for (; offset < this.last; offset += 1) {
+      const next = frameEnd(frames, end);
+      if (next - start > limitBytes) break;
+      end = next;
+    }
+    return new Batch(first, offset, SharedFrames.of(frames.subarray(start, end)));
   }
 
   /** The last offset stored before a time; the offset before the first where none was. */

@@ -3,12 +3,38 @@ import { expect } from "chai";
 import { Batch } from "../src/batch.ts";
 import { batchOf, offsetsOf } from "./support/batches.ts";
 
+const MANY = 1_000_000_000;
+
 describe("Batch", () => {
   it("leaves out what is up to an offset", () => {
     const batch = batchOf(5, 9);
-    expect(batch.after(4)).to.equal(batch);
-    expect(offsetsOf(batch.after(6))).to.deep.equal([7, 8, 9]);
-    expect(batch.after(6).first).to.equal(7);
+    expect(batch.slice(4, MANY)).to.equal(batch);
+    expect(offsetsOf(batch.slice(6, MANY))).to.deep.equal([7, 8, 9]);
+    expect(batch.slice(6, MANY)).to.include({ first: 7, last: 9 });
+  });
+
+  it("is cut at a limit, and never to nothing", () => {
+    const batch = batchOf(5, 9);
+    const one = batchOf(5, 5).bytes;
+    expect(offsetsOf(batch.slice(4, 2 * one))).to.deep.equal([5, 6]);
+    expect(offsetsOf(batch.slice(5, 2 * one + 1))).to.deep.equal([6, 7]);
+    expect(offsetsOf(batch.slice(5, 1))).to.deep.equal([6]);
+    expect(batch.slice(6, 1)).to.include({ first: 7, last: 7 });
+  });
+
+  it("is not made of what is no row of whole messages", () => {
+    const { frames } = batchOf(3, 5).shared;
+    const broken = [
+      frames.subarray(0, frames.length - 1),
+      Buffer.concat([frames, frames]),
+      Buffer.alloc(40),
+      Buffer.alloc(3, 255),
+    ];
+    for (const bytes of broken) {
+      expect(() => Batch.fromFrames(bytes, 1))
+        .to.throw()
+        .with.property("code", "SHARDCAST_LOG_CORRUPT");
+    }
   });
 
   it("joins batches that follow each other, and gives one alone as it is", () => {

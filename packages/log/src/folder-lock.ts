@@ -1,0 +1,134 @@
+// One process a data folder: whoever listens on the socket in it has the folder, and lets go of it by
+// ending, however it ends. A socket file that nobody listens on is what a process left that was killed.
+// It works across containers that share the folder, and needs no clock.
+import { randomUUID } from "node:crypto";
+import { closeSync, linkSync, mkdirSync, openSync, rmSync, statSync } from "node:fs";
+import { once } from "node:events";
+import { connect, createServer, type Server } from "node:net";
+import { join } from "node:path";
+import { ShardcastError } from "@shardcast/protocol";
+
+export const LOCK_FILE = "lock.sock";
+/** Longer paths are no addresses of sockets (sun_path, unix(7)). */
+const MAX_ADDRESS_BYTES = 100;
+const ANSWER_TIMEOUT_MS = 2000;
+/** While it is there, one process looks whether the lock is dead. */
+const GUARD_FILE = `${LOCK_FILE}.guard`;
+const GUARD_MS = 10_000;
+const RETRY_MS = 50;
+const TRIES = 300;
+const DEAD: ReadonlySet<string> = new Set(["ECONNREFUSED", "ENOENT"]);
+
+export class FolderLock {
+  readonly #folder: string;
+  readonly #server: Server;
+  readonly #handle: number | undefined;
+
+  private constructor(folder: string, server: Server, handle: number | undefined) {
+    this.#folder = folder;
+    this.#server = server;
+    this.#handle = handle;
+  }
+
+  /** @throws SHARDCAST_DATA_LOCKED where another process has it */
+  static async take(folder: string): Promise<FolderLock> {
+    const { base, handle } = addressable(folder);
+    const own = `${LOCK_FILE}.${randomUUID().slice(0, 8)}`;
+    const server = createServer((socket) => {
+      socket.on("error", () => undefined);
+      socket.end();
+    });
+    try {
+      server.listen(join(base, own));
+      await once(server, "listening");
+      server.unref();
+      await claim(folder, base, own);
+    } catch (error) {
+      server.close();
+      if (handle !== undefined) closeSync(handle);
+      throw error;
+    } finally {
+      rmSync(join(folder, own), { force: true });
+    }
+    return new FolderLock(folder, server, handle);
+  }
+
+  async release(): Promise<void> {
+    rmSync(join(this.#folder, LOCK_FILE), { force: true });
+    await new Promise((resolve) => {
+      this.#server.close(resolve);
+    });
+    if (this.#handle !== undefined) closeSync(this.#handle);
+  }
+}
+
+/** Gives the socket its name, unless one has it that answers. */
+async function claim(folder: string, base: string, own: string): Promise<void> {
+  const name = join(folder, LOCK_FILE);
+  for (let attempt = 0; attempt < TRIES; attempt += 1) {
+    try {
+      linkSync(join(folder, own), name);
+      return;
+    } catch (error) {
+      if (codeOf(error) !== "EEXIST") throw error;
+    }
+    await clearDead(folder, join(base, LOCK_FILE), name);
+  }
+  throw locked(folder);
+}
+
+/** Removes a socket that nobody listens on. One at a time: a name that is dead stays so until it is removed. */
+async function clearDead(folder: string, address: string, name: string): Promise<void> {
+  const guard = join(folder, GUARD_FILE);
+  try {
+    mkdirSync(guard);
+  } catch (error) {
+    if (codeOf(error) !== "EEXIST") throw error;
+    // Somebody else is at it, unless that one was killed in the middle.
+    if (isOlderThan(guard, GUARD_MS)) rmSync(guard, { recursive: true, force: true });
+    await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    return;
+  }
+  try {
+    if (await isAnswered(address)) throw locked(folder);
+    rmSync(name, { force: true });
+  } finally {
+    rmSync(guard, { recursive: true, force: true });
+  }
+}
+
+function isOlderThan(path: string, ageMs: number): boolean {
+  try {
+    return statSync(path).mtimeMs < Date.now() - ageMs;
+  } catch {
+    return false;
+  }
+}
+
+function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && "code" in error ? String(error.code) : undefined;
+}
+
+/** Tells whether a process listens there: one that is too busy to take a connection does. */
+function isAnswered(address: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(address);
+    socket.setTimeout(ANSWER_TIMEOUT_MS, () => socket.destroy());
+    socket.once("connect", () => socket.destroy());
+    socket.once("error", (error) => resolve(!DEAD.has(codeOf(error) ?? "")));
+    socket.once("close", () => resolve(true));
+  });
+}
+
+/** A folder whose path is too long for a socket's address is named by its file descriptor. */
+function addressable(folder: string): { base: string; handle: number | undefined } {
+  if (Buffer.byteLength(folder) + LOCK_FILE.length + 10 < MAX_ADDRESS_BYTES) {
+    return { base: folder, handle: undefined };
+  }
+  const handle = openSync(folder, "r");
+  return { base: `/proc/self/fd/${handle}`, handle };
+}
+
+function locked(folder: string): ShardcastError {
+  return new ShardcastError("SHARDCAST_DATA_LOCKED", `another process uses ${folder}`);
+}

@@ -1,0 +1,18 @@
+// @shardcast/log: where a consumer keeps its topics' messages.
+//
+//   log, retention              what a log is asked for, and how much of each topic it keeps
+//   memory-log                  in the process
+//   lmdb-log → lmdb-topic-log → series → store      on disk
+//   data-folder                 the folder that a store is in: whose it is, and who has it open
+export { Batch } from "./batch.ts";
+export { openForReading, writeBackup } from "./data-folder.ts";
+export type { IdRetention } from "./lmdb-topic-log.ts";
+export { LmdbLog, type LmdbLogOptions } from "./lmdb-log.ts";
+export type { Log, ReadableLog, StoredId, StoredIds, TopicLog } from "./log.ts";
+export {
+  MemoryLog,
+  MemoryTopicLog,
+  type MemoryLogOptions,
+  type MemoryTopicLogOptions,
+} from "./memory-log.ts";
+export { RetentionRules, parseRetentionRules, type Retention } from "./retention.ts";

@@ -1,0 +1,75 @@
+// Where topics' messages are kept. A topic's code does not know which engine it has.
+import type { Epoch, From } from "@shardcast/protocol";
+import type { Batch } from "./batch.ts";
+
+/** How long a topic that has become empty keeps its epoch: a client that missed nothing is told so. */
+export const FORGET_AFTER_MS = 24 * 60 * 60 * 1000;
+
+/** What a topic's subscribers read. Offsets are without holes from `oldest` to `head`. */
+export interface ReadableLog {
+  readonly epoch: Epoch;
+  /** The last offset stored, 0 where nothing was. */
+  readonly head: number;
+  /** The first offset still retained; head + 1 where nothing is. */
+  readonly oldest: number;
+  /**
+   * The messages after an offset, up to about `limitBytes` but at least one; undefined where there is none.
+   * @throws SHARDCAST_OWNER_UNAVAILABLE where they are elsewhere and cannot be had now
+   * @throws SHARDCAST_LOG_CORRUPT where what was stored cannot be understood
+   */
+  read(after: number, limitBytes: number): Batch | undefined | Promise<Batch | undefined>;
+  /** The offset after which a subscription that starts there begins. A position is taken at its word. */
+  resolve(from: From): number | Promise<number>;
+}
+
+/** A message id, and the message that it stands for. */
+export interface StoredId {
+  readonly messageId: string;
+  readonly offset: number;
+}
+
+/** The ids that one batch brought. */
+export interface StoredIds {
+  /** Of the batch, by the owner's clock, in ms since 1970. */
+  readonly time: number;
+  readonly ids: readonly StoredId[];
+}
+
+/** The log of one topic that this node owns. */
+export interface TopicLog extends ReadableLog {
+  /** When the newest message was stored, in ms since 1970; 0 where none ever was. */
+  readonly lastTime: number;
+  /**
+   * Adds a batch that follows all that was appended before. It is part of the log, with its ids, once it
+   * is committed; where that fails, it never was.
+   */
+  append(batch: Batch, ids: readonly StoredId[]): void;
+  /** The ids of messages stored since a time that this log remembers by itself, oldest first. */
+  ids(since: number): Iterable<StoredIds>;
+  /** Drops what the retention rules no longer keep. What is on disk goes with the next commit. */
+  trim(now: number): void;
+}
+
+/** All topics that a node owns. */
+export interface Log {
+  /**
+   * The log of a topic, made empty and with a new epoch where there was none.
+   * @param topicId what messages that are read name as their topic on the wire
+   */
+  open(topic: string, topicId: number): TopicLog;
+  /**
+   * Makes all that was appended since the last call last; undefined where it does already. One at a time.
+   * A commit that fails leaves the log as it was before the appends.
+   * @throws SHARDCAST_LOG_UNAVAILABLE
+   */
+  commit(): Promise<void> | undefined;
+  /** Lets go of a topic that nobody uses; false where that would lose something. */
+  release(topic: string, now: number): boolean;
+  /** A short piece of the work that is nobody's errand: trimming topics that are not open. */
+  tidy(now: number): void;
+  /** Bytes of messages kept. */
+  readonly bytes: number;
+  /** Those of them that are in memory to be sent again soon. */
+  readonly tailBytes: number;
+  close(): Promise<void>;
+}

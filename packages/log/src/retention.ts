@@ -1,0 +1,66 @@
+// How much of each topic is kept: rules on topic patterns, the first that fits counts.
+import { ShardcastError, matchesTopic, topicPatternFault } from "@shardcast/protocol";
+
+/** What a topic keeps: whatever goes beyond any of the three is trimmed, oldest first. */
+export interface Retention {
+  /** Messages. */
+  readonly count: number;
+  /** Bytes of messages, with 20 bytes of head each. The newest message is kept whatever it has. */
+  readonly bytes: number;
+  /** ms since a message was stored. */
+  readonly ageMs: number;
+}
+
+/** Of what it leaves out, the defaults count. */
+export interface RetentionRule extends Partial<Retention> {
+  readonly topics: string;
+}
+
+const FIELDS = ["count", "bytes", "ageMs"] as const;
+
+export class RetentionRules {
+  readonly #rules: readonly RetentionRule[];
+  readonly #defaults: Retention;
+
+  constructor(defaults: Retention, rules: readonly RetentionRule[] = []) {
+    this.#defaults = defaults;
+    this.#rules = rules;
+  }
+
+  of(topic: string): Retention {
+    const rule = this.#rules.find(({ topics }) => matchesTopic(topics, topic));
+    return rule === undefined ? this.#defaults : { ...this.#defaults, ...rule };
+  }
+}
+
+/**
+ * Reads rules as a configuration has them: `[{"topics": "chat/*", "count": 1000, "ageMs": 60000}]`.
+ * @throws SHARDCAST_OPTION_INVALID
+ */
+export function parseRetentionRules(value: unknown): RetentionRule[] {
+  if (!Array.isArray(value)) throw invalid("is a list of rules");
+  return value.map((rule: unknown, index) => parseRule(rule, index + 1));
+}
+
+function parseRule(value: unknown, number: number): RetentionRule {
+  if (typeof value !== "object" || value === null) throw invalid(`rule ${number} is no object`);
+  const { topics, ...limits } = value as Readonly<Record<string, unknown>>;
+  if (typeof topics !== "string" || topicPatternFault(topics)) {
+    throw invalid(`rule ${number} needs "topics", a pattern like chat/*`);
+  }
+  const rule: Record<string, number> = {};
+  for (const [name, limit] of Object.entries(limits)) {
+    if (!FIELDS.some((field) => field === name)) {
+      throw invalid(`rule ${number} has "${name}"; there are ${FIELDS.join(", ")}`);
+    }
+    if (typeof limit !== "number" || !Number.isSafeInteger(limit) || limit < 1) {
+      throw invalid(`rule ${number}: "${name}" is a whole number above 0`);
+    }
+    rule[name] = limit;
+  }
+  return { topics, ...rule };
+}
+
+function invalid(detail: string): ShardcastError {
+  return new ShardcastError("SHARDCAST_OPTION_INVALID", `--retention ${detail}`);
+}

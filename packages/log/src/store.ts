@@ -1,0 +1,132 @@
+// The lmdb environment of one data folder: four tables, and writes that are gathered and committed together.
+// A commit resolves when the disk has it. Reading never waits: it is a look into mapped memory.
+import { ShardcastError } from "@shardcast/protocol";
+import { open, type Database, type RootDatabase } from "lmdb";
+
+export type Table = "topics" | "messages" | "ids" | "state";
+
+const TABLES = ["topics", "messages", "ids", "state"] as const;
+const BINARY = { encoding: "binary", keyEncoding: "binary" } as const;
+
+interface Write {
+  readonly table: Table;
+  readonly key: Buffer;
+  /** Undefined where the key is to go. */
+  readonly value: Buffer | undefined;
+}
+
+export class Store {
+  readonly #root: RootDatabase<Buffer, Buffer>;
+  readonly #tables: Readonly<Record<Table, Database<Buffer, Buffer>>>;
+  #writes: Write[] = [];
+
+  /** @param file checked before: what is no store ends the process here */
+  constructor(file: string, { readOnly = false } = {}) {
+    this.#root = open<Buffer, Buffer>({
+      path: file,
+      ...BINARY,
+      maxDbs: TABLES.length,
+      readOnly,
+      // A transaction is over when it is on disk, not when its sync is still under way.
+      overlappingSync: false,
+      // What belongs together is told to it: nothing waits for the end of a turn.
+      eventTurnBatching: false,
+    });
+    const entries = TABLES.map((name) => [name, this.#root.openDB({ name, ...BINARY })] as const);
+    this.#tables = Object.fromEntries(entries) as Record<Table, Database<Buffer, Buffer>>;
+  }
+
+  /** Bytes of the file that are in use or free for reuse. */
+  get fileBytes(): number {
+    const { pageSize, lastPageNumber } = this.#root.getStats() as {
+      pageSize: number;
+      lastPageNumber: number;
+    };
+    return (lastPageNumber + 1) * pageSize;
+  }
+
+  get isChanged(): boolean {
+    return this.#writes.length > 0;
+  }
+
+  get(table: Table, key: Buffer): Buffer | undefined {
+    return this.#tables[table].get(key);
+  }
+
+  /** Keys from `start` to before `end`. */
+  keys(table: Table, start: Buffer, end: Buffer, limit: number): Iterable<Buffer> {
+    return this.#tables[table].getKeys({ start, end, limit, snapshot: false });
+  }
+
+  range(
+    table: Table,
+    start: Buffer,
+    end: Buffer,
+  ): Iterable<{ readonly key: Buffer; readonly value: Buffer }> {
+    return this.#tables[table].getRange({ start, end });
+  }
+
+  /** All of a table from a key on. */
+  from(
+    table: Table,
+    start: Buffer,
+    limit?: number,
+  ): Iterable<{ readonly key: Buffer; readonly value: Buffer }> {
+    return this.#tables[table].getRange(limit === undefined ? { start } : { start, limit });
+  }
+
+  /** The last key between `start` and before `end`. */
+  lastKey(table: Table, start: Buffer, end: Buffer): Buffer | undefined {
+    const range = { start: end, end: start, reverse: true, limit: 1 };
+    for (const key of this.#tables[table].getKeys(range)) return key;
+    return undefined;
+  }
+
+  /** Stages a write. The value must not change before it is committed. */
+  put(table: Table, key: Buffer, value: Buffer): void {
+    this.#writes.push({ table, key, value });
+  }
+
+  remove(table: Table, key: Buffer): void {
+    this.#writes.push({ table, key, value: undefined });
+  }
+
+  /**
+   * Makes all staged writes at once; where it fails, none of them.
+   * @throws SHARDCAST_LOG_UNAVAILABLE
+   */
+  async commit(): Promise<void> {
+    const writes = this.#writes;
+    this.#writes = [];
+    try {
+      await this.#root.batch(() => {
+        for (const { table, key, value } of writes) {
+          if (value === undefined) void this.#tables[table].remove(key);
+          else void this.#tables[table].put(key, value);
+        }
+      });
+    } catch (error) {
+      throw new ShardcastError("SHARDCAST_LOG_UNAVAILABLE", await causeOf(error), { cause: error });
+    }
+  }
+
+  /** Copies the store as it is at this moment, without what is free in it. It may be in use meanwhile. */
+  async backup(file: string): Promise<void> {
+    await this.#root.backup(file, true);
+  }
+
+  async close(): Promise<void> {
+    await this.#root.close();
+  }
+}
+
+/** lmdb hands the reason over as a promise of its own, which rejects. */
+async function causeOf(error: unknown): Promise<string> {
+  const cause = (error as { readonly commitError?: unknown }).commitError;
+  try {
+    await cause;
+  } catch (reason) {
+    return reason instanceof Error ? reason.message : String(reason);
+  }
+  return error instanceof Error ? error.message : String(error);
+}

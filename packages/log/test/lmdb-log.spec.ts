@@ -1,0 +1,207 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect } from "chai";
+import { LmdbLog, type LmdbLogOptions } from "../src/lmdb-log.ts";
+import { RetentionRules } from "../src/retention.ts";
+import { batchOf, offsetsOf } from "./support/batches.ts";
+import { describeLog } from "./support/describe-log.ts";
+
+const MANY = 1_000_000_000;
+
+describe("LmdbLog", () => {
+  let root: string;
+  let count = 0;
+
+  before(() => {
+    root = mkdtempSync(join(tmpdir(), "shardcast-log-"));
+  });
+
+  after(() => {
+    rmSync(root, { recursive: true, force: true });
+  });
+
+  function newFolder(): string {
+    count += 1;
+    return join(root, `log-${count}`);
+  }
+
+  function optionsFor(folder: string, options: Partial<LmdbLogOptions> = {}): LmdbLogOptions {
+    return {
+      folder,
+      nodeId: "c1",
+      retention: new RetentionRules({ count: MANY, bytes: MANY, ageMs: MANY }),
+      ids: { ageMs: MANY, count: MANY },
+      maxBytes: MANY,
+      tail: { bytes: 1024, maxBytes: MANY },
+      now: () => 1000,
+      ...options,
+    };
+  }
+
+  function idsOf(log: LmdbLog, since = 0): [string, number, number][] {
+    return [...log.open("news", 1).ids(since)].flatMap(({ time, ids }) =>
+      ids.map(({ messageId, offset }): [string, number, number] => [messageId, offset, time]),
+    );
+  }
+
+  for (const [name, bytes] of [
+    ["with a tail in memory", MANY],
+    ["without", 0],
+  ] as const) {
+    describeLog(`lmdb, ${name}`, ({ retention, now }) =>
+      LmdbLog.open(
+        optionsFor(newFolder(), {
+          retention: new RetentionRules(retention),
+          now,
+          tail: { bytes, maxBytes: bytes },
+        }),
+      ),
+    );
+  }
+
+  it("has everything again after it was closed: epochs, offsets, messages, times and ids", async () => {
+    const options = optionsFor(newFolder());
+    const log = await LmdbLog.open(options);
+    const topic = log.open("news", 1);
+    topic.append(batchOf(1, 3, { time: 500 }), [
+      { messageId: "a", offset: 1 },
+      { messageId: "ß∂", offset: 3 },
+    ]);
+    topic.append(batchOf(4, 4, { time: 500 }), []);
+    log.open("other", 2).append(batchOf(1, 1, { time: 700 }), []);
+    await log.commit();
+    topic.append(batchOf(5, 6, { time: 900 }), [{ messageId: "b", offset: 6 }]);
+    await log.commit();
+    const { bytes } = log;
+    await log.close();
+
+    const again = await LmdbLog.open(options);
+    const news = again.open("news", 9);
+    expect(news).to.include({ epoch: topic.epoch, head: 6, oldest: 1, lastTime: 900 });
+    expect(offsetsOf(news.read(0, MANY))).to.deep.equal([1, 2, 3, 4, 5, 6]);
+    expect(news.resolve({ type: "since", time: 501 })).to.equal(4);
+    expect(again.open("other", 2)).to.include({ head: 1, lastTime: 700 });
+    expect(again.open("third", 3).head).to.equal(0);
+    expect(again.bytes).to.equal(bytes);
+    expect(idsOf(again)).to.deep.equal([
+      ["a", 1, 500],
+      ["ß∂", 3, 500],
+      ["b", 6, 900],
+    ]);
+    expect(idsOf(again, 501)).to.deep.equal([["b", 6, 900]]);
+    await again.close();
+  });
+
+  it("has nothing of what was appended and not committed", async () => {
+    const log = await LmdbLog.open(optionsFor(newFolder()));
+    const topic = log.open("news", 1);
+    topic.append(batchOf(1, 2), [{ messageId: "a", offset: 1 }]);
+    expect(topic.head).to.equal(0);
+    expect(topic.read(0, MANY)).to.equal(undefined);
+    const committed = log.commit();
+    expect(topic.head).to.equal(0);
+    await committed;
+    expect(topic.head).to.equal(2);
+    expect(offsetsOf(topic.read(0, MANY))).to.deep.equal([1, 2]);
+    await log.close();
+  });
+
+  it("trims as it appends, and gives the disk back for reuse", async () => {
+    const retention = new RetentionRules({ count: MANY, bytes: 200_000, ageMs: MANY });
+    const log = await LmdbLog.open(optionsFor(newFolder(), { retention }));
+    const topic = log.open("news", 1);
+    let fileBytes = 0;
+    for (let offset = 1; offset <= 2000; offset += 1) {
+      topic.append(batchOf(offset, offset, { bytes: 2000 }), []);
+      await log.commit();
+      if (offset === 1000) ({ fileBytes } = log);
+    }
+    expect(log.bytes).to.be.below(250_000);
+    expect(topic.oldest).to.be.above(1850);
+    expect(offsetsOf(topic.read(0, 1))).to.deep.equal([topic.oldest]);
+    // As many messages again, and the file is no larger.
+    expect(log.fileBytes).to.be.at.most(fileBytes * 1.1);
+    await log.close();
+  });
+
+  it("keeps ids of messages that were trimmed, as many and as long as it is told", async () => {
+    const retention = new RetentionRules({ count: 1, bytes: MANY, ageMs: MANY });
+    const options = optionsFor(newFolder(), { retention, ids: { ageMs: 1000, count: 3 } });
+    const log = await LmdbLog.open(options);
+    const topic = log.open("news", 1);
+    for (let offset = 1; offset <= 5; offset += 1) {
+      topic.append(batchOf(offset, offset, { time: 100 * offset }), [
+        { messageId: `m${offset}`, offset },
+      ]);
+      await log.commit();
+    }
+    topic.trim(500);
+    await log.commit();
+    expect(topic.oldest).to.equal(5);
+    expect(idsOf(log).map(([id]) => id)).to.deep.equal(["m3", "m4", "m5"]);
+    topic.trim(1450);
+    await log.commit();
+    expect(idsOf(log).map(([id]) => id)).to.deep.equal(["m5"]);
+    await log.close();
+  });
+
+  it("trims topics that nobody has opened since it started", async () => {
+    const folder = newFolder();
+    const log = await LmdbLog.open(optionsFor(folder));
+    for (let number = 0; number < 200; number += 1) {
+      log.open(`topic-${number}`, 1).append(batchOf(1, 2, { time: 100 }), []);
+    }
+    await log.commit();
+    await log.close();
+    const retention = new RetentionRules({ count: MANY, bytes: MANY, ageMs: 50 });
+    const again = await LmdbLog.open(optionsFor(folder, { retention }));
+    expect(again.bytes).to.equal(200 * batchOf(1, 2).bytes);
+    for (let call = 0; call < 10; call += 1) again.tidy(200);
+    await again.commit();
+    expect(again.bytes).to.equal(0);
+    expect(again.open("topic-7", 1)).to.include({ head: 2, oldest: 3 });
+    await again.close();
+  });
+
+  it("holds all topics together within its bytes: who appends gives up its oldest", async () => {
+    const one = batchOf(1, 1).bytes;
+    const log = await LmdbLog.open(optionsFor(newFolder(), { maxBytes: 5 * one }));
+    const quiet = log.open("quiet", 1);
+    quiet.append(batchOf(1, 1), []);
+    const busy = log.open("busy", 2);
+    for (let offset = 1; offset <= 20; offset += 1) {
+      busy.append(batchOf(offset, offset), []);
+      await log.commit();
+    }
+    expect(log.bytes).to.be.at.most(7 * one);
+    expect(offsetsOf(quiet.read(0, MANY))).to.deep.equal([1]);
+    expect(busy.head).to.equal(20);
+    await log.close();
+  });
+
+  it("keeps an epoch that nobody has published under", async () => {
+    const options = optionsFor(newFolder());
+    const log = await LmdbLog.open(options);
+    const { epoch } = log.open("news", 1);
+    await log.commit();
+    await log.close();
+    const again = await LmdbLog.open(options);
+    expect(again.open("news", 1).epoch).to.equal(epoch);
+    await again.close();
+  });
+
+  it("gives many readers of one page the same bytes", async () => {
+    const log = await LmdbLog.open(optionsFor(newFolder(), { tail: { bytes: 0, maxBytes: 0 } }));
+    const topic = log.open("news", 1);
+    topic.append(batchOf(1, 2), []);
+    topic.append(batchOf(3, 4), []);
+    await log.commit();
+    topic.append(batchOf(5, 5), []);
+    await log.commit();
+    const page = topic.read(1, MANY);
+    expect(offsetsOf(page)).to.deep.equal([2, 3, 4, 5]);
+    expect(topic.read(1, MANY)).to.equal(page);
+    await log.close();
+  });
+});

@@ -6,7 +6,7 @@
 //   +--------+---------+-------+-------+
 //   | number | last    | time  | sum   |
 //   +--------+---------+-------+-------+
-import { readUint32, readUint48, writeUint32, writeUint48 } from "@shardcast/protocol";
+import { readUint48, writeUint32, writeUint48 } from "@shardcast/protocol";
 
 const KEY_BYTES = 22;
 const LAST_AT = 4;

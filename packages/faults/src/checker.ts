@@ -1,0 +1,149 @@
+// Decides whether a history keeps the promises, and says exactly which message broke which. In the manner of
+// Jepsen: it knows nothing of how the cluster works. docs/reliability.md#what-is-checked
+import type { History, PublishRecord, SeenRecord, View } from "./history.ts";
+
+/** What can be broken. */
+export type Rule =
+  /** A message that was acked is not there. */
+  | "acked-missing"
+  /** A message is there at another place than its ack said. */
+  | "acked-elsewhere"
+  /** A message is there twice. */
+  | "stored-twice"
+  /** A message that was acked is behind a later one of its publisher that was acked too. */
+  | "publisher-order"
+  /** Two subscribers have different messages at one offset. */
+  | "views-differ"
+  /** A subscriber got an offset that does not follow the one before. */
+  | "offset-hole"
+  /** A subscriber was told of a gap where nothing had been trimmed. */
+  | "gap"
+  /** A topic's log began anew. */
+  | "epoch-changed"
+  /** A subscriber does not have the topic's last messages. */
+  | "view-short"
+  /** A message that nobody published. */
+  | "never-published";
+
+export interface Violation {
+  readonly rule: Rule;
+  readonly topic: string;
+  readonly detail: string;
+}
+
+/** One topic's messages by offset, as all views together have them. */
+type Log = Map<number, SeenRecord>;
+
+export function check(history: History): Violation[] {
+  const topics = new Set([...history.published, ...history.views].map(({ topic }) => topic));
+  return [...topics].sort().flatMap((topic) =>
+    checkTopic(
+      topic,
+      history.published.filter((record) => record.topic === topic),
+      history.views.filter((view) => view.topic === topic),
+    ),
+  );
+}
+
+function checkTopic(
+  topic: string,
+  published: readonly PublishRecord[],
+  views: readonly View[],
+): Violation[] {
+  const violations: Violation[] = [];
+  const report = (rule: Rule, detail: string): void => {
+    violations.push({ rule, topic, detail });
+  };
+  const log: Log = new Map();
+  checkEpochs(views, report);
+  for (const view of views) checkView(view, log, report);
+  const head = Math.max(0, ...log.keys());
+  for (const view of views) checkEnd(view, head, report);
+  checkStoredOnce(log, report);
+  checkPublished(published, log, report);
+  checkOrder(published, report);
+  return violations;
+}
+
+type Report = (rule: Rule, detail: string) => void;
+
+function checkEpochs(views: readonly View[], report: Report): void {
+  const epochs = new Set(views.flatMap(({ seen }) => seen.map(({ epoch }) => epoch)));
+  if (epochs.size > 1) report("epoch-changed", `there are ${[...epochs].join(" and ")}`);
+}
+
+function checkView({ subscriber, isFromStart, seen, gaps }: View, log: Log, report: Report): void {
+  for (const { first, last, isNewEpoch } of gaps) {
+    const what = isNewEpoch ? "the log began anew" : `${first} to ${last}`;
+    report("gap", `${subscriber} was told of a gap: ${what}`);
+  }
+  let previous = isFromStart ? 0 : undefined;
+  for (const record of seen) {
+    const { offset } = record;
+    if (previous !== undefined && offset !== previous + 1) {
+      report("offset-hole", `${subscriber} got ${offset} (${nameOf(record)}) after ${previous}`);
+    }
+    previous = offset;
+    const known = log.get(offset);
+    if (known === undefined) log.set(offset, record);
+    else if (nameOf(known) !== nameOf(record)) {
+      report(
+        "views-differ",
+        `${subscriber} has ${nameOf(record)} at ${offset}, others ${nameOf(known)}`,
+      );
+    }
+  }
+}
+
+function checkEnd({ subscriber, seen }: View, head: number, report: Report): void {
+  const last = Math.max(0, ...seen.slice(-1).map(({ offset }) => offset));
+  if (last < head) report("view-short", `${subscriber} ends at ${last}, others at ${head}`);
+}
+
+function checkStoredOnce(log: Log, report: Report): void {
+  const places = new Map<string, number>();
+  for (const [offset, record] of [...log].sort(([a], [b]) => a - b)) {
+    const name = nameOf(record);
+    const place = places.get(name);
+    if (place === undefined) places.set(name, offset);
+    else report("stored-twice", `${name} is at ${place} and at ${offset}`);
+  }
+}
+
+function checkPublished(published: readonly PublishRecord[], log: Log, report: Report): void {
+  const placeOf = new Map([...log].map(([offset, record]) => [nameOf(record), offset]));
+  const known = new Set<string>();
+  for (const record of published) {
+    const name = nameOf(record);
+    known.add(name);
+    if (record.outcome !== "acked") continue;
+    const place = placeOf.get(name);
+    const at = log.get(record.offset);
+    if (place === undefined) report("acked-missing", `${name} was acked at ${record.offset}`);
+    else if (at === undefined || nameOf(at) !== name || at.epoch !== record.epoch) {
+      report("acked-elsewhere", `${name} was acked at ${record.offset}, and is at ${place}`);
+    }
+  }
+  for (const record of log.values()) {
+    if (!known.has(nameOf(record))) report("never-published", `${nameOf(record)} is there`);
+  }
+}
+
+function checkOrder(published: readonly PublishRecord[], report: Report): void {
+  const last = new Map<string, PublishRecord>();
+  const acked = published.filter(({ outcome }) => outcome === "acked");
+  for (const record of acked.sort((a, b) => a.sequence - b.sequence)) {
+    const before = last.get(record.publisher);
+    if (before !== undefined && before.offset >= record.offset) {
+      report(
+        "publisher-order",
+        `${nameOf(before)} is at ${before.offset}, and ${nameOf(record)} at ${record.offset}`,
+      );
+    }
+    last.set(record.publisher, record);
+  }
+}
+
+function nameOf({ publisher, sequence }: Pick<SeenRecord, "publisher" | "sequence">): string {
+  return `${publisher} #${sequence}`;
+}

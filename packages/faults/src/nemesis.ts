@@ -1,0 +1,155 @@
+// Brings faults about, one after another, as a seed has it. Each ends by itself; what was broken works again.
+import type { Cluster } from "./cluster.ts";
+import type { NodeProcess } from "./node-process.ts";
+import type { Random } from "./random.ts";
+
+export interface NemesisOptions {
+  readonly cluster: Cluster;
+  readonly random: Random;
+  /** Moves the clients' clock. */
+  readonly stepClock: (ms: number) => void;
+  /** Told of each fault as it begins. */
+  readonly log: (text: string) => void;
+}
+
+/** From the beginning of one fault to that of the next, in ms. */
+const PAUSE_MIN_MS = 300;
+const PAUSE_MAX_MS = 2500;
+/** Over two heartbeats: long enough for links to be given up. */
+const HOLD_MAX_MS = 3000;
+const HOUR_MS = 3_600_000;
+
+/** What is done to the cluster, by its name. A name that stands twice comes twice as often. */
+const KINDS = [
+  "kill-consumer",
+  "kill-consumer",
+  "kill-producer",
+  "stop-consumer",
+  "stop-producer",
+  "restart-consumer",
+  "restart-producer",
+  "flap",
+  "cut",
+  "cut",
+  "slow",
+  "stall",
+  "partition",
+  "clock",
+] as const;
+
+export type FaultKind = (typeof KINDS)[number];
+
+export class Nemesis {
+  readonly #options: NemesisOptions;
+  readonly #running = new Set<Promise<void>>();
+  readonly #busy = new Set<NodeProcess>();
+  readonly counts = new Map<FaultKind, number>();
+  #isOver = false;
+
+  constructor(options: NemesisOptions) {
+    this.#options = options;
+  }
+
+  get count(): number {
+    return [...this.counts.values()].reduce((sum, count) => sum + count, 0);
+  }
+
+  /** Goes on for a time, and then until every fault has ended. */
+  async run(durationMs: number): Promise<void> {
+    const { random } = this.#options;
+    const end = performance.now() + durationMs;
+    while (performance.now() < end && !this.#isOver) {
+      this.#begin(random.pick(KINDS));
+      const pauseMs = random.between(PAUSE_MIN_MS, PAUSE_MAX_MS);
+      await sleep(Math.min(pauseMs, Math.max(0, end - performance.now())));
+    }
+    await Promise.all(this.#running);
+  }
+
+  /** Begins no other fault. */
+  stop(): void {
+    this.#isOver = true;
+  }
+
+  #begin(kind: FaultKind): void {
+    const { cluster, random, log } = this.#options;
+    const nodes =
+      kind.endsWith("consumer") || kind === "flap"
+        ? cluster.consumers
+        : kind.endsWith("producer")
+          ? cluster.producers
+          : cluster.nodes;
+    const node = random.pick(nodes);
+    const holdMs = random.between(50, HOLD_MAX_MS);
+    // One fault a node at a time; the next draw is another one.
+    if (this.#busy.has(node)) return;
+    this.#busy.add(node);
+    this.counts.set(kind, (this.counts.get(kind) ?? 0) + 1);
+    log(`${kind} ${node.id} ${holdMs} ms`);
+    const running = this.#inflict(kind, node, holdMs).finally(() => {
+      this.#busy.delete(node);
+      this.#running.delete(running);
+    });
+    this.#running.add(running);
+  }
+
+  async #inflict(kind: FaultKind, node: NodeProcess, holdMs: number): Promise<void> {
+    const { random } = this.#options;
+    switch (kind) {
+      case "kill-consumer":
+      case "kill-producer":
+        await node.end("SIGKILL");
+        await sleep(holdMs);
+        await node.start();
+        return;
+      case "stop-consumer":
+      case "stop-producer":
+        node.pause();
+        await sleep(holdMs);
+        node.resume();
+        return;
+      case "restart-consumer":
+      case "restart-producer":
+        await node.end("SIGTERM");
+        await node.start();
+        return;
+      case "flap":
+        for (let count = random.between(2, 4); count > 0; count -= 1) {
+          await node.end("SIGKILL");
+          await node.start();
+          await sleep(random.between(0, 300));
+        }
+        return;
+      case "cut": {
+        // Drawn now: what passes when may differ from run to run.
+        const share = random.next();
+        let drawn = 0;
+        node.proxy.cut(() => {
+          drawn += share;
+          if (drawn < 1) return false;
+          drawn -= 1;
+          return true;
+        });
+        return;
+      }
+      case "slow":
+        node.proxy.set({ type: "slow", bytesPerSecond: random.between(2000, 200_000) });
+        await sleep(holdMs);
+        node.proxy.set({ type: "pass" });
+        return;
+      case "stall":
+      case "partition":
+        node.proxy.set({ type: kind === "stall" ? "stall" : "refuse" });
+        await sleep(holdMs);
+        node.proxy.set({ type: "pass" });
+        return;
+      case "clock":
+        this.#options.stepClock(random.between(-HOUR_MS, HOUR_MS));
+        return;
+    }
+  }
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

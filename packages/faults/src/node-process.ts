@@ -1,0 +1,99 @@
+// One node of the cluster under test: a real process behind its proxy, which can be killed, stopped and started
+// again with the same port and the same data.
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { TcpProxy } from "./tcp-proxy.ts";
+
+const READY_LIMIT_MS = 30_000;
+const POLL_MS = 20;
+/** What the caller's environment must not tell a node. */
+const FOREIGN = /^(SHARDCAST_.*|PSK.*|PORT|TIMEOUT|NODE_OPTIONS)$/;
+
+export interface NodeSpec {
+  readonly id: string;
+  readonly bin: string;
+  readonly args: readonly string[];
+  /** Of Node itself: what is loaded before the node. */
+  readonly execArgv: readonly string[];
+  readonly psk: string;
+}
+
+export class NodeProcess {
+  readonly id: string;
+  readonly proxy: TcpProxy;
+  readonly #spec: NodeSpec;
+  #child: ChildProcess | undefined;
+  #output = "";
+  #isStopped = false;
+
+  constructor(spec: NodeSpec, proxy: TcpProxy) {
+    this.id = spec.id;
+    this.proxy = proxy;
+    this.#spec = spec;
+  }
+
+  /** Where everybody else reaches it. */
+  get url(): string {
+    return `ws://127.0.0.1:${this.proxy.port}`;
+  }
+
+  get isAlive(): boolean {
+    const child = this.#child;
+    return child !== undefined && child.exitCode === null && child.signalCode === null;
+  }
+
+  /** The last that it said, for a run that goes wrong. */
+  get lastWords(): string {
+    return this.#output.slice(-2000);
+  }
+
+  /** Resolves when it takes connections. A node that ends instead is started again. */
+  async start(): Promise<void> {
+    const deadline = performance.now() + READY_LIMIT_MS;
+    while (!this.isAlive || !this.#output.includes('"msg":"ready"')) {
+      if (performance.now() > deadline)
+        throw new Error(`${this.id} is not ready: ${this.lastWords}`);
+      if (!this.isAlive) this.#spawn();
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    }
+  }
+
+  /** Ends it, and resolves when it is gone. */
+  async end(signal: "SIGKILL" | "SIGTERM"): Promise<void> {
+    const child = this.#child;
+    if (child === undefined || !this.isAlive) return;
+    const exited = once(child, "exit");
+    child.kill(signal);
+    this.resume();
+    await exited;
+  }
+
+  /** Stops it in the middle of whatever it does. */
+  pause(): void {
+    if (!this.isAlive) return;
+    this.#isStopped = true;
+    this.#child?.kill("SIGSTOP");
+  }
+
+  resume(): void {
+    if (!this.#isStopped) return;
+    this.#isStopped = false;
+    this.#child?.kill("SIGCONT");
+  }
+
+  #spawn(): void {
+    const { bin, args, execArgv, psk } = this.#spec;
+    const own = Object.entries(process.env).filter(([name]) => !FOREIGN.test(name));
+    this.#output = "";
+    const child = spawn(process.execPath, [...execArgv, bin, ...args], {
+      env: { ...Object.fromEntries(own), PSK: psk },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding("utf8").on("data", (text: string) => {
+        this.#output = (this.#output + text).slice(-20_000);
+      });
+    }
+    this.#child = child;
+  }
+}

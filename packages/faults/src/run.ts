@@ -1,0 +1,76 @@
+// One run: a cluster, clients, faults; then everything is made whole, and the history is checked.
+import { check, type Violation } from "./checker.ts";
+import { ClientClock } from "./client-clock.ts";
+import { Cluster, type ClusterOptions } from "./cluster.ts";
+import { Nemesis } from "./nemesis.ts";
+import { Random } from "./random.ts";
+import { Workload } from "./workload.ts";
+
+export interface RunOptions extends ClusterOptions {
+  readonly seed: number;
+  readonly durationMs: number;
+  readonly topics: number;
+  readonly publishers: number;
+  readonly subscribers: number;
+  readonly rate: number;
+  /** Told what happens, with the ms since the beginning. */
+  readonly log: (text: string) => void;
+}
+
+export interface RunResult {
+  readonly violations: readonly Violation[];
+  readonly faults: Readonly<Record<string, number>>;
+  readonly faultCount: number;
+  readonly published: number;
+  readonly acked: number;
+  /** Acked as stored before: repeats that the owner recognised. */
+  readonly duplicates: number;
+  /** Publishes without an ack, by code: they may be stored or not. */
+  readonly failed: Readonly<Record<string, number>>;
+  readonly deliveries: number;
+}
+
+export async function run(options: RunOptions): Promise<RunResult> {
+  const random = new Random(options.seed);
+  const cluster = await Cluster.start(options);
+  const clock = new ClientClock();
+  let workload: Workload | undefined;
+  try {
+    // Each draws from numbers of its own: what the clients do does not change the faults of a seed.
+    workload = await Workload.start({ ...options, cluster, random: new Random(options.seed + 1) });
+    const nemesis = new Nemesis({
+      cluster,
+      random,
+      stepClock: (ms) => clock.step(ms),
+      log: options.log,
+    });
+    await nemesis.run(options.durationMs);
+    options.log("heal");
+    await cluster.heal();
+    await workload.settle();
+    return resultOf(workload, nemesis);
+  } finally {
+    workload?.close();
+    clock.restore();
+    await cluster.stop();
+  }
+}
+
+function resultOf(workload: Workload, nemesis: Nemesis): RunResult {
+  const { published, views, deliveries } = workload;
+  const acked = published.filter(({ outcome }) => outcome === "acked");
+  const failed: Record<string, number> = {};
+  for (const { outcome, code } of published) {
+    if (outcome === "failed") failed[code] = (failed[code] ?? 0) + 1;
+  }
+  return {
+    violations: check({ published, views }),
+    faults: Object.fromEntries([...nemesis.counts].sort()),
+    faultCount: nemesis.count,
+    published: published.length,
+    acked: acked.length,
+    duplicates: acked.filter(({ isDuplicate }) => isDuplicate).length,
+    failed,
+    deliveries,
+  };
+}

@@ -1,0 +1,126 @@
+// A TCP proxy in front of one node, through which all others and all clients reach it: what passes it can be
+// slowed, held up, refused, or cut in the middle of a frame.
+import { once } from "node:events";
+import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
+
+/** What happens to what passes. Rates are in bytes a second, of each connection and direction. */
+export type ProxyMode =
+  | { readonly type: "pass" }
+  | { readonly type: "slow"; readonly bytesPerSecond: number }
+  /** Nothing gets through, and nobody is told: as with a cable that was pulled. */
+  | { readonly type: "stall" }
+  /** Connections are cut, and new ones are not taken. */
+  | { readonly type: "refuse" };
+
+const PASS: ProxyMode = { type: "pass" };
+const SLICE_MS = 20;
+
+interface Pair {
+  readonly near: Socket;
+  readonly far: Socket;
+  /** The next chunk passes in part, and then nothing more. */
+  isToBeCut: boolean;
+}
+
+export class TcpProxy {
+  readonly port: number;
+  readonly #server: Server;
+  readonly #targetPort: number;
+  readonly #pairs = new Set<Pair>();
+  #mode: ProxyMode = PASS;
+  #modeChanged: (() => void)[] = [];
+
+  private constructor(server: Server, targetPort: number) {
+    this.#server = server;
+    this.#targetPort = targetPort;
+    this.port = (server.address() as AddressInfo).port;
+    server.on("connection", (near) => this.#accept(near));
+  }
+
+  static async listen(targetPort: number): Promise<TcpProxy> {
+    const server = createServer({ noDelay: true });
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    return new TcpProxy(server, targetPort);
+  }
+
+  get connectionCount(): number {
+    return this.#pairs.size;
+  }
+
+  set(mode: ProxyMode): void {
+    this.#mode = mode;
+    for (const wake of this.#modeChanged.splice(0)) wake();
+    if (mode.type === "refuse") for (const pair of this.#pairs) end(pair);
+  }
+
+  /** Cuts those connections that are chosen, each in the middle of the next that passes. */
+  cut(isChosen: () => boolean): void {
+    for (const pair of this.#pairs) if (isChosen()) pair.isToBeCut = true;
+  }
+
+  async close(): Promise<void> {
+    this.set(PASS);
+    for (const pair of this.#pairs) end(pair);
+    this.#server.close();
+    await once(this.#server, "close");
+  }
+
+  #accept(near: Socket): void {
+    if (this.#mode.type === "refuse") {
+      near.resetAndDestroy();
+      return;
+    }
+    const far = connect({ port: this.#targetPort, host: "127.0.0.1", noDelay: true });
+    const pair: Pair = { near, far, isToBeCut: false };
+    this.#pairs.add(pair);
+    for (const socket of [near, far]) {
+      socket.on("error", () => end(pair));
+      socket.on("close", () => {
+        // What is on its way in the other direction still gets there.
+        (socket === near ? far : near).destroySoon();
+        if (near.destroyed && far.destroyed) this.#pairs.delete(pair);
+      });
+    }
+    void this.#pass(pair, near, far);
+    void this.#pass(pair, far, near);
+  }
+
+  async #pass(pair: Pair, from: Socket, to: Socket): Promise<void> {
+    try {
+      for await (const chunk of from as AsyncIterable<Buffer>) {
+        await this.#forward(pair, chunk, to);
+      }
+      to.end();
+    } catch {
+      end(pair);
+    }
+  }
+
+  async #forward(pair: Pair, chunk: Buffer, to: Socket): Promise<void> {
+    let rest = chunk;
+    while (rest.length > 0) {
+      while (this.#mode.type === "stall") await this.#change();
+      if (pair.isToBeCut) {
+        to.write(rest.subarray(0, Math.ceil(rest.length / 2)), () => end(pair));
+        return;
+      }
+      const mode = this.#mode;
+      const count =
+        mode.type === "slow" ? Math.ceil((mode.bytesPerSecond * SLICE_MS) / 1000) : rest.length;
+      if (!to.write(rest.subarray(0, count)))
+        await Promise.race([once(to, "drain"), once(to, "close")]);
+      rest = rest.subarray(count);
+      if (mode.type === "slow") await new Promise((resolve) => setTimeout(resolve, SLICE_MS));
+    }
+  }
+
+  #change(): Promise<void> {
+    return new Promise((resolve) => this.#modeChanged.push(resolve));
+  }
+}
+
+function end({ near, far }: Pair): void {
+  near.destroy();
+  far.destroy();
+}

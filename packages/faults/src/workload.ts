@@ -1,0 +1,242 @@
+// Clients of every kind that publish and subscribe all the while, and write down what they see.
+import { connect, type Client, type Message } from "@shardcast/client";
+import { ShardcastError } from "@shardcast/protocol";
+import type { Cluster } from "./cluster.ts";
+import type { History, PublishRecord, SeenRecord, View } from "./history.ts";
+import type { Random } from "./random.ts";
+
+export interface WorkloadOptions {
+  readonly cluster: Cluster;
+  readonly random: Random;
+  /** How many. */
+  readonly topics: number;
+  readonly publishers: number;
+  /** Of each topic. */
+  readonly subscribers: number;
+  /** Publishes a second, of all publishers together. */
+  readonly rate: number;
+}
+
+/** How a client reaches the cluster. */
+const ROUTES = ["direct", "single", "lists"] as const;
+
+const CONNECT_TIMEOUT_MS = 60_000;
+const PUBLISH_TIMEOUT_MS = 60_000;
+const RECONNECT = { minMs: 20, maxMs: 500 };
+const TICK_MS = 10;
+/** Within the dedupe window, and far above what a heal takes. */
+const SETTLE_LIMIT_MS = 100_000;
+const POLL_MS = 50;
+/** Payloads beside their name: mostly small, some larger than a page of the log. */
+const PADDINGS = [0, 0, 0, 0, 0, 0, 100, 1000, 20_000, 100_000];
+const PAUSE_MIN_MS = 200;
+const PAUSE_MAX_MS = 3000;
+
+interface Publisher {
+  readonly name: string;
+  readonly client: Client;
+  /** Of each topic. */
+  readonly sequences: Map<string, number>;
+}
+
+export class Workload implements History {
+  readonly published: PublishRecord[] = [];
+  readonly views: View[] = [];
+  readonly #options: WorkloadOptions;
+  readonly #clients: Client[] = [];
+  readonly #publishers: Publisher[] = [];
+  readonly #unanswered = new Set<PublishRecord>();
+  readonly #wanderers: Promise<void>[] = [];
+  #isStopping = false;
+  #timer: NodeJS.Timeout | undefined;
+  #debt = 0;
+
+  private constructor(options: WorkloadOptions) {
+    this.#options = options;
+  }
+
+  /** Connects everybody, on a cluster that is whole, and begins. */
+  static async start(options: WorkloadOptions): Promise<Workload> {
+    const workload = new Workload(options);
+    await workload.#subscribeAll();
+    for (let number = 1; number <= options.publishers; number += 1) {
+      const client = await workload.#connect(number);
+      workload.#publishers.push({ name: `publisher ${number}`, client, sequences: new Map() });
+    }
+    workload.#timer = setInterval(() => workload.#tick(), TICK_MS);
+    return workload;
+  }
+
+  get deliveries(): number {
+    return this.views.reduce((sum, { seen }) => sum + seen.length, 0);
+  }
+
+  /** Publishes nothing more, waits for every answer, and until every subscriber has everything. */
+  async settle(): Promise<void> {
+    clearInterval(this.#timer);
+    this.#isStopping = true;
+    await Promise.all(this.#wanderers);
+    await until("every publish has its answer", () => this.#unanswered.size === 0);
+    await this.#readAll();
+    const heads = new Map<string, number>();
+    for (const { topic, offset } of this.published) {
+      heads.set(topic, Math.max(heads.get(topic) ?? 0, offset));
+    }
+    for (const { topic, seen } of this.views) {
+      heads.set(topic, Math.max(heads.get(topic) ?? 0, seen.at(-1)?.offset ?? 0));
+    }
+    // One that does not get there is the checker's business.
+    await until("every subscriber is at head", () =>
+      this.views.every(({ topic, seen }) => (seen.at(-1)?.offset ?? 0) >= (heads.get(topic) ?? 0)),
+    ).catch(() => undefined);
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    this.#isStopping = true;
+    for (const client of this.#clients) client.close();
+  }
+
+  async #connect(number: number): Promise<Client> {
+    const { cluster } = this.#options;
+    const { psk, consumers, producers } = cluster;
+    const route = ROUTES[number % ROUTES.length];
+    const url = consumers[number % consumers.length]?.url ?? "";
+    const common = {
+      psk,
+      reconnect: RECONNECT,
+      connectTimeoutMs: CONNECT_TIMEOUT_MS,
+      publishTimeoutMs: PUBLISH_TIMEOUT_MS,
+    };
+    const client =
+      route === "lists"
+        ? await connect({
+            ...common,
+            producers: producers.map((node) => node.url),
+            consumers: consumers.map((node) => node.url),
+          })
+        : await connect({ ...common, url, ...(route === undefined ? {} : { route }) });
+    this.#clients.push(client);
+    return client;
+  }
+
+  async #subscribeAll(): Promise<void> {
+    const { topics, subscribers } = this.#options;
+    for (let number = 1; number <= subscribers; number += 1) {
+      const client = await this.#connect(number);
+      for (let topic = 1; topic <= topics; topic += 1) {
+        const view = this.#newView(topicName(topic), `subscriber ${number}`);
+        // Every third comes and goes; each from where it was.
+        if (number % 3 === 0) this.#wanderers.push(this.#wander(client, view));
+        else await this.#stay(client, view);
+      }
+    }
+  }
+
+  #newView(topic: string, subscriber: string): View {
+    const view: View = { topic, subscriber, isFromStart: true, seen: [], gaps: [] };
+    this.views.push(view);
+    return view;
+  }
+
+  async #stay(client: Client, view: View): Promise<void> {
+    const subscription = client.subscribe(view.topic, { from: "earliest" });
+    subscription.on("message", (message) => view.seen.push(read(message)));
+    subscription.on("gap", (gap) => view.gaps.push(gap));
+    await subscription.ready;
+  }
+
+  /** Follows a topic in pieces, as an application that is closed and opened again; and reads slowly. */
+  async #wander(client: Client, view: View): Promise<void> {
+    const { random } = this.#options;
+    let from = "earliest";
+    while (!this.#isStopping) {
+      const subscription = client.subscribe(view.topic, { from });
+      subscription.on("gap", (gap) => view.gaps.push(gap));
+      const timer = setTimeout(
+        () => subscription.close(),
+        random.between(PAUSE_MIN_MS, PAUSE_MAX_MS),
+      );
+      for await (const message of subscription) {
+        view.seen.push(read(message));
+        from = message.position;
+        if (view.seen.length % 50 === 0) await sleep(random.between(0, 50));
+      }
+      clearTimeout(timer);
+      await sleep(random.between(0, PAUSE_MIN_MS));
+    }
+    // To the end with everybody else.
+    const subscription = client.subscribe(view.topic, { from });
+    subscription.on("gap", (gap) => view.gaps.push(gap));
+    subscription.on("message", (message) => view.seen.push(read(message)));
+  }
+
+  /** What the log has in the end, as somebody reads it who was not there. */
+  async #readAll(): Promise<void> {
+    const client = await this.#connect(0);
+    for (let topic = 1; topic <= this.#options.topics; topic += 1) {
+      await this.#stay(client, this.#newView(topicName(topic), "reader at the end"));
+    }
+  }
+
+  #tick(): void {
+    this.#debt += (this.#options.rate * TICK_MS) / 1000;
+    for (; this.#debt >= 1; this.#debt -= 1) this.#publish();
+  }
+
+  #publish(): void {
+    const { random, topics } = this.#options;
+    const publisher = random.pick(this.#publishers);
+    const topic = topicName(random.between(1, topics));
+    const sequence = (publisher.sequences.get(topic) ?? 0) + 1;
+    const text = `${publisher.name}|${sequence}|`;
+    const data = text.padEnd(text.length + random.pick(PADDINGS), ".");
+    const record: PublishRecord = {
+      topic,
+      publisher: publisher.name,
+      sequence,
+      outcome: "open",
+      epoch: "",
+      offset: 0,
+      isDuplicate: false,
+      code: "",
+    };
+    const answer = publisher.client.publish(topic, data);
+    publisher.sequences.set(topic, sequence);
+    this.published.push(record);
+    this.#unanswered.add(record);
+    answer.then(
+      ({ epoch, offset, duplicate }) => {
+        Object.assign(record, { outcome: "acked", epoch, offset, isDuplicate: duplicate });
+        this.#unanswered.delete(record);
+      },
+      (error: unknown) => {
+        const code = error instanceof ShardcastError ? error.code : String(error);
+        Object.assign(record, { outcome: "failed", code });
+        this.#unanswered.delete(record);
+      },
+    );
+  }
+}
+
+function topicName(number: number): string {
+  return `topic ${number}`;
+}
+
+function read(message: Message): SeenRecord {
+  const [publisher = "", sequence = ""] = message.text().split("|", 2);
+  const { epoch, offset } = message;
+  return { epoch, offset, publisher, sequence: Number(sequence) };
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+async function until(what: string, isTrue: () => boolean): Promise<void> {
+  const deadline = performance.now() + SETTLE_LIMIT_MS;
+  while (!isTrue()) {
+    if (performance.now() > deadline) throw new Error(`it never came about: ${what}`);
+    await sleep(POLL_MS);
+  }
+}

@@ -1,4 +1,5 @@
 // One subscriber that stops reading, beside others that go on: with real sockets and a real node.
+import { join } from "node:path";
 import { connect } from "@shardcast/client";
 import { expect } from "chai";
 import { eventually } from "./support/eventually.ts";
@@ -108,10 +109,96 @@ describe("a slow reader", () => {
     client.close();
   });
 
+  it("costs the node no more with 500 of them, however much is published", async function () {
+    this.timeout(120_000);
+    const node = await cluster.start("consumer", {
+      args: { id: "c1", port: 0, data: join(cluster.dataFolder, "many"), "high-water": 65_536 },
+    });
+    const client = await connect({ psk: TEST_PSK, url: node.url, route: "single" });
+    const fast = await Recorder.follow(client, "crowd");
+    const slow: RawClient[] = [];
+    for (let number = 0; number < 500; number += 1) {
+      const path = "/subscribe/crowd";
+      const reader = await RawClient.open(node.url, { psk: TEST_PSK, endpoint: "subscribe", path });
+      slow.push(reader);
+    }
+    for (const { socket } of slow) socket.pause();
+    let published = 0;
+    const publish = async (count: number): Promise<void> => {
+      const payload = Buffer.alloc(8000, "x");
+      for (let number = 0; number < count; number += 50) {
+        await Promise.all(Array.from({ length: 50 }, () => client.publish("crowd", payload)));
+      }
+      published += count;
+      await fast.count(published);
+    };
+    await eventually("all of them lag", async () => {
+      await publish(100);
+      return (await node.metric("subscriptions_lagging")) === slow.length;
+    });
+    const before = node.residentKib;
+    await publish(5000);
+    // 40 MB more; kept for each of them, that would be 20 GB.
+    expect(node.residentKib - before).to.be.lessThan(48 * 1024);
+    expect(await node.metric("subscription_lag_max")).to.be.greaterThan(5000);
+    expect(await node.metric("subscription_lag_messages_count")).to.equal(500);
+    expect(await node.metric("log_tail_bytes")).to.be.within(1, 2 * 1024 * 1024);
+
+    const last = slow.at(-1);
+    for (const { socket } of slow.slice(0, -1)) socket.terminate();
+    last?.socket.resume();
+    await last?.take(published);
+    const offsets = last?.frames.flatMap((frame) =>
+      frame.type === "message" ? [frame.offset] : [],
+    );
+    expect(offsets).to.deep.equal(Array.from({ length: published }, (_, index) => index + 1));
+    expect(await node.metric("pages_total")).to.be.greaterThan(100);
+    last?.socket.terminate();
+    client.close();
+    await node.stop("SIGTERM");
+  });
+
+  it("is disconnected beyond a lag where the node is told to, may come back, and has lost nothing", async function () {
+    this.timeout(60_000);
+    const node = await cluster.start("consumer", {
+      args: {
+        id: "c1",
+        port: 0,
+        data: join(cluster.dataFolder, "strict"),
+        "slow-subscribers": "disconnect",
+        "max-lag": 100,
+      },
+    });
+    const client = await connect({ psk: TEST_PSK, url: node.url, route: "single" });
+    const options = { psk: TEST_PSK, endpoint: "subscribe", path: "/subscribe/strict" } as const;
+    const reader = await RawClient.open(node.url, options);
+    await reader.first("subscribed");
+    reader.socket.pause();
+    let epoch = "";
+    let published = 0;
+    await eventually("it is ended", async () => {
+      for (let number = 0; number < 50; number += 1) {
+        ({ epoch, offset: published } = await client.publish("strict", Buffer.alloc(8000)));
+      }
+      return (await node.metric("slow_subscribers_ended_total")) === 1;
+    });
+    reader.socket.resume();
+    expect(await reader.closed()).to.equal("SHARDCAST_SUBSCRIBER_SLOW");
+    const seen = reader.frames.filter(({ type }) => type === "message").length;
+    // Far behind, and not ended for it: it is catching up.
+    const path = `/subscribe/strict?from=${epoch}_${seen}`;
+    const again = await RawClient.open(node.url, { ...options, path });
+    await again.take(published - seen);
+    expect(published - seen).to.be.greaterThan(100);
+    again.socket.terminate();
+    client.close();
+    await node.stop("SIGTERM");
+  });
+
   it("goes on when it reads again, however low the mark is from which on it counts as slow", async function () {
     this.timeout(60_000);
     const node = await cluster.start("consumer", {
-      args: { id: "c1", port: 0, "high-water": 1024 },
+      args: { id: "c1", port: 0, data: join(cluster.dataFolder, "low"), "high-water": 1024 },
     });
     const client = await connect({ psk: TEST_PSK, url: node.url, route: "single" });
     const reader = await RawClient.open(node.url, {

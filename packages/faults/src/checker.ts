@@ -22,6 +22,8 @@ export type Rule =
   | "epoch-changed"
   /** A subscriber does not have the topic's last messages. */
   | "view-short"
+  /** A subscription ended by an error. */
+  | "subscription-ended"
   /** A message that nobody published. */
   | "never-published";
 
@@ -72,10 +74,12 @@ function checkEpochs(views: readonly View[], report: Report): void {
   if (epochs.size > 1) report("epoch-changed", `there are ${[...epochs].join(" and ")}`);
 }
 
-function checkView({ subscriber, isFromStart, seen, gaps }: View, log: Log, report: Report): void {
-  for (const { first, last, isNewEpoch } of gaps) {
-    const what = isNewEpoch ? "the log began anew" : `${first} to ${last}`;
-    report("gap", `${subscriber} was told of a gap: ${what}`);
+function checkView(view: View, log: Log, report: Report): void {
+  const { subscriber, isFromStart, seen, gaps, errors } = view;
+  for (const error of errors) report("subscription-ended", `${subscriber}: ${error}`);
+  for (const { first, last, isNewEpoch, after, epoch } of gaps) {
+    const what = isNewEpoch ? `the log began anew as ${epoch}` : `${first} to ${last}`;
+    report("gap", `${subscriber} was told of a gap after ${after}: ${what}`);
   }
   let previous = isFromStart ? 0 : undefined;
   for (const record of seen) {

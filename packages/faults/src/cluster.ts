@@ -28,6 +28,9 @@ export interface ClusterOptions {
 /** Short, so that a run meets many losses of links in little time. */
 const HEARTBEAT_MS = 500;
 
+/** Nothing is trimmed in a run: whatever is missing is lost. */
+const KEEP_ALL = ["--retain-count=100000000", "--retain-bytes=100000000000"];
+
 export class Cluster {
   readonly psk: string;
   readonly producers: readonly NodeProcess[];
@@ -71,7 +74,9 @@ export class Cluster {
     const nodes = fronts.map(({ port, proxy }, index) => {
       const isProducer = index < options.producers;
       const id = isProducer ? `p${index + 1}` : `c${index + 1 - options.producers}`;
-      const own = isProducer ? [] : [`--data=${folder}`, ...(options.consumerArgs ?? [])];
+      const own = isProducer
+        ? []
+        : [`--data=${folder}`, ...KEEP_ALL, ...(options.consumerArgs ?? [])];
       const bin = fileURLToPath(isProducer ? options.bins.producer : options.bins.consumer);
       const args = [`--id=${id}`, `--port=${port}`, ...common, ...own];
       return new NodeProcess({ id, bin, args, psk, execArgv: options.execArgv ?? [] }, proxy);

@@ -27,6 +27,8 @@ export interface GapRecord {
   readonly first: number;
   readonly last: number;
   readonly isNewEpoch: boolean;
+  /** The offset of the last message before it. */
+  readonly after: number;
 }
 
 /** All that one subscriber saw of one topic, in the order in which it came. */
@@ -37,6 +39,8 @@ export interface View {
   readonly isFromStart: boolean;
   readonly seen: SeenRecord[];
   readonly gaps: GapRecord[];
+  /** Why its subscription ended, where it should not have. */
+  readonly errors: string[];
 }
 
 export interface History {

@@ -6,6 +6,10 @@ import type { Random } from "./random.ts";
 export interface NemesisOptions {
   readonly cluster: Cluster;
   readonly random: Random;
+  /** What is done; a kind that stands twice comes twice as often. @default every kind */
+  readonly kinds?: readonly FaultKind[] | undefined;
+  /** The most from the beginning of one fault to that of the next. @default 2500 */
+  readonly pauseMaxMs?: number | undefined;
   /** Moves the clients' clock. */
   readonly stepClock: (ms: number) => void;
   /** Told of each fault as it begins. */
@@ -19,7 +23,7 @@ const PAUSE_MAX_MS = 2500;
 const HOLD_MAX_MS = 3000;
 const HOUR_MS = 3_600_000;
 
-/** What is done to the cluster, by its name. A name that stands twice comes twice as often. */
+/** What is done to the cluster, by its name. */
 const KINDS = [
   "kill-consumer",
   "kill-consumer",
@@ -56,11 +60,11 @@ export class Nemesis {
 
   /** Goes on for a time, and then until every fault has ended. */
   async run(durationMs: number): Promise<void> {
-    const { random } = this.#options;
+    const { random, kinds = KINDS, pauseMaxMs = PAUSE_MAX_MS } = this.#options;
     const end = performance.now() + durationMs;
     while (performance.now() < end && !this.#isOver) {
-      this.#begin(random.pick(KINDS));
-      const pauseMs = random.between(PAUSE_MIN_MS, PAUSE_MAX_MS);
+      this.#begin(random.pick(kinds));
+      const pauseMs = random.between(PAUSE_MIN_MS, pauseMaxMs);
       await sleep(Math.min(pauseMs, Math.max(0, end - performance.now())));
     }
     await Promise.all(this.#running);
@@ -73,13 +77,7 @@ export class Nemesis {
 
   #begin(kind: FaultKind): void {
     const { cluster, random, log } = this.#options;
-    const nodes =
-      kind.endsWith("consumer") || kind === "flap"
-        ? cluster.consumers
-        : kind.endsWith("producer")
-          ? cluster.producers
-          : cluster.nodes;
-    const node = random.pick(nodes);
+    const node = random.pick(nodesFor(kind, cluster));
     const holdMs = random.between(50, HOLD_MAX_MS);
     // One fault a node at a time; the next draw is another one.
     if (this.#busy.has(node)) return;
@@ -148,6 +146,11 @@ export class Nemesis {
         return;
     }
   }
+}
+
+function nodesFor(kind: FaultKind, cluster: Cluster): readonly NodeProcess[] {
+  if (kind.endsWith("consumer") || kind === "flap") return cluster.consumers;
+  return kind.endsWith("producer") ? cluster.producers : cluster.nodes;
 }
 
 function sleep(ms: number): Promise<void> {

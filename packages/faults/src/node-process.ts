@@ -2,7 +2,7 @@
 // again with the same port and the same data.
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { TcpProxy } from "./tcp-proxy.ts";
+import type { TcpProxy } from "./tcp-proxy.ts";
 
 const READY_LIMIT_MS = 30_000;
 const POLL_MS = 20;

@@ -2,7 +2,7 @@
 import { check, type Violation } from "./checker.ts";
 import { ClientClock } from "./client-clock.ts";
 import { Cluster, type ClusterOptions } from "./cluster.ts";
-import { Nemesis } from "./nemesis.ts";
+import { Nemesis, type FaultKind } from "./nemesis.ts";
 import { Random } from "./random.ts";
 import { Workload } from "./workload.ts";
 
@@ -13,6 +13,11 @@ export interface RunOptions extends ClusterOptions {
   readonly publishers: number;
   readonly subscribers: number;
   readonly rate: number;
+  /** See {@link Workload}. */
+  readonly settleMs?: number;
+  /** See {@link Nemesis}. */
+  readonly kinds?: readonly FaultKind[];
+  readonly pauseMaxMs?: number;
   /** Told what happens, with the ms since the beginning. */
   readonly log: (text: string) => void;
 }
@@ -41,6 +46,8 @@ export async function run(options: RunOptions): Promise<RunResult> {
     const nemesis = new Nemesis({
       cluster,
       random,
+      kinds: options.kinds,
+      pauseMaxMs: options.pauseMaxMs,
       stepClock: (ms) => clock.step(ms),
       log: options.log,
     });

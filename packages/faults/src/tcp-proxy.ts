@@ -38,7 +38,7 @@ export class TcpProxy {
   }
 
   static async listen(targetPort: number): Promise<TcpProxy> {
-    const server = createServer({ noDelay: true });
+    const server = createServer({ noDelay: true, allowHalfOpen: true });
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
     return new TcpProxy(server, targetPort);
@@ -71,7 +71,12 @@ export class TcpProxy {
       near.resetAndDestroy();
       return;
     }
-    const far = connect({ port: this.#targetPort, host: "127.0.0.1", noDelay: true });
+    const far = connect({
+      port: this.#targetPort,
+      host: "127.0.0.1",
+      noDelay: true,
+      allowHalfOpen: true,
+    });
     const pair: Pair = { near, far, isToBeCut: false };
     this.#pairs.add(pair);
     for (const socket of [near, far]) {
@@ -88,7 +93,9 @@ export class TcpProxy {
 
   async #pass(pair: Pair, from: Socket, to: Socket): Promise<void> {
     try {
-      for await (const chunk of from as AsyncIterable<Buffer>) {
+      // The other direction goes on when this one has ended.
+      const chunks = from.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
+      for await (const chunk of chunks) {
         await this.#forward(pair, chunk, to);
       }
       to.end();

@@ -1,5 +1,5 @@
 // Clients of every kind that publish and subscribe all the while, and write down what they see.
-import { connect, type Client, type Message } from "@shardcast/client";
+import { connect, type Client, type Message, type Subscription } from "@shardcast/client";
 import { ShardcastError } from "@shardcast/protocol";
 import type { Cluster } from "./cluster.ts";
 import type { History, PublishRecord, SeenRecord, View } from "./history.ts";
@@ -15,6 +15,8 @@ export interface WorkloadOptions {
   readonly subscribers: number;
   /** Publishes a second, of all publishers together. */
   readonly rate: number;
+  /** How long subscribers may take to get everything, once all is whole again. @default 100_000 */
+  readonly settleMs?: number | undefined;
 }
 
 /** How a client reaches the cluster. */
@@ -24,8 +26,8 @@ const CONNECT_TIMEOUT_MS = 60_000;
 const PUBLISH_TIMEOUT_MS = 60_000;
 const RECONNECT = { minMs: 20, maxMs: 500 };
 const TICK_MS = 10;
-/** Within the dedupe window, and far above what a heal takes. */
-const SETTLE_LIMIT_MS = 100_000;
+/** Above what a publish may take. */
+const SETTLE_MS = 100_000;
 const POLL_MS = 50;
 /** Payloads beside their name: mostly small, some larger than a page of the log. */
 const PADDINGS = [0, 0, 0, 0, 0, 0, 100, 1000, 20_000, 100_000];
@@ -76,7 +78,8 @@ export class Workload implements History {
     clearInterval(this.#timer);
     this.#isStopping = true;
     await Promise.all(this.#wanderers);
-    await until("every publish has its answer", () => this.#unanswered.size === 0);
+    const { settleMs = SETTLE_MS } = this.#options;
+    await until("every publish has its answer", SETTLE_MS, () => this.#unanswered.size === 0);
     await this.#readAll();
     const heads = new Map<string, number>();
     for (const { topic, offset } of this.published) {
@@ -86,7 +89,7 @@ export class Workload implements History {
       heads.set(topic, Math.max(heads.get(topic) ?? 0, seen.at(-1)?.offset ?? 0));
     }
     // One that does not get there is the checker's business.
-    await until("every subscriber is at head", () =>
+    await until("every subscriber is at head", settleMs, () =>
       this.views.every(({ topic, seen }) => (seen.at(-1)?.offset ?? 0) >= (heads.get(topic) ?? 0)),
     ).catch(() => undefined);
   }
@@ -134,7 +137,7 @@ export class Workload implements History {
   }
 
   #newView(topic: string, subscriber: string): View {
-    const view: View = { topic, subscriber, isFromStart: true, seen: [], gaps: [] };
+    const view: View = { topic, subscriber, isFromStart: true, seen: [], gaps: [], errors: [] };
     this.views.push(view);
     return view;
   }
@@ -142,8 +145,8 @@ export class Workload implements History {
   async #stay(client: Client, view: View): Promise<void> {
     const subscription = client.subscribe(view.topic, { from: "earliest" });
     subscription.on("message", (message) => view.seen.push(read(message)));
-    subscription.on("gap", (gap) => view.gaps.push(gap));
-    await subscription.ready;
+    this.#watch(subscription, view);
+    await subscription.ready.catch(() => undefined);
   }
 
   /** Follows a topic in pieces, as an application that is closed and opened again; and reads slowly. */
@@ -152,23 +155,34 @@ export class Workload implements History {
     let from = "earliest";
     while (!this.#isStopping) {
       const subscription = client.subscribe(view.topic, { from });
-      subscription.on("gap", (gap) => view.gaps.push(gap));
+      this.#watch(subscription, view);
       const timer = setTimeout(
         () => subscription.close(),
         random.between(PAUSE_MIN_MS, PAUSE_MAX_MS),
       );
-      for await (const message of subscription) {
-        view.seen.push(read(message));
-        from = message.position;
-        if (view.seen.length % 50 === 0) await sleep(random.between(0, 50));
+      try {
+        for await (const message of subscription) {
+          view.seen.push(read(message));
+          from = message.position;
+          if (view.seen.length % 50 === 0) await sleep(random.between(0, 50));
+        }
+      } catch {
+        // It has been told already.
       }
       clearTimeout(timer);
       await sleep(random.between(0, PAUSE_MIN_MS));
     }
     // To the end with everybody else.
     const subscription = client.subscribe(view.topic, { from });
-    subscription.on("gap", (gap) => view.gaps.push(gap));
+    this.#watch(subscription, view);
     subscription.on("message", (message) => view.seen.push(read(message)));
+  }
+
+  #watch(subscription: Subscription, view: View): void {
+    subscription.on("gap", (gap) =>
+      view.gaps.push({ ...gap, after: view.seen.at(-1)?.offset ?? 0 }),
+    );
+    subscription.on("error", (error) => view.errors.push(`${error.code}: ${error.message}`));
   }
 
   /** What the log has in the end, as somebody reads it who was not there. */
@@ -233,8 +247,8 @@ function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-async function until(what: string, isTrue: () => boolean): Promise<void> {
-  const deadline = performance.now() + SETTLE_LIMIT_MS;
+async function until(what: string, limitMs: number, isTrue: () => boolean): Promise<void> {
+  const deadline = performance.now() + limitMs;
   while (!isTrue()) {
     if (performance.now() > deadline) throw new Error(`it never came about: ${what}`);
     await sleep(POLL_MS);

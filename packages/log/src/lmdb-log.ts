@@ -6,7 +6,6 @@ import { createEpoch } from "./epoch.ts";
 import { FORGET_AFTER_MS, type Log } from "./log.ts";
 import { LmdbTopicLog, type DiskUse, type IdRetention } from "./lmdb-topic-log.ts";
 import type { RetentionRules } from "./retention.ts";
-import { ORIGIN } from "./series.ts";
 import type { Store } from "./store.ts";
 import { decodeTopicRecord, type TopicRecord } from "./topic-record.ts";
 
@@ -156,7 +155,7 @@ export class LmdbLog implements Log {
 
   #openLog(topic: string, topicId: number, record: TopicRecord | undefined): LmdbTopicLog {
     const { retention, ids, tail, now = Date.now } = this.#options;
-    return new LmdbTopicLog(record ?? this.#newRecord(), record !== undefined, {
+    return new LmdbTopicLog(record ?? this.#newRecord(now()), record !== undefined, {
       topic,
       topicId,
       ids,
@@ -168,10 +167,11 @@ export class LmdbLog implements Log {
     });
   }
 
-  #newRecord(): TopicRecord {
+  #newRecord(time: number): TopicRecord {
     const number = this.#nextNumber;
     // 32 bits: at a thousand new topics a second, enough for 49 days of nothing else.
     this.#nextNumber = number + 1;
-    return { number, epoch: createEpoch(), messages: ORIGIN, ids: ORIGIN };
+    const origin = { offset: 0, time, sum: 0 };
+    return { number, epoch: createEpoch(), messages: origin, ids: origin };
   }
 }

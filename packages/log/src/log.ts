@@ -37,7 +37,7 @@ export interface StoredIds {
 
 /** The log of one topic that this node owns. */
 export interface TopicLog extends ReadableLog {
-  /** When the newest message was stored, in ms since 1970; 0 where none ever was. */
+  /** When the newest message was stored, or the log was made, in ms since 1970. */
   readonly lastTime: number;
   /**
    * Adds a batch that follows all that was appended before. It is part of the log, with its ids, once it

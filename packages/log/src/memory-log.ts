@@ -83,7 +83,7 @@ export class MemoryTopicLog implements TopicLog {
   #bytes = 0;
   #head: number;
   #oldest: number;
-  #lastTime = 0;
+  #lastTime: number;
   /** Many subscribers that were away ask for the same page. */
   #page: { readonly after: number; readonly limitBytes: number; readonly batch: Batch } | undefined;
 
@@ -93,6 +93,7 @@ export class MemoryTopicLog implements TopicLog {
     this.#options = options;
     this.#total = total;
     this.#now = options.now ?? Date.now;
+    this.#lastTime = this.#now();
     this.#head = head;
     this.#oldest = head + 1;
   }

@@ -17,8 +17,6 @@ interface Bounds {
   readonly end: Mark;
 }
 
-export const ORIGIN: Mark = { offset: 0, time: 0, sum: 0 };
-
 /** How the oldest record is told that has to stay. */
 export type IsKept = (key: RecordKey, before: Mark) => boolean;
 

@@ -59,10 +59,10 @@ export class NodeProcess {
     return this.#child.exitCode;
   }
 
-  /** What the process holds in memory. */
+  /** What the process holds in memory of its own: not what it has mapped of its log's file. */
   get residentKib(): number {
     const status = readFileSync(`/proc/${this.pid}/status`, "utf8");
-    return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]);
+    return Number(/RssAnon:\s+(\d+)/.exec(status)?.[1]);
   }
 
   get httpUrl(): string {

@@ -64,6 +64,11 @@ export class RawClient {
     return eventually(`a ${type} frame`, () => this.frames.find(isOfType));
   }
 
+  /** The node's reason, when it has ended the link. */
+  async closed(): Promise<string> {
+    return eventually("the end of the link", () => this.#closed);
+  }
+
   /** The payloads of the first messages, as text, when so many are there. */
   async take(count: number): Promise<string[]> {
     const isMessage = (frame: Frame): frame is MessageFrame => frame.type === "message";

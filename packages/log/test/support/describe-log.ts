@@ -161,9 +161,10 @@ export function describeLog(name: string, makeLog: (setup: LogSetup) => Promise<
       expect(log.tailBytes).to.be.at.most(batchOf(1, 4).bytes);
     });
 
-    it("tells when its newest message was stored", async () => {
+    it("tells when its newest message was stored, and before the first, when it was made", async () => {
+      now = 900;
       const { log, topic } = await open({ ageMs: 100 });
-      expect(topic.lastTime).to.equal(0);
+      expect(topic.lastTime).to.equal(900);
       await append(log, topic, 1, 2);
       now = 1050;
       await append(log, topic, 3, 3);
@@ -203,6 +204,15 @@ export function describeLog(name: string, makeLog: (setup: LogSetup) => Promise<
       await trim(log, log.open("news", 7), now + 1000);
       log.release("news", now + 1000);
       expect(log.open("news", 7)).to.include({ head: 3, oldest: 4, epoch: topic.epoch });
+    });
+
+    it("keeps the epoch of a topic that never had a message and that nobody uses", async () => {
+      const { log, topic } = await open();
+      await log.commit();
+      log.release("news", now + 1000);
+      for (let call = 0; call < 3; call += 1) log.tidy(now + 1000);
+      await log.commit();
+      expect(log.open("news", 7).epoch).to.equal(topic.epoch);
     });
 
     it("forgets a topic that has been empty for a day, and begins it again with another epoch", async () => {

@@ -1,0 +1,72 @@
+// The real thing, short: a cluster under faults that keeps its promises; and clusters that are broken on
+// purpose, which the checker has to catch. `npm run faults` runs long.
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { expect } from "chai";
+import { run, type RunOptions, type RunResult } from "../src/run.ts";
+
+const BINS = {
+  producer: pathToFileURL(join("packages", "producer", "bin", "shardcast-producer.js")),
+  consumer: pathToFileURL(join("packages", "consumer", "bin", "shardcast-consumer.js")),
+};
+
+const SEED = 20;
+
+async function runFor(durationMs: number, options: Partial<RunOptions> = {}): Promise<RunResult> {
+  const lines: string[] = [];
+  try {
+    return await run({
+      bins: BINS,
+      seed: SEED,
+      durationMs,
+      producers: 2,
+      consumers: 3,
+      topics: 6,
+      publishers: 3,
+      subscribers: 3,
+      rate: 200,
+      log: (text) => lines.push(text),
+      ...options,
+    });
+  } finally {
+    // Where it fails, this is what repeats it.
+    process.stdout.write(`      seed ${options.seed ?? SEED}: ${lines.join(", ")}\n`);
+  }
+}
+
+describe("a cluster under faults", () => {
+  it("loses nothing, doubles nothing, and keeps every order", async function () {
+    this.timeout(180_000);
+    const result = await runFor(15_000);
+    expect(result.violations).to.deep.equal([]);
+    expect(result.faultCount).to.be.greaterThan(4);
+    expect(result.acked).to.equal(result.published);
+    expect(result.deliveries).to.be.greaterThan(result.acked);
+  });
+});
+
+describe("a cluster that is broken on purpose", () => {
+  for (const [what, rules] of [
+    ["ack-before-commit", ["acked-missing", "acked-elsewhere", "views-differ"]],
+    ["no-dedupe", ["stored-twice"]],
+    ["skipped-page", ["gap", "offset-hole"]],
+  ] as const) {
+    it(`is caught: ${what}`, async function () {
+      this.timeout(180_000);
+      const breaker = join("packages", "faults", "test", "support", `${what}.js`);
+      const kinds =
+        what === "ack-before-commit" ? (["kill-consumer"] as const) : (["cut"] as const);
+      const result = await runFor(8000, {
+        execArgv: ["--import", `./${breaker}`],
+        kinds: what === "skipped-page" ? ["stop-consumer", "cut"] : kinds,
+        pauseMaxMs: 600,
+        settleMs: 3000,
+      });
+      const broken = [...new Set(result.violations.map(({ rule }) => rule))];
+      expect(broken.some((rule) => (rules as readonly string[]).includes(rule))).to.equal(
+        true,
+        `it found ${broken.join(", ") || "nothing"}`,
+      );
+    });
+  }
+});

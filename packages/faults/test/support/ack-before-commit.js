@@ -1,0 +1,11 @@
+// Breaks a consumer: what is acked is on its way to the disk, and gets there a little later.
+import { setTimeout } from "node:timers";
+import { Store } from "../../../log/dist/store.js";
+
+const LATER_MS = 300;
+const commit = Store.prototype.commit;
+
+Store.prototype.commit = function () {
+  setTimeout(() => void commit.call(this), LATER_MS);
+  return Promise.resolve();
+};

@@ -2,6 +2,7 @@
 import { optionInvalid } from "@shardcast/server";
 import yargs from "yargs";
 import type { NodeBins } from "./cluster-plan.ts";
+import { dataCommand } from "./data.ts";
 import { explain } from "./fault.ts";
 import { publishCommand } from "./publish.ts";
 import { subscribeCommand } from "./subscribe.ts";
@@ -19,7 +20,8 @@ export async function main(bins: NodeBins): Promise<void> {
       .command(upCommand(bins))
       .command(publishCommand)
       .command(subscribeCommand)
-      .demandCommand(1, "no command: up, publish or subscribe; --help tells more")
+      .command(dataCommand)
+      .demandCommand(1, "no command: up, publish, subscribe or data; --help tells more")
       .strict()
       .locale("en")
       .wrap(Math.min(HELP_COLUMNS, process.stdout.isTTY ? process.stdout.columns : HELP_COLUMNS))

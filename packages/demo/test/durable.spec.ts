@@ -65,7 +65,7 @@ describe("a log on disk", () => {
       expect(acked.get(message.text())?.offset).to.equal(message.offset);
     }
     await node.stop("SIGKILL");
-    node = await cluster.consumer(1);
+    await cluster.consumer(1);
     const again = await client.publish("kept", "again", { messageId: "m7" });
     expect(again).to.include({ offset: 8, duplicate: true });
   });

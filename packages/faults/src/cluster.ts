@@ -1,8 +1,8 @@
 // The cluster under test: producers and consumers as processes, each behind a proxy of its own.
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomInt } from "node:crypto";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer, type AddressInfo } from "node:net";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -27,6 +27,8 @@ export interface ClusterOptions {
 
 /** Short, so that a run meets many losses of links in little time. */
 const HEARTBEAT_MS = 500;
+const PORT_MIN = 12_000;
+const PORT_MAX = 32_000;
 
 /** Nothing is trimmed in a run: whatever is missing is lost. */
 const KEEP_ALL = ["--retain-count=100000000", "--retain-bytes=100000000000"];
@@ -111,11 +113,18 @@ export class Cluster {
   }
 }
 
+/** Below what systems give to outgoing connections: the port must be free whenever its node starts again. */
 async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
+  for (;;) {
+    const port = randomInt(PORT_MIN, PORT_MAX);
+    const server = createServer().listen(port, "127.0.0.1");
+    const isFree = await Promise.race([
+      once(server, "listening").then(() => true),
+      once(server, "error").then(() => false),
+    ]).catch(() => false);
+    if (!isFree) continue;
+    server.close();
+    await once(server, "close");
+    return port;
+  }
 }

@@ -6,6 +6,7 @@ import type { TcpProxy } from "./tcp-proxy.ts";
 
 const READY_LIMIT_MS = 30_000;
 const POLL_MS = 20;
+const LAST_WORDS = 2000;
 /** What the caller's environment must not tell a node. */
 const FOREIGN = /^(SHARDCAST_.*|PSK.*|PORT|TIMEOUT|NODE_OPTIONS)$/;
 
@@ -24,6 +25,7 @@ export class NodeProcess {
   readonly #spec: NodeSpec;
   #child: ChildProcess | undefined;
   #output = "";
+  #isReady = false;
   #isStopped = false;
 
   constructor(spec: NodeSpec, proxy: TcpProxy) {
@@ -44,13 +46,13 @@ export class NodeProcess {
 
   /** The last that it said, for a run that goes wrong. */
   get lastWords(): string {
-    return this.#output.slice(-2000);
+    return this.#output;
   }
 
   /** Resolves when it takes connections. A node that ends instead is started again. */
   async start(): Promise<void> {
     const deadline = performance.now() + READY_LIMIT_MS;
-    while (!this.isAlive || !this.#output.includes('"msg":"ready"')) {
+    while (!this.isAlive || !this.#isReady) {
       if (performance.now() > deadline)
         throw new Error(`${this.id} is not ready: ${this.lastWords}`);
       if (!this.isAlive) this.#spawn();
@@ -84,14 +86,15 @@ export class NodeProcess {
   #spawn(): void {
     const { bin, args, execArgv, psk } = this.#spec;
     const own = Object.entries(process.env).filter(([name]) => !FOREIGN.test(name));
-    this.#output = "";
+    this.#isReady = false;
     const child = spawn(process.execPath, [...execArgv, bin, ...args], {
       env: { ...Object.fromEntries(own), PSK: psk },
       stdio: ["ignore", "pipe", "pipe"],
     });
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding("utf8").on("data", (text: string) => {
-        this.#output = (this.#output + text).slice(-20_000);
+        if (text.includes('"msg":"ready"')) this.#isReady = true;
+        this.#output = (this.#output + text).slice(-LAST_WORDS);
       });
     }
     this.#child = child;

@@ -3,9 +3,10 @@
 //   log, retention              what a log is asked for, and how much of each topic it keeps
 //   memory-log                  in the process
 //   lmdb-log → lmdb-topic-log → series → store      on disk
+//   salvage                     what is whole in a store, and a copy of it
 //   data-folder                 the folder that a store is in: whose it is, and who has it open
 export { Batch } from "./batch.ts";
-export { openForReading, writeBackup } from "./data-folder.ts";
+export { DataFolder, openForReading, writeBackup } from "./data-folder.ts";
 export type { IdRetention } from "./lmdb-topic-log.ts";
 export { LmdbLog, type LmdbLogOptions } from "./lmdb-log.ts";
 export type { Log, ReadableLog, StoredId, StoredIds, TopicLog } from "./log.ts";
@@ -16,3 +17,4 @@ export {
   type MemoryTopicLogOptions,
 } from "./memory-log.ts";
 export { RetentionRules, parseRetentionRules, type Retention } from "./retention.ts";
+export { checkStore, repairStore, type StoreReport } from "./salvage.ts";

@@ -1,16 +1,14 @@
 // The log on disk: one store for all topics of a consumer. All that a turn appended is one transaction.
 // docs/architecture.md#the-log-on-disk
-import { readUint32, readUint48, writeUint32, writeUint48 } from "@shardcast/protocol";
 import { DataFolder } from "./data-folder.ts";
 import { createEpoch } from "./epoch.ts";
 import { FORGET_AFTER_MS, type Log } from "./log.ts";
 import { LmdbTopicLog, type DiskUse, type IdRetention } from "./lmdb-topic-log.ts";
 import type { RetentionRules } from "./retention.ts";
+import { putState, readState } from "./store-state.ts";
 import type { Store } from "./store.ts";
 import { decodeTopicRecord, type TopicRecord } from "./topic-record.ts";
 
-const STATE_KEY = Buffer.from("log");
-const STATE_BYTES = 10;
 const TAIL_AGE_MS = 60_000;
 /** Topics that one call of `tidy` looks at. */
 const TIDY_TOPICS = 64;
@@ -49,9 +47,8 @@ export class LmdbLog implements Log {
     this.#folder = folder;
     this.#store = folder.store;
     this.#options = options;
-    const state = this.#store.get("state", STATE_KEY);
-    this.#nextNumber = state === undefined ? 1 : readUint32(state, 0);
-    const bytes = state === undefined ? 0 : readUint48(state, 4);
+    const { nextNumber, bytes } = readState(this.#store);
+    this.#nextNumber = nextNumber;
     this.#disk = { bytes, maxBytes: options.maxBytes };
   }
 
@@ -129,7 +126,7 @@ export class LmdbLog implements Log {
   async #commit(): Promise<void> {
     const staged = this.#staged;
     this.#staged = [];
-    this.#putState();
+    putState(this.#store, { nextNumber: this.#nextNumber, bytes: this.#disk.bytes });
     try {
       await this.#store.commit();
     } catch (error) {
@@ -137,13 +134,6 @@ export class LmdbLog implements Log {
       throw error;
     }
     for (const log of staged) log.committed();
-  }
-
-  #putState(): void {
-    const state = Buffer.alloc(STATE_BYTES);
-    writeUint32(state, 0, this.#nextNumber);
-    writeUint48(state, 4, this.#disk.bytes);
-    this.#store.put("state", STATE_KEY, state);
   }
 
   #tidyTopic(topic: string, record: TopicRecord, now: number): void {

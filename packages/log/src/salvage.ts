@@ -1,0 +1,143 @@
+// Looks at every record of a store, and copies what is whole into a new one. For a store that a node refuses,
+// or that nobody is sure of. docs/operations.md#repair
+import { ShardcastError, type Epoch } from "@shardcast/protocol";
+import { Batch } from "./batch.ts";
+import { createEpoch } from "./epoch.ts";
+import { decodeKey, seekKey, type RecordKey } from "./record-key.ts";
+import type { Mark } from "./series.ts";
+import { putState } from "./store-state.ts";
+import type { Store } from "./store.ts";
+import { decodeTopicRecord, encodeTopicRecord, type TopicRecord } from "./topic-record.ts";
+
+/** Records that are written at once. */
+const CHUNK = 256;
+const FIRST_KEY = Buffer.alloc(1);
+
+export interface StoreReport {
+  /** How many. */
+  readonly topics: number;
+  readonly messages: number;
+  readonly bytes: number;
+  /** What is wrong, in words; empty where all is well. */
+  readonly faults: readonly string[];
+}
+
+/** One topic, as far as it can be read. */
+interface Survey {
+  readonly topic: string;
+  readonly record: TopicRecord;
+  /** Everything after this is whole. */
+  readonly floor: Mark;
+  readonly end: Mark;
+  /** False where the end could not be reached: what comes after it is unknown. */
+  readonly isEndKnown: boolean;
+  readonly faults: readonly string[];
+}
+
+export function checkStore(store: Store): StoreReport {
+  return reportOf(surveyAll(store));
+}
+
+/**
+ * Copies into an empty store whatever is whole and followed by nothing that is broken: offsets have no holes.
+ * A topic whose end is lost gets a new epoch, since offsets may be given a second time.
+ * @throws SHARDCAST_LOG_UNAVAILABLE
+ */
+export async function repairStore(from: Store, to: Store): Promise<StoreReport> {
+  const surveys = surveyAll(from);
+  let nextNumber = 1;
+  for (const survey of surveys) {
+    nextNumber = Math.max(nextNumber, survey.record.number + 1);
+    await copyTopic(survey, from, to);
+  }
+  const report = reportOf(surveys);
+  putState(to, { nextNumber, bytes: report.bytes });
+  await to.commit();
+  return report;
+}
+
+function reportOf(surveys: readonly Survey[]): StoreReport {
+  const sum = (value: (survey: Survey) => number): number =>
+    surveys.reduce((total, survey) => total + value(survey), 0);
+  return {
+    topics: surveys.length,
+    messages: sum(({ floor, end }) => end.offset - floor.offset),
+    bytes: sum(({ floor, end }) => end.sum - floor.sum),
+    faults: surveys.flatMap(({ topic, faults }) => faults.map((fault) => `${topic}: ${fault}`)),
+  };
+}
+
+function surveyAll(store: Store): Survey[] {
+  const surveys: Survey[] = [];
+  for (const { key, value } of store.from("topics", FIRST_KEY)) {
+    const record = decodeTopicRecord(value);
+    const topic = key.toString("utf8");
+    if (record !== undefined) surveys.push(survey(store, topic, record));
+  }
+  return surveys;
+}
+
+function survey(store: Store, topic: string, record: TopicRecord): Survey {
+  const faults: string[] = [];
+  let floor = record.messages;
+  let end = floor;
+  let isEndKnown = true;
+  try {
+    for (const { key, value } of recordsOf(store, "messages", record, floor)) {
+      const fault = faultOf(key, value, end);
+      end = { offset: key.last, time: key.time, sum: key.sum };
+      if (fault === undefined) continue;
+      faults.push(fault);
+      floor = end;
+    }
+  } catch (error) {
+    isEndKnown = false;
+    faults.push(`nothing can be read after ${end.offset}: ${String(error)}`);
+  }
+  return { topic, record, floor, end, isEndKnown, faults };
+}
+
+function faultOf(key: RecordKey, value: Buffer, before: Mark): string | undefined {
+  const first = before.offset + 1;
+  try {
+    const batch = Batch.fromFrames(value, 0);
+    if (batch?.first !== first || batch.last !== key.last) {
+      return `${first} to ${key.last} are not where they were`;
+    }
+  } catch (error) {
+    if (!(error instanceof ShardcastError)) throw error;
+    return `${first} to ${key.last}: ${error.message}`;
+  }
+  return key.sum === before.sum + value.length ? undefined : `the sum at ${key.last} is wrong`;
+}
+
+function* recordsOf(
+  store: Store,
+  table: "messages" | "ids",
+  { number }: TopicRecord,
+  after: Mark,
+): Generator<{ readonly rawKey: Buffer; readonly key: RecordKey; readonly value: Buffer }> {
+  const start = seekKey(number, after.offset + 1);
+  for (const { key, value } of store.range(table, start, seekKey(number + 1, 0))) {
+    yield { rawKey: key, key: decodeKey(key), value };
+  }
+}
+
+async function copyTopic(found: Survey, from: Store, to: Store): Promise<void> {
+  const { topic, record, floor, end, isEndKnown } = found;
+  const epoch: Epoch = isEndKnown ? record.epoch : createEpoch();
+  let count = 0;
+  const copy = async (table: "messages" | "ids", after: Mark, upTo: number): Promise<void> => {
+    for (const { rawKey, key, value } of recordsOf(from, table, record, after)) {
+      if (key.last > upTo) return;
+      to.put(table, rawKey, value);
+      count += 1;
+      if (count % CHUNK === 0) await to.commit();
+    }
+  };
+  to.put("topics", Buffer.from(topic), encodeTopicRecord({ ...record, epoch, messages: floor }));
+  await copy("messages", floor, end.offset);
+  // Ids stand for offsets, and those of a new epoch are others.
+  if (isEndKnown) await copy("ids", record.ids, end.offset);
+  await to.commit();
+}

@@ -61,6 +61,6 @@ describe("shardcast data", () => {
       expect(stderr).to.match(/^shardcast: .*\(SHARDCAST_DATA_FOREIGN\)\n$/);
     }
     expect((await run()).stderr).to.include("no command: check, backup or repair");
-    expect((await run("check")).stderr).to.match(/^shardcast: .*folder.*\n$/);
+    expect((await run("check")).stderr).to.match(/^shardcast: Not enough .*\n$/);
   });
 });

@@ -2,7 +2,7 @@
 // ending, however it ends. A socket file that nobody listens on is what a process left that was killed.
 // It works across containers that share the folder, and needs no clock.
 import { randomUUID } from "node:crypto";
-import { closeSync, linkSync, mkdirSync, openSync, rmSync, statSync } from "node:fs";
+import { closeSync, linkSync, mkdirSync, openSync, rmSync, statSync, unlinkSync } from "node:fs";
 import { once } from "node:events";
 import { connect, createServer, type Server } from "node:net";
 import { join } from "node:path";
@@ -48,13 +48,13 @@ export class FolderLock {
       if (handle !== undefined) closeSync(handle);
       throw error;
     } finally {
-      rmSync(join(folder, own), { force: true });
+      unlink(join(folder, own));
     }
     return new FolderLock(folder, server, handle);
   }
 
   async release(): Promise<void> {
-    rmSync(join(this.#folder, LOCK_FILE), { force: true });
+    unlink(join(this.#folder, LOCK_FILE));
     await new Promise((resolve) => {
       this.#server.close(resolve);
     });
@@ -91,9 +91,22 @@ async function clearDead(folder: string, address: string, name: string): Promise
   }
   try {
     if (await isAnswered(address)) throw locked(folder);
-    rmSync(name, { force: true });
+    unlink(name);
   } finally {
     rmSync(guard, { recursive: true, force: true });
+  }
+}
+
+/**
+ * Not `rmSync`: that looks at the file first, and when the last file that Node looked at is a socket, its
+ * realpathSync takes the next path as it is (lib/fs.js, `isFileType(statValues, S_IFSOCK)`). Modules that
+ * are loaded after that are then not found behind their symbolic links.
+ */
+function unlink(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    if (codeOf(error) !== "ENOENT") throw error;
   }
 }
 

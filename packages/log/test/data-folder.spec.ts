@@ -5,12 +5,15 @@ import {
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  realpathSync,
   rmSync,
   statSync,
+  symlinkSync,
   truncateSync,
   writeFileSync,
 } from "node:fs";
 import { once } from "node:events";
+import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
@@ -86,6 +89,20 @@ describe("DataFolder", () => {
     }
     const lock = await FolderLock.take(path);
     await lock.release();
+  });
+
+  it("leaves Node able to find modules behind symbolic links", async () => {
+    const load = createRequire(join(root, "x.js"));
+    const real = join(realpathSync(root), "real");
+    mkdirSync(real);
+    symlinkSync(real, join(root, "link"));
+    for (const name of ["one.js", "two.js"])
+      writeFileSync(join(real, name), "module.exports = __filename;");
+    // Node knows the folders from now on, and looks at the link alone.
+    expect(load("./real/one.js")).to.equal(join(real, "one.js"));
+    const folder = await DataFolder.open(path, "c1");
+    expect(load("./link/two.js")).to.equal(join(real, "two.js"));
+    await folder.close();
   });
 
   it("can have a path that is too long for a socket", async () => {

@@ -1,0 +1,153 @@
+// A WebSocket client over a bare TCP socket, as cheap as one can be: what it measures must not be itself.
+// It frames what it is given, hands on what comes without a copy, and answers pings. RFC 6455.
+import { connect, type Socket } from "node:net";
+
+const OPCODE_TEXT = 1;
+const OPCODE_BINARY = 2;
+const OPCODE_CLOSE = 8;
+const OPCODE_PING = 9;
+const OPCODE_PONG = 10;
+const KEY = "AQIDBAUGBwgJCgsMDQ4PEA==";
+const EMPTY = Buffer.alloc(0);
+
+export interface RawSocketOptions {
+  readonly port: number;
+  readonly path: string;
+  readonly subprotocol?: string;
+  /** One address has 28,000 ports: beyond that, another is needed. @default 127.0.0.1 */
+  readonly localAddress?: string;
+  /** Told of each message, whole; valid for the call only. */
+  readonly received: (message: Buffer) => void;
+  readonly closed?: () => void;
+}
+
+export class RawSocket {
+  readonly #tcp: Socket;
+  readonly #options: RawSocketOptions;
+  #rest = EMPTY;
+  #isUpgraded = false;
+  #parts: Buffer[] = [];
+  #opened: () => void = () => undefined;
+  #failed: (error: Error) => void = () => undefined;
+
+  private constructor(options: RawSocketOptions) {
+    const { port, localAddress = "127.0.0.1" } = options;
+    this.#options = options;
+    this.#tcp = connect({ port, host: "127.0.0.1", localAddress, noDelay: true });
+    this.#tcp.on("data", (data) => this.#data(data));
+    this.#tcp.on("error", (error) => this.#failed(error));
+    this.#tcp.on("close", () => {
+      this.#failed(new Error("closed before the upgrade"));
+      options.closed?.();
+    });
+  }
+
+  /** Resolves when the upgrade is done. */
+  static open(options: RawSocketOptions): Promise<RawSocket> {
+    return new Promise((resolve, reject) => {
+      const socket = new RawSocket(options);
+      socket.#opened = () => resolve(socket);
+      socket.#failed = reject;
+      const { port, path, subprotocol } = options;
+      const offer = subprotocol === undefined ? "" : `Sec-WebSocket-Protocol: ${subprotocol}\r\n`;
+      socket.#tcp.write(
+        `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
+          `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${KEY}\r\n${offer}\r\n`,
+      );
+    });
+  }
+
+  send(payload: Uint8Array | string): void {
+    const isText = typeof payload === "string";
+    const bytes = isText ? Buffer.from(payload) : payload;
+    this.#tcp.write(frame(isText ? OPCODE_TEXT : OPCODE_BINARY, bytes));
+  }
+
+  /** Stops reading, as a reader that hangs. */
+  pause(): void {
+    this.#tcp.pause();
+  }
+
+  resume(): void {
+    this.#tcp.resume();
+  }
+
+  destroy(): void {
+    this.#tcp.destroy();
+  }
+
+  #data(data: Buffer): void {
+    const bytes = this.#rest.length === 0 ? data : Buffer.concat([this.#rest, data]);
+    let at = this.#isUpgraded ? 0 : this.#upgrade(bytes);
+    while (this.#isUpgraded) {
+      const next = this.#frame(bytes, at);
+      if (next === at) break;
+      at = next;
+    }
+    // A copy: a few bytes must not hold the whole buffer.
+    this.#rest = at === bytes.length ? EMPTY : Buffer.from(bytes.subarray(at));
+  }
+
+  /** @returns where frames begin, or 0 where the head is not whole */
+  #upgrade(bytes: Buffer): number {
+    const end = bytes.indexOf("\r\n\r\n");
+    if (end < 0) return 0;
+    const head = bytes.toString("latin1", 0, end);
+    if (!head.startsWith("HTTP/1.1 101 ")) {
+      this.#failed(new Error(head));
+      this.#tcp.destroy();
+      return bytes.length;
+    }
+    this.#isUpgraded = true;
+    this.#opened();
+    return end + 4;
+  }
+
+  /** @returns where the frame ends, or where it begins if it is not whole */
+  #frame(bytes: Buffer, at: number): number {
+    if (bytes.length < at + 2) return at;
+    const first = bytes[at] ?? 0;
+    let count = (bytes[at + 1] ?? 0) & 0x7f;
+    let start = at + 2;
+    if (count === 126) {
+      if (bytes.length < at + 4) return at;
+      count = bytes.readUInt16BE(at + 2);
+      start = at + 4;
+    } else if (count === 127) {
+      if (bytes.length < at + 10) return at;
+      count = bytes.readUInt32BE(at + 6);
+      start = at + 10;
+    }
+    const end = start + count;
+    if (bytes.length < end) return at;
+    this.#take(first & 0x0f, (first & 0x80) !== 0, bytes.subarray(start, end));
+    return end;
+  }
+
+  #take(opcode: number, isFinal: boolean, payload: Buffer): void {
+    if (opcode === OPCODE_PING) this.#tcp.write(frame(OPCODE_PONG, payload));
+    else if (opcode === OPCODE_CLOSE) this.#tcp.destroy();
+    else if (opcode === OPCODE_PONG) return;
+    else if (isFinal && this.#parts.length === 0) this.#options.received(payload);
+    else {
+      this.#parts.push(Buffer.from(payload));
+      if (!isFinal) return;
+      const whole = Buffer.concat(this.#parts);
+      this.#parts = [];
+      this.#options.received(whole);
+    }
+  }
+}
+
+/** A client has to mask; with a mask of zeros the payload stays as it is. */
+function frame(opcode: number, payload: Uint8Array): Buffer {
+  const count = payload.length;
+  const extra = count < 126 ? 0 : count < 65_536 ? 2 : 8;
+  const bytes = Buffer.alloc(6 + extra + count);
+  bytes[0] = 0x80 | opcode;
+  bytes[1] = 0x80 | (extra === 0 ? count : extra === 2 ? 126 : 127);
+  if (extra === 2) bytes.writeUInt16BE(count, 2);
+  else if (extra === 8) bytes.writeUInt32BE(count, 6);
+  bytes.set(payload, 6 + extra);
+  return bytes;
+}

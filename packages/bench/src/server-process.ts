@@ -1,0 +1,62 @@
+// A server under measurement: a process on a CPU of its own.
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { availableParallelism } from "node:os";
+
+const READY_LIMIT_MS = 30_000;
+const FOREIGN = /^(SHARDCAST_.*|PSK.*|PORT|TIMEOUT|NODE_OPTIONS)$/;
+
+export interface ServerCommand {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  /** What it says when it takes connections. */
+  readonly ready: RegExp;
+}
+
+export class ServerProcess {
+  readonly #child: ChildProcess;
+  #output = "";
+  readonly #exited: Promise<unknown>;
+
+  private constructor(child: ChildProcess) {
+    this.#child = child;
+    this.#exited = once(child, "exit");
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.setEncoding("utf8").on("data", (text: string) => (this.#output += text));
+    }
+  }
+
+  /** Starts it where the load generators are not: on the first CPU. */
+  static async start({ command, args, env = {}, ready }: ServerCommand): Promise<ServerProcess> {
+    const own = Object.entries(process.env).filter(([name]) => !FOREIGN.test(name));
+    const [file, ...all] = [...pinnedTo(0), command, ...args];
+    const child = spawn(file ?? command, all, {
+      env: { ...Object.fromEntries(own), ...env },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    const server = new ServerProcess(child);
+    const end = performance.now() + READY_LIMIT_MS;
+    while (!ready.test(server.#output)) {
+      if (child.exitCode !== null || performance.now() > end) {
+        throw new Error(`${command} did not start: ${server.#output}`);
+      }
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    return server;
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  async stop(signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
+    this.#child.kill(signal);
+    await this.#exited;
+  }
+}
+
+/** The command in front of one that is to run on a CPU; nothing where there is but one. */
+export function pinnedTo(cpu: number): string[] {
+  return availableParallelism() > 1 ? ["taskset", "--cpu-list", `${cpu}`] : [];
+}

@@ -1,0 +1,102 @@
+// What subscribers that have stopped reading cost the node, and the subscriber beside them that reads.
+import { encodeFrame } from "@shardcast/protocol";
+import { PskKeys } from "@shardcast/protocol/proof";
+import { percentile } from "./percentile.ts";
+import { anonymousKib, cpuMs } from "./process-stats.ts";
+import { ShardcastSocket } from "./shardcast-socket.ts";
+import {
+  BENCH_PSK,
+  TempFolder,
+  freePort,
+  startConsumer,
+  type NodeBins,
+} from "./shardcast-nodes.ts";
+import type { Row, Table } from "./table.ts";
+
+const PAYLOAD = Buffer.alloc(1000, "x");
+const PER_ROUND = 10;
+const ROUND_MS = 10;
+
+export interface SlowReadersOptions {
+  readonly bins: NodeBins;
+  /** How many have stopped, in each measurement. */
+  readonly counts?: readonly number[];
+  /** How many messages are published in each. */
+  readonly messages?: number;
+}
+
+export async function slowReaders(options: SlowReadersOptions): Promise<Table> {
+  const { counts = [0, 500], messages = 60_000 } = options;
+  const rows: Row[] = [];
+  for (const count of counts) rows.push(...(await measure(options.bins, count, messages)));
+  const title = "Subscribers that have stopped reading, beside one that reads";
+  return { question: "slow-readers", title, rows };
+}
+
+async function measure(bins: NodeBins, count: number, messages: number): Promise<Row[]> {
+  const folder = new TempFolder();
+  const port = await freePort();
+  const node = await startConsumer({ bins, port, args: [`--data=${folder.path}`] });
+  const keys = new PskKeys(BENCH_PSK);
+  const common = { port, keys };
+  const sockets: ShardcastSocket[] = [];
+  let latencies: number[] = [];
+  const sentAt: number[] = [];
+  let received = 0;
+  try {
+    for (let number = 0; number < count; number += 1) {
+      const socket = await ShardcastSocket.open({
+        ...common,
+        endpoint: "subscribe",
+        path: "/subscribe/busy",
+      });
+      socket.pause();
+      sockets.push(socket);
+    }
+    const publisher = await ShardcastSocket.open({ ...common, endpoint: "connect" });
+    const reader = await ShardcastSocket.open({
+      ...common,
+      endpoint: "subscribe",
+      path: "/subscribe/busy",
+      message: () => {
+        latencies.push(performance.now() - (sentAt[received] ?? 0));
+        received += 1;
+      },
+    });
+    sockets.push(publisher, reader);
+    const rows: Row[] = [];
+    const parts = 4;
+    for (let part = 1; part <= parts; part += 1) {
+      const cpu = cpuMs(node.pid);
+      const end = (messages * part) / parts;
+      while (sentAt.length < end) {
+        const frames: Uint8Array[] = [];
+        for (let index = 0; index < PER_ROUND; index += 1) {
+          const seq = sentAt.length;
+          sentAt.push(performance.now());
+          frames.push(
+            encodeFrame({ type: "publish", seq, timeoutMs: 0, topic: "busy", payload: PAYLOAD }),
+          );
+        }
+        publisher.send(Buffer.concat(frames));
+        await new Promise((resolve) => setTimeout(resolve, ROUND_MS));
+      }
+      while (received < end) await new Promise((resolve) => setTimeout(resolve, ROUND_MS));
+      const sorted = Float64Array.from(latencies).sort();
+      rows.push({
+        "stopped readers": count,
+        "MB published": Math.round((end * PAYLOAD.length) / 1e6),
+        "node's memory, MiB": Math.round(anonymousKib(node.pid) / 1024),
+        "reader p50, ms": percentile(sorted, 0.5),
+        "reader p99, ms": percentile(sorted, 0.99),
+        "node's CPU, µs a message": ((cpuMs(node.pid) - cpu) * 1000 * parts) / messages,
+      });
+      latencies = [];
+    }
+    return rows;
+  } finally {
+    for (const socket of sockets) socket.destroy();
+    await node.stop();
+    folder.remove();
+  }
+}

@@ -57,6 +57,6 @@ export class ServerProcess {
 }
 
 /** The command in front of one that is to run on a CPU; nothing where there is but one. */
-export function pinnedTo(cpu: number): string[] {
+function pinnedTo(cpu: number): string[] {
   return availableParallelism() > 1 ? ["taskset", "--cpu-list", `${cpu}`] : [];
 }

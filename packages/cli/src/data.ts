@@ -52,11 +52,17 @@ const backupCommand: CommandModule = {
 const repairCommand: CommandModule = {
   command: "repair <folder> <to>",
   describe: "Copy what is whole into a new folder",
-  builder: (argv: Argv) => toOf(folderOf(argv)),
+  builder: (argv: Argv) =>
+    toOf(folderOf(argv)).option("new-epochs", {
+      type: "boolean",
+      default: false,
+      describe: "Every topic begins anew: for a backup that is older than what clients have seen",
+    }),
   handler: async (raw) => {
     const { store, node } = await openForReading(text(raw, "folder"));
     const target = await DataFolder.open(text(raw, "to"), node);
-    const report = await repairStore(store, target.store);
+    const isAnew = raw["new-epochs"] === true;
+    const report = await repairStore(store, target.store, { isAnew });
     await target.close();
     await store.close();
     tell(report);

@@ -22,7 +22,7 @@ export interface SeenRecord {
   readonly sequence: number;
 }
 
-export interface GapRecord {
+interface GapRecord {
   readonly epoch: string;
   readonly first: number;
   readonly last: number;

@@ -40,15 +40,22 @@ export function checkStore(store: Store): StoreReport {
 
 /**
  * Copies into an empty store whatever is whole and followed by nothing that is broken: offsets have no holes.
- * A topic whose end is lost gets a new epoch, since offsets may be given a second time.
+ * A topic whose end is lost gets a new epoch, since offsets may be given a second time; `isAnew` gives one to
+ * all, for a copy that is older than what clients have seen.
  * @throws SHARDCAST_LOG_UNAVAILABLE
  */
-export async function repairStore(from: Store, to: Store): Promise<StoreReport> {
+export async function repairStore(
+  from: Store,
+  to: Store,
+  { isAnew = false } = {},
+): Promise<StoreReport> {
   const surveys = surveyAll(from);
   let nextNumber = 1;
   for (const survey of surveys) {
     nextNumber = Math.max(nextNumber, survey.record.number + 1);
-    await copyTopic(survey, from, to);
+    const { epoch } = survey.record;
+    const isKept = survey.isEndKnown && !isAnew;
+    await copyTopic(survey, isKept ? epoch : createEpoch(), { from, to });
   }
   const report = reportOf(surveys);
   putState(to, { nextNumber, bytes: report.bytes });
@@ -123,21 +130,22 @@ function* recordsOf(
   }
 }
 
-async function copyTopic(found: Survey, from: Store, to: Store): Promise<void> {
-  const { topic, record, floor, end, isEndKnown } = found;
-  const epoch: Epoch = isEndKnown ? record.epoch : createEpoch();
+async function copyTopic(
+  { topic, record, floor, end }: Survey,
+  epoch: Epoch,
+  { from, to }: { readonly from: Store; readonly to: Store },
+): Promise<void> {
   let count = 0;
-  const copy = async (table: "messages" | "ids", after: Mark, upTo: number): Promise<void> => {
+  const copy = async (table: "messages" | "ids", after: Mark): Promise<void> => {
     for (const { rawKey, key, value } of recordsOf(from, table, record, after)) {
-      if (key.last > upTo) return;
+      if (key.last > end.offset) return;
       to.put(table, rawKey, value);
       count += 1;
       if (count % CHUNK === 0) await to.commit();
     }
   };
   to.put("topics", Buffer.from(topic), encodeTopicRecord({ ...record, epoch, messages: floor }));
-  await copy("messages", floor, end.offset);
-  // Ids stand for offsets, and those of a new epoch are others.
-  if (isEndKnown) await copy("ids", record.ids, end.offset);
+  await copy("messages", floor);
+  await copy("ids", record.ids);
   await to.commit();
 }

@@ -84,6 +84,21 @@ describe("a store that is checked and repaired", () => {
     await log.close();
   });
 
+  it("begins all topics anew where it is told to", async () => {
+    const epoch = await fill();
+    const { store, close } = await openFolder("from");
+    const target = await openFolder("to");
+    await repairStore(store, target.store, { isAnew: true });
+    await target.close();
+    await close();
+    const log = await openLog("to");
+    const news = log.open("news", 9);
+    expect(news).to.include({ head: 10, oldest: 1 });
+    expect(news.epoch).not.to.equal(epoch);
+    expect([...news.ids(0)].length).to.equal(5);
+    await log.close();
+  });
+
   it("tells a reader of what is broken, and goes on with everything else", async () => {
     await fill();
     const { store, close } = await openFolder("from");

@@ -74,7 +74,9 @@ describe("a log on disk", () => {
     const { dataFolder } = cluster;
     await cluster.consumer(1);
     const refusal = async (args: Record<string, string | number>): Promise<string> => {
-      const node = cluster.spawn("consumer", { args: { id: "c1", port: 0, ...args } });
+      const node = cluster.spawn("consumer", {
+        args: { id: "c1", port: 0, data: dataFolder, ...args },
+      });
       await node.stop();
       expect(node.exitCode).to.equal(1);
       expect(node.stderr).to.match(/^[^\n]+\n$/);

@@ -76,7 +76,7 @@ describe("DataFolder", () => {
   it("is had by one of many that open it at once, however a process before them ended", async function () {
     this.timeout(30_000);
     mkdirSync(path);
-    for (let round = 0; round < 10; round += 1) {
+    for (let round = 0; round < 4; round += 1) {
       await leaveDeadLock(path);
       const tries = await Promise.allSettled(
         Array.from({ length: 8 }, () => FolderLock.take(path)),

@@ -99,7 +99,7 @@ export class NodeProcess {
 /** Nodes of one test file; `stop` ends whatever is left of them. */
 export class TestCluster {
   readonly #nodes: NodeProcess[] = [];
-  /** Of the consumers: a node that is started again finds what it had. */
+  /** Of consumers c1, c2, …: one that is started again finds what it had. */
   readonly dataFolder = mkdtempSync(join(tmpdir(), "shardcast-test-"));
   readonly #common: StartOptions;
   /** `--consumers` of every node. */
@@ -126,7 +126,7 @@ export class TestCluster {
     if (port === undefined) throw new RangeError(`c${number} is not among ${this.consumers}`);
     return this.start("consumer", {
       ...options,
-      args: { id: `c${number}`, port, ...options.args },
+      args: { id: `c${number}`, port, data: this.dataFolder, ...options.args },
     });
   }
 
@@ -145,7 +145,7 @@ export class TestCluster {
         host: "127.0.0.1",
         consumers: this.consumers,
         "drain-timeout": 200,
-        ...(role === "consumer" ? { data: this.dataFolder } : {}),
+        ...(role === "consumer" ? { data: join(this.dataFolder, `${this.#nodes.length}`) } : {}),
         ...this.#common.args,
         ...options.args,
       },

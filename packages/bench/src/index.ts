@@ -1,5 +1,6 @@
-// @shardcast/bench: what the benchmarks are made of, for the tests that keep them from rotting.
-export { percentile } from "./percentile.ts";
-export { slowReaders } from "./slow-readers.ts";
-export { startup } from "./startup.ts";
-export { renderTable, type Table } from "./table.ts";
+// @shardcast/bench: nothing to import; the command is bin/bench.js.
+//
+//   main → fan-out, ingest, idle, …     the questions
+//   peers → server-process              the systems that are measured
+//   load → load-main → fan-out-load, ingest-load → dialects → raw-socket    the load, in its own processes
+export {};

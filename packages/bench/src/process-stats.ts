@@ -1,5 +1,5 @@
 // What a process has cost so far, from /proc. Source: proc(5).
-import { readFileSync } from "node:fs";
+import { readFileSync, readdirSync } from "node:fs";
 
 /** One tick of the kernel's accounting, in ms: USER_HZ is 100 wherever Linux runs. */
 const TICK_MS = 10;
@@ -12,9 +12,37 @@ export function cpuMs(pid: number): number {
   return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
 }
 
+/** CPU time of processes with all their children, in ms: what a server's workers did is its own. */
+export function familiesCpuMs(processes: readonly { readonly pid: number }[]): number {
+  const pids = processes.flatMap(({ pid }) => familyOf(pid));
+  return pids.reduce((sum, pid) => sum + cpuMs(pid), 0);
+}
+
+/** Memory that is resident, of processes with all their children, in KiB. */
+export function familiesResidentKib(processes: readonly { readonly pid: number }[]): number {
+  const pids = processes.flatMap(({ pid }) => familyOf(pid));
+  return pids.reduce((sum, pid) => sum + statusKib(pid, "VmRSS"), 0);
+}
+
 /** Memory of a process that is its own, in KiB: not what it has mapped of files. */
 export function anonymousKib(pid: number): number {
   return statusKib(pid, "RssAnon");
+}
+
+/** A process and all that descend from it. */
+function familyOf(pid: number): number[] {
+  const children = readdirSync(`/proc/${pid}/task`).flatMap((task) =>
+    readFileSync(`/proc/${pid}/task/${task}/children`, "utf8").trim().split(" "),
+  );
+  return [pid, ...children.filter((child) => child !== "").flatMap((child) => familyOf(+child))];
+}
+
+/** The kernel's memory for sockets of the whole machine, in KiB: pages of buffers, and the structures. */
+export function kernelSocketKib(): number {
+  const sockstat = readFileSync("/proc/net/sockstat", "utf8");
+  const pages = Number(/^TCP:.* mem (\d+)/m.exec(sockstat)?.[1] ?? 0);
+  const slab = /^Slab:\s+(\d+)/m.exec(readFileSync("/proc/meminfo", "utf8"));
+  return pages * 4 + Number(slab?.[1] ?? 0);
 }
 
 function statusKib(pid: number, field: string): number {

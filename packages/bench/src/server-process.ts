@@ -1,7 +1,7 @@
 // A server under measurement: a process on a CPU of its own.
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { availableParallelism } from "node:os";
+import { serverCpus } from "./cpus.ts";
 
 const READY_LIMIT_MS = 30_000;
 const FOREIGN = /^(SHARDCAST_.*|PSK.*|PORT|TIMEOUT|NODE_OPTIONS)$/;
@@ -30,7 +30,7 @@ export class ServerProcess {
   /** Starts it where the load generators are not: on the first CPU. */
   static async start({ command, args, env = {}, ready }: ServerCommand): Promise<ServerProcess> {
     const own = Object.entries(process.env).filter(([name]) => !FOREIGN.test(name));
-    const [file, ...all] = [...pinnedTo(0), command, ...args];
+    const [file, ...all] = [...serverCpus(), command, ...args];
     const child = spawn(file ?? command, all, {
       env: { ...Object.fromEntries(own), ...env },
       stdio: ["ignore", "pipe", "pipe"],
@@ -54,9 +54,4 @@ export class ServerProcess {
     this.#child.kill(signal);
     await this.#exited;
   }
-}
-
-/** The command in front of one that is to run on a CPU; nothing where there is but one. */
-function pinnedTo(cpu: number): string[] {
-  return availableParallelism() > 1 ? ["taskset", "--cpu-list", `${cpu}`] : [];
 }

@@ -39,6 +39,27 @@ export function startConsumer(setup: ConsumerSetup): Promise<ServerProcess> {
   });
 }
 
+/** A producer whose one consumer is c1 on a port. */
+export function startProducer({
+  bins,
+  port,
+  consumerPort,
+}: {
+  readonly bins: NodeBins;
+  readonly port: number;
+  readonly consumerPort: number;
+}): Promise<ServerProcess> {
+  return ServerProcess.start({
+    command: process.execPath,
+    args: [
+      fileURLToPath(bins.producer),
+      ...["--host=127.0.0.1", `--port=${port}`, `--consumers=c1=ws://127.0.0.1:${consumerPort}`],
+    ],
+    env: { PSK: BENCH_PSK },
+    ready: READY,
+  });
+}
+
 /** A folder for one measurement. */
 export class TempFolder {
   readonly path = mkdtempSync(join(tmpdir(), "shardcast-bench-"));

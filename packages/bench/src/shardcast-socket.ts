@@ -21,10 +21,12 @@ export interface ShardcastSocketOptions {
   /** @default "/" and the endpoint */
   readonly path?: string;
   readonly localAddress?: string;
+  /** Told how many bytes of message frames came, without a look at each. */
+  readonly messages?: (bytes: number) => void;
+  /** Likewise of acks. */
+  readonly acks?: (bytes: number) => void;
   /** Told of each message frame, where it lies. */
   readonly message?: (bytes: Buffer, start: number, end: number) => void;
-  /** Told of each ack. */
-  readonly acked?: (bytes: Buffer, start: number) => void;
   /** Told of every other frame. */
   readonly other?: (frame: Frame) => void;
   readonly closed?: () => void;
@@ -67,9 +69,17 @@ export class ShardcastSocket {
       }
     };
     const count = (message: Buffer): void => {
+      // Messages come in WebSocket messages of their own, and so do most acks.
+      if (options.messages !== undefined && message[0] === FRAME_TYPES.message) {
+        options.messages(message.length);
+        return;
+      }
+      if (options.acks !== undefined && message[0] === FRAME_TYPES.ack) {
+        options.acks(message.length);
+        return;
+      }
       forEachFrame(message, (type, start, end) => {
         if (type === FRAME_TYPES.message) options.message?.(message, start, end);
-        else if (type === FRAME_TYPES.ack) options.acked?.(message, start);
         else if (type === FRAME_TYPES.heartbeat) link.raw?.send(encodeFrame({ type: "heartbeat" }));
         else if (options.other !== undefined) {
           const frame = decodeFrame(message, start, end);

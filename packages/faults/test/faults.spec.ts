@@ -3,6 +3,7 @@
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { expect } from "chai";
+import type { Rule } from "../src/checker.ts";
 import { run, type RunOptions, type RunResult } from "../src/run.ts";
 
 const BINS = {
@@ -11,6 +12,7 @@ const BINS = {
 };
 
 const SEED = 20;
+const TRIES = 6;
 
 async function runFor(durationMs: number, options: Partial<RunOptions> = {}): Promise<RunResult> {
   const lines: string[] = [];
@@ -56,21 +58,28 @@ describe("a cluster that is broken on purpose", () => {
     ["skipped-page", ["stop-consumer", "cut"], ["gap", "offset-hole"]],
   ] as const) {
     it(`is caught: ${what}`, async function () {
-      this.timeout(180_000);
+      this.timeout(300_000);
       const breaker = join("packages", "faults", "test", "support", `${what}.js`);
-      const kinds =
-        what === "ack-before-commit" ? (["kill-consumer"] as const) : (["cut"] as const);
-      const result = await runFor(5000, {
-        execArgv: ["--import", `./${breaker}`],
-        kinds,
-        rate: 500,
-        pauseMaxMs: 600,
-        settleMs: 3000,
-      });
-      const broken = [...new Set(result.violations.map(({ rule }) => rule))];
-      expect(broken.some((rule) => (rules as readonly string[]).includes(rule))).to.equal(
+      const found = new Set<Rule>();
+      // Not every run meets the moment that shows it.
+      for (
+        let seed = SEED;
+        seed < SEED + TRIES && !rules.some((rule) => found.has(rule));
+        seed += 1
+      ) {
+        const { violations } = await runFor(5000, {
+          execArgv: ["--import", `./${breaker}`],
+          seed,
+          kinds,
+          rate: 500,
+          pauseMaxMs: 600,
+          settleMs: 3000,
+        });
+        for (const { rule } of violations) found.add(rule);
+      }
+      expect(rules.some((rule) => found.has(rule))).to.equal(
         true,
-        `it found ${broken.join(", ") || "nothing"}`,
+        `it found ${[...found].join(", ") || "nothing"}`,
       );
     });
   }

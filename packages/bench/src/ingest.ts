@@ -1,0 +1,80 @@
+// What storing one message costs, acked, through a producer and its owner.
+import { Load } from "./load.ts";
+import type { BenchBins } from "./peers.ts";
+import { cpuMs } from "./process-stats.ts";
+import { TempFolder, freePort, startConsumer, startProducer } from "./shardcast-nodes.ts";
+import type { Row, Table } from "./table.ts";
+
+export interface IngestOptions {
+  readonly bins: BenchBins;
+  /** Of each round. */
+  readonly messages?: number;
+  readonly rounds?: number;
+  readonly progress: (text: string) => void;
+}
+
+interface Shape {
+  readonly log: "memory" | "lmdb";
+  readonly topics: number;
+  readonly inFlight: number;
+}
+
+const PAYLOAD_BYTES = 128;
+const SHAPES: readonly Shape[] = (["memory", "lmdb"] as const).flatMap((log) => [
+  { log, topics: 1, inFlight: 1000 },
+  { log, topics: 64, inFlight: 4000 },
+  { log, topics: 1, inFlight: 1 },
+]);
+
+export async function ingest(options: IngestOptions): Promise<Table> {
+  const rows: Row[] = [];
+  for (const shape of SHAPES) {
+    options.progress(`ingest ${shape.log}, ${shape.topics} topics, ${shape.inFlight} in flight`);
+    rows.push(await measure(shape, options));
+  }
+  const title = `Ingest of ${PAYLOAD_BYTES} B, each with an id and an ack: CPU a message, µs`;
+  return { question: "ingest", title, rows };
+}
+
+async function measure({ log, topics, inFlight }: Shape, options: IngestOptions): Promise<Row> {
+  const { bins, rounds = 3, messages: most = 400_000 } = options;
+  const messages = inFlight === 1 ? Math.min(most, 2000) : most;
+  const folder = new TempFolder();
+  const [consumerPort, producerPort] = [await freePort(), await freePort()];
+  const args = [`--log=${log}`, `--data=${folder.path}`];
+  const consumer = await startConsumer({ bins, port: consumerPort, args });
+  const producer = await startProducer({ bins, port: producerPort, consumerPort });
+  const common = { topics, inFlight, payloadBytes: PAYLOAD_BYTES, messages };
+  let load: Load | undefined;
+  try {
+    load = await Load.connect(bins.load, { type: "ingest", port: producerPort, ...common });
+    const costs: { producer: number; consumer: number; ms: number }[] = [];
+    // The first warms the code up.
+    await load.run();
+    for (let round = 0; round < rounds; round += 1) {
+      const before = { producer: cpuMs(producer.pid), consumer: cpuMs(consumer.pid) };
+      const { ms } = await load.run();
+      costs.push({
+        producer: ((cpuMs(producer.pid) - before.producer) * 1000) / messages,
+        consumer: ((cpuMs(consumer.pid) - before.consumer) * 1000) / messages,
+        ms,
+      });
+    }
+    costs.sort((a, b) => a.producer + a.consumer - b.producer - b.consumer);
+    const median = costs[Math.floor(rounds / 2)] ?? { producer: 0, consumer: 0, ms: 1 };
+    return {
+      log,
+      topics,
+      "in flight": inFlight,
+      producer: median.producer,
+      consumer: median.consumer,
+      together: median.producer + median.consumer,
+      "messages a second": Math.round((messages * 1000) / median.ms),
+    };
+  } finally {
+    await load?.stop();
+    await producer.stop();
+    await consumer.stop();
+    folder.remove();
+  }
+}

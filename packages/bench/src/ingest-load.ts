@@ -63,19 +63,19 @@ export class IngestLoad implements Generator {
   }
 
   #send(count: number): void {
-    const parts: Uint8Array[] = [];
-    for (let index = 0; index < count; index += 1) {
+    const frameBytes = this.#templates[0]?.frame.length ?? 0;
+    const out = Buffer.allocUnsafe(count * frameBytes);
+    for (let at = 0; at < out.length; at += frameBytes) {
       const template = this.#templates[this.#sent % this.#templates.length];
       if (template === undefined) return;
-      const frame = template.frame.slice();
-      writeUint32(frame, PUBLISH_SEQ_AT, this.#sent >>> 0);
+      out.set(template.frame, at);
+      writeUint32(out, at + PUBLISH_SEQ_AT, this.#sent >>> 0);
       let rest = this.#sent;
       for (let digit = ID_DIGITS - 1; rest > 0; digit -= 1, rest = Math.floor(rest / 10)) {
-        frame[template.idAt + digit] = 0x30 + (rest % 10);
+        out[at + template.idAt + digit] = 0x30 + (rest % 10);
       }
-      parts.push(frame);
       this.#sent += 1;
     }
-    this.#socket?.send(Buffer.concat(parts));
+    this.#socket?.send(out);
   }
 }

@@ -1,6 +1,7 @@
 // A WebSocket client over a bare TCP socket, as cheap as one can be: what it measures must not be itself.
 // It frames what it is given, hands on what comes without a copy, and answers pings. RFC 6455.
 import { connect, type Socket } from "node:net";
+import bufferUtil from "bufferutil";
 
 const OPCODE_TEXT = 1;
 const OPCODE_BINARY = 2;
@@ -9,6 +10,7 @@ const OPCODE_PING = 9;
 const OPCODE_PONG = 10;
 const KEY = "AQIDBAUGBwgJCgsMDQ4PEA==";
 const EMPTY = Buffer.alloc(0);
+const MASK = Buffer.of(0x5a, 0xc3, 0x3c, 0xa5);
 
 export interface RawSocketOptions {
   readonly port: number;
@@ -139,15 +141,23 @@ export class RawSocket {
   }
 }
 
-/** A client has to mask; with a mask of zeros the payload stays as it is. */
+/** Masked as every client's: to take the mask off is part of what a server does. */
 function frame(opcode: number, payload: Uint8Array): Buffer {
   const count = payload.length;
   const extra = count < 126 ? 0 : count < 65_536 ? 2 : 8;
-  const bytes = Buffer.alloc(6 + extra + count);
+  const start = 6 + extra;
+  const bytes = Buffer.allocUnsafe(start + count);
   bytes[0] = 0x80 | opcode;
   bytes[1] = 0x80 | (extra === 0 ? count : extra === 2 ? 126 : 127);
   if (extra === 2) bytes.writeUInt16BE(count, 2);
-  else if (extra === 8) bytes.writeUInt32BE(count, 6);
-  bytes.set(payload, 6 + extra);
+  else if (extra === 8) bytes.writeBigUInt64BE(BigInt(count), 2);
+  bytes.set(MASK, 2 + extra);
+  bufferUtil.mask(
+    Buffer.from(payload.buffer, payload.byteOffset, count),
+    MASK,
+    bytes,
+    start,
+    count,
+  );
   return bytes;
 }

@@ -1,6 +1,6 @@
 // How long a consumer takes to start, with few messages in its log and with many.
 import { encodeFrame } from "@shardcast/protocol";
-import { Batch, LmdbLog, RetentionRules } from "@shardcast/log";
+import { Batch, IdRecord, LmdbLog, RetentionRules } from "@shardcast/log";
 import { SharedFrames } from "@shardcast/server";
 import { join } from "node:path";
 import { freePort, startConsumer, TempFolder, type NodeBins } from "./shardcast-nodes.ts";
@@ -60,7 +60,10 @@ async function fill(folder: string, count: number): Promise<number> {
   for (let stored = 0; stored < count; stored += TOPICS * BATCH_MESSAGES) {
     for (const topic of topics) {
       const first = topic.head + 1;
-      topic.append(batchOf(first), [{ messageId: `id-${first}`, offset: first }]);
+      const ids = new IdRecord();
+      const id = Buffer.from(`id-${first}`);
+      ids.add(first, id, 0, id.length);
+      topic.append(batchOf(first), ids);
     }
     await log.commit();
   }

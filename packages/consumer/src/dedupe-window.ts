@@ -1,6 +1,14 @@
 // The message ids of a topic's last minutes. Two generations: looking up asks both, and when one has had
 // its time, the elder is dropped whole. So an id is known for one to two windows, and forgetting costs nothing.
 
+import { IdTable, hashId } from "./id-table.ts";
+
+/** Where a message is, and since when. */
+export interface Stored {
+  readonly offset: number;
+  readonly time: number;
+}
+
 export interface DedupeOptions {
   /** How long an id is known at the least. @default 120_000 */
   readonly windowMs: number;
@@ -10,8 +18,8 @@ export interface DedupeOptions {
 
 export class DedupeWindow {
   readonly #options: DedupeOptions;
-  #young = new Map<string, number>();
-  #old: Map<string, number> | undefined;
+  #young: IdTable | undefined;
+  #old: IdTable | undefined;
   #turnsAt = 0;
 
   constructor(options: DedupeOptions) {
@@ -20,31 +28,37 @@ export class DedupeWindow {
 
   /** Nothing is known: to begin anew would make no difference. */
   get isEmpty(): boolean {
-    return this.#young.size === 0 && this.#old === undefined;
+    return this.#young === undefined && this.#old === undefined;
   }
 
-  /** The offset under which an id was stored. */
-  get(messageId: string): number | undefined {
-    return this.#young.get(messageId) ?? this.#old?.get(messageId);
-  }
-
-  set(messageId: string, offset: number, now: number): void {
-    this.expire(now);
-    this.#young.set(messageId, offset);
+  /**
+   * Takes the id between two indexes for a message, unless it is known.
+   * @returns the offset under which it was stored before
+   */
+  claim(bytes: Uint8Array, start: number, end: number, stored: Stored): number | undefined {
+    this.expire(stored.time);
+    const hash = hashId(bytes, start, end);
+    const known =
+      this.#young?.get(hash, bytes, start, end) ?? this.#old?.get(hash, bytes, start, end);
+    if (known !== undefined) return known;
+    this.#young ??= new IdTable();
+    this.#young.set(hash, bytes, start, end, stored.offset);
+    return undefined;
   }
 
   /** For a message that was not stored after all. */
-  delete(messageId: string): void {
-    this.#young.delete(messageId);
-    this.#old?.delete(messageId);
+  delete(bytes: Uint8Array, start: number, end: number): void {
+    const hash = hashId(bytes, start, end);
+    this.#young?.delete(hash, bytes, start, end);
+    this.#old?.delete(hash, bytes, start, end);
   }
 
   /** Drops what has had its time. */
   expire(now: number): void {
-    if (now < this.#turnsAt && this.#young.size < this.#options.maxIds) return;
+    if (now < this.#turnsAt && (this.#young?.size ?? 0) < this.#options.maxIds) return;
     const isIdle = now >= this.#turnsAt + this.#options.windowMs;
-    this.#old = isIdle || this.#young.size === 0 ? undefined : this.#young;
-    this.#young = new Map();
+    this.#old = isIdle ? undefined : this.#young;
+    this.#young = undefined;
     this.#turnsAt = now + this.#options.windowMs;
   }
 }

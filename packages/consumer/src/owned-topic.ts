@@ -8,13 +8,8 @@ import {
   type From,
   type PublishHead,
 } from "@shardcast/protocol";
-import {
-  SharedFrames,
-  WEBSOCKET_HEADER_BYTES,
-  type FrameSlice,
-  type PublishOrigin,
-} from "@shardcast/server";
-import { Batch, type StoredId, type TopicLog } from "@shardcast/log";
+import { SharedFrames, WEBSOCKET_HEADER_BYTES, type PublishOrigin } from "@shardcast/server";
+import { Batch, IdRecord, type TopicLog } from "@shardcast/log";
 import { DedupeWindow, type DedupeOptions } from "./dedupe-window.ts";
 import type { Subscription } from "./subscription.ts";
 import type { Topic } from "./topic.ts";
@@ -22,14 +17,36 @@ import type { Topic } from "./topic.ts";
 /** A batch is stored, sent and read as a whole: beyond this, what a turn brought becomes several of them. */
 const BATCH_BYTES = 64 * 1024;
 
-/** A publish that is not appended yet. Its content lies between `start` and `end`. */
-interface Publish {
+/** A publish from its coming to its answer: one object a message, and no other. */
+class Publish implements AckFields {
   readonly origin: PublishOrigin;
   readonly seq: number;
-  readonly messageId: string | undefined;
+  readonly epoch: Uint8Array;
+  /** Its content lies between `start` and `end`, its id between `idStart` and `idEnd`. */
   readonly bytes: Uint8Array;
   readonly start: number;
   readonly end: number;
+  readonly idStart: number;
+  readonly idEnd: number;
+  /** Given when it is appended. */
+  offset = 0;
+  isDuplicate = false;
+
+  constructor(
+    origin: PublishOrigin,
+    head: PublishHead,
+    epoch: Uint8Array,
+    frame: { readonly bytes: Uint8Array; readonly end: number },
+  ) {
+    this.origin = origin;
+    this.seq = head.seq;
+    this.epoch = epoch;
+    this.bytes = frame.bytes;
+    this.start = head.contentStart;
+    this.end = frame.end;
+    this.idStart = head.idStart;
+    this.idEnd = head.idEnd;
+  }
 }
 
 /** What is to be done when the log has a turn's messages, or could not take them. */
@@ -37,12 +54,8 @@ export interface Appended {
   readonly topic: OwnedTopic;
   /** In the order of their offsets. */
   readonly batches: readonly Batch[];
-  readonly answers: readonly Answer[];
-  readonly ids: readonly StoredId[];
-}
-
-interface Answer extends AckFields {
-  readonly origin: PublishOrigin;
+  /** All that wait for an answer, in the order in which they came. */
+  readonly publishes: readonly Publish[];
 }
 
 export class OwnedTopic {
@@ -61,22 +74,15 @@ export class OwnedTopic {
     this.#dedupe = new DedupeWindow(dedupe);
     // Two windows: that is how long an id may be known, and one that was acked again must not be forgotten.
     for (const { time, ids } of log.ids(now - 2 * dedupe.windowMs)) {
-      for (const { messageId, offset } of ids) this.#dedupe.set(messageId, offset, time);
+      ids.forEach((offset, bytes, start, end) => {
+        this.#dedupe.claim(bytes, start, end, { offset, time });
+      });
     }
   }
 
   /** @returns true where it is the first since the last append */
-  enqueue(origin: PublishOrigin, head: PublishHead, frame: FrameSlice): boolean {
-    const { seq, messageId, contentStart } = head;
-    this.#publishes.push({
-      origin,
-      seq,
-      messageId,
-      bytes: frame.bytes,
-      start: contentStart,
-      end: frame.end,
-    });
-    return this.#publishes.length === 1;
+  enqueue(origin: PublishOrigin, head: PublishHead, bytes: Uint8Array, end: number): boolean {
+    return this.#publishes.push(new Publish(origin, head, this.#epoch, { bytes, end })) === 1;
   }
 
   subscribe(subscription: Subscription, from: From): void {
@@ -89,27 +95,22 @@ export class OwnedTopic {
     this.#publishes = [];
     // The owner's clock may step back; the times of a topic do not.
     this.#lastTime = Math.max(this.#lastTime, now);
-    const first = this.log.head + 1;
-    const fresh: Publish[] = [];
-    const ids: StoredId[] = [];
-    const answers = publishes.map((publish) => this.#number(publish, first, fresh, ids));
+    let offset = this.log.head + 1;
     const batches: Batch[] = [];
-    let offset = first;
-    let nextId = 0;
-    for (const part of split(fresh)) {
+    for (const part of split(this.#number(publishes, offset))) {
       const batch = this.#encode(part, offset);
       offset = batch.last + 1;
-      const firstId = nextId;
-      while ((ids[nextId]?.offset ?? Infinity) <= batch.last) nextId += 1;
-      this.log.append(batch, ids.slice(firstId, nextId));
+      this.log.append(batch, this.#idsOf(part));
       batches.push(batch);
     }
-    return { topic: this, batches, answers, ids };
+    return { topic: this, batches, publishes };
   }
 
   /** The log could not take it: a repeat is no repeat. */
-  revert({ ids }: Appended): void {
-    for (const { messageId } of ids) this.#dedupe.delete(messageId);
+  revert({ publishes }: Appended): void {
+    for (const { isDuplicate, bytes, idStart, idEnd } of publishes) {
+      if (!isDuplicate && idEnd > 0) this.#dedupe.delete(bytes, idStart, idEnd);
+    }
   }
 
   /** Drops what has had its time; tells whether nobody has any use for the topic at the moment. */
@@ -119,18 +120,27 @@ export class OwnedTopic {
     return this.view.subscriberCount === 0 && this.#publishes.length === 0 && this.#dedupe.isEmpty;
   }
 
-  #number(publish: Publish, first: number, fresh: Publish[], ids: StoredId[]): Answer {
-    const { origin, seq, messageId } = publish;
-    const known = messageId === undefined ? undefined : this.#dedupe.get(messageId);
-    const offset = known ?? first + fresh.length;
-    if (known === undefined) {
-      fresh.push(publish);
-      if (messageId !== undefined) {
-        ids.push({ messageId, offset });
-        this.#dedupe.set(messageId, offset, this.#lastTime);
-      }
+  /** Gives offsets: those of the first ones to repeats, and the next ones to all others, which it returns. */
+  #number(publishes: readonly Publish[], first: number): readonly Publish[] {
+    const place = { offset: first, time: this.#lastTime };
+    for (const publish of publishes) {
+      const { bytes, idStart, idEnd } = publish;
+      const known = idEnd === 0 ? undefined : this.#dedupe.claim(bytes, idStart, idEnd, place);
+      publish.isDuplicate = known !== undefined;
+      publish.offset = known ?? place.offset;
+      if (known === undefined) place.offset += 1;
     }
-    return { origin, seq, offset, isDuplicate: known !== undefined, epoch: this.#epoch };
+    if (place.offset - first === publishes.length) return publishes;
+    return publishes.filter(({ isDuplicate }) => !isDuplicate);
+  }
+
+  #idsOf(publishes: readonly Publish[]): IdRecord {
+    const ids = new IdRecord();
+    if (!this.log.hasIds) return ids;
+    for (const { offset, bytes, idStart, idEnd } of publishes) {
+      if (idEnd > 0) ids.add(offset, bytes, idStart, idEnd);
+    }
+    return ids;
   }
 
   /** One buffer for the WebSocket frame, the protocol's frames and the log. */

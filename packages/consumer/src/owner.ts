@@ -8,7 +8,7 @@
 // One commit at a time: what fails leaves no hole behind it that a later one would have to fill.
 import { ShardcastError, type PublishHead } from "@shardcast/protocol";
 import type { Log } from "@shardcast/log";
-import type { FrameSlice, PublishOrigin, PublishTarget, Turn, TurnWork } from "@shardcast/server";
+import type { PublishOrigin, PublishTarget, Turn, TurnWork } from "@shardcast/server";
 import type { Appended, OwnedTopic } from "./owned-topic.ts";
 
 /** A log that could not be written is given a moment. */
@@ -55,7 +55,13 @@ export class Owner implements PublishTarget, TurnWork {
     while (!this.isIdle) await new Promise((resolve) => setTimeout(resolve, SETTLE_POLL_MS));
   }
 
-  publish(origin: PublishOrigin, head: PublishHead, frame: FrameSlice): void {
+  publish(
+    origin: PublishOrigin,
+    head: PublishHead,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+  ): void {
     const topic = this.#options.ownedTopic(head.topic);
     if (topic === undefined) {
       origin.rejectInFlight(
@@ -65,9 +71,9 @@ export class Owner implements PublishTarget, TurnWork {
       );
       return;
     }
-    this.#waitingBytes += frame.end - frame.start;
+    this.#waitingBytes += end - start;
     if (this.#isBusy && this.#waitingBytes > MAX_WAITING_BYTES) this.#pause(origin);
-    if (!topic.enqueue(origin, head, frame)) return;
+    if (!topic.enqueue(origin, head, bytes, end)) return;
     this.#dirty.push(topic);
     if (!this.#isBusy) this.flush();
   }
@@ -115,10 +121,10 @@ export class Owner implements PublishTarget, TurnWork {
   }
 
   #finish(appended: readonly Appended[]): void {
-    for (const { topic, batches, answers } of appended) {
-      for (const answer of answers) {
-        answer.origin.ack(answer);
-        if (answer.isDuplicate) this.counters.duplicates += 1;
+    for (const { topic, batches, publishes } of appended) {
+      for (const publish of publishes) {
+        publish.origin.ack(publish);
+        if (publish.isDuplicate) this.counters.duplicates += 1;
       }
       for (const batch of batches) {
         this.counters.stored += batch.last - batch.first + 1;
@@ -135,7 +141,7 @@ export class Owner implements PublishTarget, TurnWork {
     const code = error instanceof ShardcastError ? error.code : "SHARDCAST_INTERNAL";
     for (const round of appended) {
       round.topic.revert(round);
-      for (const { origin, seq } of round.answers) origin.rejectInFlight(seq, code, reason);
+      for (const { origin, seq } of round.publishes) origin.rejectInFlight(seq, code, reason);
     }
     setTimeout(() => {
       this.#isBusy = false;

@@ -4,6 +4,7 @@ import { expect } from "chai";
 import { MemoryLog, RetentionRules } from "@shardcast/log";
 import { OwnedTopic, type Appended } from "../src/owned-topic.ts";
 import { Topic } from "../src/topic.ts";
+import { idsOf } from "../../log/test/support/batches.ts";
 
 const MANY = 1_000_000_000;
 
@@ -49,11 +50,11 @@ describe("OwnedTopic", () => {
     });
     const head = new PublishHead();
     expect(head.read(bytes, 0, bytes.length)).to.equal(true);
-    return owned.enqueue(ORIGIN, head, { bytes, start: 0, end: bytes.length });
+    return owned.enqueue(ORIGIN, head, bytes, bytes.length);
   }
 
   function answers({
-    answers: all,
+    publishes: all,
   }: Appended): Pick<AckFields, "seq" | "offset" | "isDuplicate">[] {
     return all.map(({ seq: of, offset, isDuplicate }) => ({ seq: of, offset, isDuplicate }));
   }
@@ -148,7 +149,7 @@ describe("OwnedTopic", () => {
 
   it("knows the ids that its log remembers from the last process", () => {
     const { view, log } = owned;
-    log.ids = () => [{ time: 900, ids: [{ messageId: "known", offset: 42 }] }];
+    log.ids = () => [{ time: 900, ids: idsOf({ known: 42 }) }];
     owned = new OwnedTopic(view, log, { windowMs: 1000, maxIds: 1000 }, 1000);
     publish("a", "known");
     expect(answers(owned.append(1000))).to.deep.equal([{ seq: 1, offset: 42, isDuplicate: true }]);

@@ -1,39 +1,65 @@
-// The message ids of one batch, as one value: for each, how far its message is before the batch's
-// last, and the id.
+// The message ids of one batch as one value, bytes all along: they come as bytes, and are compared as bytes.
 //
-//   +-------+--------+-------+----  for each id
-//   | delta | length | UTF-8 |
-//   | u32   | u8     |       |
-//   +-------+--------+-------+----
-import { readUint32, writeUint32 } from "@shardcast/protocol";
-import type { StoredId } from "./log.ts";
+//   +--------+--------+-------+----  for each id
+//   | offset | length | UTF-8 |
+//   | u48    | u8     |       |
+//   +--------+--------+-------+----
+import { readUint48, writeUint48 } from "@shardcast/protocol";
 
-const HEAD_BYTES = 5;
+const HEAD_BYTES = 7;
+const LENGTH_AT = 6;
+const START_BYTES = 64;
 
-/** @param last the offset of the batch's last message */
-export function encodeIds(ids: readonly StoredId[], last: number): Buffer {
-  const room = ids.reduce((sum, { messageId }) => sum + HEAD_BYTES + 3 * messageId.length, 0);
-  const bytes = Buffer.allocUnsafe(room);
-  let at = 0;
-  for (const { messageId, offset } of ids) {
-    const count = bytes.write(messageId, at + HEAD_BYTES, "utf8");
-    writeUint32(bytes, at, last - offset);
-    bytes[at + HEAD_BYTES - 1] = count;
-    at += HEAD_BYTES + count;
+/** Told of each id: its message's offset, and where its bytes lie. */
+export type IdVisitor = (offset: number, bytes: Uint8Array, start: number, end: number) => void;
+
+export class IdRecord {
+  #bytes: Buffer;
+  #end: number;
+  #count = 0;
+
+  /** @param stored one that was stored before; empty otherwise */
+  constructor(stored?: Buffer) {
+    this.#bytes = stored ?? Buffer.alloc(0);
+    this.#end = this.#bytes.length;
   }
-  return bytes.subarray(0, at);
-}
 
-export function decodeIds(bytes: Buffer, last: number): StoredId[] {
-  const ids: StoredId[] = [];
-  for (let at = 0; at + HEAD_BYTES <= bytes.length;) {
-    const start = at + HEAD_BYTES;
-    const end = start + (bytes[start - 1] ?? 0);
-    ids.push({
-      messageId: bytes.toString("utf8", start, end),
-      offset: last - readUint32(bytes, at),
-    });
-    at = end;
+  /** Of those that were added. */
+  get count(): number {
+    return this.#count;
   }
-  return ids;
+
+  /** What is to be stored. Nothing is added after that. */
+  get bytes(): Buffer {
+    return this.#bytes.subarray(0, this.#end);
+  }
+
+  /** Adds the id between two indexes, of 255 bytes at the most. */
+  add(offset: number, source: Uint8Array, start: number, end: number): void {
+    const length = end - start;
+    const at = this.#end;
+    this.#end += HEAD_BYTES + length;
+    if (this.#end > this.#bytes.length) this.#grow();
+    writeUint48(this.#bytes, at, offset);
+    this.#bytes[at + LENGTH_AT] = length;
+    for (let index = 0; index < length; index += 1) {
+      this.#bytes[at + HEAD_BYTES + index] = source[start + index] ?? 0;
+    }
+    this.#count += 1;
+  }
+
+  forEach(visit: IdVisitor): void {
+    for (let at = 0; at + HEAD_BYTES <= this.#end;) {
+      const start = at + HEAD_BYTES;
+      const end = start + (this.#bytes[at + LENGTH_AT] ?? 0);
+      visit(readUint48(this.#bytes, at), this.#bytes, start, end);
+      at = end;
+    }
+  }
+
+  #grow(): void {
+    const grown = Buffer.allocUnsafe(Math.max(START_BYTES, 2 * this.#end));
+    grown.set(this.#bytes);
+    this.#bytes = grown;
+  }
 }

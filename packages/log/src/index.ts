@@ -9,7 +9,8 @@ export { Batch } from "./batch.ts";
 export { DataFolder, openForReading, writeBackup } from "./data-folder.ts";
 export type { IdRetention } from "./lmdb-topic-log.ts";
 export { LmdbLog, type LmdbLogOptions } from "./lmdb-log.ts";
-export type { Log, ReadableLog, StoredId, StoredIds, TopicLog } from "./log.ts";
+export { IdRecord } from "./id-record.ts";
+export type { Log, ReadableLog, TopicLog } from "./log.ts";
 export {
   MemoryLog,
   MemoryTopicLog,

@@ -2,8 +2,8 @@
 // who is only a little behind costs no disk and no copy.
 import { ShardcastError, type Epoch, type From } from "@shardcast/protocol";
 import { Batch } from "./batch.ts";
-import { decodeIds, encodeIds } from "./id-record.ts";
-import type { StoredId, StoredIds, TopicLog } from "./log.ts";
+import { IdRecord } from "./id-record.ts";
+import type { StoredIds, TopicLog } from "./log.ts";
 import { MemoryTopicLog } from "./memory-log.ts";
 import type { Retention } from "./retention.ts";
 import { Series } from "./series.ts";
@@ -48,6 +48,7 @@ export interface LmdbTopicLogOptions {
 }
 
 export class LmdbTopicLog implements TopicLog {
+  readonly hasIds = true;
   readonly epoch: Epoch;
   readonly number: number;
   readonly #options: LmdbTopicLogOptions;
@@ -119,11 +120,11 @@ export class LmdbTopicLog implements TopicLog {
     }
   }
 
-  append(batch: Batch, ids: readonly StoredId[]): void {
+  append(batch: Batch, ids: IdRecord): void {
     const { last, firstTime: time, bytes } = batch;
     this.#stage();
     this.#messages.append(last, time, bytes, batch.shared.frames);
-    if (ids.length > 0) this.#ids.append(last, time, ids.length, encodeIds(ids, last));
+    if (ids.count > 0) this.#ids.append(last, time, ids.count, ids.bytes);
     this.#batches.push(batch);
     this.#options.disk.bytes += bytes;
     if (this.#isOver(1 + SLACK)) this.#drop(time, DROPS_PER_APPEND);
@@ -131,7 +132,7 @@ export class LmdbTopicLog implements TopicLog {
 
   *ids(since: number): Generator<StoredIds> {
     for (const { key, value } of this.#ids.values(this.#ids.offsetBefore(since) + 1)) {
-      yield { time: key.time, ids: decodeIds(value, key.last) };
+      yield { time: key.time, ids: new IdRecord(value) };
     }
   }
 

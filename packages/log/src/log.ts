@@ -1,6 +1,7 @@
 // Where topics' messages are kept. A topic's code does not know which engine it has.
 import type { Epoch, From } from "@shardcast/protocol";
 import type { Batch } from "./batch.ts";
+import type { IdRecord } from "./id-record.ts";
 
 /** How long a topic that has become empty keeps its epoch: a client that missed nothing is told so. */
 export const FORGET_AFTER_MS = 24 * 60 * 60 * 1000;
@@ -22,17 +23,11 @@ export interface ReadableLog {
   resolve(from: From): number | Promise<number>;
 }
 
-/** A message id, and the message that it stands for. */
-export interface StoredId {
-  readonly messageId: string;
-  readonly offset: number;
-}
-
-/** The ids that one batch brought. */
+/** The message ids that one batch brought, packed by `IdRecord`. */
 export interface StoredIds {
   /** Of the batch, by the owner's clock, in ms since 1970. */
   readonly time: number;
-  readonly ids: readonly StoredId[];
+  readonly ids: IdRecord;
 }
 
 /** The log of one topic that this node owns. */
@@ -43,7 +38,9 @@ export interface TopicLog extends ReadableLog {
    * Adds a batch that follows all that was appended before. It is part of the log, with its ids, once it
    * is committed; where that fails, it never was.
    */
-  append(batch: Batch, ids: readonly StoredId[]): void;
+  append(batch: Batch, ids: IdRecord): void;
+  /** Whether it remembers ids beyond the end of the process. */
+  readonly hasIds: boolean;
   /** The ids of messages stored since a time that this log remembers by itself, oldest first. */
   ids(since: number): Iterable<StoredIds>;
   /** Drops what the retention rules no longer keep. What is on disk goes with the next commit. */

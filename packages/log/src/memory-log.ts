@@ -73,6 +73,7 @@ export class MemoryLog implements Log {
 
 /** A queue of batches: appended at the end, trimmed at the front. */
 export class MemoryTopicLog implements TopicLog {
+  readonly hasIds = false;
   readonly epoch: Epoch;
   readonly #options: MemoryTopicLogOptions;
   readonly #total: { bytes: number };

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { expect } from "chai";
 import { LmdbLog, type LmdbLogOptions } from "../src/lmdb-log.ts";
 import { RetentionRules } from "../src/retention.ts";
-import { batchOf, offsetsOf } from "./support/batches.ts";
+import { batchOf, idsOf, offsetsOf, textsOf } from "./support/batches.ts";
 import { describeLog } from "./support/describe-log.ts";
 
 const MANY = 1_000_000_000;
@@ -39,9 +39,13 @@ describe("LmdbLog", () => {
     };
   }
 
-  function idsOf(log: LmdbLog, since = 0): [string, number, number][] {
+  function storedIds(log: LmdbLog, since = 0): [string, number, number][] {
     return [...log.open("news", 1).ids(since)].flatMap(({ time, ids }) =>
-      ids.map(({ messageId, offset }): [string, number, number] => [messageId, offset, time]),
+      textsOf(ids).map(([messageId, offset]): [string, number, number] => [
+        messageId,
+        offset,
+        time,
+      ]),
     );
   }
 
@@ -64,14 +68,11 @@ describe("LmdbLog", () => {
     const options = optionsFor(newFolder());
     const log = await LmdbLog.open(options);
     const topic = log.open("news", 1);
-    topic.append(batchOf(1, 3, { time: 500 }), [
-      { messageId: "a", offset: 1 },
-      { messageId: "ß∂", offset: 3 },
-    ]);
-    topic.append(batchOf(4, 4, { time: 500 }), []);
-    log.open("other", 2).append(batchOf(1, 1, { time: 700 }), []);
+    topic.append(batchOf(1, 3, { time: 500 }), idsOf({ a: 1, "ß∂": 3 }));
+    topic.append(batchOf(4, 4, { time: 500 }), idsOf());
+    log.open("other", 2).append(batchOf(1, 1, { time: 700 }), idsOf());
     await log.commit();
-    topic.append(batchOf(5, 6, { time: 900 }), [{ messageId: "b", offset: 6 }]);
+    topic.append(batchOf(5, 6, { time: 900 }), idsOf({ b: 6 }));
     await log.commit();
     const { bytes } = log;
     await log.close();
@@ -84,19 +85,19 @@ describe("LmdbLog", () => {
     expect(again.open("other", 2)).to.include({ head: 1, lastTime: 700 });
     expect(again.open("third", 3).head).to.equal(0);
     expect(again.bytes).to.equal(bytes);
-    expect(idsOf(again)).to.deep.equal([
+    expect(storedIds(again)).to.deep.equal([
       ["a", 1, 500],
       ["ß∂", 3, 500],
       ["b", 6, 900],
     ]);
-    expect(idsOf(again, 501)).to.deep.equal([["b", 6, 900]]);
+    expect(storedIds(again, 501)).to.deep.equal([["b", 6, 900]]);
     await again.close();
   });
 
   it("has nothing of what was appended and not committed", async () => {
     const log = await LmdbLog.open(optionsFor(newFolder()));
     const topic = log.open("news", 1);
-    topic.append(batchOf(1, 2), [{ messageId: "a", offset: 1 }]);
+    topic.append(batchOf(1, 2), idsOf({ a: 1 }));
     expect(topic.head).to.equal(0);
     expect(topic.read(0, MANY)).to.equal(undefined);
     const committed = log.commit();
@@ -113,7 +114,7 @@ describe("LmdbLog", () => {
     const topic = log.open("news", 1);
     let fileBytes = 0;
     for (let offset = 1; offset <= 2000; offset += 1) {
-      topic.append(batchOf(offset, offset, { bytes: 2000 }), []);
+      topic.append(batchOf(offset, offset, { bytes: 2000 }), idsOf());
       await log.commit();
       if (offset === 1000) ({ fileBytes } = log);
     }
@@ -131,18 +132,19 @@ describe("LmdbLog", () => {
     const log = await LmdbLog.open(options);
     const topic = log.open("news", 1);
     for (let offset = 1; offset <= 5; offset += 1) {
-      topic.append(batchOf(offset, offset, { time: 100 * offset }), [
-        { messageId: `m${offset}`, offset },
-      ]);
+      topic.append(
+        batchOf(offset, offset, { time: 100 * offset }),
+        idsOf({ [`m${offset}`]: offset }),
+      );
       await log.commit();
     }
     topic.trim(500);
     await log.commit();
     expect(topic.oldest).to.equal(5);
-    expect(idsOf(log).map(([id]) => id)).to.deep.equal(["m3", "m4", "m5"]);
+    expect(storedIds(log).map(([id]) => id)).to.deep.equal(["m3", "m4", "m5"]);
     topic.trim(1450);
     await log.commit();
-    expect(idsOf(log).map(([id]) => id)).to.deep.equal(["m5"]);
+    expect(storedIds(log).map(([id]) => id)).to.deep.equal(["m5"]);
     await log.close();
   });
 
@@ -150,7 +152,7 @@ describe("LmdbLog", () => {
     const folder = newFolder();
     const log = await LmdbLog.open(optionsFor(folder));
     for (let number = 0; number < 200; number += 1) {
-      log.open(`topic-${number}`, 1).append(batchOf(1, 2, { time: 100 }), []);
+      log.open(`topic-${number}`, 1).append(batchOf(1, 2, { time: 100 }), idsOf());
     }
     await log.commit();
     await log.close();
@@ -168,10 +170,10 @@ describe("LmdbLog", () => {
     const one = batchOf(1, 1).bytes;
     const log = await LmdbLog.open(optionsFor(newFolder(), { maxBytes: 5 * one }));
     const quiet = log.open("quiet", 1);
-    quiet.append(batchOf(1, 1), []);
+    quiet.append(batchOf(1, 1), idsOf());
     const busy = log.open("busy", 2);
     for (let offset = 1; offset <= 20; offset += 1) {
-      busy.append(batchOf(offset, offset), []);
+      busy.append(batchOf(offset, offset), idsOf());
       await log.commit();
     }
     expect(log.bytes).to.be.at.most(7 * one);
@@ -194,10 +196,10 @@ describe("LmdbLog", () => {
   it("gives many readers of one page the same bytes", async () => {
     const log = await LmdbLog.open(optionsFor(newFolder(), { tail: { bytes: 0, maxBytes: 0 } }));
     const topic = log.open("news", 1);
-    topic.append(batchOf(1, 2), []);
-    topic.append(batchOf(3, 4), []);
+    topic.append(batchOf(1, 2), idsOf());
+    topic.append(batchOf(3, 4), idsOf());
     await log.commit();
-    topic.append(batchOf(5, 5), []);
+    topic.append(batchOf(5, 5), idsOf());
     await log.commit();
     const page = topic.read(1, MANY);
     expect(offsetsOf(page)).to.deep.equal([2, 3, 4, 5]);

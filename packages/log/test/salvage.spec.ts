@@ -7,7 +7,7 @@ import { LmdbLog } from "../src/lmdb-log.ts";
 import { encodeKey } from "../src/record-key.ts";
 import { RetentionRules } from "../src/retention.ts";
 import { checkStore, repairStore } from "../src/salvage.ts";
-import { batchOf, offsetsOf } from "./support/batches.ts";
+import { batchOf, idsOf, offsetsOf } from "./support/batches.ts";
 
 const MANY = 1_000_000_000;
 
@@ -39,9 +39,9 @@ describe("a store that is checked and repaired", () => {
     const log = await openLog("from");
     const news = log.open("news", 1);
     for (let first = 1; first <= 9; first += 2) {
-      news.append(batchOf(first, first + 1), [{ messageId: `m${first}`, offset: first }]);
+      news.append(batchOf(first, first + 1), idsOf({ [`m${first}`]: first }));
     }
-    log.open("whole", 2).append(batchOf(1, 1), []);
+    log.open("whole", 2).append(batchOf(1, 1), idsOf());
     await log.commit();
     await log.close();
     return news.epoch;

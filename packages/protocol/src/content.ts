@@ -91,7 +91,9 @@ export function payloadStart(bytes: Uint8Array, contentStart: number): number {
 
 /** What a scan of a content found; -1 in `payloadStart` where the layout is broken. */
 export interface ContentScan {
-  messageId: string | undefined;
+  /** Where the id's bytes lie; both 0 where there is none. */
+  idStart: number;
+  idEnd: number;
   payloadStart: number;
   fault: ErrorCode | undefined;
 }
@@ -108,17 +110,21 @@ export function scanContent(
 ): void {
   const flags = bytes[start] ?? 0xff;
   let at = start + 1;
-  scan.messageId = undefined;
+  scan.idStart = 0;
+  scan.idEnd = 0;
   scan.fault = undefined;
   scan.payloadStart = -1;
   if (at > end || (flags & ~CONTENT_FLAGS) !== 0) return;
   if ((flags & CONTENT_HAS_ID) !== 0) {
     const idEnd = at + 1 + (bytes[at] ?? 0);
     if (idEnd > end || at >= end) return;
-    const messageId = decodeText(bytes, at + 1, idEnd);
-    if (messageId === undefined) return;
-    scan.messageId = messageId;
-    if (messageIdFault(messageId)) scan.fault = "SHARDCAST_MESSAGE_ID_INVALID";
+    scan.idStart = at + 1;
+    scan.idEnd = idEnd;
+    if (!isShortAscii(bytes, at + 1, idEnd)) {
+      const messageId = decodeText(bytes, at + 1, idEnd);
+      if (messageId === undefined) return;
+      if (messageIdFault(messageId)) scan.fault = "SHARDCAST_MESSAGE_ID_INVALID";
+    }
     at = idEnd;
   }
   if ((flags & CONTENT_HAS_ATTRIBUTES) !== 0) {
@@ -133,6 +139,16 @@ export function scanContent(
 }
 
 const NO_BYTES = new Uint8Array(0);
+
+/** Tells of an id, as nearly every one is, that it keeps the rules, without making a text of it: 20 ns instead of 150. */
+function isShortAscii(bytes: Uint8Array, start: number, end: number): boolean {
+  if (start === end || end - start > MESSAGE_ID_MAX_BYTES) return false;
+  for (let at = start; at < end; at += 1) {
+    const byte = bytes[at] ?? 0;
+    if (byte < 0x20 || byte > 0x7e) return false;
+  }
+  return true;
+}
 
 /** @throws SHARDCAST_FRAME_MALFORMED where they do not fit the layout */
 export function encodeAttributes(attributes: Attributes): Uint8Array {

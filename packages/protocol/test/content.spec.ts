@@ -25,7 +25,12 @@ function encode(content: Content): Uint8Array {
 }
 
 function scanOf(bytes: Uint8Array, start: number, end: number): ContentScan {
-  const scan: ContentScan = { messageId: "before", payloadStart: 7, fault: "SHARDCAST_INTERNAL" };
+  const scan: ContentScan = {
+    idStart: 3,
+    idEnd: 5,
+    payloadStart: 7,
+    fault: "SHARDCAST_INTERNAL",
+  };
   scanContent(bytes, start, end, scan);
   return scan;
 }
@@ -147,7 +152,8 @@ describe("content", () => {
           expect(hex(bytes.subarray(start))).to.equal(hex(content.payload));
           const scan = scanOf(bytes, 1, bytes.length);
           expect(scan.payloadStart).to.equal(start);
-          expect(scan.messageId).to.equal(content.messageId);
+          const id = Buffer.from(bytes.subarray(scan.idStart, scan.idEnd)).toString("utf8");
+          expect(scan.idEnd === 0 ? undefined : id).to.equal(content.messageId);
           expect(scan.fault).to.equal(contentFault(content));
         }),
         { numRuns: 500 },

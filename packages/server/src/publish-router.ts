@@ -52,7 +52,7 @@ export class PublishRouter {
     }
     if (typeof target === "string") return true;
     origin.inFlightCount += 1;
-    target.publish(origin, head, { bytes, start, end });
+    target.publish(origin, head, bytes, start, end);
     return true;
   }
 

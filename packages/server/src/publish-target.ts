@@ -17,15 +17,18 @@ export interface PublishOrigin {
   resumeReading(): void;
 }
 
-/** A publish frame where it lies; the bytes are the target's for the call only. */
-export interface FrameSlice {
-  readonly bytes: Uint8Array;
-  readonly start: number;
-  readonly end: number;
-}
-
 /** Whoever stores a topic's messages: this node, or the link to the owner. */
 export interface PublishTarget {
-  /** Takes a publish that is well-formed and counted as in flight. `head` is valid for the call only. */
-  publish(origin: PublishOrigin, head: PublishHead, frame: FrameSlice): void;
+  /**
+   * Takes the publish frame between `start` and `end`, which is well-formed and counted as in flight. `head`
+   * is valid for the call only; the bytes stay as they are until the publish has its answer, but for the
+   * time that they are kept they hold all that came with them.
+   */
+  publish(
+    origin: PublishOrigin,
+    head: PublishHead,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+  ): void;
 }

@@ -17,7 +17,7 @@ import {
 import type { Logger } from "pino";
 import { InFlight } from "./in-flight.ts";
 import { Peer, type PeerHandler } from "./peer.ts";
-import type { FrameSlice, PublishOrigin, PublishTarget } from "./publish-target.ts";
+import type { PublishOrigin, PublishTarget } from "./publish-target.ts";
 import type { Turn, TurnWork } from "./turn.ts";
 
 /** Turns share a buffer until it is full: one message a turn must not hold a buffer of its own. */
@@ -107,7 +107,13 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
     this.#resumeAll();
   }
 
-  publish(origin: PublishOrigin, head: PublishHead, frame: FrameSlice): void {
+  publish(
+    origin: PublishOrigin,
+    head: PublishHead,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+  ): void {
     const { publishTimeoutMs } = this.#options;
     const timeoutMs = head.timeoutMs === 0 ? publishTimeoutMs : head.timeoutMs;
     const deadline = Date.now() + Math.min(timeoutMs, MAX_TIMEOUT_MS);
@@ -115,14 +121,14 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
       origin,
       seq: head.seq,
       deadline,
-      hasId: head.messageId !== undefined,
+      hasId: head.hasId,
       bytes: NO_BYTES,
       start: 0,
       end: 0,
     };
     this.#earliestDeadline = Math.min(this.#earliestDeadline, deadline);
-    if (this.#canSend()) this.#put(entry, frame.bytes, frame.start, frame.end);
-    else this.#wait(entry, frame);
+    if (this.#canSend()) this.#put(entry, bytes, start, end);
+    else this.#wait(entry, bytes.subarray(start, end));
   }
 
   opened(welcome: WelcomeFrame): void {
@@ -201,14 +207,14 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
     this.#outStart = this.#outEnd;
   }
 
-  #wait(entry: Entry, frame: FrameSlice): void {
+  #wait(entry: Entry, frame: Uint8Array): void {
     const { windowBytes } = this.#options;
-    const count = frame.end - frame.start;
+    const count = frame.length;
     if (!this.#peer.isOpen && this.#heldBytes + count > windowBytes) {
       this.#reject(entry, "SHARDCAST_OWNER_UNAVAILABLE", "too much waits for it already");
       return;
     }
-    entry.bytes = Buffer.from(frame.bytes.subarray(frame.start, frame.end));
+    entry.bytes = Buffer.from(frame);
     entry.end = count;
     this.#heldBytes += count;
     this.#waiting.push(entry);

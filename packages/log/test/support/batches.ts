@@ -2,6 +2,7 @@
 import { decodeFrames, encodeFrame } from "@shardcast/protocol";
 import { SharedFrames } from "@shardcast/server";
 import { Batch } from "../../src/batch.ts";
+import { IdRecord } from "../../src/id-record.ts";
 
 /** Messages `first` to `last` as a log would keep them, each with its offset as payload. */
 export function batchOf(
@@ -22,4 +23,22 @@ export function offsetsOf(batch: Batch | undefined): number[] {
   return decodeFrames(batch?.shared.frames ?? new Uint8Array(0))
     .filter((frame) => frame.type === "message")
     .map(({ offset }) => offset);
+}
+
+/** Message ids with their offsets, as an owner brings them along with a batch. */
+export function idsOf(ids: Readonly<Record<string, number>> = {}): IdRecord {
+  const record = new IdRecord();
+  for (const [messageId, offset] of Object.entries(ids)) {
+    const bytes = Buffer.from(messageId);
+    record.add(offset, bytes, 0, bytes.length);
+  }
+  return record;
+}
+
+export function textsOf(record: IdRecord): [string, number][] {
+  const ids: [string, number][] = [];
+  record.forEach((offset, bytes, start, end) => {
+    ids.push([Buffer.from(bytes.subarray(start, end)).toString("utf8"), offset]);
+  });
+  return ids;
 }

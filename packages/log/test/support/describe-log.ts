@@ -3,7 +3,7 @@ import { decodeFrames } from "@shardcast/protocol";
 import { expect } from "chai";
 import { FORGET_AFTER_MS, type Log, type TopicLog } from "../../src/log.ts";
 import type { Retention } from "../../src/retention.ts";
-import { batchOf, offsetsOf } from "./batches.ts";
+import { batchOf, idsOf, offsetsOf } from "./batches.ts";
 
 const MANY = 1_000_000_000;
 
@@ -25,7 +25,7 @@ export function describeLog(name: string, makeLog: (setup: LogSetup) => Promise<
   }
 
   async function append(log: Log, topic: TopicLog, first: number, last: number): Promise<void> {
-    topic.append(batchOf(first, last, { time: now }), []);
+    topic.append(batchOf(first, last, { time: now }), idsOf());
     await log.commit();
   }
 
@@ -185,7 +185,7 @@ export function describeLog(name: string, makeLog: (setup: LogSetup) => Promise<
 
     it("reads a large batch in parts", async () => {
       const { log, topic } = await open();
-      topic.append(batchOf(1, 9, { bytes: 1000, time: now }), []);
+      topic.append(batchOf(1, 9, { bytes: 1000, time: now }), idsOf());
       await log.commit();
       const seen: number[] = [];
       for (let after = 0; after < 9; after = seen.at(-1) ?? 9) {

@@ -1,34 +1,54 @@
 // The subscriptions of one link, found by the link's own number and by topic: a relay's link may have
-// hundreds of thousands of them.
+// hundreds of thousands of them. Most links have one, which takes no map.
 import type { Subscription } from "./subscription.ts";
 
+interface Many {
+  readonly bySub: Map<number, Subscription>;
+  readonly topics: Set<string>;
+}
+
 export class LinkSubscriptions {
-  readonly #bySub = new Map<number, Subscription>();
-  readonly #topics = new Set<string>();
+  #only: Subscription | undefined;
+  /** From the second one on, all of them. */
+  #many: Many | undefined;
 
   get count(): number {
-    return this.#bySub.size;
+    return this.#many?.bySub.size ?? (this.#only === undefined ? 0 : 1);
   }
 
   has(sub: number, topic: string): boolean {
-    return this.#bySub.has(sub) || this.#topics.has(topic);
+    if (this.#many !== undefined) return this.#many.bySub.has(sub) || this.#many.topics.has(topic);
+    return this.#only?.sub === sub || this.#only?.view.name === topic;
   }
 
   get(sub: number): Subscription | undefined {
-    return this.#bySub.get(sub);
+    if (this.#many !== undefined) return this.#many.bySub.get(sub);
+    return this.#only?.sub === sub ? this.#only : undefined;
   }
 
   all(): Iterable<Subscription> {
-    return this.#bySub.values();
+    if (this.#many !== undefined) return this.#many.bySub.values();
+    return this.#only === undefined ? [] : [this.#only];
   }
 
   add(subscription: Subscription): void {
-    this.#bySub.set(subscription.sub, subscription);
-    this.#topics.add(subscription.view.name);
+    if (this.#many === undefined && this.#only === undefined) {
+      this.#only = subscription;
+      return;
+    }
+    const many = (this.#many ??= { bySub: new Map(), topics: new Set() });
+    for (const one of this.#only === undefined ? [subscription] : [this.#only, subscription]) {
+      many.bySub.set(one.sub, one);
+      many.topics.add(one.view.name);
+    }
+    this.#only = undefined;
   }
 
   delete(subscription: Subscription): void {
-    this.#bySub.delete(subscription.sub);
-    this.#topics.delete(subscription.view.name);
+    if (this.#only === subscription) this.#only = undefined;
+    // Another of the same number may have taken its place.
+    if (this.#many?.bySub.get(subscription.sub) !== subscription) return;
+    this.#many.bySub.delete(subscription.sub);
+    this.#many.topics.delete(subscription.view.name);
   }
 }

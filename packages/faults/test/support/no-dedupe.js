@@ -1,4 +1,6 @@
 // Breaks a consumer: a repeat is stored like any other message.
 import { DedupeWindow } from "../../../consumer/dist/dedupe-window.js";
 
-DedupeWindow.prototype.get = () => undefined;
+if (typeof DedupeWindow.prototype.claim !== "function")
+  throw new Error("there is nothing to break");
+DedupeWindow.prototype.claim = () => undefined;

@@ -1,0 +1,61 @@
+import { MemoryLog, RetentionRules } from "@shardcast/log";
+import { Turn } from "@shardcast/server";
+import { expect } from "chai";
+import { LinkSubscriptions } from "../src/link-subscriptions.ts";
+import { Subscription } from "../src/subscription.ts";
+import { Topic } from "../src/topic.ts";
+import { SinkRecorder } from "./support/sink-recorder.ts";
+
+const MANY = 1_000_000;
+
+function topicNamed(name: string): Topic {
+  const retention = new RetentionRules({ count: MANY, bytes: MANY, ageMs: MANY });
+  const log = new MemoryLog({ retention, maxBytes: MANY }).open(name);
+  const failed = (error: unknown): void => {
+    throw error;
+  };
+  const turn = new Turn({ schedule: () => undefined, failed });
+  const counters = { deliveries: 0, gaps: 0, pages: 0, pageBytes: 0, slowEnded: 0 };
+  return new Topic(name, 1, log, { turn, counters, failed });
+}
+
+describe("LinkSubscriptions", () => {
+  let subscriptions: LinkSubscriptions;
+
+  beforeEach(() => {
+    subscriptions = new LinkSubscriptions();
+  });
+
+  function add(sub: number, topic: string): Subscription {
+    const subscription = new Subscription(
+      new SinkRecorder(),
+      sub,
+      topicNamed(topic),
+      subscriptions,
+    );
+    subscriptions.add(subscription);
+    return subscription;
+  }
+
+  for (const count of [1, 2, 5]) {
+    it(`finds each of ${count}, by number and by topic, until it is gone`, () => {
+      const all = Array.from({ length: count }, (_, index) => add(index, `topic ${index}`));
+      expect(subscriptions.count).to.equal(count);
+      expect([...subscriptions.all()]).to.deep.equal(all);
+      for (const [index, subscription] of all.entries()) {
+        expect(subscriptions.get(index)).to.equal(subscription);
+        expect(subscriptions.has(index, "another")).to.equal(true);
+        expect(subscriptions.has(99, `topic ${index}`)).to.equal(true);
+      }
+      expect(subscriptions.has(99, "another")).to.equal(false);
+      for (const [index, subscription] of all.entries()) {
+        subscriptions.delete(subscription);
+        expect(subscriptions.count).to.equal(count - index - 1);
+        expect(subscriptions.get(index)).to.equal(undefined);
+        expect(subscriptions.has(index, `topic ${index}`)).to.equal(false);
+      }
+      const again = add(0, "topic 0");
+      expect([...subscriptions.all()]).to.deep.equal([again]);
+    });
+  }
+});

@@ -71,8 +71,8 @@ describe("the original queue's protocol", () => {
           const message = randomBytes(20).toString("base64");
           const publisher = await dialLegacy(produceUrl(index), { psk: TEST_PSK });
           const subscriber = await dialLegacy(subscribeUrl(topic), { psk: TEST_PSK });
-          await subscriber.first("open");
-          // The original's test takes it for granted that the publisher, who came first, is open as well.
+          // The original's test waits for the subscriber alone and takes the publisher, who dialed first, for open.
+          await Promise.all([publisher.first("open"), subscriber.first("open")]);
           publisher.publish(topic, message);
           await subscriber.take(1);
           expect(subscriber.messages).to.deep.equal([{ message, topic }]);

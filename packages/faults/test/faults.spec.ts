@@ -12,7 +12,7 @@ const BINS = {
 };
 
 const SEED = 20;
-const TRIES = 6;
+const TRIES = 8;
 
 async function runFor(durationMs: number, options: Partial<RunOptions> = {}): Promise<RunResult> {
   const lines: string[] = [];
@@ -39,7 +39,7 @@ async function runFor(durationMs: number, options: Partial<RunOptions> = {}): Pr
 describe("a cluster under faults", () => {
   it("loses nothing, doubles nothing, and keeps every order", async function () {
     this.timeout(180_000);
-    const result = await runFor(12_000);
+    const result = await runFor(10_000);
     expect(result.violations).to.deep.equal([]);
     expect(result.faultCount).to.be.greaterThan(4);
     expect(result.acked).to.equal(result.published);
@@ -67,7 +67,7 @@ describe("a cluster that is broken on purpose", () => {
         seed < SEED + TRIES && !rules.some((rule) => found.has(rule));
         seed += 1
       ) {
-        const { violations } = await runFor(5000, {
+        const { violations } = await runFor(4000, {
           execArgv: ["--import", `./${breaker}`],
           seed,
           kinds,

@@ -1,2 +1,2 @@
 #!/usr/bin/env node
-import "../dist/load-main.js";
+import "../dist/load/load-main.js";

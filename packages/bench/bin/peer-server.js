@@ -1,3 +1,3 @@
 #!/usr/bin/env node
-import { main } from "../dist/peer-server-main.js";
+import { main } from "../dist/peers/peer-server-main.js";
 await main();

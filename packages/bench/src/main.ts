@@ -1,49 +1,73 @@
 // The command: npm run bench -- <question> --peers ws,nats
 import yargs from "yargs";
-import { fanOut } from "./fan-out.ts";
-import { idle } from "./idle.ts";
-import { ingest } from "./ingest.ts";
-import { PEERS, type BenchBins } from "./peers.ts";
-import { slowReaders } from "./slow-readers.ts";
-import { startup } from "./startup.ts";
-import { renderTable, type Table } from "./table.ts";
+import { PEERS, type BenchBins } from "./peers/peers.ts";
+import { FAN_OUT } from "./questions/fan-out.ts";
+import { GROWTH } from "./questions/growth.ts";
+import { IDLE } from "./questions/idle.ts";
+import { INGEST } from "./questions/ingest.ts";
+import { LATENCY } from "./questions/latency.ts";
+import { MANY_TOPICS } from "./questions/many-topics.ts";
+import { millionQuestion } from "./questions/million.ts";
+import type { Question } from "./questions/question.ts";
+import { RECOVERY_STORM } from "./questions/recovery-storm.ts";
+import { SLOW_READERS } from "./questions/slow-readers.ts";
+import { STARTUP } from "./questions/startup.ts";
+import { machineName, publish } from "./report/publish.ts";
+import { renderTable } from "./report/table.ts";
 
-interface Asked {
-  readonly bins: BenchBins;
-  readonly peers: readonly string[];
-  readonly progress: (text: string) => void;
-}
-
-const QUESTIONS: Readonly<Record<string, (asked: Asked) => Promise<Table>>> = {
-  fanout: (asked) => fanOut(asked),
-  ingest: (asked) => ingest(asked),
-  idle: (asked) => idle(asked),
-  startup: ({ bins }) => startup(bins),
-  "slow-readers": ({ bins }) => slowReaders({ bins }),
-};
+const QUESTIONS: readonly Question[] = [
+  ...[FAN_OUT, MANY_TOPICS, INGEST, LATENCY, IDLE, RECOVERY_STORM, GROWTH, STARTUP, SLOW_READERS],
+];
+const DEFAULT_CONNECTIONS = 100_000;
 
 export async function main(bins: BenchBins): Promise<void> {
-  const names = Object.keys(QUESTIONS);
+  for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1));
+  const names = [...QUESTIONS.map(({ name }) => name), "million"];
   const raw = yargs(process.argv.slice(2))
     .scriptName("bench")
-    .usage(`$0 [question..]\n\nMeasures, and prints a table a question: ${names.join(", ")}`)
+    .usage(
+      `$0 [question..]\n\nMeasures, prints a table a question, and writes it to a folder. Questions:\n${QUESTIONS.map(({ name, about }) => `  ${name}: ${about}`).join("\n")}`,
+    )
     .option("peers", {
       type: "string",
       describe: `Which systems, separated by commas: ${PEERS.map(({ name }) => name).join(",")}`,
       defaultDescription: "all that are installed",
     })
+    .option("out", {
+      type: "string",
+      default: "docs/benchmarks",
+      describe: "Folder for JSON and SVG files; empty for none",
+    })
+    .option("connections", {
+      type: "number",
+      default: DEFAULT_CONNECTIONS,
+      describe: "Phones of the question million",
+    })
     .strictOptions()
     .locale("en")
     .version(false)
     .parseSync();
-  const asked = raw._.length === 0 ? names : raw._.map(String);
+  const asked = raw._.length === 0 ? QUESTIONS.map(({ name }) => name) : raw._.map(String);
+  const questions = asked.map((name) => {
+    const found = [...QUESTIONS, millionQuestion(raw.connections)].find((one) => one.name === name);
+    if (found === undefined) throw new Error(`no question ${name}; there are ${names.join(", ")}`);
+    return found;
+  });
   const peers = installed(raw.peers?.split(",") ?? PEERS.map(({ name }) => name));
-  for (const name of asked) {
-    const ask = QUESTIONS[name];
-    if (ask === undefined) throw new Error(`no question ${name}; there are ${names.join(", ")}`);
-    const table = await ask({ bins, peers, progress: tell });
+  for (const question of questions) {
+    const table = await question.ask({ bins, peers, progress: tell });
     process.stdout.write(`\n${table.title}\n\n${renderTable(table)}\n`);
+    if (raw.out === "") continue;
+    const command = ["npm run bench --", question.name, ...process.argv.slice(2).filter(isOption)];
+    const [date = ""] = new Date().toISOString().split("T");
+    const answer = { ...table, date, machine: machineName(), command: command.join(" ") };
+    publish(raw.out, answer, question.chart?.(table.rows));
+    tell(`written to ${raw.out}/${question.name}.json`);
   }
+}
+
+function isOption(argument: string): boolean {
+  return argument.startsWith("--");
 }
 
 /** Those that are there; of the others it says how to get them. */

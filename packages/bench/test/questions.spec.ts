@@ -2,13 +2,20 @@
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { expect } from "chai";
-import { fanOut } from "../src/fan-out.ts";
-import { idle } from "../src/idle.ts";
-import { ingest } from "../src/ingest.ts";
-import type { BenchBins } from "../src/peers.ts";
-import { slowReaders } from "../src/slow-readers.ts";
-import { startup } from "../src/startup.ts";
-import type { Table } from "../src/table.ts";
+import type { BenchBins } from "../src/peers/peers.ts";
+import { FAN_OUT, fanOut } from "../src/questions/fan-out.ts";
+import { GROWTH, growth } from "../src/questions/growth.ts";
+import { IDLE, idle } from "../src/questions/idle.ts";
+import { INGEST, ingest } from "../src/questions/ingest.ts";
+import { LATENCY, latency } from "../src/questions/latency.ts";
+import { MANY_TOPICS, manyTopics } from "../src/questions/many-topics.ts";
+import { million } from "../src/questions/million.ts";
+import type { Question } from "../src/questions/question.ts";
+import { RECOVERY_STORM, recoveryStorm } from "../src/questions/recovery-storm.ts";
+import { SLOW_READERS, slowReaders } from "../src/questions/slow-readers.ts";
+import { startup } from "../src/questions/startup.ts";
+import { renderChart } from "../src/report/chart.ts";
+import type { Table } from "../src/report/table.ts";
 
 function binOf(name: string, file: string): URL {
   return pathToFileURL(join("packages", name, "bin", file));
@@ -21,9 +28,15 @@ const BINS: BenchBins = {
   load: binOf("bench", "load.js"),
 };
 /** Those that need nothing installed. */
-const PEERS = ["shardcast", "shardcast-lmdb", "limit", "ws", "socket.io"];
+const ALL = ["shardcast", "shardcast-lmdb", "limit", "ws", "socket.io"];
 
-const common = { bins: BINS, peers: PEERS, progress: (): void => undefined };
+function asked(...peers: string[]): {
+  bins: BenchBins;
+  peers: readonly string[];
+  progress: () => void;
+} {
+  return { bins: BINS, peers, progress: () => undefined };
+}
 
 describe("a benchmark, as small as it gets", function () {
   this.timeout(120_000);
@@ -35,19 +48,65 @@ describe("a benchmark, as small as it gets", function () {
     }
   }
 
+  function expectChart({ chart }: Question, { rows }: Table): void {
+    const drawn = chart?.(rows);
+    if (drawn === undefined) throw new Error("there is no chart");
+    expect(renderChart(drawn))
+      .to.match(/^<svg /)
+      .and.include(drawn.title);
+  }
+
   it("fanout", async () => {
-    const shape = { subscribers: [3], payloadBytes: [128], inFlight: [4], rounds: 1 };
-    const table = await fanOut({ ...common, ...shape, deliveries: 300 });
+    const shape = { subscribers: [3], payloadBytes: [128], inFlight: [64], rounds: 1 };
+    const table = await fanOut({ ...asked(...ALL), ...shape, deliveries: 300 });
     expectFigures(table, 1);
-    expect(table.rows[0]).to.include.keys(PEERS);
+    expect(table.rows[0]).to.include.keys(ALL);
+    expectChart(FAN_OUT, table);
+  });
+
+  it("many-topics", async () => {
+    const shape = { topics: 5, messages: 100, rounds: 1 };
+    const table = await manyTopics({ ...asked("shardcast", "limit"), ...shape });
+    expectFigures(table, 2);
+    expectChart(MANY_TOPICS, table);
   });
 
   it("ingest", async () => {
-    expectFigures(await ingest({ ...common, messages: 500, rounds: 1 }), 6);
+    const shapes = [
+      { log: "memory", topics: 2, inFlight: 100 },
+      { log: "lmdb", topics: 1, inFlight: 1 },
+    ] as const;
+    const table = await ingest({ ...asked(), messages: 300, rounds: 1, shapes });
+    expectFigures(table, 2);
+    expectChart(INGEST, table);
+  });
+
+  it("latency", async () => {
+    const shape = { shares: [0.1], seconds: 0.2, messages: 200 };
+    const table = await latency({ ...asked("shardcast-lmdb", "socket.io"), ...shape });
+    expectFigures(table, 2);
+    for (const row of table.rows) expect(row["lost, %"]).to.equal(0);
+    expectChart(LATENCY, table);
   });
 
   it("idle", async () => {
-    expectFigures(await idle({ ...common, subscribers: 20, watchMs: 100 }), PEERS.length);
+    const shape = { subscribers: [20], watchMs: 100 };
+    const table = await idle({ ...asked("shardcast", "ws"), ...shape });
+    expectFigures(table, 2);
+    expectChart(IDLE, table);
+  });
+
+  it("recovery-storm", async () => {
+    const table = await recoveryStorm({ ...asked("shardcast-lmdb", "limit"), clients: 20 });
+    expectFigures(table, 2);
+    expectChart(RECOVERY_STORM, table);
+  });
+
+  it("growth", async () => {
+    const small = { deliveries: 300, connections: 10, topics: 5, stored: 10_000 };
+    const table = await growth({ ...asked(), ...small, factors: [1] });
+    expectFigures(table, 5);
+    expectChart(GROWTH, table);
   });
 
   it("startup", async () => {
@@ -55,6 +114,16 @@ describe("a benchmark, as small as it gets", function () {
   });
 
   it("slow-readers", async () => {
-    expectFigures(await slowReaders({ bins: BINS, counts: [2], messages: 40 }), 4);
+    const table = await slowReaders({ bins: BINS, counts: [2], messages: 40 });
+    expectFigures(table, 4);
+    expectChart(SLOW_READERS, table);
+  });
+
+  it("million", async () => {
+    const small = { connections: 60, seconds: 0.5, bytesPerSecond: 100, heartbeatMs: 1000 };
+    const { rows } = await million({ ...asked(), ...small, reconnectMs: 500 });
+    const values = new Map(rows.map(({ what, value }) => [what, value]));
+    expect(values.get("phones connected and subscribed")).to.equal("60");
+    expect(values.get("phones that got every message once")).to.equal("60");
   });
 });

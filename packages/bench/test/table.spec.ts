@@ -1,6 +1,6 @@
 import { expect } from "chai";
-import { percentile } from "../src/percentile.ts";
-import { renderTable } from "../src/table.ts";
+import { percentile } from "../src/stats/percentile.ts";
+import { renderTable } from "../src/report/table.ts";
 
 describe("renderTable", () => {
   it("aligns columns, numbers to the right, with three digits that mean something", () => {

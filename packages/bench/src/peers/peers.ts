@@ -2,18 +2,20 @@
 import { accessSync, constants, mkdirSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { Dialect } from "./load.ts";
+import type { Dialect } from "../load/load.ts";
 import { ServerProcess } from "./server-process.ts";
-import { freePort, startConsumer, type NodeBins } from "./shardcast-nodes.ts";
+import { freePort, startConsumer, startProducer, type NodeBins } from "./shardcast-nodes.ts";
 
 export interface BenchBins extends NodeBins {
   readonly peerServer: URL;
   readonly load: URL;
 }
 
-interface StartedPeer {
+export interface StartedPeer {
   readonly processes: readonly ServerProcess[];
   readonly port: number;
+  /** Where a producer was asked for. */
+  readonly producerPort?: number;
 }
 
 export interface Peer {
@@ -21,7 +23,8 @@ export interface Peer {
   readonly dialect: Dialect;
   /** How to get what is missing; undefined where nothing is. */
   readonly missing: () => string | undefined;
-  readonly start: (bins: BenchBins, folder: string) => Promise<StartedPeer>;
+  /** @param hops "two": publishes go through a producer, in a system that has one */
+  readonly start: (bins: BenchBins, folder: string, hops?: "one" | "two") => Promise<StartedPeer>;
 }
 
 export const PEERS: readonly Peer[] = [
@@ -75,10 +78,14 @@ function shardcast(log: "memory" | "lmdb"): Peer {
     name: log === "memory" ? "shardcast" : `shardcast-${log}`,
     dialect: "shardcast",
     missing: () => undefined,
-    start: async (bins, folder) => {
+    start: async (bins, folder, hops = "one") => {
       const port = await freePort();
       const args = [`--log=${log}`, `--data=${folder}`];
-      return { processes: [await startConsumer({ bins, port, args })], port };
+      const consumer = await startConsumer({ bins, port, args });
+      if (hops === "one") return { processes: [consumer], port };
+      const producerPort = await freePort();
+      const producer = await startProducer({ bins, port: producerPort, consumerPort: port });
+      return { processes: [consumer, producer], port, producerPort };
     },
   };
 }
@@ -134,6 +141,7 @@ http {
   server {
     listen 127.0.0.1:${port} backlog=4096;
     tcp_nodelay on;
+    keepalive_requests 1000000000;
     location ~ ^/publish/(.+)$ { nchan_publisher; nchan_channel_id $1; nchan_message_buffer_length 0; }
     location ~ ^/subscribe/(.+)$ { nchan_subscriber websocket; nchan_channel_id $1; nchan_subscriber_first_message newest; }
   }

@@ -19,19 +19,21 @@ const READY = /"msg":"ready"/;
 
 export interface ConsumerSetup {
   readonly bins: NodeBins;
+  /** @default c1 */
+  readonly id?: string;
   readonly port: number;
   readonly args?: readonly string[];
   readonly consumers?: string;
 }
 
-/** Consumer c1 on a port, with defaults but for what `args` say. */
+/** A consumer on a port, with defaults but for what `args` say; by itself, where no others are named. */
 export function startConsumer(setup: ConsumerSetup): Promise<ServerProcess> {
-  const { bins, port, args = [], consumers = `c1=ws://127.0.0.1:${port}` } = setup;
+  const { bins, id = "c1", port, args = [], consumers = `${id}=ws://127.0.0.1:${port}` } = setup;
   return ServerProcess.start({
     command: process.execPath,
     args: [
       fileURLToPath(bins.consumer),
-      ...["--id=c1", "--host=127.0.0.1", `--port=${port}`, `--consumers=${consumers}`],
+      ...[`--id=${id}`, "--host=127.0.0.1", `--port=${port}`, `--consumers=${consumers}`],
       ...args,
     ],
     env: { PSK: BENCH_PSK },

@@ -45,6 +45,12 @@ export function kernelSocketKib(): number {
   return pages * 4 + Number(slab?.[1] ?? 0);
 }
 
+/** Memory of the machine that can still be had, in KiB. */
+export function freeKib(): number {
+  const meminfo = readFileSync("/proc/meminfo", "utf8");
+  return Number(/^MemAvailable:\s+(\d+)/m.exec(meminfo)?.[1] ?? 0);
+}
+
 function statusKib(pid: number, field: string): number {
   const status = readFileSync(`/proc/${pid}/status`, "utf8");
   return Number(new RegExp(`^${field}:\\s+(\\d+)`, "m").exec(status)?.[1] ?? 0);

@@ -3,7 +3,7 @@ import { ACK_BYTES, PUBLISH_SEQ_AT, encodeFrame, writeUint32 } from "@shardcast/
 import { PskKeys } from "@shardcast/protocol/proof";
 import { topicNames, type Generator } from "./generator.ts";
 import type { IngestPlan, LoadResult } from "./load.ts";
-import { BENCH_PSK } from "./shardcast-nodes.ts";
+import { BENCH_PSK } from "../peers/shardcast-nodes.ts";
 import { ShardcastSocket } from "./shardcast-socket.ts";
 
 const ID_DIGITS = 10;

@@ -1,42 +1,74 @@
 // What storing one message costs, acked, through a producer and its owner.
-import { Load } from "./load.ts";
-import type { BenchBins } from "./peers.ts";
-import { cpuMs } from "./process-stats.ts";
-import { TempFolder, freePort, startConsumer, startProducer } from "./shardcast-nodes.ts";
-import type { Row, Table } from "./table.ts";
+import { Load } from "../load/load.ts";
+import type { BenchBins } from "../peers/peers.ts";
+import { cpuMs } from "../stats/process-stats.ts";
+import { TempFolder, freePort, startConsumer, startProducer } from "../peers/shardcast-nodes.ts";
+import type { Row, Table } from "../report/table.ts";
+import type { Question } from "./question.ts";
+
+export const INGEST: Question = {
+  name: "ingest",
+  about:
+    "publishes acked through producer and consumer, memory and lmdb: CPU a message at each hop",
+  ask: (asked) => ingest(asked),
+  chart: (rows) => ({
+    kind: "bar",
+    title: "Ingest of 128 B with an id, acked: CPU a message, many in flight",
+    x: {
+      name: "",
+      values: rows
+        .filter(isMany)
+        .map((row) => `${String(row["log"])}, ${String(row["topics"])} topics`),
+    },
+    y: { name: "µs", isLog: false },
+    series: ["producer", "consumer", "together"].map((hop) => ({
+      name: hop,
+      values: rows.filter(isMany).map((row) => Number(row[hop])),
+    })),
+  }),
+};
+
+function isMany(row: Row): boolean {
+  return Number(row["in flight"]) > 1;
+}
 
 export interface IngestOptions {
   readonly bins: BenchBins;
   /** Of each round. */
   readonly messages?: number;
   readonly rounds?: number;
+  readonly shapes?: readonly IngestShape[];
   readonly progress: (text: string) => void;
 }
 
-interface Shape {
+interface IngestShape {
   readonly log: "memory" | "lmdb";
   readonly topics: number;
   readonly inFlight: number;
 }
 
 const PAYLOAD_BYTES = 128;
-const SHAPES: readonly Shape[] = (["memory", "lmdb"] as const).flatMap((log) => [
+const SHAPES: readonly IngestShape[] = (["memory", "lmdb"] as const).flatMap((log) => [
   { log, topics: 1, inFlight: 1000 },
-  { log, topics: 64, inFlight: 4000 },
+  { log, topics: 1, inFlight: 8000 },
+  { log, topics: 64, inFlight: 8000 },
   { log, topics: 1, inFlight: 1 },
 ]);
 
 export async function ingest(options: IngestOptions): Promise<Table> {
   const rows: Row[] = [];
-  for (const shape of SHAPES) {
+  for (const shape of options.shapes ?? SHAPES) {
     options.progress(`ingest ${shape.log}, ${shape.topics} topics, ${shape.inFlight} in flight`);
     rows.push(await measure(shape, options));
   }
   const title = `Ingest of ${PAYLOAD_BYTES} B, each with an id and an ack: CPU a message, µs`;
-  return { question: "ingest", title, rows };
+  return { question: INGEST.name, title, rows };
 }
 
-async function measure({ log, topics, inFlight }: Shape, options: IngestOptions): Promise<Row> {
+async function measure(
+  { log, topics, inFlight }: IngestShape,
+  options: IngestOptions,
+): Promise<Row> {
   const { bins, rounds = 3, messages: most = 400_000 } = options;
   const messages = inFlight === 1 ? Math.min(most, 2000) : most;
   const folder = new TempFolder();

@@ -1,10 +1,17 @@
 // A server under measurement: a process on a CPU of its own.
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { serverCpus } from "./cpus.ts";
+import { serverCpus } from "../stats/cpus.ts";
 
 const READY_LIMIT_MS = 30_000;
 const FOREIGN = /^(SHARDCAST_.*|PSK.*|PORT|TIMEOUT|NODE_OPTIONS)$/;
+
+const RUNNING = new Set<ChildProcess>();
+
+// Whatever ends the bench ends what it started.
+process.once("exit", () => {
+  for (const child of RUNNING) child.kill("SIGKILL");
+});
 
 export interface ServerCommand {
   readonly command: string;
@@ -22,6 +29,8 @@ export class ServerProcess {
   private constructor(child: ChildProcess) {
     this.#child = child;
     this.#exited = once(child, "exit");
+    RUNNING.add(child);
+    child.once("exit", () => RUNNING.delete(child));
     for (const stream of [child.stdout, child.stderr]) {
       stream?.setEncoding("utf8").on("data", (text: string) => (this.#output += text));
     }

@@ -5,6 +5,8 @@ import type { Socket } from "node:net";
 import { WebSocketServer, type WebSocket } from "ws";
 
 const HEADER_BYTES = 10;
+/** Messages that the limit keeps for those who come back. */
+const KEPT_MESSAGES = 100;
 
 /** How a message goes to a topic's subscribers. */
 type FanOut = (topic: Topic, payload: Buffer) => void;
@@ -13,6 +15,8 @@ interface Topic {
   readonly sockets: Set<WebSocket>;
   readonly tcp: Set<Socket>;
   waiting: Buffer[];
+  /** The last messages, framed. */
+  kept: Buffer[];
 }
 
 /** `send`: one `send` a subscriber and message. `limit`: framed once, and written once a turn. */
@@ -46,8 +50,9 @@ function accept(
     });
     return;
   }
-  const topic = topics.get(name) ?? { sockets: new Set(), tcp: new Set(), waiting: [] };
+  const topic = topics.get(name) ?? { sockets: new Set(), tcp: new Set(), waiting: [], kept: [] };
   topics.set(name, topic);
+  if (role === "recover") request.socket.write(Buffer.concat(topic.kept));
   topic.sockets.add(socket);
   topic.tcp.add(request.socket);
   socket.on("close", () => {
@@ -61,7 +66,10 @@ function sendEach(topic: Topic, payload: Buffer): void {
 }
 
 function writeOnceATurn(topic: Topic, payload: Buffer): void {
-  topic.waiting.push(frame(payload));
+  const framed = frame(payload);
+  topic.waiting.push(framed);
+  topic.kept.push(framed);
+  if (topic.kept.length > KEPT_MESSAGES) topic.kept.shift();
   if (topic.waiting.length > 1) return;
   setImmediate(() => {
     const all = topic.waiting.length === 1 ? topic.waiting[0] : Buffer.concat(topic.waiting);

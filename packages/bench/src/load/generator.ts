@@ -1,14 +1,13 @@
 // What all load generators share: many subscribers, connected a few at a time.
+import { localEnd } from "./local-end.ts";
 import { SPEAKERS } from "./dialects.ts";
-import type { Dialect, LoadResult } from "./load.ts";
+import type { CrowdTask, Dialect, LoadResult } from "./load.ts";
 
-/** One source address has some 28,000 ports. */
-const CONNECTIONS_PER_ADDRESS = 25_000;
 const CONNECTING_AT_ONCE = 64;
 
 export interface Generator {
   connect(): Promise<void>;
-  run(): Promise<LoadResult>;
+  run(task?: CrowdTask): Promise<LoadResult>;
 }
 
 export interface Subscribers {
@@ -19,7 +18,7 @@ export interface Subscribers {
   readonly first: number;
   /** They are spread over these. */
   readonly topics: readonly string[];
-  readonly received: (bytes: number) => void;
+  readonly received: (bytes: number, message: Buffer) => void;
 }
 
 export async function connectSubscribers(options: Subscribers): Promise<void> {
@@ -30,8 +29,10 @@ export async function connectSubscribers(options: Subscribers): Promise<void> {
     for (let number = next; number < end; number = next) {
       next += 1;
       const topic = topics[number % topics.length] ?? "";
-      const localAddress = `127.0.0.${2 + Math.floor(number / CONNECTIONS_PER_ADDRESS)}`;
-      await SPEAKERS[dialect].subscribe({ port, topic, localAddress, received });
+      await SPEAKERS[dialect].subscribe({
+        ...{ port, topic, received },
+        local: localEnd(number),
+      });
     }
   };
   await Promise.all(Array.from({ length: CONNECTING_AT_ONCE }, connectSome));

@@ -1,8 +1,11 @@
 // The load generator's process.
+import { CrowdLoad } from "./crowd-load.ts";
 import { FanOutLoad } from "./fan-out-load.ts";
 import { connectSubscribers, topicNames, type Generator } from "./generator.ts";
 import { IngestLoad } from "./ingest-load.ts";
+import { LatencyLoad } from "./latency-load.ts";
 import type { IdlePlan, LoadOrder, LoadPlan, LoadReport } from "./load.ts";
+import { StormLoad } from "./storm-load.ts";
 
 let generator: Generator | undefined;
 
@@ -13,6 +16,9 @@ process.on("message", (order: LoadOrder) => {
   });
 });
 
+// Whoever started it is gone: so are the numbers.
+process.on("disconnect", () => process.exit(1));
+
 async function obey(order: LoadOrder): Promise<void> {
   switch (order.type) {
     case "plan":
@@ -21,7 +27,7 @@ async function obey(order: LoadOrder): Promise<void> {
       report({ type: "connected" });
       return;
     case "go":
-      if (generator !== undefined) report({ type: "done", ...(await generator.run()) });
+      if (generator !== undefined) report({ type: "done", ...(await generator.run(order.task)) });
   }
 }
 
@@ -29,10 +35,16 @@ function generatorFor(plan: LoadPlan): Generator {
   switch (plan.type) {
     case "fan-out":
       return new FanOutLoad(plan);
+    case "latency":
+      return new LatencyLoad(plan);
     case "ingest":
       return new IngestLoad(plan);
     case "idle":
       return idle(plan);
+    case "storm":
+      return new StormLoad(plan);
+    case "crowd":
+      return new CrowdLoad(plan);
   }
 }
 

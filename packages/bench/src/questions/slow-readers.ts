@@ -1,21 +1,44 @@
 // What subscribers that have stopped reading cost the node, and the subscriber beside them that reads.
 import { encodeFrame } from "@shardcast/protocol";
 import { PskKeys } from "@shardcast/protocol/proof";
-import { percentile } from "./percentile.ts";
-import { anonymousKib, cpuMs } from "./process-stats.ts";
-import { ShardcastSocket } from "./shardcast-socket.ts";
+import { percentile } from "../stats/percentile.ts";
+import { anonymousKib, cpuMs } from "../stats/process-stats.ts";
+import { ShardcastSocket } from "../load/shardcast-socket.ts";
 import {
   BENCH_PSK,
   TempFolder,
   freePort,
   startConsumer,
   type NodeBins,
-} from "./shardcast-nodes.ts";
-import type { Row, Table } from "./table.ts";
+} from "../peers/shardcast-nodes.ts";
+import type { Row, Table } from "../report/table.ts";
+import type { Question } from "./question.ts";
 
 const PAYLOAD = Buffer.alloc(1000, "x");
 const PER_ROUND = 10;
 const ROUND_MS = 10;
+
+export const SLOW_READERS: Question = {
+  name: "slow-readers",
+  about: "500 subscribers that have stopped reading, and the one beside them that reads",
+  ask: ({ bins }) => slowReaders({ bins }),
+  chart: (rows) => {
+    const counts = [...new Set(rows.map((row) => String(row["stopped readers"])))];
+    const published = [...new Set(rows.map((row) => String(row["MB published"])))];
+    return {
+      kind: "line",
+      title: "Memory of a node while subscribers do not read",
+      x: { name: "MB published", values: published },
+      y: { name: "MiB", isLog: false },
+      series: counts.map((count) => ({
+        name: `${count} stopped readers`,
+        values: rows
+          .filter((row) => String(row["stopped readers"]) === count)
+          .map((row) => Number(row["node's memory, MiB"])),
+      })),
+    };
+  },
+};
 
 export interface SlowReadersOptions {
   readonly bins: NodeBins;
@@ -30,7 +53,7 @@ export async function slowReaders(options: SlowReadersOptions): Promise<Table> {
   const rows: Row[] = [];
   for (const count of counts) rows.push(...(await measure(options.bins, count, messages)));
   const title = "Subscribers that have stopped reading, beside one that reads";
-  return { question: "slow-readers", title, rows };
+  return { question: SLOW_READERS.name, title, rows };
 }
 
 async function measure(bins: NodeBins, count: number, messages: number): Promise<Row[]> {

@@ -2,6 +2,7 @@
 // It frames what it is given, hands on what comes without a copy, and answers pings. RFC 6455.
 import { connect, type Socket } from "node:net";
 import bufferUtil from "bufferutil";
+import type { LocalEnd } from "./local-end.ts";
 
 const OPCODE_TEXT = 1;
 const OPCODE_BINARY = 2;
@@ -11,16 +12,18 @@ const OPCODE_PONG = 10;
 const KEY = "AQIDBAUGBwgJCgsMDQ4PEA==";
 const EMPTY = Buffer.alloc(0);
 const MASK = Buffer.of(0x5a, 0xc3, 0x3c, 0xa5);
+/** All sockets read into it, one after the other: a buffer for each read costs more than the read. */
+const READ_BUFFER = Buffer.allocUnsafe(64 * 1024);
 
 export interface RawSocketOptions {
   readonly port: number;
   readonly path: string;
   readonly subprotocol?: string;
-  /** One address has 28,000 ports: beyond that, another is needed. @default 127.0.0.1 */
-  readonly localAddress?: string;
+  /** @default the kernel's choice */
+  readonly local?: LocalEnd | undefined;
   /** Told of each message, whole; valid for the call only. */
-  readonly received: (message: Buffer) => void;
-  readonly closed?: () => void;
+  received(message: Buffer): void;
+  closed?(): void;
 }
 
 export class RawSocket {
@@ -28,28 +31,50 @@ export class RawSocket {
   readonly #options: RawSocketOptions;
   #rest = EMPTY;
   #isUpgraded = false;
-  #parts: Buffer[] = [];
-  #opened: () => void = () => undefined;
-  #failed: (error: Error) => void = () => undefined;
+  /** Of a message in many frames. */
+  #parts: Buffer[] | undefined;
+  /** Until it is open. */
+  #opening: { readonly resolve: () => void; readonly reject: (error: Error) => void } | undefined;
 
-  private constructor(options: RawSocketOptions) {
-    const { port, localAddress = "127.0.0.1" } = options;
+  private constructor(options: RawSocketOptions, local: Partial<LocalEnd> | undefined) {
+    const { port } = options;
     this.#options = options;
-    this.#tcp = connect({ port, host: "127.0.0.1", localAddress, noDelay: true });
-    this.#tcp.on("data", (data) => this.#data(data));
-    this.#tcp.on("error", (error) => this.#failed(error));
+    this.#tcp = connect({
+      ...{ port, host: "127.0.0.1", ...local, noDelay: true },
+      onread: {
+        buffer: READ_BUFFER,
+        callback: (count, buffer) => {
+          this.#data(Buffer.from(buffer.buffer, buffer.byteOffset, count));
+          return true;
+        },
+      },
+    });
+    this.#tcp.on("error", (error) => this.#opening?.reject(error));
     this.#tcp.on("close", () => {
-      this.#failed(new Error("closed before the upgrade"));
-      options.closed?.();
+      this.#opening?.reject(new Error("closed before the upgrade"));
+      if (this.#isUpgraded) options.closed?.();
     });
   }
 
   /** Resolves when the upgrade is done. */
-  static open(options: RawSocketOptions): Promise<RawSocket> {
+  static async open(options: RawSocketOptions): Promise<RawSocket> {
+    const { local } = options;
+    try {
+      return await RawSocket.#open(options, local);
+    } catch (error) {
+      if (local === undefined || !isAddressInUse(error)) throw error;
+      // Somebody else's port: the kernel knows a free one.
+      return RawSocket.#open(options, { localAddress: local.localAddress });
+    }
+  }
+
+  static #open(
+    options: RawSocketOptions,
+    local: Partial<LocalEnd> | undefined,
+  ): Promise<RawSocket> {
     return new Promise((resolve, reject) => {
-      const socket = new RawSocket(options);
-      socket.#opened = () => resolve(socket);
-      socket.#failed = reject;
+      const socket = new RawSocket(options, local);
+      socket.#opening = { resolve: () => resolve(socket), reject };
       const { port, path, subprotocol } = options;
       const offer = subprotocol === undefined ? "" : `Sec-WebSocket-Protocol: ${subprotocol}\r\n`;
       socket.#tcp.write(
@@ -96,12 +121,13 @@ export class RawSocket {
     if (end < 0) return 0;
     const head = bytes.toString("latin1", 0, end);
     if (!head.startsWith("HTTP/1.1 101 ")) {
-      this.#failed(new Error(head));
+      this.#opening?.reject(new Error(head));
       this.#tcp.destroy();
       return bytes.length;
     }
     this.#isUpgraded = true;
-    this.#opened();
+    this.#opening?.resolve();
+    this.#opening = undefined;
     return end + 4;
   }
 
@@ -130,12 +156,13 @@ export class RawSocket {
     if (opcode === OPCODE_PING) this.#tcp.write(frame(OPCODE_PONG, payload));
     else if (opcode === OPCODE_CLOSE) this.#tcp.destroy();
     else if (opcode === OPCODE_PONG) return;
-    else if (isFinal && this.#parts.length === 0) this.#options.received(payload);
+    else if (isFinal && this.#parts === undefined) this.#options.received(payload);
     else {
+      this.#parts ??= [];
       this.#parts.push(Buffer.from(payload));
       if (!isFinal) return;
       const whole = Buffer.concat(this.#parts);
-      this.#parts = [];
+      this.#parts = undefined;
       this.#options.received(whole);
     }
   }
@@ -160,4 +187,8 @@ function frame(opcode: number, payload: Uint8Array): Buffer {
     count,
   );
   return bytes;
+}
+
+function isAddressInUse(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "EADDRINUSE";
 }

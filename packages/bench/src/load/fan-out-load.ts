@@ -1,0 +1,45 @@
+// Publishes as fast as a window lets it, and counts what arrives at all subscribers together.
+import type { FanOutPlan, LoadResult } from "./load.ts";
+import { TopicClients } from "./topic-clients.ts";
+import type { Generator } from "./generator.ts";
+
+export class FanOutLoad implements Generator {
+  readonly #plan: FanOutPlan;
+  readonly #clients: TopicClients;
+  readonly #payload: Buffer;
+  #published = 0;
+
+  constructor(plan: FanOutPlan) {
+    this.#plan = plan;
+    this.#payload = Buffer.alloc(plan.payloadBytes, "x");
+    this.#clients = new TopicClients(plan);
+  }
+
+  connect(): Promise<void> {
+    return this.#clients.connect(this.#payload);
+  }
+
+  async run(): Promise<LoadResult> {
+    const { messages, inFlight, subscribers, topics } = this.#plan;
+    const perMessage = subscribers / topics;
+    const clients = this.#clients;
+    clients.restart();
+    this.#published = 0;
+    const begin = performance.now();
+    await new Promise<void>((resolve) => {
+      const pump = (): void => {
+        const delivered = clients.deliveries / perMessage;
+        while (this.#published < messages && this.#published - delivered < inFlight) {
+          clients.publish(this.#published, this.#payload);
+          this.#published += 1;
+        }
+        clients.flush();
+        if (delivered >= messages) resolve();
+      };
+      clients.received = pump;
+      pump();
+    });
+    clients.received = () => undefined;
+    return { count: messages * perMessage, ms: performance.now() - begin };
+  }
+}

@@ -1,0 +1,79 @@
+// Publishes by the clock, and takes the time of each delivery from the moment at which its message was due,
+// not from when it was sent: what is late because the system was busy counts as late, as it is to a user
+// (coordinated omission; Gil Tene, "How NOT to Measure Latency").
+import { percentilesOf } from "../stats/percentile.ts";
+import type { Generator } from "./generator.ts";
+import type { LatencyPlan, LoadResult } from "./load.ts";
+import { TopicClients } from "./topic-clients.ts";
+
+/** In front of the time, found again in whatever a system puts around a payload. */
+const MARK = "@due=";
+const DIGITS = 14;
+/** After the last message: what has not come by then is not waited for. */
+const LAST_LIMIT_MS = 20_000;
+
+export class LatencyLoad implements Generator {
+  readonly #plan: LatencyPlan;
+  readonly #clients: TopicClients;
+  readonly #latencies: Float64Array;
+  #count = 0;
+
+  constructor(plan: LatencyPlan) {
+    this.#plan = plan;
+    this.#clients = new TopicClients(plan);
+    this.#latencies = new Float64Array((plan.messages * plan.subscribers) / plan.topics);
+  }
+
+  connect(): Promise<void> {
+    return this.#clients.connect(payloadOf(this.#plan.payloadBytes, 0));
+  }
+
+  async run(): Promise<LoadResult> {
+    const { messages, payloadBytes, perSecond } = this.#plan;
+    const clients = this.#clients;
+    const expected = this.#latencies.length;
+    this.#count = 0;
+    clients.restart();
+    const begin = performance.now();
+    const last = begin + (messages * 1000) / perSecond + LAST_LIMIT_MS;
+    let published = 0;
+    await new Promise<void>((resolve) => {
+      clients.received = (message) => this.#take(message);
+      const tick = (): void => {
+        const now = performance.now();
+        const due = Math.min(messages, Math.floor(((now - begin) * perSecond) / 1000));
+        for (; published < due; published += 1) {
+          const dueAt = begin + (published * 1000) / perSecond;
+          clients.publish(published, payloadOf(payloadBytes, dueAt));
+        }
+        clients.flush();
+        if (this.#count >= expected || now > last) resolve();
+        else setImmediate(tick);
+      };
+      tick();
+    });
+    clients.received = () => undefined;
+    return {
+      count: this.#count,
+      ms: performance.now() - begin,
+      latency: percentilesOf(this.#latencies.subarray(0, this.#count)),
+    };
+  }
+
+  /** One arrival may hold many messages. */
+  #take(message: Buffer): void {
+    const now = performance.now();
+    for (let at = message.indexOf(MARK); at >= 0; at = message.indexOf(MARK, at + 1)) {
+      const digits = message.toString("latin1", at + MARK.length, at + MARK.length + DIGITS);
+      this.#latencies[this.#count] = now - Number(digits) / 1000;
+      this.#count += 1;
+    }
+  }
+}
+
+/** @param dueAt ms, by `performance.now` */
+function payloadOf(bytes: number, dueAt: number): Buffer {
+  const payload = Buffer.alloc(bytes, "x");
+  payload.write(MARK + String(Math.round(dueAt * 1000)).padStart(DIGITS, "0"));
+  return payload;
+}

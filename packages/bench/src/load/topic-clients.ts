@@ -1,0 +1,91 @@
+// Subscribers spread over topics, and a publisher, in the words of one system; deliveries are counted by
+// their bytes, which costs nothing a message.
+import { connectSubscribers, sleep, topicNames } from "./generator.ts";
+import { SPEAKERS, type Publisher } from "./dialects.ts";
+import type { Dialect, Ports } from "./load.ts";
+
+const FIRST_LIMIT_MS = 60_000;
+
+export interface TopicClientsOptions extends Ports {
+  readonly dialect: Dialect;
+  readonly topics: number;
+  readonly subscribers: number;
+  readonly payloadBytes: number;
+}
+
+export class TopicClients {
+  /** Told of each arrival: its bytes, valid for the call only. */
+  received: (message: Buffer) => void = () => undefined;
+  readonly #options: TopicClientsOptions;
+  readonly #topics: readonly string[];
+  #publisher: Publisher | undefined;
+  #bytes = 0;
+  /** What one message is to one subscriber, found out by sending one. */
+  #messageBytes = 1;
+
+  constructor(options: TopicClientsOptions) {
+    this.#options = options;
+    this.#topics = topicNames(options.topics);
+  }
+
+  /** Deliveries since `restart`. */
+  get deliveries(): number {
+    return this.#bytes / this.#messageBytes;
+  }
+
+  /** @param payload one like all that will be published */
+  async connect(payload: Buffer): Promise<void> {
+    const { dialect, port, producerPort, subscribers } = this.#options;
+    await connectSubscribers({
+      ...{ dialect, port, subscribers, first: 0, topics: this.#topics },
+      received: (bytes, message) => {
+        this.#bytes += bytes;
+        this.received(message);
+      },
+    });
+    this.#publisher = await SPEAKERS[dialect].publisher({
+      port: producerPort ?? port,
+      isProducer: producerPort !== undefined,
+      topics: this.#topics.length,
+    });
+    await this.#calibrate(payload);
+  }
+
+  restart(): void {
+    this.#bytes = 0;
+  }
+
+  /** @param number of the message: its topic follows from it */
+  publish(number: number, payload: Buffer): void {
+    this.#publisher?.publish(this.#topics[number % this.#topics.length] ?? "", payload);
+  }
+
+  flush(): void {
+    this.#publisher?.flush();
+  }
+
+  /** Publishes to every topic until each of its subscribers has had as many bytes as the others. */
+  async #calibrate(payload: Buffer): Promise<void> {
+    const { subscribers, payloadBytes } = this.#options;
+    const end = performance.now() + FIRST_LIMIT_MS;
+    for (;;) {
+      // A system may take a moment to know a subscriber: what it does not know yet gets nothing.
+      await sleep(100);
+      this.#bytes = 0;
+      for (const number of this.#topics.keys()) this.publish(number, payload);
+      this.flush();
+      let before = -1;
+      while (this.#bytes !== before) {
+        before = this.#bytes;
+        await sleep(150);
+      }
+      const perDelivery = this.#bytes / subscribers;
+      if (Number.isInteger(perDelivery) && perDelivery >= payloadBytes) {
+        this.#messageBytes = perDelivery;
+        break;
+      }
+      if (performance.now() > end) throw new Error(`no steady delivery: ${perDelivery} bytes each`);
+    }
+    this.#bytes = 0;
+  }
+}

@@ -1,0 +1,50 @@
+// A chart as SVG text, drawn by ECharts without a browser.
+import { init, type EChartsOption } from "echarts";
+
+const SIZE = { width: 900, height: 420 };
+
+export interface Chart {
+  readonly kind: "bar" | "line";
+  readonly title: string;
+  /** What stands below, and what beside it. */
+  readonly x: { readonly name: string; readonly values: readonly string[] };
+  readonly y: { readonly name: string; readonly isLog: boolean };
+  readonly series: readonly ChartSeries[];
+}
+
+interface ChartSeries {
+  readonly name: string;
+  /** One for each value of x; undefined where there is none. */
+  readonly values: readonly (number | undefined)[];
+}
+
+export function renderChart({ kind, title, x, y, series }: Chart): string {
+  const option: EChartsOption = {
+    animation: false,
+    backgroundColor: "#ffffff",
+    title: { text: title, left: "center", textStyle: { fontSize: 15 } },
+    legend: { bottom: 0 },
+    grid: { left: 70, right: 30, top: 50, bottom: 75 },
+    xAxis: {
+      type: "category",
+      data: [...x.values],
+      name: x.name,
+      nameLocation: "middle",
+      nameGap: 28,
+      axisLabel: { interval: 0 },
+    },
+    yAxis: { type: y.isLog ? "log" : "value", name: y.name, nameTextStyle: { align: "left" } },
+    series: series.map(({ name, values }) => ({
+      type: kind,
+      name,
+      data: values.map((value) => value ?? "-"),
+      // A log scale has no zero to begin a bar at.
+      ...(kind === "bar" && y.isLog ? { barMinHeight: 1 } : {}),
+    })),
+  };
+  const chart = init(null, null, { renderer: "svg", ssr: true, ...SIZE });
+  chart.setOption(option);
+  const svg = chart.renderToSVGString();
+  chart.dispose();
+  return svg;
+}

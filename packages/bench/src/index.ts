@@ -1,6 +1,8 @@
 // @shardcast/bench: nothing to import; the command is bin/bench.js.
 //
-//   main → fan-out, ingest, idle, …     the questions
-//   peers → server-process              the systems that are measured
-//   load → load-main → fan-out-load, ingest-load → dialects → raw-socket    the load, in its own processes
+//   main → questions/      what is asked, and how the answer is drawn
+//   questions → peers/     the systems that are measured, a process or more each
+//   questions → load/      the load, in processes of its own: load → load-main → …-load → dialects → raw-socket
+//   main → report/         tables, charts, and the files that keep them
+//   stats/                 what processes have cost
 export {};

@@ -73,8 +73,8 @@ describe("a benchmark, as small as it gets", function () {
 
   it("ingest", async () => {
     const shapes = [
-      { log: "memory", topics: 2, inFlight: 100 },
-      { log: "lmdb", topics: 1, inFlight: 1 },
+      { log: "memory", topics: 2, links: 2, inFlight: 100 },
+      { log: "lmdb", topics: 1, links: 1, inFlight: 1 },
     ] as const;
     const table = await ingest({ ...asked(), messages: 300, rounds: 1, shapes });
     expectFigures(table, 2);

@@ -16,6 +16,9 @@ export interface DedupeOptions {
   readonly maxIds: number;
 }
 
+/** A table with more room than this for each id that comes is let go. */
+const MAX_ROOM = 8;
+
 export class DedupeWindow {
   readonly #options: DedupeOptions;
   #young: IdTable | undefined;
@@ -28,22 +31,34 @@ export class DedupeWindow {
 
   /** Nothing is known: to begin anew would make no difference. */
   get isEmpty(): boolean {
-    return this.#young === undefined && this.#old === undefined;
+    return (this.#young?.size ?? 0) + (this.#old?.size ?? 0) === 0;
+  }
+
+  /** The hash of the id between two indexes, which is to be claimed soon: for all ids of a batch, one after another. */
+  prepare(bytes: Uint8Array, start: number, end: number): number {
+    const hash = hashId(bytes, start, end);
+    this.#young?.touch(hash);
+    this.#old?.touch(hash);
+    return hash;
   }
 
   /**
    * Takes the id between two indexes for a message, unless it is known.
+   * @param hash of the id, from `prepare`
    * @returns the offset under which it was stored before
    */
-  claim(bytes: Uint8Array, start: number, end: number, stored: Stored): number | undefined {
+  claim(
+    hash: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    stored: Stored,
+  ): number | undefined {
     this.expire(stored.time);
-    const hash = hashId(bytes, start, end);
-    const known =
-      this.#young?.get(hash, bytes, start, end) ?? this.#old?.get(hash, bytes, start, end);
+    const known = this.#old?.get(hash, bytes, start, end);
     if (known !== undefined) return known;
     this.#young ??= new IdTable();
-    this.#young.set(hash, bytes, start, end, stored.offset);
-    return undefined;
+    return this.#young.add(hash, bytes, start, end, stored.offset);
   }
 
   /** For a message that was not stored after all. */
@@ -57,8 +72,14 @@ export class DedupeWindow {
   expire(now: number): void {
     if (now < this.#turnsAt && (this.#young?.size ?? 0) < this.#options.maxIds) return;
     const isIdle = now >= this.#turnsAt + this.#options.windowMs;
+    const spent = this.#old;
     this.#old = isIdle ? undefined : this.#young;
     this.#young = undefined;
+    // A table grows from small to large by copying: as long as as many ids come, one that is large is used again.
+    if (spent !== undefined && this.#old !== undefined && spent.room <= MAX_ROOM * this.#old.size) {
+      spent.clear();
+      this.#young = spent;
+    }
     this.#turnsAt = now + this.#options.windowMs;
   }
 }

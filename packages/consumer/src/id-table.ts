@@ -22,9 +22,16 @@ export class IdTable {
   #entries = Buffer.allocUnsafeSlow(START_BYTES);
   #end = 0;
   #count = 0;
+  // eslint-disable-next-line no-unused-private-class-members -- without it a compiler leaves out what `touch` is for
+  #touched = 0;
 
   get size(): number {
     return this.#count;
+  }
+
+  /** Ids that it has room for without growing. */
+  get room(): number {
+    return this.#slots.length / 4;
   }
 
   /** The offset of the id between two indexes, whose hash is given. */
@@ -36,17 +43,44 @@ export class IdTable {
     return readUint48(this.#entries, entry) || undefined;
   }
 
-  set(hash: number, bytes: Uint8Array, start: number, end: number, offset: number): void {
+  /**
+   * Takes an id in, unless it is there: one search does both.
+   * @returns the offset that it has already
+   */
+  add(
+    hash: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    offset: number,
+  ): number | undefined {
     if (4 * (this.#count + 1) > this.#slots.length) this.#growSlots();
     const slot = this.#slotOf(hash, bytes, start, end);
-    const known = (this.#slots[slot + 1] ?? 0) - 1;
-    if (known >= 0) {
-      writeUint48(this.#entries, known, offset);
-      return;
+    const entry = (this.#slots[slot + 1] ?? 0) - 1;
+    if (entry >= 0) {
+      const known = readUint48(this.#entries, entry);
+      if (known === 0) writeUint48(this.#entries, entry, offset);
+      return known || undefined;
     }
     this.#slots[slot] = hash;
     this.#slots[slot + 1] = this.#append(bytes, start, end, offset) + 1;
     this.#count += 1;
+    return undefined;
+  }
+
+  /**
+   * Has the processor fetch the slot of a hash, which will be looked at soon. Slots are all over a few
+   * megabytes: a batch's fetched one after another, with no work in between, are fetched at the same time.
+   */
+  touch(hash: number): void {
+    this.#touched = this.#slots[(2 * hash) & (this.#slots.length - 1)] ?? 0;
+  }
+
+  /** Forgets all ids, and keeps its room. */
+  clear(): void {
+    this.#slots.fill(0);
+    this.#end = 0;
+    this.#count = 0;
   }
 
   /** Forgets an id. */

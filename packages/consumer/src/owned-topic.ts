@@ -28,7 +28,8 @@ class Publish implements AckFields {
   readonly end: number;
   readonly idStart: number;
   readonly idEnd: number;
-  /** Given when it is appended. */
+  /** Of its id; it and what follows is given when it is appended. */
+  idHash = 0;
   offset = 0;
   isDuplicate = false;
 
@@ -75,7 +76,8 @@ export class OwnedTopic {
     // Two windows: that is how long an id may be known, and one that was acked again must not be forgotten.
     for (const { time, ids } of log.ids(now - 2 * dedupe.windowMs)) {
       ids.forEach((offset, bytes, start, end) => {
-        this.#dedupe.claim(bytes, start, end, { offset, time });
+        const hash = this.#dedupe.prepare(bytes, start, end);
+        this.#dedupe.claim(hash, bytes, start, end, { offset, time });
       });
     }
   }
@@ -123,9 +125,14 @@ export class OwnedTopic {
   /** Gives offsets: those of the first ones to repeats, and the next ones to all others, which it returns. */
   #number(publishes: readonly Publish[], first: number): readonly Publish[] {
     const place = { offset: first, time: this.#lastTime };
+    const dedupe = this.#dedupe;
     for (const publish of publishes) {
       const { bytes, idStart, idEnd } = publish;
-      const known = idEnd === 0 ? undefined : this.#dedupe.claim(bytes, idStart, idEnd, place);
+      if (idEnd > 0) publish.idHash = dedupe.prepare(bytes, idStart, idEnd);
+    }
+    for (const publish of publishes) {
+      const { idHash, bytes, idStart, idEnd } = publish;
+      const known = idEnd > 0 ? dedupe.claim(idHash, bytes, idStart, idEnd, place) : undefined;
       publish.isDuplicate = known !== undefined;
       publish.offset = known ?? place.offset;
       if (known === undefined) place.offset += 1;

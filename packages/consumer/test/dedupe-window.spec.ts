@@ -3,13 +3,15 @@ import { DedupeWindow } from "../src/dedupe-window.ts";
 
 function set(window: DedupeWindow, id: string, offset: number, time: number): void {
   const bytes = Buffer.from(id);
-  window.claim(bytes, 0, bytes.length, { offset, time });
+  const hash = window.prepare(bytes, 0, bytes.length);
+  window.claim(hash, bytes, 0, bytes.length, { offset, time });
 }
 
 /** Whether it is known, and as what: a stranger is claimed for a moment. */
 function get(window: DedupeWindow, id: string): number | undefined {
   const bytes = Buffer.from(`<${id}>`);
-  const known = window.claim(bytes, 1, bytes.length - 1, { offset: 999, time: 0 });
+  const hash = window.prepare(bytes, 1, bytes.length - 1);
+  const known = window.claim(hash, bytes, 1, bytes.length - 1, { offset: 999, time: 0 });
   if (known === undefined) window.delete(bytes, 1, bytes.length - 1);
   return known;
 }
@@ -59,5 +61,20 @@ describe("DedupeWindow", () => {
     expect(get(window, "b")).to.equal(2);
     set(window, "a", 3, 1001);
     expect(get(window, "a")).to.equal(3);
+  });
+
+  it("knows nothing of what it forgot where it uses its room again", () => {
+    const window = new DedupeWindow({ windowMs: 100, maxIds: 1000 });
+    for (let round = 0; round < 5; round += 1) {
+      for (let id = 1; id <= 100; id += 1) set(window, `${round}-${id}`, id, 1000 + 100 * round);
+      expect(get(window, `${round}-7`)).to.equal(7);
+      if (round > 0) expect(get(window, `${round - 1}-7`)).to.equal(7);
+      if (round > 1) expect(get(window, `${round - 2}-7`)).to.equal(undefined);
+    }
+    window.expire(1499);
+    expect(window.isEmpty).to.equal(false);
+    window.expire(1600);
+    window.expire(1700);
+    expect(window.isEmpty).to.equal(true);
   });
 });

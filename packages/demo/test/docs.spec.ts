@@ -26,7 +26,9 @@ function allSource(): string {
     .map((name) => join(ROOT, "packages", name, "src"))
     .filter((folder) => existsSync(folder))
     .flatMap((folder) =>
-      readdirSync(folder).map((file) => readFileSync(join(folder, file), "utf8")),
+      readdirSync(folder, { recursive: true, encoding: "utf8" })
+        .filter((file) => file.endsWith(".ts"))
+        .map((file) => readFileSync(join(folder, file), "utf8")),
     )
     .join("\n");
 }

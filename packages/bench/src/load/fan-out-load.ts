@@ -3,6 +3,9 @@ import type { FanOutPlan, LoadResult } from "./load.ts";
 import { TopicClients } from "./topic-clients.ts";
 import type { Generator } from "./generator.ts";
 
+/** Where nothing has come for so long, nothing will: the system has dropped messages. */
+const STALL_MS = 10_000;
+
 export class FanOutLoad implements Generator {
   readonly #plan: FanOutPlan;
   readonly #clients: TopicClients;
@@ -26,7 +29,15 @@ export class FanOutLoad implements Generator {
     clients.restart();
     this.#published = 0;
     const begin = performance.now();
-    await new Promise<void>((resolve) => {
+    let before = -1;
+    let watch: NodeJS.Timeout | undefined;
+    await new Promise<void>((resolve, reject) => {
+      watch = setInterval(() => {
+        if (clients.deliveries === before) {
+          reject(new Error(`of ${messages * perMessage} deliveries ${before} came, and no more`));
+        }
+        before = clients.deliveries;
+      }, STALL_MS);
       const pump = (): void => {
         const delivered = clients.deliveries / perMessage;
         while (this.#published < messages && this.#published - delivered < inFlight) {
@@ -39,6 +50,7 @@ export class FanOutLoad implements Generator {
       clients.received = pump;
       pump();
     });
+    clearInterval(watch);
     clients.received = () => undefined;
     return { count: messages * perMessage, ms: performance.now() - begin };
   }

@@ -1,9 +1,9 @@
-// Publishes to a producer over one link, each message with an id, and counts acks.
+// Publishes to a producer over some links, each message with an id, and counts acks.
 import { ACK_BYTES, PUBLISH_SEQ_AT, encodeFrame, writeUint32 } from "@shardcast/protocol";
 import { PskKeys } from "@shardcast/protocol/proof";
+import { BENCH_PSK } from "../peers/shardcast-nodes.ts";
 import { topicNames, type Generator } from "./generator.ts";
 import type { IngestPlan, LoadResult } from "./load.ts";
-import { BENCH_PSK } from "../peers/shardcast-nodes.ts";
 import { ShardcastSocket } from "./shardcast-socket.ts";
 
 const ID_DIGITS = 10;
@@ -18,10 +18,9 @@ interface Template {
 export class IngestLoad implements Generator {
   readonly #plan: IngestPlan;
   readonly #templates: readonly Template[];
-  #socket: ShardcastSocket | undefined;
-  #acked = 0;
-  #sent = 0;
-  #changed: () => void = () => undefined;
+  readonly #links: IngestLink[] = [];
+  /** Ids given: no two messages have the same. */
+  #ids = 0;
 
   constructor(plan: IngestPlan) {
     this.#plan = plan;
@@ -36,46 +35,84 @@ export class IngestLoad implements Generator {
   }
 
   async connect(): Promise<void> {
-    this.#socket = await ShardcastSocket.open({
-      port: this.#plan.port,
-      keys: new PskKeys(BENCH_PSK),
-      endpoint: "produce",
-      acks: (bytes) => {
-        this.#acked += bytes / ACK_BYTES;
-        this.#changed();
-      },
-    });
+    const { port, links } = this.#plan;
+    const encode = (count: number, seq: number): Buffer => this.#encode(count, seq);
+    while (this.#links.length < links) this.#links.push(await IngestLink.open(port, encode));
   }
 
   async run(): Promise<LoadResult> {
-    const { messages, inFlight } = this.#plan;
-    const target = this.#sent + messages;
+    const { messages, inFlight, links } = this.#plan;
+    const each = Math.ceil(messages / links);
     const begin = performance.now();
-    await new Promise<void>((resolve) => {
+    await Promise.all(this.#links.map((link) => link.publish(each, Math.ceil(inFlight / links))));
+    return { count: each * links, ms: performance.now() - begin };
+  }
+
+  /** So many publishes, one behind the other, with seqs from `seq` on. */
+  #encode(count: number, seq: number): Buffer {
+    const frameBytes = this.#templates[0]?.frame.length ?? 0;
+    const out = Buffer.allocUnsafe(count * frameBytes);
+    for (let index = 0; index < count; index += 1) {
+      const template = this.#templates[this.#ids % this.#templates.length];
+      if (template === undefined) break;
+      const at = index * frameBytes;
+      out.set(template.frame, at);
+      writeUint32(out, at + PUBLISH_SEQ_AT, (seq + index) >>> 0);
+      let rest = this.#ids;
+      for (let digit = ID_DIGITS - 1; rest > 0; digit -= 1, rest = Math.floor(rest / 10)) {
+        out[at + template.idAt + digit] = 0x30 + (rest % 10);
+      }
+      this.#ids += 1;
+    }
+    return out;
+  }
+}
+
+/** One link: as many in flight as it may have, until all are acked. */
+class IngestLink {
+  readonly #encode: (count: number, seq: number) => Buffer;
+  #socket: ShardcastSocket | undefined;
+  #sent = 0;
+  #acked = 0;
+  #changed: () => void = () => undefined;
+
+  private constructor(encode: (count: number, seq: number) => Buffer) {
+    this.#encode = encode;
+  }
+
+  static async open(
+    port: number,
+    encode: (count: number, seq: number) => Buffer,
+  ): Promise<IngestLink> {
+    const link = new IngestLink(encode);
+    link.#socket = await ShardcastSocket.open({
+      port,
+      keys: new PskKeys(BENCH_PSK),
+      endpoint: "produce",
+      acks: (bytes) => {
+        link.#acked += bytes / ACK_BYTES;
+        link.#changed();
+      },
+      // A reject, and there must be none.
+      other: ({ type }) => {
+        throw new Error(`a publish got ${type}`);
+      },
+    });
+    return link;
+  }
+
+  publish(messages: number, inFlight: number): Promise<void> {
+    const target = this.#sent + messages;
+    return new Promise((resolve) => {
       this.#changed = () => {
         const count = Math.min(target - this.#sent, inFlight - (this.#sent - this.#acked));
-        if (count > 0) this.#send(count);
+        if (count > 0) {
+          this.#socket?.send(this.#encode(count, this.#sent));
+          this.#sent += count;
+        }
         if (this.#acked >= target) resolve();
       };
       this.#changed();
     });
-    return { count: messages, ms: performance.now() - begin };
-  }
-
-  #send(count: number): void {
-    const frameBytes = this.#templates[0]?.frame.length ?? 0;
-    const out = Buffer.allocUnsafe(count * frameBytes);
-    for (let at = 0; at < out.length; at += frameBytes) {
-      const template = this.#templates[this.#sent % this.#templates.length];
-      if (template === undefined) return;
-      out.set(template.frame, at);
-      writeUint32(out, at + PUBLISH_SEQ_AT, this.#sent >>> 0);
-      let rest = this.#sent;
-      for (let digit = ID_DIGITS - 1; rest > 0; digit -= 1, rest = Math.floor(rest / 10)) {
-        out[at + template.idAt + digit] = 0x30 + (rest % 10);
-      }
-      this.#sent += 1;
-    }
-    this.#socket?.send(out);
   }
 }

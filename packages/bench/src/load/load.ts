@@ -48,7 +48,9 @@ export interface IngestPlan {
   readonly topics: number;
   readonly payloadBytes: number;
   readonly messages: number;
-  /** Without an ack. */
+  /** How many publish, each over a link of its own. */
+  readonly links: number;
+  /** Without an ack, of all links together. */
   readonly inFlight: number;
 }
 

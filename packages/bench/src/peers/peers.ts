@@ -142,7 +142,7 @@ http {
     listen 127.0.0.1:${port} backlog=4096;
     tcp_nodelay on;
     keepalive_requests 1000000000;
-    location ~ ^/publish/(.+)$ { nchan_publisher; nchan_channel_id $1; nchan_message_buffer_length 0; }
+    location ~ ^/publish/(.+)$ { nchan_publisher; nchan_channel_id $1; nchan_message_buffer_length 256; }
     location ~ ^/subscribe/(.+)$ { nchan_subscriber websocket; nchan_channel_id $1; nchan_subscriber_first_message newest; }
   }
 }

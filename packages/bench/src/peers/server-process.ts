@@ -2,6 +2,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { serverCpus } from "../stats/cpus.ts";
+import { familyOf } from "../stats/process-stats.ts";
 
 const READY_LIMIT_MS = 30_000;
 const FOREIGN = /^(SHARDCAST_.*|PSK.*|PORT|TIMEOUT|NODE_OPTIONS)$/;
@@ -59,8 +60,11 @@ export class ServerProcess {
     return this.#child.pid ?? 0;
   }
 
-  async stop(signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
-    this.#child.kill(signal);
+  /** Ends it and all that it started: nginx leaves its workers behind. */
+  async stop(): Promise<void> {
+    if (this.#child.exitCode === null && this.#child.signalCode === null) {
+      for (const pid of familyOf(this.pid)) process.kill(pid, "SIGKILL");
+    }
     await this.#exited;
   }
 }

@@ -41,7 +41,7 @@ export function startConsumer(setup: ConsumerSetup): Promise<ServerProcess> {
   });
 }
 
-/** A producer whose one consumer is c1 on a port. */
+/** A producer whose one consumer is c1 on a port; one link may have as many in flight as there can be. */
 export function startProducer({
   bins,
   port,
@@ -56,6 +56,7 @@ export function startProducer({
     args: [
       fileURLToPath(bins.producer),
       ...["--host=127.0.0.1", `--port=${port}`, `--consumers=c1=ws://127.0.0.1:${consumerPort}`],
+      "--window=65536",
     ],
     env: { PSK: BENCH_PSK },
     ready: READY,

@@ -15,10 +15,12 @@ export const INGEST: Question = {
     kind: "bar",
     title: "Ingest of 128 B with an id, acked: CPU a message, many in flight",
     x: {
-      name: "",
+      name: "log, topics, messages in flight",
       values: rows
         .filter(isMany)
-        .map((row) => `${String(row["log"])}, ${String(row["topics"])} topics`),
+        .map(
+          (row) => `${String(row["log"])}, ${String(row["topics"])}, ${String(row["in flight"])}`,
+        ),
     },
     y: { name: "µs", isLog: false },
     series: ["producer", "consumer", "together"].map((hop) => ({
@@ -44,15 +46,16 @@ export interface IngestOptions {
 interface IngestShape {
   readonly log: "memory" | "lmdb";
   readonly topics: number;
+  readonly links: number;
   readonly inFlight: number;
 }
 
 const PAYLOAD_BYTES = 128;
 const SHAPES: readonly IngestShape[] = (["memory", "lmdb"] as const).flatMap((log) => [
-  { log, topics: 1, inFlight: 1000 },
-  { log, topics: 1, inFlight: 8000 },
-  { log, topics: 64, inFlight: 8000 },
-  { log, topics: 1, inFlight: 1 },
+  { log, topics: 1, links: 1, inFlight: 1000 },
+  { log, topics: 1, links: 1, inFlight: 16_000 },
+  { log, topics: 64, links: 4, inFlight: 16_000 },
+  { log, topics: 1, links: 1, inFlight: 1 },
 ]);
 
 export async function ingest(options: IngestOptions): Promise<Table> {
@@ -66,17 +69,17 @@ export async function ingest(options: IngestOptions): Promise<Table> {
 }
 
 async function measure(
-  { log, topics, inFlight }: IngestShape,
+  { log, topics, links, inFlight }: IngestShape,
   options: IngestOptions,
 ): Promise<Row> {
-  const { bins, rounds = 3, messages: most = 400_000 } = options;
+  const { bins, rounds = 5, messages: most = 800_000 } = options;
   const messages = inFlight === 1 ? Math.min(most, 2000) : most;
   const folder = new TempFolder();
   const [consumerPort, producerPort] = [await freePort(), await freePort()];
   const args = [`--log=${log}`, `--data=${folder.path}`];
   const consumer = await startConsumer({ bins, port: consumerPort, args });
   const producer = await startProducer({ bins, port: producerPort, consumerPort });
-  const common = { topics, inFlight, payloadBytes: PAYLOAD_BYTES, messages };
+  const common = { topics, links, inFlight, payloadBytes: PAYLOAD_BYTES, messages };
   let load: Load | undefined;
   try {
     load = await Load.connect(bins.load, { type: "ingest", port: producerPort, ...common });
@@ -97,6 +100,7 @@ async function measure(
     return {
       log,
       topics,
+      links,
       "in flight": inFlight,
       producer: median.producer,
       consumer: median.consumer,

@@ -44,7 +44,13 @@ export const LATENCY: Question = {
 
 export async function latency(options: LatencyOptions): Promise<Table> {
   const rows: Row[] = [];
-  for (const peer of peersOf(options)) rows.push(...(await measure(peer, options)));
+  for (const peer of peersOf(options)) {
+    try {
+      rows.push(...(await measure(peer, options)));
+    } catch (error) {
+      options.progress(`${peer.name}: ${error instanceof Error ? error.message : ""}`);
+    }
+  }
   const title = `Publish to delivery: ${TOPICS} topics with ${SUBSCRIBERS / TOPICS} subscribers each, ${PAYLOAD_BYTES} B`;
   return { question: LATENCY.name, title, rows };
 }

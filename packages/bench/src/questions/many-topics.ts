@@ -38,8 +38,11 @@ export async function manyTopics(options: ManyTopicsOptions): Promise<Table> {
       });
       const cost = await running.cpuEach(load, rounds);
       return { "µs a delivery": cost, "memory, MiB": running.residentKib / 1024 };
+    }).catch((error: unknown) => {
+      options.progress(`${peer.name}: ${error instanceof Error ? error.message : ""}`);
+      return undefined;
     });
-    rows.push({ system: peer.name, ...row });
+    if (row !== undefined) rows.push({ system: peer.name, ...row });
   }
   const title = `${topics.toLocaleString("en")} topics, one subscriber each, ${PAYLOAD_BYTES} B`;
   return { question: MANY_TOPICS.name, title, rows };

@@ -123,7 +123,7 @@ async function run(cluster: Cluster): Promise<Row[]> {
   tell("memory left on the machine", freeKib() / 1024 / 1024, "GiB");
 
   cpu = familiesCpuMs(nodes);
-  const { seconds: sendSeconds = 30, bytesPerSecond = 4000 } = options;
+  const { seconds: sendSeconds = 30, bytesPerSecond = 2000 } = options;
   const perSecond = bytesPerSecond / loads.length;
   const bytes = await all(loads, { type: "bytes", seconds: sendSeconds, perSecond });
   const sent = bytes.reduce((sum, { count }) => sum + count, 0);
@@ -148,7 +148,7 @@ async function run(cluster: Cluster): Promise<Row[]> {
   const victim = members.findIndex(({ id }) => id !== cluster.ring.ownerOf(TOPIC).id);
   const lost = Math.round(connected / members.length);
   begin = performance.now();
-  await nodes[victim]?.stop("SIGKILL");
+  await nodes[victim]?.stop();
   publisher.publish();
   const others = loads.filter((_, index) => index !== victim);
   await all(others, { type: "await", messages: 2 });

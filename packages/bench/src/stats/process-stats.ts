@@ -30,7 +30,7 @@ export function anonymousKib(pid: number): number {
 }
 
 /** A process and all that descend from it. */
-function familyOf(pid: number): number[] {
+export function familyOf(pid: number): number[] {
   const children = readdirSync(`/proc/${pid}/task`).flatMap((task) =>
     readFileSync(`/proc/${pid}/task/${task}/children`, "utf8").trim().split(" "),
   );

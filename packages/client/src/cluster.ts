@@ -13,7 +13,7 @@ export interface Cluster {
 
 /**
  * Asks the node at `url`, a base URL.
- * @throws SHARDCAST_LINK_LOST where it does not answer, SHARDCAST_OPTION_INVALID where its answer cannot be used
+ * @throws SHARDCAST_LINK_LOST where it does not answer, SHARDCAST_OWNER_UNAVAILABLE where there is no consumer, SHARDCAST_OPTION_INVALID where its answer cannot be used
  */
 export async function fetchCluster(
   url: string,
@@ -47,7 +47,10 @@ function readCluster(answer: unknown): Cluster {
     throw unusable(`this client knows ${SHARD_COUNT} shards by ${HASH} only`);
   }
   const consumers = answer["consumers"].map(readMember);
-  if (consumers.length === 0) throw unusable("it names no consumer");
+  if (consumers.length === 0) {
+    const detail = "the cluster has no consumer at the moment";
+    throw new ShardcastError("SHARDCAST_OWNER_UNAVAILABLE", detail);
+  }
   const { id } = answer["node"];
   return { nodeId: typeof id === "string" ? id : "", consumers };
 }

@@ -135,6 +135,9 @@ export class Connection implements LinkOwner {
       case "drain":
         this.#moveWithin(frame.withinMs);
         return;
+      case "regroup":
+        this.#refreshWithin(frame.withinMs);
+        return;
       default:
         throw new ShardcastError(
           "SHARDCAST_FRAME_UNEXPECTED",
@@ -189,6 +192,11 @@ export class Connection implements LinkOwner {
       this.#turnToNextUrl();
       this.#dial();
     });
+  }
+
+  #refreshWithin(withinMs: number): void {
+    const { runtime, stale } = this.#context;
+    runtime.after(runtime.random() * withinMs, stale);
   }
 
   #turnToNextUrl(): void {

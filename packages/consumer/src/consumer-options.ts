@@ -1,5 +1,6 @@
 // The options that a consumer has beside those of every node.
 import { RetentionRules, parseRetentionRules, type MemoryTopicLogOptions } from "@shardcast/log";
+import { REDIS_OPTIONS, parseRedisOptions, type RedisOptions } from "@shardcast/redis";
 import { NODE_OPTIONS, optionInvalid, text, wholeNumber, type RawOptions } from "@shardcast/server";
 import type { DedupeOptions } from "./dedupe-window.ts";
 
@@ -16,8 +17,8 @@ export const CONSUMER_OPTIONS = {
   log: {
     type: "string",
     default: "lmdb",
-    choices: ["lmdb", "memory"],
-    describe: "Where messages are kept: on disk, or in the process",
+    choices: ["lmdb", "memory", "redis"],
+    describe: "Where messages are kept: on disk, in the process, or in Redis (--redis)",
   },
   data: {
     type: "string",
@@ -59,16 +60,30 @@ export const CONSUMER_OPTIONS = {
     default: 120_000,
     describe: "ms in which a message id is stored once",
   },
+  advertise: {
+    type: "string",
+    defaultDescription: "the node's own address",
+    describe: "With --redis: the URL by which others reach this node, ws://host:port",
+  },
+  "redis-replicas": {
+    type: "number",
+    default: 0,
+    describe: "Replicas of Redis that have to have a message before it is acked",
+  },
   "max-owned-topics": {
     type: "number",
     default: 1_000_000,
     describe: "Owned topics in use at once",
   },
   ...NODE_OPTIONS,
+  ...REDIS_OPTIONS,
 } as const;
 
 export interface ConsumerOptions {
-  readonly log: "lmdb" | "memory";
+  readonly log: "lmdb" | "memory" | "redis";
+  readonly redis: RedisOptions | undefined;
+  readonly redisReplicas: number;
+  readonly advertise: string | undefined;
   readonly dataFolder: string;
   readonly retention: RetentionRules;
   /** All topics together. */
@@ -82,7 +97,12 @@ export interface ConsumerOptions {
   readonly maxLag: number;
 }
 
-const DEFAULT_LOG_BYTES = { memory: 1024 * MEBIBYTE, lmdb: 64 * 1024 * MEBIBYTE } as const;
+const DEFAULT_LOG_BYTES = {
+  memory: 1024 * MEBIBYTE,
+  lmdb: 64 * 1024 * MEBIBYTE,
+  // What is in Redis is bounded a topic.
+  redis: Number.MAX_SAFE_INTEGER,
+} as const;
 /** Ids of one topic and window; beyond it the window gets shorter. */
 const DEDUPE_MAX_IDS = 200_000;
 const TAIL_COUNT = 1000;
@@ -92,7 +112,7 @@ const TAIL_BYTES = MEBIBYTE;
 export function parseConsumerOptions(raw: RawOptions): ConsumerOptions {
   const { MAX_SAFE_INTEGER: max } = Number;
   const ageMs = wholeNumber(raw, "retain-age", 1, max);
-  const log = raw["log"] === "memory" ? "memory" : "lmdb";
+  const log = logOf(raw);
   const maxLogBytes =
     raw["log-bytes"] === undefined ? DEFAULT_LOG_BYTES[log] : wholeNumber(raw, "log-bytes", 1, max);
   const defaults = {
@@ -104,6 +124,9 @@ export function parseConsumerOptions(raw: RawOptions): ConsumerOptions {
   const maxLag = wholeNumber(raw, "max-lag", 1, max);
   return {
     log,
+    redis: parseRedisOptions(raw),
+    redisReplicas: wholeNumber(raw, "redis-replicas", 0, 100),
+    advertise: raw["advertise"] === undefined ? undefined : text(raw, "advertise"),
     dataFolder: text(raw, "data"),
     retention: new RetentionRules(defaults, parseRetentionRules(retentionOf(raw))),
     maxLogBytes,
@@ -113,6 +136,15 @@ export function parseConsumerOptions(raw: RawOptions): ConsumerOptions {
     dedupe: { windowMs: wholeNumber(raw, "dedupe-window", 0, max), maxIds: DEDUPE_MAX_IDS },
     maxLag: raw["slow-subscribers"] === "disconnect" ? maxLag : Infinity,
   };
+}
+
+/** Whoever finds the other consumers in Redis keeps messages there, too: a log of its own would not move. */
+function logOf(raw: RawOptions): ConsumerOptions["log"] {
+  const log = text(raw, "log");
+  if ((log === "redis") !== (raw["redis"] !== undefined)) {
+    throw optionInvalid("--log redis and --redis <url> go together");
+  }
+  return log === "memory" || log === "redis" ? log : "lmdb";
 }
 
 /** JSON text on a command line or in the environment, the list itself in a file. */

@@ -1,18 +1,20 @@
 // A consumer node: owns topics by the ring, stores their messages, and fans them out; relays topics that
 // others own; and passes publishes on that came over /connect.
-import { ShardcastError, type RingMember } from "@shardcast/protocol";
+import type { RingMember } from "@shardcast/protocol";
+import { RedisCluster, RedisSource } from "@shardcast/redis";
 import {
   PublishHandler,
   PublishRouter,
   ShardcastNode,
   Uplinks,
-  Upstream,
+  Upstreams,
   createLegacyAcceptor,
   optionInvalid,
   type NodeCore,
   type PublishTarget,
 } from "@shardcast/server";
 import { ConnectHandler } from "./connect-handler.ts";
+import { advertisedUrl } from "./advertised-url.ts";
 import type { ConsumerOptions } from "./consumer-options.ts";
 import { addConsumerMetrics } from "./consumer-metrics.ts";
 import { Owner } from "./owner.ts";
@@ -39,20 +41,26 @@ export async function startConsumer(
   core: NodeCore,
   consumerOptions: ConsumerOptions,
 ): Promise<ShardcastNode> {
-  const { options, logger, turn } = core;
-  const { id, ring, maxPayloadBytes, windowMessages } = options;
-  if (!ring.members.some((member) => member.id === id)) {
+  const { options, membership, logger, turn } = core;
+  const { id, consumers, maxPayloadBytes, windowMessages } = options;
+  if (consumers.type === "list" && !membership.hasSelf) {
     throw optionInvalid(`--id ${id} is not among --consumers`);
   }
   const failed = (error: unknown): void => {
     logger.error({ error }, "a topic failed");
   };
-  const log = await openLog(id, consumerOptions);
-  const upstreams = new Map<string, Upstream>();
+  const { redis: redisOptions } = consumerOptions;
+  const redis =
+    redisOptions === undefined ? undefined : new RedisCluster(redisOptions, membership, logger);
+  const shared =
+    redis === undefined
+      ? undefined
+      : new RedisSource({ connection: redis.connection, keys: redis.keys, logger });
+  const log = await openLog(id, consumerOptions, redis);
+  const upstreams = new Upstreams(core);
   const fanOut = { deliveries: 0, gaps: 0, pages: 0, pageBytes: 0, slowEnded: 0 };
   const topics = new Topics({
-    nodeId: id,
-    ring,
+    membership,
     log,
     turn,
     dedupe: consumerOptions.dedupe,
@@ -60,29 +68,35 @@ export async function startConsumer(
     maxLag: consumerOptions.maxLag,
     tail: consumerOptions.tail,
     context: { turn, counters: fanOut, failed },
-    upstreamOf: (owner) => upstreamOf(owner, upstreams, core),
+    upstreamOf: (owner) => upstreams.to(owner),
+    shared,
   });
   const owner = new Owner({
     log,
     turn,
     failed,
-    ownedTopic: (name) => (topics.hasRoomFor(name) ? topics.owned(name) : undefined),
+    publishTimeoutMs: options.publishTimeoutMs,
+    hasRoomFor: (name) => topics.hasRoomFor(name),
+    ownedTopic: (name) => topics.owned(name),
   });
-  const uplinks = new Uplinks(core, id);
+  const uplinks = new Uplinks(core);
   const routerTo = (elsewhere: (member: RingMember) => PublishTarget): PublishRouter =>
     new PublishRouter({
-      ring,
+      membership,
       maxPayloadBytes,
-      targetOf: (member) => (member.id === id ? owner : elsewhere(member)),
+      targetOf: (member) => (membership.isSelf(member) ? owner : elsewhere(member)),
     });
   const producer = new PublishHandler(
     routerTo(() => NOT_OWNER),
     PEER_WINDOW_MESSAGES,
   );
-  const publishes = new PublishHandler(
-    routerTo((member) => uplinks.to(member)),
-    windowMessages,
-  );
+  const router = routerTo((member) => uplinks.to(member));
+  const publishes = new PublishHandler(router, windowMessages);
+  membership.onChange(() => {
+    topics.regroup();
+    upstreams.regroup();
+    router.reroute(uplinks.regroup());
+  });
   const { maxTopics } = options;
   const subscribe = new SubscriberHandler({ topics, maxTopics, isOwnedOnly: false });
   const relay = new SubscriberHandler({ topics, maxTopics: PEER_TOPICS, isOwnedOnly: true });
@@ -104,15 +118,23 @@ export async function startConsumer(
       connect: new ConnectHandler(publishes, subscribe),
     },
     legacy: createLegacyAcceptor(core, { publishes, subscriptions: subscribe }),
-    waitingFor: () => (owner.fault === undefined ? [] : [`the log: ${owner.fault}`]),
-    drain: (deadline) => uplinks.drain(deadline),
+    waitingFor: () => [
+      ...(redis?.waitingFor() ?? []),
+      ...(owner.fault === undefined ? [] : [`the log: ${owner.fault}`]),
+    ],
+    drain: async (deadline) => {
+      await redis?.members.leave();
+      await uplinks.drain(deadline);
+    },
     close: async () => {
       clearInterval(timer);
       topics.close();
       uplinks.close();
-      for (const upstream of upstreams.values()) upstream.close();
+      upstreams.close();
       await owner.settled();
       await log.close();
+      shared?.close();
+      redis?.close();
     },
   }).catch(async (error: unknown) => {
     clearInterval(timer);
@@ -120,16 +142,6 @@ export async function startConsumer(
     throw error;
   });
   uplinks.start();
+  redis?.members.join({ id, url: consumerOptions.advertise ?? advertisedUrl(options.host, node) });
   return node;
-}
-
-function upstreamOf(ownerId: string, upstreams: Map<string, Upstream>, core: NodeCore): Upstream {
-  const known = upstreams.get(ownerId);
-  if (known !== undefined) return known;
-  const { ring, keys } = core.options;
-  const member = ring.members.find(({ id }) => id === ownerId);
-  if (member === undefined) throw new ShardcastError("SHARDCAST_OWNER_UNAVAILABLE");
-  const upstream = new Upstream({ member, keys, logger: core.logger });
-  upstreams.set(ownerId, upstream);
-  return upstream;
 }

@@ -1,4 +1,5 @@
 // The command shardcast-consumer: options in, a running node out.
+import { hostname } from "node:os";
 import { runNode } from "@shardcast/server";
 import { startConsumer } from "./consumer.ts";
 import { AUTO_ID, ownId } from "./own-id.ts";
@@ -9,7 +10,12 @@ export function main(): Promise<void> {
     role: "consumer",
     description: "Owns topics: stores their messages and fans them out to subscribers.",
     options: CONSUMER_OPTIONS,
-    resolveId: async ({ id, ring, port }) => (id === AUTO_ID ? ownId(ring.members, port) : id),
+    resolveId: async ({ id, consumers, port }, members) => {
+      if (id !== AUTO_ID) return id;
+      // There is a list to choose from, or the machine's own name has to do.
+      const isListed = consumers.type === "list" || consumers.type === "file";
+      return isListed ? ownId(members, port) : hostname();
+    },
     start: (core, raw) => startConsumer(core, parseConsumerOptions(raw)),
   });
 }

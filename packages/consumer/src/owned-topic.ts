@@ -4,51 +4,18 @@ import {
   MESSAGE_HEAD_BYTES,
   epochToBytes,
   writeMessageHead,
-  type AckFields,
+  type ErrorCode,
   type From,
-  type PublishHead,
 } from "@shardcast/protocol";
-import { SharedFrames, WEBSOCKET_HEADER_BYTES, type PublishOrigin } from "@shardcast/server";
+import { SharedFrames, WEBSOCKET_HEADER_BYTES } from "@shardcast/server";
 import { Batch, IdRecord, type TopicLog } from "@shardcast/log";
 import { DedupeWindow, type DedupeOptions } from "./dedupe-window.ts";
+import type { Publish } from "./publish.ts";
 import type { Subscription } from "./subscription.ts";
 import type { Topic } from "./topic.ts";
 
 /** A batch is stored, sent and read as a whole: beyond this, what a turn brought becomes several of them. */
 const BATCH_BYTES = 64 * 1024;
-
-/** A publish from its coming to its answer: one object a message, and no other. */
-class Publish implements AckFields {
-  readonly origin: PublishOrigin;
-  readonly seq: number;
-  readonly epoch: Uint8Array;
-  /** Its content lies between `start` and `end`, its id between `idStart` and `idEnd`. */
-  readonly bytes: Uint8Array;
-  readonly start: number;
-  readonly end: number;
-  readonly idStart: number;
-  readonly idEnd: number;
-  /** Of its id; it and what follows is given when it is appended. */
-  idHash = 0;
-  offset = 0;
-  isDuplicate = false;
-
-  constructor(
-    origin: PublishOrigin,
-    head: PublishHead,
-    epoch: Uint8Array,
-    frame: { readonly bytes: Uint8Array; readonly end: number },
-  ) {
-    this.origin = origin;
-    this.seq = head.seq;
-    this.epoch = epoch;
-    this.bytes = frame.bytes;
-    this.start = head.contentStart;
-    this.end = frame.end;
-    this.idStart = head.idStart;
-    this.idEnd = head.idEnd;
-  }
-}
 
 /** What is to be done when the log has a turn's messages, or could not take them. */
 export interface Appended {
@@ -62,14 +29,17 @@ export interface Appended {
 export class OwnedTopic {
   readonly view: Topic;
   readonly log: TopicLog;
+  /** Of its log: what is committed together. */
+  readonly lane: number;
   readonly #epoch: Uint8Array;
   readonly #dedupe: DedupeWindow;
   #publishes: Publish[] = [];
   #lastTime: number;
 
-  constructor(view: Topic, log: TopicLog, dedupe: DedupeOptions, now: number) {
+  constructor(view: Topic, log: TopicLog, lane: number, dedupe: DedupeOptions, now: number) {
     this.view = view;
     this.log = log;
+    this.lane = lane;
     this.#epoch = epochToBytes(log.epoch);
     this.#lastTime = log.lastTime;
     this.#dedupe = new DedupeWindow(dedupe);
@@ -83,8 +53,13 @@ export class OwnedTopic {
   }
 
   /** @returns true where it is the first since the last append */
-  enqueue(origin: PublishOrigin, head: PublishHead, bytes: Uint8Array, end: number): boolean {
-    return this.#publishes.push(new Publish(origin, head, this.#epoch, { bytes, end })) === 1;
+  enqueue(publish: Publish): boolean {
+    return this.#publishes.push(publish) === 1;
+  }
+
+  /** Gives back what was not appended yet. */
+  takeWaiting(): Publish[] {
+    return this.#publishes.splice(0);
   }
 
   subscribe(subscription: Subscription, from: From): void {
@@ -115,6 +90,13 @@ export class OwnedTopic {
     }
   }
 
+  /** The topic has another owner now: nobody gets anything here any more, and what waits is refused. */
+  leave(): void {
+    const code: ErrorCode = "SHARDCAST_NOT_OWNER";
+    for (const { origin, seq } of this.takeWaiting()) origin.rejectInFlight(seq, code, "");
+    this.view.endAll(code);
+  }
+
   /** Drops what has had its time; tells whether nobody has any use for the topic at the moment. */
   expire(now: number): boolean {
     this.log.trim(now);
@@ -133,6 +115,7 @@ export class OwnedTopic {
     for (const publish of publishes) {
       const { idHash, bytes, idStart, idEnd } = publish;
       const known = idEnd > 0 ? dedupe.claim(idHash, bytes, idStart, idEnd, place) : undefined;
+      publish.epoch = this.#epoch;
       publish.isDuplicate = known !== undefined;
       publish.offset = known ?? place.offset;
       if (known === undefined) place.offset += 1;

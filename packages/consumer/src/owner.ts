@@ -1,44 +1,58 @@
-// Stores publishes of the topics that this node owns. All that came in since the last commit is the next
-// one; when the log has it, the publishers get their acks and the subscribers their messages.
-//
-//   idle ──publish──▶ a turn ends ──▶ committing ──▶ done: acks, fan-out ──▶ idle, or the next commit
-//                                         │
-//                                         └─ failed: rejects, a pause ──▶ idle, or the next commit
-//
-// One commit at a time: what fails leaves no hole behind it that a later one would have to fill.
-import { ShardcastError, type PublishHead } from "@shardcast/protocol";
+// Takes publishes of the topics that this node owns. Each goes to its topic, and the topic's lane has the log
+// store it. docs/architecture.md#append
 import type { Log } from "@shardcast/log";
-import type { PublishOrigin, PublishTarget, Turn, TurnWork } from "@shardcast/server";
-import type { Appended, OwnedTopic } from "./owned-topic.ts";
+import type { PublishHead } from "@shardcast/protocol";
+import type { PublishOrigin, PublishTarget, Turn } from "@shardcast/server";
+import { CommitLane, type LaneHost } from "./commit-lane.ts";
+import { OpeningTopics } from "./opening-topics.ts";
+import type { OwnedTopic } from "./owned-topic.ts";
+import { Publish } from "./publish.ts";
 
-/** A log that could not be written is given a moment. */
-const PAUSE_MS = 250;
 const SETTLE_POLL_MS = 5;
-/** Bytes that may wait for the commit under way; whoever brings more is read no further meanwhile. */
+/** Bytes that may wait for the commits under way; whoever brings more is read no further meanwhile. */
 const MAX_WAITING_BYTES = 64 * 1024 * 1024;
 
 export interface OwnerOptions {
   readonly log: Log;
   readonly turn: Turn;
-  /** Undefined where there is no room for another topic. */
-  readonly ownedTopic: (name: string) => OwnedTopic | undefined;
+  readonly publishTimeoutMs: number;
+  readonly hasRoomFor: (topic: string) => boolean;
+  /** @throws SHARDCAST_NOT_OWNER, SHARDCAST_LOG_UNAVAILABLE */
+  readonly ownedTopic: (topic: string) => OwnedTopic | Promise<OwnedTopic>;
   readonly failed: (error: unknown) => void;
 }
 
-export class Owner implements PublishTarget, TurnWork {
+export class Owner implements PublishTarget {
   readonly #options: OwnerOptions;
-  #dirty: OwnedTopic[] = [];
-  #waitingBytes = 0;
+  readonly #lanes = new Map<number, CommitLane>();
+  readonly #opening: OpeningTopics;
+  readonly #host: LaneHost;
   readonly #paused = new Set<PublishOrigin>();
-  #isDeferred = false;
-  /** A commit is under way, or has just failed. */
-  #isBusy = false;
+  /** Of all lanes, and of topics that are being opened. */
+  #waitingBytes = 0;
   #fault: string | undefined;
   /** For the node's metrics. */
   readonly counters = { stored: 0, duplicates: 0, commits: 0, failedCommits: 0 };
 
   constructor(options: OwnerOptions) {
+    const { log, turn, publishTimeoutMs, failed, ownedTopic } = options;
     this.#options = options;
+    this.#opening = new OpeningTopics({
+      ...{ publishTimeoutMs, failed, open: ownedTopic },
+      opened: (topic, publishes) => {
+        for (const publish of publishes) this.#enqueue(topic, publish);
+      },
+      left: (bytes) => this.#took(bytes),
+    });
+    this.#host = {
+      ...{ log, turn, failed, counters: this.counters },
+      took: (bytes) => this.#took(bytes),
+      committed: (error) => this.#committed(error),
+      reopen: (topic, publishes) => {
+        if (publishes.length > 0) this.#opening.add(topic.view.name, publishes);
+        for (const publish of publishes) this.#waitingBytes += publish.length;
+      },
+    };
   }
 
   /** Why the log could not be written the last time; undefined where it could. */
@@ -47,7 +61,9 @@ export class Owner implements PublishTarget, TurnWork {
   }
 
   get isIdle(): boolean {
-    return this.#dirty.length === 0 && !this.#isBusy;
+    if (this.#opening.count > 0) return false;
+    for (const lane of this.#lanes.values()) if (!lane.isIdle) return false;
+    return true;
   }
 
   /** Resolves when no commit is under way: what was published by now has its answer. */
@@ -59,104 +75,71 @@ export class Owner implements PublishTarget, TurnWork {
     origin: PublishOrigin,
     head: PublishHead,
     bytes: Uint8Array,
-    start: number,
+    _start: number,
     end: number,
   ): void {
-    const topic = this.#options.ownedTopic(head.topic);
-    if (topic === undefined) {
-      origin.rejectInFlight(
-        head.seq,
-        "SHARDCAST_NODE_FULL",
-        "the node owns as many topics as it may",
-      );
+    const { topic: name } = head;
+    const publish = new Publish(origin, head, bytes, end);
+    if (this.#opening.has(name)) {
+      this.#wait(name, publish);
       return;
     }
-    this.#waitingBytes += end - start;
-    if (this.#isBusy && this.#waitingBytes > MAX_WAITING_BYTES) this.#pause(origin);
-    if (!topic.enqueue(origin, head, bytes, end)) return;
-    this.#dirty.push(topic);
-    if (!this.#isBusy) this.flush();
+    if (!this.#options.hasRoomFor(name)) {
+      const reason = "the node owns as many topics as it may";
+      origin.rejectInFlight(head.seq, "SHARDCAST_NODE_FULL", reason);
+      return;
+    }
+    const topic = this.#options.ownedTopic(name);
+    if (topic instanceof Promise) this.#wait(name, publish, topic);
+    else this.#enqueue(topic, publish);
   }
 
-  /** Commits what waits, and what the log itself has changed, at the end of this turn. */
+  /** Commits what the log itself has changed, at the end of this turn. */
   flush(): void {
-    if (this.#isDeferred) return;
-    this.#isDeferred = true;
-    this.#options.turn.defer(this);
+    for (const lane of this.#lanes.values()) if (lane.isIdle) lane.flush();
   }
 
-  endTurn(): void {
-    this.#isDeferred = false;
-    if (!this.#isBusy) this.#commit();
+  #enqueue(topic: OwnedTopic, publish: Publish): void {
+    const lane = this.#laneOf(topic);
+    lane.waitingBytes += publish.length;
+    this.#waitingBytes += publish.length;
+    if (lane.isBusy) this.#pauseWhereFull(publish.origin);
+    if (topic.enqueue(publish)) lane.add(topic);
   }
 
-  #commit(): void {
-    const dirty = this.#dirty;
-    this.#dirty = [];
-    this.#waitingBytes = 0;
-    this.#resumeAll();
-    const now = Date.now();
-    const appended = dirty.map((topic) => topic.append(now));
-    const committed = this.#options.log.commit();
-    if (committed === undefined) {
-      this.#finish(appended);
-      return;
-    }
-    this.#isBusy = true;
-    committed
-      .then(
-        () => this.#committed(appended),
-        (error: unknown) => this.#failed(appended, error),
-      )
-      .catch(this.#options.failed);
+  #wait(name: string, publish: Publish, opening?: Promise<OwnedTopic>): void {
+    this.#waitingBytes += publish.length;
+    this.#pauseWhereFull(publish.origin);
+    this.#opening.add(name, [publish], opening);
   }
 
-  #committed(appended: readonly Appended[]): void {
-    this.#isBusy = false;
-    this.#fault = undefined;
-    this.counters.commits += 1;
-    // The disk works on the next commit while the messages of this one go out.
-    if (this.#dirty.length > 0) this.#commit();
-    this.#finish(appended);
+  #laneOf(topic: OwnedTopic): CommitLane {
+    const lane = this.#lanes.get(topic.lane);
+    if (lane !== undefined) return lane;
+    const made = new CommitLane(topic.lane, this.#host);
+    this.#lanes.set(topic.lane, made);
+    return made;
   }
 
-  #finish(appended: readonly Appended[]): void {
-    for (const { topic, batches, publishes } of appended) {
-      for (const publish of publishes) {
-        publish.origin.ack(publish);
-        if (publish.isDuplicate) this.counters.duplicates += 1;
-      }
-      for (const batch of batches) {
-        this.counters.stored += batch.last - batch.first + 1;
-        topic.view.deliver(batch);
-      }
-    }
+  #committed(error: unknown): void {
+    if (error !== undefined && this.#fault === undefined) this.#options.failed(error);
+    this.#fault = error === undefined ? undefined : reasonOf(error);
   }
 
-  #failed(appended: readonly Appended[], error: unknown): void {
-    this.counters.failedCommits += 1;
-    const reason = error instanceof Error ? error.message.slice(0, 100) : "";
-    if (this.#fault === undefined) this.#options.failed(error);
-    this.#fault = reason;
-    const code = error instanceof ShardcastError ? error.code : "SHARDCAST_INTERNAL";
-    for (const round of appended) {
-      round.topic.revert(round);
-      for (const { origin, seq } of round.publishes) origin.rejectInFlight(seq, code, reason);
-    }
-    setTimeout(() => {
-      this.#isBusy = false;
-      this.flush();
-    }, PAUSE_MS);
-  }
-
-  #pause(origin: PublishOrigin): void {
-    if (this.#paused.has(origin)) return;
+  #pauseWhereFull(origin: PublishOrigin): void {
+    if (this.#waitingBytes <= MAX_WAITING_BYTES || this.#paused.has(origin)) return;
     this.#paused.add(origin);
     origin.pauseReading();
   }
 
-  #resumeAll(): void {
+  #took(bytes: number): void {
+    this.#waitingBytes -= bytes;
+    if (this.#waitingBytes > MAX_WAITING_BYTES) return;
     for (const origin of this.#paused) origin.resumeReading();
     this.#paused.clear();
   }
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message.slice(0, 100) : "";
 }

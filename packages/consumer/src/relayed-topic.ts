@@ -5,9 +5,10 @@ import {
   type From,
   type GapFrame,
   type Position,
+  type RingMember,
   type SubscribedFrame,
 } from "@shardcast/protocol";
-import type { Follower, Turn, TurnWork, Upstream } from "@shardcast/server";
+import type { Follower, TopicSource, Turn, TurnWork } from "@shardcast/server";
 import {
   Batch,
   MemoryTopicLog,
@@ -22,7 +23,8 @@ const OWNER_TIMEOUT_MS = 5000;
 const UNKNOWN_EPOCH = "0000000000000000";
 
 export interface RelayedTopicOptions {
-  readonly upstream: Upstream;
+  readonly owner: RingMember;
+  readonly source: TopicSource;
   readonly tail: MemoryTopicLogOptions;
   readonly turn: Turn;
   readonly context: TopicContext;
@@ -52,7 +54,11 @@ export class RelayedTopic implements Follower, ReadableLog, TurnWork {
     this.#options = options;
     this.#tail = new MemoryTopicLog(UNKNOWN_EPOCH, options.tail);
     this.view = new Topic(name, id, this, options.context);
-    this.#unfollow = options.upstream.follow(this);
+    this.#unfollow = options.source.follow(this);
+  }
+
+  get owner(): RingMember {
+    return this.#options.owner;
   }
 
   get topic(): string {
@@ -143,6 +149,15 @@ export class RelayedTopic implements Follower, ReadableLog, TurnWork {
     this.#flush();
   }
 
+  /** The topic has another owner now, which knows nothing of the old one's messages. */
+  leave(): void {
+    this.close();
+    for (const { subscription } of this.#waiting.splice(0)) {
+      this.view.end(subscription, "SHARDCAST_NOT_OWNER");
+    }
+    this.view.endAll("SHARDCAST_NOT_OWNER");
+  }
+
   close(): void {
     this.#unfollow();
     for (const { timer } of this.#waiting) clearTimeout(timer);
@@ -174,14 +189,14 @@ export class RelayedTopic implements Follower, ReadableLog, TurnWork {
 
   /** What the owner has trimmed since this relay was told is known to the owner alone. */
   async #askOwner(from: From): Promise<number> {
-    const page = await this.#options.upstream.read(this.topicName, from, 1);
+    const page = await this.#options.source.read(this.topicName, from, 1);
     this.#ownersOldest = page.oldest;
     return from.type === "position" ? from.position.offset : page.position.offset;
   }
 
   async #readFromOwner(after: number, limitBytes: number): Promise<Batch | undefined> {
     const from: From = { type: "position", position: { epoch: this.epoch, offset: after } };
-    const page = await this.#options.upstream.read(this.topicName, from, limitBytes);
+    const page = await this.#options.source.read(this.topicName, from, limitBytes);
     if (page.position.epoch !== this.epoch) {
       throw new ShardcastError("SHARDCAST_OWNER_UNAVAILABLE", "the topic has got another epoch");
     }

@@ -8,6 +8,7 @@ import {
   type ReadFrame,
 } from "@shardcast/protocol";
 import type { FrameSink, Link, LinkHandler, LinkTarget } from "@shardcast/server";
+import { RelayedTopic } from "./relayed-topic.ts";
 import { LinkSubscriptions } from "./link-subscriptions.ts";
 import { Subscription } from "./subscription.ts";
 import type { Topics } from "./topics.ts";
@@ -70,7 +71,7 @@ export class SubscriberHandler implements LinkHandler {
       return;
     }
     const { topics } = this.#options;
-    const source = topics.isOwned(topic) ? topics.owned(topic) : topics.relayed(topic);
+    const source = topics.served(topic);
     const subscriptions = this.#subscriptions.get(sink) ?? new LinkSubscriptions();
     this.#subscriptions.set(sink, subscriptions);
     const subscription = new Subscription(sink, sub, source.view, subscriptions);
@@ -91,6 +92,7 @@ export class SubscriberHandler implements LinkHandler {
     if (fault !== undefined) return fault;
     if (isOwnedOnly && !topics.isOwned(topic)) return "SHARDCAST_NOT_OWNER";
     if (topics.isOwned(topic) && !topics.hasRoomFor(topic)) return "SHARDCAST_NODE_FULL";
+    if (!topics.hasOwner(topic)) return "SHARDCAST_OWNER_UNAVAILABLE";
     const subscriptions = this.#subscriptions.get(sink);
     if (subscriptions === undefined) return undefined;
     if (subscriptions.count >= maxTopics) return "SHARDCAST_TOPICS_LIMIT";
@@ -113,7 +115,12 @@ export class SubscriberHandler implements LinkHandler {
       link.reject(seq, fault, "");
       return;
     }
-    const { log } = this.#options.topics.owned(name);
+    const served = this.#options.topics.served(name);
+    if (served instanceof RelayedTopic) {
+      link.reject(seq, "SHARDCAST_NOT_OWNER", "");
+      return;
+    }
+    const { log } = served;
     const limitBytes = Math.min(frame.limitBytes, MAX_READ_BYTES);
     Promise.resolve(log.resolve(from))
       .then(async (after) => ({ after, batch: await log.read(after, limitBytes) }))

@@ -1,6 +1,6 @@
 // A topic as its subscribers see it, on its owner and on a relay alike: pushes new batches to those who
 // are at head, and lets the others catch up from the log. docs/architecture.md#fan-out
-import { ShardcastError, type Position, type From } from "@shardcast/protocol";
+import { ShardcastError, type ErrorCode, type From, type Position } from "@shardcast/protocol";
 import type { Turn, TurnWork } from "@shardcast/server";
 import type { Batch } from "@shardcast/log";
 import type { ReadableLog } from "@shardcast/log";
@@ -110,6 +110,11 @@ export class Topic implements TurnWork {
       const { sub } = subscription;
       subscription.sink.send({ type: "unsubscribed", sub, code, reason: "" });
     }
+  }
+
+  /** Ends all subscriptions. */
+  endAll(code: ErrorCode): void {
+    for (const subscription of [...this.#live, ...this.#others]) this.end(subscription, code);
   }
 
   /** Pushes a batch that the log has just got to all who are at head. The hot path. */

@@ -1,9 +1,8 @@
 // All topics that this node knows: those it owns, and those it relays.
-import type { Ring } from "@shardcast/protocol";
-import { ShardcastError } from "@shardcast/protocol";
-import type { Turn, Upstream } from "@shardcast/server";
+import { ShardcastError, type RingMember } from "@shardcast/protocol";
+import type { Membership, TopicSource, Turn } from "@shardcast/server";
 import type { DedupeOptions } from "./dedupe-window.ts";
-import type { Log, MemoryTopicLogOptions } from "@shardcast/log";
+import type { Log, MemoryTopicLogOptions, TopicLog } from "@shardcast/log";
 import { OwnedTopic } from "./owned-topic.ts";
 import { RelayedTopic } from "./relayed-topic.ts";
 import { Topic, type TopicContext } from "./topic.ts";
@@ -13,8 +12,7 @@ const TIDY_MS = 2;
 const TIDY_ROUND_MS = 5000;
 
 export interface TopicsOptions {
-  readonly nodeId: string;
-  readonly ring: Ring;
+  readonly membership: Membership;
   readonly log: Log;
   readonly dedupe: DedupeOptions;
   /** Owned topics that may be in use at once. */
@@ -25,13 +23,17 @@ export interface TopicsOptions {
   readonly context: TopicContext;
   /** What a relay keeps of each topic. */
   readonly tail: MemoryTopicLogOptions;
-  readonly upstreamOf: (ownerId: string) => Upstream;
+  readonly upstreamOf: (owner: RingMember) => TopicSource;
+  /** Where every node reads every topic; undefined where only its owner has it. */
+  readonly shared: TopicSource | undefined;
 }
 
 export class Topics {
   readonly #options: TopicsOptions;
   readonly #owned = new Map<string, OwnedTopic>();
   readonly #relayed = new Map<string, RelayedTopic>();
+  /** Topics that this node owned, and whose logs have something left to commit. */
+  #left: string[] = [];
   #nextId = 1;
   /** What is left of a round of `tidy`, and when the next may begin. */
   #toTidy: Generator<OwnedTopic | RelayedTopic, undefined> | undefined;
@@ -55,7 +57,12 @@ export class Topics {
   }
 
   isOwned(name: string): boolean {
-    return this.#options.ring.ownerOf(name).id === this.#options.nodeId;
+    return this.#options.membership.owns(name);
+  }
+
+  /** False while no consumer is known. */
+  hasOwner(name: string): boolean {
+    return this.#options.membership.ownerOf(name) !== undefined;
   }
 
   /** Tells whether a topic is known, or may be made. */
@@ -63,28 +70,58 @@ export class Topics {
     return this.#owned.size < this.#options.maxOwned || this.#owned.has(name);
   }
 
-  /** @throws SHARDCAST_NOT_OWNER */
-  owned(name: string): OwnedTopic {
+  /** @throws SHARDCAST_NOT_OWNER, SHARDCAST_LOG_UNAVAILABLE */
+  owned(name: string): OwnedTopic | Promise<OwnedTopic> {
     const known = this.#owned.get(name);
-    if (known !== undefined) return known;
+    if (known?.log.isStale === false) return known;
     if (!this.isOwned(name)) throw new ShardcastError("SHARDCAST_NOT_OWNER");
-    const { log, dedupe, context } = this.#options;
     const id = this.#takeId();
-    const topicLog = log.open(name, id);
-    const view = new Topic(name, id, topicLog, context);
-    const owned = new OwnedTopic(view, topicLog, dedupe, Date.now());
-    this.#owned.set(name, owned);
+    const log = this.#options.log.open(name, id);
+    if (!(log instanceof Promise)) return this.#own(name, id, log);
+    return log.then((opened) => {
+      // The ring may be another one by now.
+      if (!this.isOwned(name)) throw new ShardcastError("SHARDCAST_NOT_OWNER");
+      return this.#own(name, id, opened);
+    });
+  }
+
+  /** What this node serves a topic's subscribers from. */
+  served(name: string): OwnedTopic | RelayedTopic {
+    if (this.#options.shared !== undefined || !this.isOwned(name)) return this.relayed(name);
+    const owned = this.owned(name);
+    if (owned instanceof Promise) throw new ShardcastError("SHARDCAST_OWNER_UNAVAILABLE");
     return owned;
   }
 
   relayed(name: string): RelayedTopic {
     const known = this.#relayed.get(name);
     if (known !== undefined) return known;
-    const { ring, turn, tail, context, upstreamOf } = this.#options;
-    const upstream = upstreamOf(ring.ownerOf(name).id);
-    const relayed = new RelayedTopic(name, this.#takeId(), { upstream, tail, turn, context });
+    const { membership, turn, tail, context, shared, upstreamOf } = this.#options;
+    const owner = membership.ownerOf(name);
+    if (owner === undefined) throw new ShardcastError("SHARDCAST_OWNER_UNAVAILABLE");
+    const options = { owner, source: shared ?? upstreamOf(owner), tail, turn, context };
+    const relayed = new RelayedTopic(name, this.#takeId(), options);
     this.#relayed.set(name, relayed);
     return relayed;
+  }
+
+  /** Goes by the ring as it is now: topics with another owner end for their subscribers, who come again. */
+  regroup(): void {
+    const { membership, shared } = this.#options;
+    this.#toTidy = undefined;
+    for (const [name, owned] of this.#owned) {
+      if (membership.owns(name)) continue;
+      this.#owned.delete(name);
+      owned.leave();
+      this.#left.push(name);
+    }
+    if (shared !== undefined) return;
+    for (const [name, relayed] of this.#relayed) {
+      const owner = membership.ownerOf(name);
+      if (owner?.id === relayed.owner.id && owner.url === relayed.owner.url) continue;
+      this.#relayed.delete(name);
+      relayed.leave();
+    }
   }
 
   /**
@@ -92,6 +129,9 @@ export class Topics {
    * turn is long however many there are.
    */
   tidy(now: number): void {
+    this.#left = this.#left.filter(
+      (name) => !this.#owned.has(name) && !this.#options.log.release(name, now),
+    );
     const end = performance.now() + TIDY_MS;
     if (this.#toTidy === undefined) {
       if (performance.now() < this.#tidyAgain) return;
@@ -129,6 +169,15 @@ export class Topics {
   close(): void {
     for (const relayed of this.#relayed.values()) relayed.close();
     this.#relayed.clear();
+  }
+
+  #own(name: string, id: number, log: TopicLog): OwnedTopic {
+    const { dedupe, context } = this.#options;
+    const view = new Topic(name, id, log, context);
+    const lane = this.#options.log.laneOf(name);
+    const owned = new OwnedTopic(view, log, lane, dedupe, Date.now());
+    this.#owned.set(name, owned);
+    return owned;
   }
 
   #takeId(): number {

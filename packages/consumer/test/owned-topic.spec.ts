@@ -3,6 +3,7 @@ import { Turn, type PublishOrigin } from "@shardcast/server";
 import { expect } from "chai";
 import { MemoryLog, RetentionRules } from "@shardcast/log";
 import { OwnedTopic, type Appended } from "../src/owned-topic.ts";
+import { Publish } from "../src/publish.ts";
 import { Topic } from "../src/topic.ts";
 import { idsOf } from "../../log/test/support/batches.ts";
 
@@ -32,7 +33,7 @@ describe("OwnedTopic", () => {
     const turn = new Turn({ schedule: () => undefined, failed });
     const counters = { deliveries: 0, gaps: 0, pages: 0, pageBytes: 0, slowEnded: 0 };
     const view = new Topic("news", 7, log, { turn, counters, failed });
-    owned = new OwnedTopic(view, log, { windowMs: 1000, maxIds: 1000 }, 1000);
+    owned = new OwnedTopic(view, log, 0, { windowMs: 1000, maxIds: 1000 }, 1000);
     seq = 0;
   });
 
@@ -50,7 +51,7 @@ describe("OwnedTopic", () => {
     });
     const head = new PublishHead();
     expect(head.read(bytes, 0, bytes.length)).to.equal(true);
-    return owned.enqueue(ORIGIN, head, bytes, bytes.length);
+    return owned.enqueue(new Publish(ORIGIN, head, bytes, bytes.length));
   }
 
   function answers({
@@ -150,7 +151,7 @@ describe("OwnedTopic", () => {
   it("knows the ids that its log remembers from the last process", () => {
     const { view, log } = owned;
     log.ids = () => [{ time: 900, ids: idsOf({ known: 42 }) }];
-    owned = new OwnedTopic(view, log, { windowMs: 1000, maxIds: 1000 }, 1000);
+    owned = new OwnedTopic(view, log, 0, { windowMs: 1000, maxIds: 1000 }, 1000);
     publish("a", "known");
     expect(answers(owned.append(1000))).to.deep.equal([{ seq: 1, offset: 42, isDuplicate: true }]);
   });

@@ -9,8 +9,9 @@ export { Batch } from "./batch.ts";
 export { DataFolder, openForReading, writeBackup } from "./data-folder.ts";
 export type { IdRetention } from "./lmdb-topic-log.ts";
 export { LmdbLog, type LmdbLogOptions } from "./lmdb-log.ts";
+export { createEpoch } from "./epoch.ts";
 export { IdRecord } from "./id-record.ts";
-export type { Log, ReadableLog, TopicLog } from "./log.ts";
+export { FORGET_AFTER_MS, type Log, type ReadableLog, type StoredIds, type TopicLog } from "./log.ts";
 export {
   MemoryLog,
   MemoryTopicLog,

@@ -84,6 +84,10 @@ export class LmdbLog implements Log {
     return log;
   }
 
+  laneOf(): number {
+    return 0;
+  }
+
   commit(): Promise<void> | undefined {
     return this.#staged.length === 0 && !this.#store.isChanged ? undefined : this.#commit();
   }

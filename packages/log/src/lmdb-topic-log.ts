@@ -49,6 +49,7 @@ export interface LmdbTopicLogOptions {
 
 export class LmdbTopicLog implements TopicLog {
   readonly hasIds = true;
+  readonly isStale = false;
   readonly epoch: Epoch;
   readonly number: number;
   readonly #options: LmdbTopicLogOptions;

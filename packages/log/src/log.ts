@@ -32,6 +32,11 @@ export interface StoredIds {
 
 /** The log of one topic that this node owns. */
 export interface TopicLog extends ReadableLog {
+  /**
+   * Whether a commit has failed in a way that leaves open what is stored: then the log is opened again, and
+   * this one is of no use any more.
+   */
+  readonly isStale: boolean;
   /** When the newest message was stored, or the log was made, in ms since 1970. */
   readonly lastTime: number;
   /**
@@ -52,14 +57,17 @@ export interface Log {
   /**
    * The log of a topic, made empty and with a new epoch where there was none.
    * @param topicId what messages that are read name as their topic on the wire
-   */
-  open(topic: string, topicId: number): TopicLog;
-  /**
-   * Makes all that was appended since the last call last; undefined where it does already. One at a time.
-   * A commit that fails leaves the log as it was before the appends.
    * @throws SHARDCAST_LOG_UNAVAILABLE
    */
-  commit(): Promise<void> | undefined;
+  open(topic: string, topicId: number): TopicLog | Promise<TopicLog>;
+  /** Topics of one lane are committed together, and whatever happens to those of others. */
+  laneOf(topic: string): number;
+  /**
+   * Makes all last that was appended to a lane's topics since the last call; undefined where it does already.
+   * One at a time. A commit that fails leaves the log as it was before the appends, or the topics' logs stale.
+   * @throws SHARDCAST_LOG_UNAVAILABLE, SHARDCAST_NOT_OWNER where another node owns the topics
+   */
+  commit(lane: number): Promise<void> | undefined;
   /** Lets go of a topic that nobody uses; false where that would lose something. */
   release(topic: string, now: number): boolean;
   /** A short piece of the work that is nobody's errand: trimming topics that are not open. */

@@ -49,6 +49,10 @@ export class MemoryLog implements Log {
     return log;
   }
 
+  laneOf(): number {
+    return 0;
+  }
+
   commit(): undefined {
     return undefined;
   }
@@ -74,6 +78,7 @@ export class MemoryLog implements Log {
 /** A queue of batches: appended at the end, trimmed at the front. */
 export class MemoryTopicLog implements TopicLog {
   readonly hasIds = false;
+  readonly isStale = false;
   readonly epoch: Epoch;
   readonly #options: MemoryTopicLogOptions;
   readonly #total: { bytes: number };

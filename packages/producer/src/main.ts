@@ -1,4 +1,5 @@
 // The command shardcast-producer: options in, a running node out.
+import { REDIS_OPTIONS, parseRedisOptions } from "@shardcast/redis";
 import { NODE_OPTIONS, runNode } from "@shardcast/server";
 import { startProducer } from "./producer.ts";
 
@@ -6,6 +7,7 @@ const PRODUCER_OPTIONS = {
   id: { type: "string", default: "producer", describe: "What this node is called in logs" },
   port: { type: "number", default: 9000, describe: "Port; 0 picks one (or PORT)" },
   ...NODE_OPTIONS,
+  ...REDIS_OPTIONS,
 } as const;
 
 export function main(): Promise<void> {
@@ -13,6 +15,6 @@ export function main(): Promise<void> {
     role: "producer",
     description: "Takes publishes, and hands each to the consumer that owns its topic.",
     options: PRODUCER_OPTIONS,
-    start: startProducer,
+    start: (core, raw) => startProducer(core, parseRedisOptions(raw)),
   });
 }

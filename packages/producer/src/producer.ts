@@ -1,5 +1,6 @@
 // A producer node: /produce takes publishes, the ring tells each one's owner, an uplink takes it there.
 // It keeps nothing but what has no ack yet.
+import { RedisCluster, type RedisOptions } from "@shardcast/redis";
 import {
   ShardcastNode,
   PublishHandler,
@@ -10,15 +11,21 @@ import {
 } from "@shardcast/server";
 
 /** Listens, and dials all consumers; it is ready when they are there, and needs none of them to start. */
-export async function startProducer(core: NodeCore): Promise<ShardcastNode> {
-  const { options, metrics } = core;
-  const { ring, maxPayloadBytes, windowMessages } = options;
+export async function startProducer(
+  core: NodeCore,
+  redisOptions: RedisOptions | undefined,
+): Promise<ShardcastNode> {
+  const { options, membership, metrics, logger } = core;
+  const redis =
+    redisOptions === undefined ? undefined : new RedisCluster(redisOptions, membership, logger);
+  const { maxPayloadBytes, windowMessages } = options;
   const uplinks = new Uplinks(core);
   const router = new PublishRouter({
-    ring,
+    membership,
     maxPayloadBytes,
     targetOf: (owner) => uplinks.to(owner),
   });
+  membership.onChange(() => router.reroute(uplinks.regroup()));
   const produce = new PublishHandler(router, windowMessages);
   metrics.counters([
     { name: "publishes_total", help: "Publishes taken", value: () => produce.counters.received },
@@ -41,9 +48,12 @@ export async function startProducer(core: NodeCore): Promise<ShardcastNode> {
     role: "producer",
     handlers: { produce },
     legacy: createLegacyAcceptor(core, { publishes: produce, subscriptions: undefined }),
-    waitingFor: () => uplinks.faults(),
+    waitingFor: () => (membership.ring === undefined ? ["consumers"] : uplinks.faults()),
     drain: (deadline) => uplinks.drain(deadline),
-    close: () => uplinks.close(),
+    close: () => {
+      redis?.close();
+      uplinks.close();
+    },
   });
   uplinks.start();
   return node;

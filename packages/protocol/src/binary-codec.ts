@@ -170,6 +170,7 @@ function writeBody(writer: ByteWriter, frame: Frame): void {
       writer.bytes(frame.frames);
       return;
     case "drain": // withinMs u32
+    case "regroup": // withinMs u32
       writer.uint32(frame.withinMs);
       return;
   }
@@ -271,6 +272,7 @@ function readBody(reader: ByteReader, type: FrameType): Frame {
         frames: reader.rest(),
       };
     case "drain":
+    case "regroup":
       return { type, withinMs: reader.uint32() };
   }
 }

@@ -20,6 +20,7 @@ export const FRAME_TYPES = {
   read: 0x1a,
   page: 0x1b,
   drain: 0x80,
+  regroup: 0x81,
 } as const;
 
 export type FrameType = keyof typeof FRAME_TYPES;
@@ -190,6 +191,12 @@ export interface DrainFrame {
   readonly withinMs: number;
 }
 
+/** Node → client: the consumers are others now. Who connects by the ring asks for it again within this time. */
+export interface RegroupFrame {
+  readonly type: "regroup";
+  readonly withinMs: number;
+}
+
 export type Frame =
   | ChallengeFrame
   | ProofFrame
@@ -206,4 +213,5 @@ export type Frame =
   | HeartbeatFrame
   | ReadFrame
   | PageFrame
-  | DrainFrame;
+  | DrainFrame
+  | RegroupFrame;

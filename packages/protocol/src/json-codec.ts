@@ -78,6 +78,7 @@ function toJson(frame: Frame): Record<string, unknown> {
         frames: encodeBase64(frame.frames),
       };
     case "drain":
+    case "regroup":
       return { ...frame, optional: true };
     case "reject":
     case "unsubscribe":
@@ -194,6 +195,7 @@ function fromJson(type: FrameType, reader: JsonReader): Frame {
         frames: reader.bytes("frames"),
       };
     case "drain":
+    case "regroup":
       return { type, withinMs: reader.uint32("withinMs") };
   }
 }

@@ -26,7 +26,7 @@ describe("isFrameAllowed", () => {
     );
     expect(never).to.have.members([
       ...["challenge", "proof", "welcome", "ack", "reject", "subscribed", "unsubscribed"],
-      ...["message", "gap", "page", "drain"],
+      ...["message", "gap", "page", "drain", "regroup"],
     ]);
   });
 });
@@ -37,6 +37,7 @@ describe("FRAME_TYPES", () => {
     expect(new Set(bytes).size).to.equal(bytes.length);
     expect(FRAME_NAMES.filter((name) => FRAME_TYPES[name] >= SKIPPABLE_FROM)).to.deep.equal([
       "drain",
+      "regroup",
     ]);
   });
 });

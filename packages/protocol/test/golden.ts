@@ -197,4 +197,9 @@ export const GOLDEN: readonly Golden[] = [
     hex: "80 000004 00002710",
     json: '{"type":"drain","withinMs":10000,"optional":true}',
   },
+  {
+    frame: { type: "regroup", withinMs: 1000 },
+    hex: "81 000004 000003e8",
+    json: '{"type":"regroup","withinMs":1000,"optional":true}',
+  },
 ];

@@ -179,6 +179,7 @@ export const FRAMES: {
     frames: bytes,
   }),
   drain: fc.record({ type: fc.constant("drain"), withinMs: uint32 }),
+  regroup: fc.record({ type: fc.constant("regroup"), withinMs: uint32 }),
 };
 
 export const FRAME_NAMES = Object.keys(FRAME_TYPES) as readonly FrameType[];

@@ -89,6 +89,10 @@ export class LegacyLink extends TurnLink {
     setTimeout(() => this.close("SHARDCAST_NODE_DRAINING"), Math.random() * withinMs).unref();
   }
 
+  regroup(): void {
+    // The original knows its nodes from its own options.
+  }
+
   close(code: ErrorCode): void {
     this.closeWith(legacyCloseCodeOf(code), code);
   }

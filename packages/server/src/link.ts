@@ -138,6 +138,10 @@ export class Link extends TurnLink implements PublishOrigin {
     this.send({ type: "drain", withinMs });
   }
 
+  regroup(withinMs: number): void {
+    this.send({ type: "regroup", withinMs });
+  }
+
   /** Answers a publish: stored. */
   ack(fields: AckFields): void {
     this.inFlightCount -= 1;

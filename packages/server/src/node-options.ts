@@ -1,10 +1,11 @@
 // The options that every node has: from the command line, the environment or a file, in this order.
 // Whatever cannot be used is told in one line, before anything listens.
 import { readFileSync } from "node:fs";
-import { Ring, ShardcastError } from "@shardcast/protocol";
+import { ShardcastError } from "@shardcast/protocol";
 import { PskKeys } from "@shardcast/protocol/proof";
 import yargs, { type Options } from "yargs";
-import { NODE_ID, parseConsumers } from "./consumer-list.ts";
+import { NODE_ID } from "./consumer-list.ts";
+import { parseConsumerSource, type ConsumerSource } from "./consumer-source.ts";
 import { optionInvalid, text, wholeNumber, type RawOptions } from "./option-value.ts";
 import { readPsk } from "./psk-options.ts";
 
@@ -15,9 +16,8 @@ export const NODE_OPTIONS = {
   host: { type: "string", default: "0.0.0.0", describe: "Address to listen on" },
   consumers: {
     type: "string",
-    demandOption: true,
     describe:
-      "All consumers, the same list everywhere: c1=ws://host:9100,c2=ws://host:9101; {1..3} stands for each number",
+      "All consumers, the same everywhere: c1=ws://host:9100,c2=ws://host:9101 ({1..3} stands for each number); file:<path> of such a list; or dns://<host>:<port>; with --redis they are found there",
   },
   psk: { type: "string", describe: "The pre-shared key (or PSK)" },
   "psk-previous": {
@@ -72,7 +72,7 @@ export interface NodeOptions {
   readonly id: string;
   readonly host: string;
   readonly port: number;
-  readonly ring: Ring;
+  readonly consumers: ConsumerSource;
   readonly psk: string;
   readonly keys: PskKeys;
   readonly handshakeTimeoutMs: number;
@@ -157,7 +157,7 @@ export function parseNodeOptions(raw: RawOptions, env: NodeJS.ProcessEnv): NodeO
     id: idOf(raw),
     host: text(raw, "host"),
     port: wholeNumber(raw, "port", 0, 65_535),
-    ring: new Ring(parseConsumers(text(raw, "consumers"))),
+    consumers: consumersOf(raw),
     psk,
     keys: new PskKeys(psk, previous),
     handshakeTimeoutMs: wholeNumber(raw, "handshake-timeout", 1, DAY_MS),
@@ -172,6 +172,18 @@ export function parseNodeOptions(raw: RawOptions, env: NodeJS.ProcessEnv): NodeO
     isLegacySpoken: raw["legacy-protocol"] === true,
     logLevel: text(raw, "log-level"),
   };
+}
+
+function consumersOf(raw: RawOptions): ConsumerSource {
+  const isListed = raw["consumers"] !== undefined;
+  if (isListed === (raw["redis"] !== undefined)) {
+    throw optionInvalid(
+      isListed
+        ? "with --redis, consumers are found there: --consumers is for nodes without it"
+        : "--consumers is needed: c1=ws://host:9100,…",
+    );
+  }
+  return parseConsumerSource(isListed ? text(raw, "consumers") : undefined);
 }
 
 function idOf(raw: RawOptions): string {

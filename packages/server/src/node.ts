@@ -5,6 +5,7 @@ import Fastify, { type FastifyInstance } from "fastify";
 import type { Logger } from "pino";
 import { Acceptor, type LegacyAcceptor } from "./acceptor.ts";
 import type { LinkHandler } from "./link-handler.ts";
+import type { Membership } from "./membership.ts";
 import type { NodeMetrics } from "./metrics.ts";
 import type { NodeOptions } from "./node-options.ts";
 import { Sweep } from "./sweep.ts";
@@ -15,6 +16,8 @@ import type { LinkContext } from "./turn-link.ts";
 const PEER_WINDOW_MESSAGES = 65_536;
 
 const CONNECTIONS_CHECK_MS = 500;
+/** Clients ask for the new list of consumers at a random moment within this. */
+const REGROUP_MS = 1000;
 
 export type Role = "producer" | "consumer";
 
@@ -33,6 +36,7 @@ export interface RoleParts {
 /** What a node lends to its role. */
 export interface NodeCore {
   readonly options: NodeOptions;
+  readonly membership: Membership;
   readonly logger: Logger;
   readonly turn: Turn;
   readonly sweep: Sweep;
@@ -42,6 +46,7 @@ export interface NodeCore {
 
 export function createNodeCore(
   options: NodeOptions,
+  membership: Membership,
   logger: Logger,
   metrics: NodeMetrics,
 ): NodeCore {
@@ -52,7 +57,7 @@ export function createNodeCore(
   });
   const sweep = new Sweep({ heartbeatMs: options.heartbeatMs });
   const linkContext = { turn, sweep, logger, highWaterBytes: options.highWaterBytes };
-  return { options, logger, turn, sweep, linkContext, metrics };
+  return { options, membership, logger, turn, sweep, linkContext, metrics };
 }
 
 export class ShardcastNode {
@@ -80,7 +85,7 @@ export class ShardcastNode {
    * @throws SHARDCAST_PORT_TAKEN
    */
   static async listen(core: NodeCore, parts: RoleParts): Promise<ShardcastNode> {
-    const { options } = core;
+    const { options, membership, sweep } = core;
     const http = Fastify({
       logger: false,
       forceCloseConnections: true,
@@ -100,9 +105,12 @@ export class ShardcastNode {
     try {
       await http.listen({ host: options.host, port: options.port, backlog: 4096 });
     } catch (cause) {
-      core.sweep.stop();
+      sweep.stop();
       throw listenError(cause, options);
     }
+    membership.onChange(() => {
+      for (const link of sweep.links()) if (!isPeer(link.endpoint)) link.regroup(REGROUP_MS);
+    });
     return new ShardcastNode(core, parts, acceptor, http);
   }
 
@@ -158,7 +166,7 @@ function isPeer(endpoint: Endpoint): boolean {
 }
 
 function addRoutes(http: FastifyInstance, core: NodeCore, parts: RoleParts): void {
-  const { options, metrics } = core;
+  const { options, membership, metrics } = core;
   http.get("/healthz", () => ({ status: "ok" }));
   http.get("/readyz", (_request, reply) => {
     const waitingFor = parts.waitingFor();
@@ -174,7 +182,7 @@ function addRoutes(http: FastifyInstance, core: NodeCore, parts: RoleParts): voi
     node: { id: options.id, role: parts.role },
     shards: SHARD_COUNT,
     hash: "murmur3_32",
-    consumers: options.ring.members,
+    consumers: membership.members,
   }));
   http.setNotFoundHandler((_request, reply) =>
     reply.code(404).send({ code: "SHARDCAST_ENDPOINT_UNKNOWN", message: "no such path" }),

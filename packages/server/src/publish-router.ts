@@ -1,19 +1,15 @@
 // Takes publishes from links and hands each to whoever stores its topic: a producer node's uplinks, and
 // on a consumer's /connect its own topics too. Checks here cost the sender only.
-import {
-  PublishHead,
-  topicFault,
-  type ErrorCode,
-  type Ring,
-  type RingMember,
-} from "@shardcast/protocol";
+import { PublishHead, topicFault, type ErrorCode, type RingMember } from "@shardcast/protocol";
+import type { Membership } from "./membership.ts";
 import type { PublishOrigin, PublishTarget } from "./publish-target.ts";
+import type { MovedPublish } from "./uplink.ts";
 
 /** Topics whose target is remembered; more of them start the memory anew. */
 const REMEMBERED_TOPICS = 100_000;
 
 export interface PublishRouterOptions {
-  readonly ring: Ring;
+  readonly membership: Membership;
   readonly targetOf: (owner: RingMember) => PublishTarget;
   readonly maxPayloadBytes: number;
 }
@@ -25,6 +21,7 @@ export class PublishRouter {
 
   constructor(options: PublishRouterOptions) {
     this.#options = options;
+    options.membership.onChange(() => this.#targets.clear());
   }
 
   /**
@@ -56,10 +53,24 @@ export class PublishRouter {
     return true;
   }
 
+  /** Takes publishes that were on their way to an owner that is none any more, and hands each to the new one. */
+  reroute(moved: readonly MovedPublish[]): void {
+    const head = this.#head;
+    for (const { origin, frame } of moved) {
+      if (!head.read(frame, 0, frame.length)) continue;
+      const target = this.#targets.get(head.topic) ?? this.#route(head.topic);
+      if (typeof target === "string") origin.rejectInFlight(head.seq, target, "");
+      else target.publish(origin, head, frame, 0, frame.length);
+    }
+  }
+
   #route(topic: string): PublishTarget | ErrorCode {
     const fault = topicFault(topic);
     if (fault !== undefined) return fault;
-    const target = this.#options.targetOf(this.#options.ring.ownerOf(topic));
+    const { membership, targetOf } = this.#options;
+    const owner = membership.ownerOf(topic);
+    if (owner === undefined) return "SHARDCAST_OWNER_UNAVAILABLE";
+    const target = targetOf(owner);
     if (this.#targets.size >= REMEMBERED_TOPICS) this.#targets.clear();
     this.#targets.set(topic, target);
     return target;

@@ -1,8 +1,10 @@
 // From a command line to a running node: one clear line and exit code 1 where it cannot start, a
 // graceful stop on SIGTERM and SIGINT, or when the process that supervises it is gone.
-import { ShardcastError } from "@shardcast/protocol";
+import { ShardcastError, type RingMember } from "@shardcast/protocol";
 import { pino, type Logger } from "pino";
 import type { Options } from "yargs";
+import { openConsumers } from "./consumer-source.ts";
+import { Membership } from "./membership.ts";
 import { NodeMetrics } from "./metrics.ts";
 import { createNodeCore, type NodeCore, type Role, type ShardcastNode } from "./node.ts";
 import { parseNodeOptions, readOptions, type NodeOptions } from "./node-options.ts";
@@ -14,7 +16,7 @@ export interface RunOptions {
   readonly description: string;
   readonly options: Readonly<Record<string, Options>>;
   /** Finds out what the node is called, where its options leave it open. */
-  readonly resolveId?: (options: NodeOptions) => Promise<string>;
+  readonly resolveId?: (options: NodeOptions, members: readonly RingMember[]) => Promise<string>;
   /** Starts the role's node; `raw` has the options that are the role's own. */
   readonly start: (core: NodeCore, raw: RawOptions) => Promise<ShardcastNode>;
 }
@@ -28,10 +30,14 @@ export async function runNode(run: RunOptions): Promise<void> {
     const { argv, env } = process;
     const raw = readOptions(run.options, { argv: argv.slice(2), env, scriptName, description });
     const parsed = parseNodeOptions(raw, env);
-    const options = { ...parsed, id: (await run.resolveId?.(parsed)) ?? parsed.id };
+    const consumers = await openConsumers(parsed.consumers, parsed.port);
+    const id = (await run.resolveId?.(parsed, consumers.members)) ?? parsed.id;
+    const options = { ...parsed, id };
     const labels = { role: run.role, node: options.id };
     const logger = createLogger(options.logLevel, labels);
-    core = createNodeCore(options, logger, new NodeMetrics(labels));
+    const membership = new Membership(consumers.members, consumers.isSelf ?? hasId(id));
+    consumers.follow(membership, logger);
+    core = createNodeCore(options, membership, logger, new NodeMetrics(labels));
     node = await run.start(core, raw);
   } catch (error) {
     process.stderr.write(`${scriptName}: ${explain(error)}\n`);
@@ -84,6 +90,10 @@ function createLogger(level: string, fields: Readonly<Record<string, string>>): 
     formatters: { level: (label) => ({ level: label }) },
     timestamp: pino.stdTimeFunctions.isoTime,
   });
+}
+
+function hasId(id: string): (member: RingMember) => boolean {
+  return (member) => member.id === id;
 }
 
 function explain(error: unknown): string {

@@ -27,6 +27,8 @@ export interface SweptLink {
   beat(heartbeat: SharedFrames): void;
   /** Moves the peer away within a time, or asks it to move. */
   drain(withinMs: number): void;
+  /** Tells the peer that the consumers are others now. */
+  regroup(withinMs: number): void;
   close(reason: CloseReason): void;
   terminate(): void;
 }

@@ -56,6 +56,8 @@ export abstract class TurnLink implements SocketOwner, SweptLink, TurnWork {
   abstract received(data: Buffer, isBinary: boolean): void;
   abstract beat(heartbeat: SharedFrames): void;
   abstract drain(withinMs: number): void;
+
+  abstract regroup(withinMs: number): void;
   abstract close(reason: CloseReason): void;
   /** Queues what is still being put together. */
   protected abstract seal(): void;

@@ -1,8 +1,17 @@
 // The link that takes a node's publishes to one owner. What is sent and not acked is kept, and sent
 // again after a loss where it has an id; what waits is bounded, and so is the time that it waits.
+//
+//   publish ─▶ waiting ─▶ in flight ─▶ answered
+//                 ▲           │ lost, or refused by a node that does not own the topic (yet, or any more)
+//                 └───────────┘
+//
+// A refusal stops the sending until everything in flight has its answer: what was refused then goes again
+// before anything that came later, so that a topic keeps its order while the rings of two nodes differ.
 import {
   FRAME_TYPES,
   PUBLISH_SEQ_AT,
+  PUBLISH_TIMEOUT_AT,
+  PublishHead,
   readAckSeq,
   decodeFrame,
   isErrorCode,
@@ -10,7 +19,6 @@ import {
   writeUint32,
   type ErrorCode,
   type Keys,
-  type PublishHead,
   type RingMember,
   type WelcomeFrame,
 } from "@shardcast/protocol";
@@ -25,6 +33,8 @@ const SLAB_BYTES = 64 * 1024;
 const DEADLINE_TICK_MS = 100;
 /** However long its sender would wait: beyond the dedupe window a repeat would be stored twice. */
 const MAX_TIMEOUT_MS = 120_000;
+/** How long the rings are given to agree before what was refused goes again. */
+const REFUSED_MS = 50;
 const NO_BYTES = Buffer.alloc(0);
 
 export interface UplinkOptions {
@@ -42,13 +52,22 @@ export interface UplinkOptions {
 
 /** A publish that has no answer yet. Its frame lies between `start` and `end` of `bytes`. */
 interface Entry {
-  readonly origin: PublishOrigin;
+  origin: PublishOrigin;
   readonly seq: number;
+  /** Of all publishes that this uplink was given: their order. */
+  readonly ordinal: number;
   readonly deadline: number;
   readonly hasId: boolean;
   bytes: Buffer;
   start: number;
   end: number;
+}
+
+/** A publish that is on its way to a node that is not its owner any more. */
+export interface MovedPublish {
+  readonly origin: PublishOrigin;
+  /** A frame as the origin brought it, with the time that is left. */
+  readonly frame: Buffer;
 }
 
 export class Uplink implements PublishTarget, PeerHandler, TurnWork {
@@ -58,6 +77,9 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
   #inFlight: InFlight<Entry>;
   /** To be sent, in order. */
   #waiting: Entry[] = [];
+  /** Refused by a node that says that it is not the owner: to go again, in the order of the refusals. */
+  #refused: Entry[] = [];
+  #refusedTimer: NodeJS.Timeout | undefined;
   readonly #paused = new Set<PublishOrigin>();
   #heldBytes = 0;
   #out = NO_BYTES;
@@ -65,6 +87,7 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
   #outStart = 0;
   #outEnd = 0;
   #isDeferred = false;
+  #nextOrdinal = 0;
   #earliestDeadline = Infinity;
   readonly #deadlineTimer: NodeJS.Timeout;
 
@@ -90,7 +113,7 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
 
   /** Publishes that have no answer yet, sent or not. */
   get pendingCount(): number {
-    return this.#inFlight.count + this.#waiting.length;
+    return this.#inFlight.count + this.#refused.length + this.#waiting.length;
   }
 
   start(): void {
@@ -100,11 +123,42 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
   /** Ends the link; what has no answer yet is rejected. */
   close(): void {
     clearInterval(this.#deadlineTimer);
+    clearTimeout(this.#refusedTimer);
     this.#peer.close();
+    this.#returnRefused();
     for (const entry of [...this.#inFlight.takeAll(), ...this.#waiting.splice(0)]) {
       this.#reject(entry, "SHARDCAST_NODE_DRAINING", "");
     }
     this.#resumeAll();
+  }
+
+  /**
+   * Gives away what has no answer yet and another owner now, in order. What is in flight leaves its place
+   * behind, so that an answer that still comes finds nobody; without an id it is rejected, since the node
+   * may have stored it.
+   */
+  takeMoved(isOwned: (topic: string) => boolean): MovedPublish[] {
+    const head = new PublishHead();
+    const isMoved = ({ bytes, start, end }: Entry): boolean =>
+      head.read(bytes, start, end) && !isOwned(head.topic);
+    const moved: Entry[] = [];
+    for (const entry of this.#inFlight.entries()) {
+      if (entry.origin === NOBODY || !isMoved(entry)) continue;
+      if (entry.hasId) moved.push({ ...entry });
+      else entry.origin.rejectInFlight(entry.seq, "SHARDCAST_OWNER_UNAVAILABLE", MOVED_REASON);
+      entry.origin = NOBODY;
+    }
+    const stay = (entry: Entry): boolean => {
+      if (!isMoved(entry)) return true;
+      this.#heldBytes -= entry.end - entry.start;
+      moved.push(entry);
+      return false;
+    };
+    this.#refused = this.#refused.filter(stay);
+    this.#waiting = this.#waiting.filter(stay);
+    if (this.#waiting.length === 0) this.#resumeAll();
+    const now = Date.now();
+    return inOrder(moved).map((entry) => ({ origin: entry.origin, frame: frameOf(entry, now) }));
   }
 
   publish(
@@ -120,12 +174,14 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
     const entry: Entry = {
       origin,
       seq: head.seq,
+      ordinal: this.#nextOrdinal,
       deadline,
       hasId: head.hasId,
       bytes: NO_BYTES,
       start: 0,
       end: 0,
     };
+    this.#nextOrdinal += 1;
     this.#earliestDeadline = Math.min(this.#earliestDeadline, deadline);
     if (this.#canSend()) this.#put(entry, bytes, start, end);
     else this.#wait(entry, bytes.subarray(start, end));
@@ -146,6 +202,7 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
     } else if (type === FRAME_TYPES.reject) {
       this.#rejected(bytes, start, end);
     }
+    if (this.#refused.length > 0) this.#settleRefused();
     if (this.#waiting.length > 0) this.#defer();
   }
 
@@ -157,7 +214,8 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
       if (entry.hasId) again.push(entry);
       else this.#reject(entry, "SHARDCAST_OWNER_UNAVAILABLE", "the link was lost before the ack");
     }
-    this.#waiting = [...again, ...this.#waiting];
+    this.#refused.push(...again);
+    this.#returnRefused();
     this.#outStart = this.#outEnd;
     this.#resumeAll();
   }
@@ -173,6 +231,7 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
     return (
       this.#peer.isOpen &&
       this.#waiting.length === 0 &&
+      this.#refused.length === 0 &&
       !this.#inFlight.isFull &&
       this.#heldBytes < this.#options.windowBytes
     );
@@ -227,6 +286,7 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
 
   #pump(): void {
     if (!this.#peer.isOpen || this.#waiting.length === 0) return;
+    if (this.#refused.length > 0) return;
     let sent = 0;
     for (const entry of this.#waiting) {
       if (this.#inFlight.isFull) break;
@@ -244,27 +304,55 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
     if (frame?.type !== "reject") return;
     const entry = this.#inFlight.take(readUint32(bytes, start + PUBLISH_SEQ_AT));
     if (entry === undefined) return;
+    if (frame.code === "SHARDCAST_NOT_OWNER" && entry.origin !== NOBODY) {
+      this.#refused.push(entry);
+      return;
+    }
     this.#heldBytes -= entry.end - entry.start;
     const code = isErrorCode(frame.code) ? frame.code : "SHARDCAST_OWNER_UNAVAILABLE";
     entry.origin.rejectInFlight(entry.seq, code, frame.reason);
   }
 
+  /** Answers of what is in flight may be refusals too, of earlier publishes. */
+  #settleRefused(): void {
+    if (this.#inFlight.count > 0) return;
+    this.#refusedTimer ??= setTimeout(() => {
+      this.#returnRefused();
+      this.#defer();
+    }, REFUSED_MS);
+  }
+
+  #returnRefused(): void {
+    clearTimeout(this.#refusedTimer);
+    this.#refusedTimer = undefined;
+    this.#waiting = inOrder([...this.#refused, ...this.#waiting]);
+    this.#refused = [];
+  }
+
   #expire(now: number): void {
     if (now < this.#earliestDeadline) return;
     const isLate = (entry: Entry): boolean => entry.deadline <= now;
-    const reason = this.#peer.isOpen
-      ? "the owner has not answered in time"
-      : (this.#peer.fault ?? "");
-    const waiting = this.#waiting;
+    const reason = this.#fault();
+    const [refused, waiting] = [this.#refused, this.#waiting];
+    this.#refused = refused.filter((entry) => !isLate(entry));
     this.#waiting = waiting.filter((entry) => !isLate(entry));
-    for (const entry of [...this.#inFlight.takeWhere(isLate), ...waiting.filter(isLate)]) {
+    const late = [...this.#inFlight.takeWhere(isLate), ...[...refused, ...waiting].filter(isLate)];
+    for (const entry of late) {
       this.#reject(entry, "SHARDCAST_OWNER_UNAVAILABLE", reason.slice(0, 200));
     }
     this.#earliestDeadline = Infinity;
-    for (const entry of [...this.#inFlight.entries(), ...this.#waiting]) {
+    for (const entry of [...this.#inFlight.entries(), ...this.#refused, ...this.#waiting]) {
       this.#earliestDeadline = Math.min(this.#earliestDeadline, entry.deadline);
     }
     if (this.#waiting.length === 0) this.#resumeAll();
+  }
+
+  #fault(): string {
+    if (!this.#peer.isOpen) return this.#peer.fault ?? "";
+    const { id } = this.member;
+    return this.#refused.length > 0
+      ? `${id} says that it is not the owner: its list of consumers is another one`
+      : "the owner has not answered in time";
   }
 
   #reject(entry: Entry, code: ErrorCode, reason: string): void {
@@ -283,3 +371,30 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
     this.#options.turn.defer(this);
   }
 }
+
+/** The frame of an entry as its origin brought it, but for the time that has passed. */
+function frameOf({ seq, deadline, bytes, start, end }: Entry, now: number): Buffer {
+  // A copy: the bytes may still be on their way to the kernel.
+  const frame = Buffer.from(bytes.subarray(start, end));
+  writeUint32(frame, PUBLISH_SEQ_AT, seq);
+  writeUint32(frame, PUBLISH_TIMEOUT_AT, Math.max(1, deadline - now));
+  return frame;
+}
+
+function inOrder(entries: Entry[]): Entry[] {
+  return entries.sort((a, b) => a.ordinal - b.ordinal);
+}
+
+const MOVED_REASON = "the topic has got another owner before the ack";
+
+/** Takes the place of an origin whose publish was moved. */
+const NOBODY: PublishOrigin = {
+  inFlightCount: 0,
+  isOpen: false,
+  ack: () => undefined,
+  passAck: () => undefined,
+  rejectInFlight: () => undefined,
+  reject: () => undefined,
+  pauseReading: () => undefined,
+  resumeReading: () => undefined,
+};

@@ -1,7 +1,8 @@
 // A node's uplinks, one to each consumer but itself.
 import type { RingMember } from "@shardcast/protocol";
+import type { Membership } from "./membership.ts";
 import type { NodeCore } from "./node.ts";
-import { Uplink } from "./uplink.ts";
+import { Uplink, type MovedPublish } from "./uplink.ts";
 
 /** Publishes on their way to one owner at once. */
 const WINDOW_MESSAGES = 65_536;
@@ -9,21 +10,19 @@ const WINDOW_MESSAGES = 65_536;
 const WINDOW_BYTES = 64 * 1024 * 1024;
 
 export class Uplinks {
-  readonly #byId: ReadonlyMap<string, Uplink>;
+  readonly #core: NodeCore;
+  readonly #membership: Membership;
+  readonly #byId = new Map<string, Uplink>();
+  #isStarted = false;
 
-  /** @param selfId the consumer that this node itself is, if any */
-  constructor({ options, logger, turn }: NodeCore, selfId?: string) {
-    const { ring, keys, publishTimeoutMs } = options;
-    const common = { keys, logger, turn, publishTimeoutMs };
-    const window = { windowMessages: WINDOW_MESSAGES, windowBytes: WINDOW_BYTES };
-    this.#byId = new Map(
-      ring.members
-        .filter(({ id }) => id !== selfId)
-        .map((member) => [member.id, new Uplink({ ...common, ...window, member })]),
-    );
+  constructor(core: NodeCore) {
+    this.#core = core;
+    this.#membership = core.membership;
+    this.#open();
   }
 
   start(): void {
+    this.#isStarted = true;
     for (const uplink of this.all()) uplink.start();
   }
 
@@ -44,6 +43,26 @@ export class Uplinks {
       .map(({ member, fault }) => `${member.id} (${member.url}): ${fault ?? ""}`);
   }
 
+  /**
+   * Goes by the ring as it is now.
+   * @returns what has another owner now and no answer yet, each topic's in its order
+   */
+  regroup(): MovedPublish[] {
+    const moved: MovedPublish[] = [];
+    for (const uplink of this.all()) {
+      const { id, url } = uplink.member;
+      const isMember = this.#membership.members.some((one) => one.id === id && one.url === url);
+      moved.push(
+        ...uplink.takeMoved((topic) => isMember && this.#membership.ownerOf(topic)?.id === id),
+      );
+      if (isMember) continue;
+      this.#byId.delete(id);
+      uplink.close();
+    }
+    this.#open();
+    return moved;
+  }
+
   /** Resolves when nothing waits for an ack any more, or at the deadline. */
   async drain(deadline: number): Promise<void> {
     while (Date.now() < deadline && this.all().some(({ pendingCount }) => pendingCount > 0)) {
@@ -53,5 +72,18 @@ export class Uplinks {
 
   close(): void {
     for (const uplink of this.all()) uplink.close();
+  }
+
+  #open(): void {
+    const { options, logger, turn } = this.#core;
+    const { keys, publishTimeoutMs } = options;
+    const common = { keys, logger, turn, publishTimeoutMs };
+    const window = { windowMessages: WINDOW_MESSAGES, windowBytes: WINDOW_BYTES };
+    for (const member of this.#membership.peers) {
+      if (this.#byId.has(member.id)) continue;
+      const uplink = new Uplink({ ...common, ...window, member });
+      this.#byId.set(member.id, uplink);
+      if (this.#isStarted) uplink.start();
+    }
   }
 }

@@ -9,29 +9,16 @@ import {
   encodeFrame,
   type Frame,
   type From,
-  type GapFrame,
   type Keys,
   type PageFrame,
-  type Position,
   type RingMember,
-  type SubscribedFrame,
 } from "@shardcast/protocol";
 import type { Logger } from "pino";
 import { Peer, type PeerHandler } from "./peer.ts";
+import type { Follower, TopicSource } from "./topic-source.ts";
 
 const READ_TIMEOUT_MS = 5000;
 const RETRY_MS = 500;
-
-/** Whoever follows a topic through an {@link Upstream}. */
-export interface Follower {
-  readonly topic: string;
-  /** The last position that came; where there is none, the topic is followed from now on. */
-  readonly position: Position | undefined;
-  followed(frame: SubscribedFrame): void;
-  /** Message frames of this topic, end to end; the bytes are the follower's for the call only. */
-  delivered(bytes: Uint8Array, start: number, end: number): void;
-  missed(frame: GapFrame): void;
-}
 
 interface Read {
   readonly resolve: (page: PageFrame) => void;
@@ -45,7 +32,7 @@ export interface UpstreamOptions {
   readonly logger: Logger;
 }
 
-export class Upstream implements PeerHandler {
+export class Upstream implements PeerHandler, TopicSource {
   readonly #options: UpstreamOptions;
   readonly #peer: Peer;
   readonly #followers = new Map<number, Follower>();

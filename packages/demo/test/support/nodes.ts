@@ -120,9 +120,15 @@ export class TestCluster {
     return cluster;
   }
 
+  /** Consumers find one another in Redis, and keep their messages there. */
+  static onRedis(url: string): TestCluster {
+    const args = { redis: url, "redis-prefix": `test-${process.pid}-${Date.now()}:` };
+    return new TestCluster({ args: { ...args, "member-timeout": 1000 } });
+  }
+
   /** @param number of c1 it is 1 */
   consumer(number: number, options: StartOptions = {}): Promise<NodeProcess> {
-    const port = this.#ports[number - 1];
+    const port = this.consumers === "" ? 0 : this.#ports[number - 1];
     if (port === undefined) throw new RangeError(`c${number} is not among ${this.consumers}`);
     return this.start("consumer", {
       ...options,
@@ -143,7 +149,8 @@ export class TestCluster {
     const node = new NodeProcess(role, {
       args: {
         host: "127.0.0.1",
-        consumers: this.consumers,
+        ...(this.consumers === "" ? {} : { consumers: this.consumers }),
+        ...(this.consumers === "" && role === "consumer" ? { log: "redis" } : {}),
         "drain-timeout": 200,
         ...(role === "consumer" ? { data: join(this.dataFolder, `${this.#nodes.length}`) } : {}),
         ...this.#common.args,

@@ -1,0 +1,14 @@
+// By which URL other nodes and clients reach a consumer that is not told: at the address that it listens on,
+// or, where it listens on all, at the first that is not for this machine alone.
+import { networkInterfaces } from "node:os";
+
+export function advertisedUrl(
+  host: string,
+  node: { readonly port: number; readonly url: string },
+): string {
+  if (host !== "0.0.0.0" && host !== "::") return node.url;
+  const outside = Object.values(networkInterfaces())
+    .flatMap((entries) => entries ?? [])
+    .find(({ internal, family }) => !internal && family === "IPv4");
+  return outside === undefined ? node.url : `ws://${outside.address}:${node.port}`;
+}

@@ -1,0 +1,150 @@
+// The topics of one lane of the log: all that came in since the last commit is the next one; when the log has
+// it, the publishers get their acks and the subscribers their messages.
+//
+//   idle ──add──▶ a turn ends ──▶ committing ──▶ done: acks, fan-out ──▶ idle, or the next commit
+//                                     │
+//                                     └─ failed: rejects, a pause ──▶ idle, or the next commit
+//
+// One commit at a time: what fails leaves no hole behind it that a later one would have to fill.
+import { ShardcastError } from "@shardcast/protocol";
+import type { Log } from "@shardcast/log";
+import type { Turn, TurnWork } from "@shardcast/server";
+import type { Appended, OwnedTopic } from "./owned-topic.ts";
+import type { Publish } from "./publish.ts";
+
+/** A log that could not be written is given a moment. */
+const PAUSE_MS = 250;
+
+/** What a lane needs of its owner. */
+export interface LaneHost {
+  readonly log: Log;
+  readonly turn: Turn;
+  readonly failed: (error: unknown) => void;
+  readonly counters: { stored: number; duplicates: number; commits: number; failedCommits: number };
+  /** So many bytes that waited do not any more. */
+  readonly took: (bytes: number) => void;
+  /** A commit is done, or what it failed for. */
+  readonly committed: (error?: unknown) => void;
+  /** The log does not know any more what is stored of a topic: it is to be opened again. */
+  readonly reopen: (topic: OwnedTopic, publishes: readonly Publish[]) => void;
+}
+
+export class CommitLane implements TurnWork {
+  /** Of publishes that are not appended yet. */
+  waitingBytes = 0;
+  readonly #host: LaneHost;
+  readonly #number: number;
+  #dirty: OwnedTopic[] = [];
+  #isDeferred = false;
+  /** A commit is under way, or has just failed. */
+  #isBusy = false;
+
+  constructor(number: number, host: LaneHost) {
+    this.#number = number;
+    this.#host = host;
+  }
+
+  get isIdle(): boolean {
+    return this.#dirty.length === 0 && !this.#isBusy;
+  }
+
+  get isBusy(): boolean {
+    return this.#isBusy;
+  }
+
+  /** A topic has something to append. */
+  add(topic: OwnedTopic): void {
+    this.#dirty.push(topic);
+    if (!this.#isBusy) this.flush();
+  }
+
+  /** Commits what waits, and what the log itself has changed, at the end of this turn. */
+  flush(): void {
+    if (this.#isDeferred) return;
+    this.#isDeferred = true;
+    this.#host.turn.defer(this);
+  }
+
+  endTurn(): void {
+    this.#isDeferred = false;
+    if (!this.#isBusy) this.#commit();
+  }
+
+  #commit(): void {
+    const { log, failed } = this.#host;
+    const appended = this.#append();
+    this.#host.took(this.waitingBytes);
+    this.waitingBytes = 0;
+    const committed = log.commit(this.#number);
+    if (committed === undefined) {
+      this.#finish(appended);
+      return;
+    }
+    this.#isBusy = true;
+    committed
+      .then(
+        () => this.#committed(appended),
+        (error: unknown) => this.#failed(appended, error),
+      )
+      .catch(failed);
+  }
+
+  #append(): Appended[] {
+    const dirty = this.#dirty;
+    this.#dirty = [];
+    const now = Date.now();
+    const appended: Appended[] = [];
+    for (const topic of dirty) {
+      if (topic.log.isStale) this.#host.reopen(topic, topic.takeWaiting());
+      else appended.push(topic.append(now));
+    }
+    return appended;
+  }
+
+  #committed(appended: readonly Appended[]): void {
+    this.#isBusy = false;
+    this.#host.committed();
+    this.#host.counters.commits += 1;
+    // The disk works on the next commit while the messages of this one go out.
+    if (this.#dirty.length > 0) this.#commit();
+    this.#finish(appended);
+  }
+
+  #finish(appended: readonly Appended[]): void {
+    const { counters } = this.#host;
+    for (const { topic, batches, publishes } of appended) {
+      for (const publish of publishes) {
+        publish.origin.ack(publish);
+        if (publish.isDuplicate) counters.duplicates += 1;
+      }
+      for (const batch of batches) {
+        counters.stored += batch.last - batch.first + 1;
+        topic.view.deliver(batch);
+      }
+    }
+  }
+
+  #failed(appended: readonly Appended[], error: unknown): void {
+    const { counters, reopen, committed } = this.#host;
+    counters.failedCommits += 1;
+    const reason = error instanceof Error ? error.message.slice(0, 100) : "";
+    const code = error instanceof ShardcastError ? error.code : "SHARDCAST_INTERNAL";
+    const isLost = code === "SHARDCAST_NOT_OWNER";
+    if (!isLost) committed(error);
+    for (const round of appended) {
+      const { topic, publishes } = round;
+      topic.revert(round);
+      // What has an id can go again, though it may be stored; what has none can not.
+      const again = topic.log.isStale && !isLost ? publishes.filter(({ hasId }) => hasId) : [];
+      const kept = new Set(again);
+      for (const publish of publishes) {
+        if (!kept.has(publish)) publish.origin.rejectInFlight(publish.seq, code, reason);
+      }
+      if (topic.log.isStale) reopen(topic, [...again, ...topic.takeWaiting()]);
+    }
+    setTimeout(() => {
+      this.#isBusy = false;
+      this.flush();
+    }, PAUSE_MS);
+  }
+}

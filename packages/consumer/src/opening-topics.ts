@@ -1,0 +1,114 @@
+// Publishes of topics whose logs are being opened, in their order: for the first time, or again, where a log
+// has lost track of what is stored. They wait as long as their senders do.
+import { ShardcastError } from "@shardcast/protocol";
+import type { OwnedTopic } from "./owned-topic.ts";
+import type { Publish } from "./publish.ts";
+
+const RETRY_MS = 250;
+
+export interface OpeningTopicsOptions {
+  /** @throws SHARDCAST_NOT_OWNER, SHARDCAST_LOG_UNAVAILABLE */
+  readonly open: (topic: string) => OwnedTopic | Promise<OwnedTopic>;
+  /** Takes what has waited, in order. */
+  readonly opened: (topic: OwnedTopic, publishes: readonly Publish[]) => void;
+  /** How long a publish that names no time of its own waits. */
+  readonly publishTimeoutMs: number;
+  readonly failed: (error: unknown) => void;
+  /** So many bytes do not wait any more. */
+  readonly left: (bytes: number) => void;
+}
+
+interface Waiting {
+  readonly publish: Publish;
+  readonly deadline: number;
+}
+
+export class OpeningTopics {
+  readonly #options: OpeningTopicsOptions;
+  readonly #waiting = new Map<string, Waiting[]>();
+
+  constructor(options: OpeningTopicsOptions) {
+    this.#options = options;
+  }
+
+  get count(): number {
+    return this.#waiting.size;
+  }
+
+  has(topic: string): boolean {
+    return this.#waiting.has(topic);
+  }
+
+  /**
+   * Keeps publishes, behind those that wait already, until the topic is open.
+   * @param opening the first try, where it has begun
+   */
+  add(topic: string, publishes: readonly Publish[], opening?: Promise<OwnedTopic>): void {
+    const now = Date.now();
+    const added = publishes.map((publish) => ({
+      publish,
+      deadline:
+        now + (publish.timeoutMs === 0 ? this.#options.publishTimeoutMs : publish.timeoutMs),
+    }));
+    const known = this.#waiting.get(topic);
+    if (known !== undefined) {
+      known.push(...added);
+      return;
+    }
+    this.#waiting.set(topic, added);
+    this.#open(topic, opening).catch(this.#options.failed);
+  }
+
+  async #open(topic: string, begun?: Promise<OwnedTopic>): Promise<void> {
+    const { open, opened } = this.#options;
+    for (let opening = begun; ; opening = undefined) {
+      try {
+        const owned = await (opening ?? open(topic));
+        const publishes = this.#take(topic).map(({ publish }) => publish);
+        opened(owned, publishes);
+        return;
+      } catch (error) {
+        if (isFinal(error)) {
+          for (const { publish } of this.#take(topic)) refuse(publish, error);
+          return;
+        }
+        if (this.#expire(topic, error)) return;
+      }
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    }
+  }
+
+  #take(topic: string): Waiting[] {
+    const waiting = this.#waiting.get(topic) ?? [];
+    this.#waiting.delete(topic);
+    this.#options.left(bytesOf(waiting));
+    return waiting;
+  }
+
+  /** Refuses those whose time is over. @returns whether none is left */
+  #expire(topic: string, error: unknown): boolean {
+    const now = Date.now();
+    const waiting = this.#waiting.get(topic) ?? [];
+    const late = waiting.filter(({ deadline }) => deadline <= now);
+    const left = waiting.filter(({ deadline }) => deadline > now);
+    if (left.length > 0) this.#waiting.set(topic, left);
+    else this.#waiting.delete(topic);
+    this.#options.left(bytesOf(late));
+    for (const { publish } of late) refuse(publish, error);
+    return left.length === 0;
+  }
+}
+
+/** Another node owns the topic, or what is stored of it cannot be understood. */
+function isFinal(error: unknown): boolean {
+  return !(error instanceof ShardcastError) || error.code !== "SHARDCAST_LOG_UNAVAILABLE";
+}
+
+function bytesOf(waiting: readonly Waiting[]): number {
+  return waiting.reduce((sum, { publish }) => sum + publish.length, 0);
+}
+
+function refuse({ origin, seq }: Publish, error: unknown): void {
+  const code = error instanceof ShardcastError ? error.code : "SHARDCAST_INTERNAL";
+  origin.rejectInFlight(seq, code, error instanceof Error ? error.message.slice(0, 100) : "");
+}

@@ -1,0 +1,35 @@
+// What every node of a cluster on Redis has: the connection, and who the consumers are.
+import type { Membership } from "@shardcast/server";
+import type { Logger } from "pino";
+import { Keys } from "./keys.ts";
+import { RedisConnection } from "./redis-connection.ts";
+import { RedisMembers } from "./redis-members.ts";
+import type { RedisOptions } from "./redis-options.ts";
+
+export class RedisCluster {
+  readonly connection: RedisConnection;
+  readonly keys: Keys;
+  readonly members: RedisMembers;
+
+  /** Connects, however long that takes, and keeps the membership up to date. */
+  constructor(options: RedisOptions, membership: Membership, logger: Logger) {
+    const { target, ca, prefix, memberTimeoutMs } = options;
+    const connection = new RedisConnection({ target, logger, ...(ca === undefined ? {} : { ca }) });
+    this.connection = connection;
+    this.keys = new Keys(prefix);
+    const common = { connection, keys: this.keys, logger };
+    this.members = new RedisMembers({ ...common, membership, ttlMs: memberTimeoutMs });
+    void connection.connect().then(() => this.members.start());
+  }
+
+  /** What the node waits for; empty where it need not. */
+  waitingFor(): string[] {
+    const { fault } = this.connection;
+    return fault === undefined ? [] : [`Redis: ${fault}`];
+  }
+
+  close(): void {
+    this.members.close();
+    this.connection.close();
+  }
+}

@@ -1,0 +1,218 @@
+// A connection to Redis, whatever its kind: commands, and channels that are followed. What is sent while
+// there is no connection fails at once; what was sent before it was lost fails then, and may have been done.
+import { createHash } from "node:crypto";
+import { ErrorReply, RESP_TYPES, createClient, createCluster, createSentinel } from "@redis/client";
+import { ShardcastError } from "@shardcast/protocol";
+import type { Logger } from "pino";
+import type { RedisTarget } from "./redis-target.ts";
+
+/** A server that is silent for so long is as good as gone. */
+const SILENCE_MS = 5000;
+const PING_MS = 1000;
+const CONNECT_MS = 5000;
+const MAX_BACKOFF_MS = 1000;
+const BUFFERS = { [RESP_TYPES.BLOB_STRING]: Buffer } as const;
+
+/** What goes into a command. */
+export type Argument = string | Buffer;
+/** What comes back: texts and values as bytes. */
+export type Reply = Buffer | string | number | null | readonly Reply[];
+export type ChannelListener = (payload: Buffer) => void;
+
+/** What the three kinds of clients have in common. */
+interface Client {
+  connect(): Promise<unknown>;
+  command(key: string, args: readonly Argument[]): Promise<unknown>;
+  subscribe(channel: string, listener: ChannelListener): Promise<unknown>;
+  unsubscribe(channel: string): Promise<unknown>;
+  destroy(): void;
+}
+
+/** A program that a server runs at once, without anything in between. */
+export class Script {
+  readonly text: string;
+  readonly sha: string;
+
+  constructor(text: string) {
+    this.text = text;
+    this.sha = createHash("sha1").update(text).digest("hex");
+  }
+}
+
+export interface RedisConnectionOptions {
+  readonly target: RedisTarget;
+  readonly logger: Logger;
+  /** The certificate of who signed the servers', in PEM; the system's own list otherwise. */
+  readonly ca?: Buffer;
+}
+
+export class RedisConnection {
+  readonly #client: Client;
+  readonly #logger: Logger;
+  #fault: string | undefined = "not connected yet";
+
+  constructor(options: RedisConnectionOptions) {
+    this.#logger = options.logger;
+    this.#client = createAny(options, (error) => this.#failed(error));
+  }
+
+  /** Why the last command could not be done; undefined where it could. */
+  get fault(): string | undefined {
+    return this.#fault;
+  }
+
+  /** Connects; goes on trying until it is. */
+  async connect(): Promise<void> {
+    for (;;) {
+      try {
+        await this.#client.connect();
+        this.#fault = undefined;
+        return;
+      } catch (error) {
+        this.#failed(error);
+        await new Promise((resolve) => setTimeout(resolve, MAX_BACKOFF_MS));
+      }
+    }
+  }
+
+  /**
+   * @param key one of the command's keys: tells a cluster where it belongs
+   * @throws SHARDCAST_LOG_UNAVAILABLE
+   */
+  async command(key: string, args: readonly Argument[]): Promise<Reply> {
+    try {
+      const reply = (await this.#client.command(key, args)) as Reply;
+      this.#fault = undefined;
+      return reply;
+    } catch (error) {
+      throw this.#unavailable(error);
+    }
+  }
+
+  /** Runs a script, which the server may know already. The first key tells a cluster where. */
+  async run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<Reply> {
+    const [key = ""] = keys;
+    const rest = [String(keys.length), ...keys, ...args];
+    try {
+      return await this.command(key, ["EVALSHA", script.sha, ...rest]);
+    } catch (error) {
+      // A server that was started again, or told to forget, knows none.
+      if (!isNoScript(error)) throw error;
+      return this.command(key, ["EVAL", script.text, ...rest]);
+    }
+  }
+
+  /** Follows a channel, through every loss of the connection. What is published meanwhile does not come. */
+  async subscribe(channel: string, listener: ChannelListener): Promise<void> {
+    try {
+      await this.#client.subscribe(channel, listener);
+    } catch (error) {
+      throw this.#unavailable(error);
+    }
+  }
+
+  async unsubscribe(channel: string): Promise<void> {
+    try {
+      await this.#client.unsubscribe(channel);
+    } catch (error) {
+      throw this.#unavailable(error);
+    }
+  }
+
+  close(): void {
+    try {
+      this.#client.destroy();
+    } catch {
+      // It was closed before it was open.
+    }
+  }
+
+  #unavailable(error: unknown): ShardcastError {
+    const reason = error instanceof Error ? error.message : String(error);
+    // A refusal is an answer: the server is there.
+    this.#fault = reason;
+    return new ShardcastError("SHARDCAST_LOG_UNAVAILABLE", `Redis: ${reason}`, { cause: error });
+  }
+
+  #failed(error: unknown): void {
+    const reason = error instanceof Error ? error.message : String(error);
+    if (reason !== this.#fault) this.#logger.warn({ error }, "Redis is out of reach");
+    this.#fault = reason;
+  }
+}
+
+/** Whether a server itself refused a command: then it was not done. */
+export function isRefusal(error: unknown): boolean {
+  return error instanceof Error && error.cause instanceof ErrorReply;
+}
+
+function isNoScript(error: unknown): boolean {
+  const { cause } = error as Error;
+  return cause instanceof ErrorReply && cause.message.startsWith("NOSCRIPT");
+}
+
+function createAny(
+  { target, ca }: RedisConnectionOptions,
+  failed: (error: unknown) => void,
+): Client {
+  const { username, password, database, isTls, group } = target;
+  const common = {
+    ...(username === undefined ? {} : { username }),
+    ...(password === undefined ? {} : { password }),
+    disableOfflineQueue: true,
+    pingInterval: PING_MS,
+    socket: {
+      connectTimeout: CONNECT_MS,
+      socketTimeout: SILENCE_MS,
+      reconnectStrategy: (retries: number) => Math.min(20 * 2 ** retries, MAX_BACKOFF_MS),
+      ...(isTls ? { tls: true as const, ...(ca === undefined ? {} : { ca }) } : {}),
+    },
+  };
+  const nodes = target.addresses.map(({ host, port }) => ({ socket: { host, port } }));
+  const options = { typeMapping: BUFFERS };
+  switch (target.type) {
+    case "single": {
+      const [node] = nodes;
+      const socket = { ...common.socket, ...node?.socket };
+      const client = createClient({ ...common, socket, database });
+      client.on("error", failed);
+      return {
+        connect: () => client.connect(),
+        command: (_key, args) => client.sendCommand(args, options),
+        subscribe: (channel, listener) => client.sSubscribe(channel, listener, true),
+        unsubscribe: (channel) => client.sUnsubscribe(channel),
+        destroy: () => client.destroy(),
+      };
+    }
+    case "cluster": {
+      const cluster = createCluster({
+        rootNodes: nodes.map(({ socket }) => ({ socket: { ...common.socket, ...socket } })),
+        defaults: common,
+      });
+      cluster.on("error", failed);
+      return {
+        connect: () => cluster.connect(),
+        command: (key, args) => cluster.sendCommand(key, false, [...args], options),
+        subscribe: (channel, listener) => cluster.sSubscribe(channel, listener, true),
+        unsubscribe: async (channel) => cluster.sUnsubscribe(channel),
+        destroy: () => cluster.destroy(),
+      };
+    }
+    case "sentinel": {
+      const sentinel = createSentinel({
+        name: group,
+        sentinelRootNodes: [...target.addresses],
+        nodeClientOptions: common,
+        sentinelClientOptions: isTls ? { socket: common.socket } : {},
+      });
+      sentinel.on("error", failed);
+      return {
+        connect: () => sentinel.connect(),
+        command: (_key, args) => sentinel.sendCommand(false, [...args], options),
+        subscribe: (channel, listener) => sentinel.sSubscribe(channel, listener, true),
+        unsubscribe: async (channel) => sentinel.sUnsubscribe(channel),
+        destroy: () => void sentinel.destroy(),
+      };
+    }
+  }
+}

@@ -1,0 +1,200 @@
+// The log in Redis: state that outlives every node. Which shards this node may append to, Redis itself says:
+// to take a shard raises its fence, and Redis refuses appends under a lower one.
+// docs/architecture.md#the-log-in-redis
+import {
+  FORGET_AFTER_MS,
+  createEpoch,
+  type IdRetention,
+  type Log,
+  type RetentionRules,
+} from "@shardcast/log";
+import { ShardcastError, shardOf } from "@shardcast/protocol";
+import type { Keys } from "./keys.ts";
+import { isRefusal, type RedisConnection } from "./redis-connection.ts";
+import { RedisTopicLog } from "./redis-topic-log.ts";
+import { asNumber, asText, asTexts } from "./reply.ts";
+import { OPEN, TAKE } from "./scripts.ts";
+
+/** Entries of ids that are read at once. */
+const IDS_AT_ONCE = 200;
+/** How long one wait for replicas may take; then it is tried again. */
+const REPLICAS_WAIT_MS = 1000;
+
+export interface RedisLogOptions {
+  readonly connection: RedisConnection;
+  readonly keys: Keys;
+  readonly nodeId: string;
+  readonly retention: RetentionRules;
+  readonly ids: IdRetention;
+  /** Replicas that have to have an append before it is acked. */
+  readonly replicas: number;
+  /** @default Date.now */
+  readonly now?: () => number;
+}
+
+export class RedisLog implements Log {
+  readonly #options: RedisLogOptions;
+  readonly #now: () => number;
+  /** The fences of the shards that this node has taken, or is about to. */
+  readonly #fences = new Map<number, Promise<string>>();
+  readonly #open = new Map<string, RedisTopicLog>();
+  readonly #staged = new Map<number, Set<RedisTopicLog>>();
+  readonly #size = { bytes: 0 };
+
+  constructor(options: RedisLogOptions) {
+    this.#options = options;
+    this.#now = options.now ?? Date.now;
+  }
+
+  /** Of topics that are open here. */
+  get bytes(): number {
+    return this.#size.bytes;
+  }
+
+  /** What is to be sent again soon is kept by whoever follows a topic. */
+  get tailBytes(): number {
+    return 0;
+  }
+
+  laneOf(topic: string): number {
+    return shardOf(topic);
+  }
+
+  /** @throws SHARDCAST_LOG_UNAVAILABLE */
+  async open(topic: string, topicId: number): Promise<RedisTopicLog> {
+    const known = this.#open.get(topic);
+    if (known !== undefined) return known;
+    const { connection, keys, retention, ids } = this.#options;
+    const names = keys.topic(topic);
+    await this.#fenceOf(shardOf(topic));
+    const now = this.#now();
+    const answer = await connection.run(
+      OPEN,
+      [names.topic, names.messages, names.ids],
+      [createEpoch(), String(now), String(FORGET_AFTER_MS)],
+    );
+    const [epoch, head, time, sum, floor, floorSum] = asTexts(answer);
+    const state = {
+      ...{ epoch: asText(epoch), head: asNumber(head), time: asNumber(time) },
+      ...{ sum: asNumber(sum), floor: asNumber(floor), floorSum: asNumber(floorSum) },
+    };
+    const log = new RedisTopicLog(state, await this.#idsOf(names.ids, now - ids.ageMs), {
+      ...{ topic, topicId, connection, keys: names, ids, now },
+      ...{ retention: retention.of(topic), size: this.#size, forgetAfterMs: FORGET_AFTER_MS },
+      staged: (one) => this.#stage(one),
+    });
+    this.#open.set(topic, log);
+    return log;
+  }
+
+  commit(lane: number): Promise<void> | undefined {
+    const staged = this.#staged.get(lane);
+    if (staged === undefined) return undefined;
+    this.#staged.delete(lane);
+    return this.#commit(lane, [...staged]);
+  }
+
+  release(topic: string): boolean {
+    const log = this.#open.get(topic);
+    if (log === undefined) return true;
+    if (log.isStaged) return false;
+    log.release();
+    this.#open.delete(topic);
+    return true;
+  }
+
+  /** Redis forgets by itself what has had its time. */
+  tidy(): void {
+    // Nothing is left to do.
+  }
+
+  close(): Promise<void> {
+    for (const log of this.#open.values()) log.release();
+    this.#open.clear();
+    return Promise.resolve();
+  }
+
+  async #commit(lane: number, staged: readonly RedisTopicLog[]): Promise<void> {
+    try {
+      const fence = await this.#fenceOf(lane);
+      // Written in one piece, since all of it is sent in one turn: one way to Redis and back.
+      const done = await Promise.allSettled(staged.map((log) => log.commit(fence, this.#now())));
+      const failed = done.find((one) => one.status === "rejected");
+      if (failed !== undefined) throw failed.reason;
+      await this.#replicated(lane);
+    } catch (error) {
+      this.#lose(lane);
+      throw refusalOf(error);
+    }
+  }
+
+  /** What it knew of the shard's topics may be wrong: they are opened again, under a new fence. */
+  #lose(lane: number): void {
+    this.#fences.delete(lane);
+    this.#staged.delete(lane);
+    for (const [topic, log] of this.#open) {
+      if (shardOf(topic) !== lane) continue;
+      log.lose();
+      this.#open.delete(topic);
+    }
+  }
+
+  #fenceOf(shard: number): Promise<string> {
+    const known = this.#fences.get(shard);
+    if (known !== undefined) return known;
+    const { connection, keys, nodeId } = this.#options;
+    const fence = connection.run(TAKE, [keys.shard(shard)], [nodeId]).then(asText);
+    this.#fences.set(shard, fence);
+    fence.catch(() => {
+      if (this.#fences.get(shard) === fence) this.#fences.delete(shard);
+    });
+    return fence;
+  }
+
+  #stage(log: RedisTopicLog): void {
+    const lane = shardOf(log.topic);
+    const staged = this.#staged.get(lane);
+    if (staged === undefined) this.#staged.set(lane, new Set([log]));
+    else staged.add(log);
+  }
+
+  /** Entries `<time>-<head>`, each with the ids of one batch. */
+  async #idsOf(key: string, since: number): Promise<{ time: number; record: Buffer }[]> {
+    const found: { time: number; record: Buffer }[] = [];
+    let from = String(Math.max(0, since));
+    for (;;) {
+      const args = ["XRANGE", key, from, "+", "COUNT", String(IDS_AT_ONCE)];
+      const entries = await this.#options.connection.command(key, args);
+      if (!Array.isArray(entries)) return found;
+      for (const entry of entries) {
+        const [id, fields] = entry as readonly [Buffer, readonly Buffer[]];
+        const record = fields[1];
+        from = `(${id.toString("latin1")}`;
+        if (record !== undefined)
+          found.push({ time: Number.parseInt(id.toString("latin1")), record });
+      }
+      if (entries.length < IDS_AT_ONCE) return found;
+    }
+  }
+
+  /** Waits until as many replicas as are asked for have all that was appended so far. */
+  async #replicated(lane: number): Promise<void> {
+    const { replicas, connection, keys } = this.#options;
+    if (replicas === 0) return;
+    const args = ["WAIT", String(replicas), String(REPLICAS_WAIT_MS)];
+    const count = await connection.command(keys.shard(lane), args);
+    if (typeof count === "number" && count >= replicas) return;
+    throw new ShardcastError(
+      "SHARDCAST_LOG_UNAVAILABLE",
+      `${String(count)} of ${replicas} replicas have it`,
+    );
+  }
+}
+
+/** A script says by the first word what it refuses for. */
+function refusalOf(error: unknown): unknown {
+  if (!isRefusal(error) || !(error instanceof Error)) return error;
+  const text = error.cause instanceof Error ? error.cause.message : "";
+  if (!text.startsWith("SHARDCAST_NOT_OWNER")) return error;
+  return new ShardcastError("SHARDCAST_NOT_OWNER", text, { cause: error });
+}

@@ -1,0 +1,57 @@
+// The options by which a node is told of Redis.
+import { readFileSync } from "node:fs";
+import { optionInvalid, text, wholeNumber, type RawOptions } from "@shardcast/server";
+import { parseRedisTarget, type RedisTarget } from "./redis-target.ts";
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+const PREFIX = /^[^{}\s]{0,64}$/;
+
+export const REDIS_OPTIONS = {
+  redis: {
+    type: "string",
+    describe:
+      "Redis or Valkey: redis://host:6379, redis+sentinel://host:26379,…/group or redis+cluster://host:6379,…; rediss for TLS",
+  },
+  "redis-prefix": {
+    type: "string",
+    default: "shardcast:",
+    describe: "What all keys in Redis begin with: clusters that share a Redis have one each",
+  },
+  "redis-ca": { type: "string", describe: "A file with the certificate of who signed Redis' own" },
+  "member-timeout": {
+    type: "number",
+    default: 10_000,
+    describe: "ms after which a consumer that says nothing in Redis is none any more",
+  },
+} as const;
+
+export interface RedisOptions {
+  readonly target: RedisTarget;
+  readonly prefix: string;
+  readonly ca: Buffer | undefined;
+  readonly memberTimeoutMs: number;
+}
+
+/** Undefined where no Redis is named. @throws SHARDCAST_OPTION_INVALID */
+export function parseRedisOptions(raw: RawOptions): RedisOptions | undefined {
+  if (raw["redis"] === undefined) return undefined;
+  const prefix = raw["redis-prefix"];
+  if (typeof prefix !== "string" || !PREFIX.test(prefix)) {
+    throw optionInvalid("--redis-prefix is up to 64 characters, none of them a brace or a space");
+  }
+  return {
+    target: parseRedisTarget(text(raw, "redis")),
+    prefix,
+    ca: raw["redis-ca"] === undefined ? undefined : readCertificate(text(raw, "redis-ca")),
+    memberTimeoutMs: wholeNumber(raw, "member-timeout", 100, DAY_MS),
+  };
+}
+
+function readCertificate(file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : "";
+    throw optionInvalid(`--redis-ca ${file} cannot be read: ${why}`);
+  }
+}

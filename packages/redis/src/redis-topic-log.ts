@@ -1,0 +1,216 @@
+// The log of one topic that this node owns, in Redis. What is appended is sent with the next commit of its
+// shard; what is kept is told to Redis with it.
+import {
+  IdRecord,
+  type Batch,
+  type IdRetention,
+  type Retention,
+  type StoredIds,
+  type TopicLog,
+} from "@shardcast/log";
+import type { Epoch, From } from "@shardcast/protocol";
+import type { TopicKeys } from "./keys.ts";
+import { readTopic, resolveStart } from "./read-topic.ts";
+import type { RedisConnection } from "./redis-connection.ts";
+import { asNumber, asTexts } from "./reply.ts";
+import { APPEND } from "./scripts.ts";
+
+/** A topic is trimmed when it is over a limit by this part of it, so that few entries are read for it. */
+const SLACK = 1 / 16;
+const EXPIRY_MS = 60_000;
+
+export interface TopicState {
+  readonly epoch: Epoch;
+  readonly head: number;
+  /** Of the newest message. */
+  readonly time: number;
+  /** Bytes that were ever appended. */
+  readonly sum: number;
+  readonly floor: number;
+  readonly floorSum: number;
+}
+
+export interface RedisTopicLogOptions {
+  readonly topic: string;
+  readonly topicId: number;
+  readonly connection: RedisConnection;
+  readonly keys: TopicKeys;
+  readonly retention: Retention;
+  readonly ids: IdRetention;
+  /** How long a topic without messages is known. */
+  readonly forgetAfterMs: number;
+  /** Of all open topics together. */
+  readonly size: { bytes: number };
+  /** When it was opened. */
+  readonly now: number;
+  /** Told before the first of what is committed together. */
+  readonly staged: (log: RedisTopicLog) => void;
+}
+
+export class RedisTopicLog implements TopicLog {
+  readonly hasIds = true;
+  readonly #options: RedisTopicLogOptions;
+  readonly #storedIds: readonly { readonly time: number; readonly record: Buffer }[];
+  #state: TopicState;
+  #batches: Batch[] = [];
+  #ids: IdRecord | undefined;
+  #isStaged = false;
+  #isTrimming = false;
+  #isStale = false;
+  /** When its age was looked at the last time. */
+  #trimmedAt: number;
+
+  constructor(
+    state: TopicState,
+    storedIds: readonly { readonly time: number; readonly record: Buffer }[],
+    options: RedisTopicLogOptions,
+  ) {
+    this.#state = state;
+    this.#storedIds = storedIds;
+    this.#options = options;
+    this.#trimmedAt = options.now;
+    options.size.bytes += this.#bytes;
+  }
+
+  get topic(): string {
+    return this.#options.topic;
+  }
+
+  get epoch(): Epoch {
+    return this.#state.epoch;
+  }
+
+  get head(): number {
+    return this.#state.head;
+  }
+
+  get oldest(): number {
+    const { floor, head } = this.#state;
+    return Math.max(floor, head - this.#options.retention.count) + 1;
+  }
+
+  get lastTime(): number {
+    return this.#state.time;
+  }
+
+  get isStaged(): boolean {
+    return this.#isStaged;
+  }
+
+  /** Whether a commit has failed: it is to be opened again. */
+  get isStale(): boolean {
+    return this.#isStale;
+  }
+
+  async read(after: number, limitBytes: number): Promise<Batch | undefined> {
+    const { connection, keys, topicId } = this.#options;
+    const from = Math.max(after, this.oldest - 1);
+    const page = await readTopic(connection, keys, { after: from, limitBytes, epoch: this.epoch });
+    return page?.batchAfter(from, limitBytes, topicId);
+  }
+
+  resolve(from: From): number | Promise<number> {
+    const { connection, keys } = this.#options;
+    return resolveStart(connection, keys, from, this);
+  }
+
+  append(batch: Batch, ids: IdRecord): void {
+    this.#stage();
+    this.#batches.push(batch);
+    // One record for all that is committed together: a topic's ids are never asked for by batch.
+    if (ids.count === 0) return;
+    const all = (this.#ids ??= new IdRecord());
+    ids.forEach((offset, bytes, start, end) => all.add(offset, bytes, start, end));
+  }
+
+  *ids(since: number): Generator<StoredIds> {
+    for (const { time, record } of this.#storedIds) {
+      if (time >= since) yield { time, ids: new IdRecord(record) };
+    }
+  }
+
+  trim(now: number): void {
+    const { ageMs } = this.#options.retention;
+    if (this.#isStale || this.#state.head === this.#state.floor) return;
+    if (!this.#isOver && now - this.#trimmedAt < ageMs * SLACK) return;
+    this.#trimmedAt = now;
+    this.#isTrimming = true;
+    this.#stage();
+  }
+
+  /**
+   * Sends what is staged.
+   * @throws SHARDCAST_LOG_UNAVAILABLE, which leaves open whether Redis has it
+   */
+  async commit(fence: string, now: number): Promise<void> {
+    const { connection, keys, retention, ids, forgetAfterMs, size, topic } = this.#options;
+    const batches = this.#batches;
+    const isTrimming = this.#isTrimming || this.#isOver;
+    const record = this.#ids?.bytes ?? "";
+    this.#batches = [];
+    this.#ids = undefined;
+    this.#isStaged = false;
+    this.#isTrimming = false;
+    const { ageMs, count, bytes } = retention;
+    // Redis' own clock is for what nobody owns any more; messages are dropped by their time before.
+    const keptMs = ageMs + EXPIRY_MS;
+    const knownMs = Math.max(forgetAfterMs, 2 * keptMs);
+    const numbers = [
+      ids.ageMs,
+      keptMs,
+      knownMs,
+      count,
+      bytes,
+      Math.max(0, Math.max(now, this.#trimmedAt) - ageMs),
+    ];
+    const reply = await connection.run(
+      APPEND,
+      [keys.shard, keys.topic, keys.messages, keys.ids],
+      [
+        ...[fence, topic, this.epoch, String(this.head), record, ...numbers.map(String)],
+        isTrimming ? "1" : "0",
+        ...batches.flatMap((batch) => [
+          ...[String(batch.last), String(batch.firstTime), batch.shared.frames],
+        ]),
+      ],
+    );
+    const [floor, floorSum] = asTexts(reply).map(asNumber);
+    const last = batches.at(-1);
+    const before = this.#bytes;
+    this.#state = {
+      epoch: this.epoch,
+      head: last?.last ?? this.head,
+      time: last?.firstTime ?? this.lastTime,
+      sum: batches.reduce((sum, batch) => sum + batch.bytes, this.#state.sum),
+      floor: floor ?? this.#state.floor,
+      floorSum: floorSum ?? this.#state.floorSum,
+    };
+    if (!this.#isStale) size.bytes += this.#bytes - before;
+  }
+
+  release(): void {
+    this.#options.size.bytes -= this.#bytes;
+  }
+
+  /** Somebody else may have appended, or what was sent may have come to nothing. */
+  lose(): void {
+    this.#isStale = true;
+    this.release();
+  }
+
+  get #bytes(): number {
+    return this.#state.sum - this.#state.floorSum;
+  }
+
+  get #isOver(): boolean {
+    const { count, bytes } = this.#options.retention;
+    const { head, floor } = this.#state;
+    return head - floor > count * (1 + SLACK) || this.#bytes > bytes * (1 + SLACK);
+  }
+
+  #stage(): void {
+    if (this.#isStaged) return;
+    this.#isStaged = true;
+    this.#options.staged(this);
+  }
+}

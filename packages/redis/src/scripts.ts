@@ -1,0 +1,184 @@
+// The programs that Redis runs. Each touches the keys of one shard only, and all of it or nothing.
+//
+// Batches are entries `<last offset>-<time>` of a stream, with the message frames as they are sent in the
+// field m. What was dropped of a topic is told by `floor` (an offset) and `floorsum` (bytes) of its hash:
+// entries up to there may still lie in the stream, and are not read.
+import { Script } from "./redis-connection.ts";
+
+/** Lua would write a large number as 1e+15. */
+const NUMBER = `
+local function text(number) return string.format('%.0f', number) end
+local function parse(id)
+  local last, time = string.match(id, '(%d+)-(%d+)')
+  return tonumber(last), tonumber(time)
+end
+`;
+
+/**
+ * Becomes the owner of a shard: whoever was it before cannot append any more.
+ * KEYS shard · ARGV node · returns the fence
+ */
+export const TAKE = new Script(`
+local fence = redis.call('HINCRBY', KEYS[1], 'fence', 1)
+redis.call('HSET', KEYS[1], 'node', ARGV[1])
+return tostring(fence)
+`);
+
+/**
+ * Where a topic stands; one that is not there is made.
+ * KEYS topic, messages, ids · ARGV epoch for a new one, now, ms that one without messages is kept
+ * Returns epoch, head, time of the newest, bytes ever, floor, bytes up to the floor
+ */
+export const OPEN = new Script(`
+local known = redis.call('HMGET', KEYS[1], 'epoch', 'head', 'time', 'sum', 'floor', 'floorsum')
+if not known[1] then
+  redis.call('DEL', KEYS[2], KEYS[3])
+  redis.call('HSET', KEYS[1], 'epoch', ARGV[1], 'head', 0, 'time', ARGV[2], 'sum', 0, 'floor', 0, 'floorsum', 0)
+  redis.call('PEXPIRE', KEYS[1], ARGV[3])
+  return {ARGV[1], '0', ARGV[2], '0', '0', '0'}
+end
+if redis.call('EXISTS', KEYS[2]) == 0 then
+  known[5], known[6] = known[2], known[4]
+end
+return known
+`);
+
+/**
+ * Appends batches of the owner, tells whoever follows, and drops what is not to be kept.
+ * KEYS shard, topic, messages, ids
+ * ARGV fence, topic's name, epoch, head before, the ids' record or empty, ms that ids are kept, ms that
+ *      messages are kept, ms that the topic is known, messages kept, bytes kept, time up to which nothing is
+ *      kept, 1 where it is to drop, then for each batch: last offset, time, frames
+ * Returns floor, bytes up to the floor
+ */
+export const APPEND = new Script(`${NUMBER}
+local shard, topic, messages, ids = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+if redis.call('HGET', shard, 'fence') ~= ARGV[1] then
+  return redis.error_reply('SHARDCAST_NOT_OWNER another node has taken the shard')
+end
+local known = redis.call('HMGET', topic, 'epoch', 'head', 'sum', 'floor', 'floorsum')
+if known[1] ~= ARGV[3] or known[2] ~= ARGV[4] then
+  return redis.error_reply('SHARDCAST_LOG_UNAVAILABLE the topic is not as its owner knew it')
+end
+local head, sum = tonumber(known[2]), tonumber(known[3])
+local floor, floorsum = tonumber(known[4]), tonumber(known[5])
+local time
+for index = 13, #ARGV, 3 do
+  local last, frames = ARGV[index], ARGV[index + 2]
+  time = ARGV[index + 1]
+  redis.call('XADD', messages, last .. '-' .. time, 'm', frames)
+  head, sum = tonumber(last), sum + #frames
+  local event = redis.call('HINCRBY', shard, 'events', 1)
+  redis.call('SPUBLISH', shard, string.char(#ARGV[2]) .. ARGV[2] .. ARGV[3] .. string.format('%016.0f', event) .. frames)
+end
+if time then
+  redis.call('HSET', topic, 'head', text(head), 'time', time, 'sum', text(sum))
+  redis.call('PEXPIRE', messages, ARGV[7])
+  redis.call('PEXPIRE', topic, ARGV[8])
+  if ARGV[5] ~= '' then
+    redis.call('XADD', ids, time .. '-' .. text(head), 'i', ARGV[5])
+    redis.call('XTRIM', ids, 'MINID', '~', text(tonumber(time) - tonumber(ARGV[6])))
+    redis.call('PEXPIRE', ids, ARGV[6])
+  end
+end
+if ARGV[12] == '1' then
+  local count, bytes, oldest = tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11])
+  local before, budget = floor, 64
+  while budget > 0 do
+    local entries = redis.call('XRANGE', messages, text(floor + 1), '+', 'COUNT', 8)
+    if #entries == 0 then budget = 0 end
+    for _, entry in ipairs(entries) do
+      local last, at = parse(entry[1])
+      if last > head - count and at > oldest and (sum - floorsum <= bytes or last == head) then budget = 0 end
+      if budget <= 0 then break end
+      floor, floorsum, budget = last, floorsum + #entry[2][2], budget - 1
+    end
+  end
+  if floor > before then
+    redis.call('HSET', topic, 'floor', text(floor), 'floorsum', text(floorsum))
+    redis.call('XTRIM', messages, 'MINID', '~', text(floor + 1))
+  end
+end
+return {text(floor), text(floorsum)}
+`);
+
+/**
+ * A page of a topic, and where the topic stands.
+ * KEYS topic, messages · ARGV first offset wanted, bytes, epoch that they are wanted of or empty for any
+ * Returns epoch, head, the first offset that is kept, frames of whole batches; nothing where there is no topic
+ */
+export const READ = new Script(`${NUMBER}
+local known = redis.call('HMGET', KEYS[1], 'epoch', 'head', 'floor')
+if not known[1] then return {} end
+local head, limit = tonumber(known[2]), tonumber(ARGV[2])
+local oldest = head + 1
+if redis.call('EXISTS', KEYS[2]) == 1 then oldest = tonumber(known[3]) + 1 end
+local parts, size = {}, 0
+local from = math.max(tonumber(ARGV[1]), oldest)
+if ARGV[3] ~= '' and ARGV[3] ~= known[1] then from = head + 1 end
+while from <= head do
+  local entries = redis.call('XRANGE', KEYS[2], text(from), '+', 'COUNT', 4)
+  if #entries == 0 then break end
+  for _, entry in ipairs(entries) do
+    local frames = entry[2][2]
+    if size > 0 and size + #frames > limit then
+      from = head
+      break
+    end
+    parts[#parts + 1] = frames
+    size = size + #frames
+    from = parse(entry[1])
+  end
+  from = from + 1
+end
+return {known[1], known[2], text(oldest), table.concat(parts)}
+`);
+
+/**
+ * The last offset of the batches stored before a time, found by halving.
+ * KEYS topic, messages · ARGV time · returns the offset
+ */
+export const BEFORE = new Script(`${NUMBER}
+local known = redis.call('HMGET', KEYS[1], 'head', 'floor')
+local low, high = tonumber(known[2] or 0) + 1, tonumber(known[1] or 0) + 1
+while low < high do
+  local middle = math.floor((low + high) / 2)
+  local entry = redis.call('XRANGE', KEYS[2], text(middle), '+', 'COUNT', 1)[1]
+  local last, time
+  if entry then last, time = parse(entry[1]) end
+  if entry and time < tonumber(ARGV[1]) then low = last + 1 else high = middle end
+end
+return text(low - 1)
+`);
+
+/**
+ * Says that a consumer is there, for a while; forgets those whose time is over.
+ * KEYS nodes, urls · ARGV id or empty, url, ms · returns ids and urls in turn
+ */
+export const BEAT = new Script(`
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local isChanged = false
+if ARGV[1] ~= '' then
+  redis.call('ZADD', KEYS[1], string.format('%.0f', now + ARGV[3]), ARGV[1])
+  if redis.call('HGET', KEYS[2], ARGV[1]) ~= ARGV[2] then
+    redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
+    isChanged = true
+  end
+end
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', now))) do
+  redis.call('ZREM', KEYS[1], id)
+  redis.call('HDEL', KEYS[2], id)
+  isChanged = true
+end
+if isChanged then redis.call('SPUBLISH', KEYS[1], '') end
+return redis.call('HGETALL', KEYS[2])
+`);
+
+/** A consumer goes. KEYS nodes, urls · ARGV id */
+export const LEAVE = new Script(`
+redis.call('ZREM', KEYS[1], ARGV[1])
+redis.call('HDEL', KEYS[2], ARGV[1])
+redis.call('SPUBLISH', KEYS[1], '')
+return 0
+`);

@@ -1,0 +1,167 @@
+// Real Redis servers for tests, on ports and in folders of their own; Debian's package is installed where it
+// is not there.
+import { execFileSync, spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { connect, createServer, type AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const LIMIT_MS = 20_000;
+const SLOTS_OK = "cluster_state:ok";
+
+/** Once a process: `redis-server` and `redis-cli` are there afterwards. */
+export function ensureRedis(): void {
+  try {
+    execFileSync("redis-server", ["--version"], { stdio: "ignore" });
+  } catch {
+    const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
+    execFileSync("apt-get", ["update"], { stdio: "ignore", env });
+    // Its own server is not to be started: tests start theirs.
+    const args = ["install", "-y", "--no-install-recommends", "redis-server"];
+    execFileSync("apt-get", args, { stdio: "ignore", env: { ...env, RUNLEVEL: "1" } });
+  }
+}
+
+export class RedisServer {
+  readonly port: number;
+  readonly #folder: string;
+  readonly #args: readonly string[];
+  #child: ChildProcess | undefined;
+
+  private constructor(port: number, args: readonly string[]) {
+    this.port = port;
+    this.#args = args;
+    this.#folder = mkdtempSync(join(tmpdir(), "shardcast-redis-"));
+  }
+
+  /** @param args more options, as on redis-server's command line */
+  static async start(args: readonly string[] = []): Promise<RedisServer> {
+    ensureRedis();
+    const server = new RedisServer(await freePort(), args);
+    await server.start();
+    return server;
+  }
+
+  get url(): string {
+    return `redis://127.0.0.1:${this.port}`;
+  }
+
+  get isAlive(): boolean {
+    return this.#child?.exitCode === null && this.#child.signalCode === null;
+  }
+
+  /** Starts it, or starts it again with what it has on disk. */
+  async start(): Promise<void> {
+    this.#child = spawn(
+      "redis-server",
+      [
+        ...["--port", String(this.port), "--bind", "127.0.0.1", "--dir", this.#folder],
+        ...["--appendonly", "yes", "--appendfsync", "always", "--save", "", "--daemonize", "no"],
+        ...this.#args,
+      ],
+      { stdio: "ignore" },
+    );
+    await until(`redis-server on ${this.port}`, () => this.cli("ping") === "PONG");
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#child?.kill(signal);
+  }
+
+  async stop(signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
+    if (this.#child === undefined || !this.isAlive) return;
+    const exited = once(this.#child, "exit");
+    this.#child.kill("SIGCONT");
+    this.#child.kill(signal);
+    await exited;
+  }
+
+  async remove(): Promise<void> {
+    await this.stop();
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  /** What redis-cli says; empty where the server does not answer. */
+  cli(...args: readonly string[]): string {
+    try {
+      return execFileSync("redis-cli", ["-p", String(this.port), ...args], {
+        encoding: "utf8",
+        timeout: 5000,
+        stdio: ["ignore", "pipe", "ignore"],
+      }).trim();
+    } catch {
+      return "";
+    }
+  }
+}
+
+/** Three masters with a replica each. */
+export class RedisClusterServers {
+  readonly servers: readonly RedisServer[];
+
+  private constructor(servers: readonly RedisServer[]) {
+    this.servers = servers;
+  }
+
+  static async start(): Promise<RedisClusterServers> {
+    const args = ["--cluster-enabled", "yes", "--cluster-node-timeout", "2000"];
+    const servers: RedisServer[] = [];
+    for (let count = 0; count < 6; count += 1) servers.push(await RedisServer.start(args));
+    const addresses = servers.map(({ port }) => `127.0.0.1:${port}`);
+    execFileSync(
+      "redis-cli",
+      ["--cluster", "create", ...addresses, "--cluster-replicas", "1", "--cluster-yes"],
+      { stdio: "ignore" },
+    );
+    await until("the cluster is whole", () =>
+      servers.every((server) => server.cli("cluster", "info").includes(SLOTS_OK)),
+    );
+    return new RedisClusterServers(servers);
+  }
+
+  get url(): string {
+    return `redis+cluster://${this.servers.map(({ port }) => `127.0.0.1:${port}`).join(",")}`;
+  }
+
+  /** Those that are masters now. */
+  get masters(): RedisServer[] {
+    return this.servers.filter((server) => server.cli("role").startsWith("master"));
+  }
+
+  async remove(): Promise<void> {
+    await Promise.all(this.servers.map((server) => server.remove()));
+  }
+}
+
+export async function until(what: string, isSo: () => boolean | Promise<boolean>): Promise<void> {
+  const end = Date.now() + LIMIT_MS;
+  while (!(await isSo())) {
+    if (Date.now() > end) throw new Error(`it never came about: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+/** A cluster's node wants a second port, 10,000 higher. */
+async function freePort(): Promise<number> {
+  for (;;) {
+    const server = createServer().listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo;
+    server.close();
+    if (port < 50_000 && !(await isTaken(port + 10_000))) return port;
+    const low = 20_000 + Math.floor(Math.random() * 10_000);
+    if (!(await isTaken(low)) && !(await isTaken(low + 10_000))) return low;
+  }
+}
+
+function isTaken(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1");
+    socket.once("connect", () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once("error", () => resolve(false));
+  });
+}

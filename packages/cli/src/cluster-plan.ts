@@ -1,11 +1,14 @@
 // A cluster on one machine, on paper: which nodes there are, on which ports, and how each is started.
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { REDIS_OPTIONS } from "@shardcast/redis";
 import { NODE_OPTIONS } from "@shardcast/server";
 import type { NodeSpec } from "./supervised-node.ts";
 
 /** From the producers' first port to the consumers' first. */
 export const CONSUMER_PORT_OFFSET = 100;
+
+const REDIS_VARIABLE = "SHARDCAST_REDIS";
 
 /** The nodes' commands, as JavaScript files. */
 export interface NodeBins {
@@ -23,6 +26,8 @@ export interface ClusterOptions {
   readonly host: string;
   /** Where consumers keep messages. */
   readonly log: string;
+  /** Where consumers find one another and keep messages, with the log `redis`. */
+  readonly redis: string | undefined;
   /** Each consumer has a folder of its own in it. */
   readonly dataFolder: string;
   /** A file with more options of the consumers. */
@@ -56,7 +61,8 @@ export function planCluster(options: ClusterOptions, ports: readonly number[]): 
   const { producers, consumers, bins } = options;
   const consumerUrls = ports.slice(producers).map((port) => urlOf(options.host, port));
   const ring = consumerUrls.map((url, index) => `c${index + 1}=${url}`).join(",");
-  const common = [`--host=${options.host}`, `--consumers=${ring}`, ...commonArgs(options)];
+  const members = options.redis === undefined ? [`--consumers=${ring}`] : [];
+  const common = [`--host=${options.host}`, ...members, ...commonArgs(options)];
   const env = nodeEnv(options);
   const specOf = (id: string, port: number, bin: URL, args: readonly string[]): NodeSpec => ({
     id,
@@ -96,15 +102,19 @@ function consumerArgs({ log, dataFolder, consumerConfig }: ClusterOptions): stri
  * A node refuses SHARDCAST_… variables that it does not know, so each gets only what nodes of both
  * roles know; and a key only where there is no file, since a key in the environment counts for more.
  */
-function nodeEnv({ env, keyFile }: ClusterOptions): NodeJS.ProcessEnv {
-  const known = new Set(Object.keys(NODE_OPTIONS).map(envNameOf));
+function nodeEnv({ env, keyFile, redis }: ClusterOptions): NodeJS.ProcessEnv {
+  const known = new Set(Object.keys({ ...NODE_OPTIONS, ...REDIS_OPTIONS }).map(envNameOf));
   const keys = new Set(["PSK", "PSK_PREVIOUS", "SHARDCAST_PSK", "SHARDCAST_PSK_PREVIOUS"]);
-  return Object.fromEntries(
-    Object.entries(env).filter(([name]) => {
-      if (keys.has(name)) return keyFile === undefined;
-      return name !== "PORT" && (!name.startsWith("SHARDCAST_") || known.has(name));
-    }),
-  );
+  const passed = Object.entries(env).filter(([name]) => {
+    if (keys.has(name)) return keyFile === undefined;
+    if (name === REDIS_VARIABLE) return false;
+    return name !== "PORT" && (!name.startsWith("SHARDCAST_") || known.has(name));
+  });
+  // It may hold a password: arguments are for everybody to see.
+  return {
+    ...Object.fromEntries(passed),
+    ...(redis === undefined ? {} : { [REDIS_VARIABLE]: redis }),
+  };
 }
 
 function envNameOf(option: string): string {

@@ -2,6 +2,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { NODE_OPTIONS, optionInvalid, text, wholeNumber } from "@shardcast/server";
+import { REDIS_OPTIONS } from "@shardcast/redis";
 import type { Argv, CommandModule } from "yargs";
 import {
   CONSUMER_PORT_OFFSET,
@@ -39,9 +40,10 @@ const UP_OPTIONS = {
   log: {
     type: "string",
     default: "lmdb",
-    choices: ["lmdb", "memory"],
-    describe: "Where messages are kept: on disk, or in the consumers",
+    choices: ["lmdb", "memory", "redis"],
+    describe: "Where messages are kept: on disk, in the consumers, or in Redis",
   },
+  redis: REDIS_OPTIONS.redis,
   data: {
     type: "string",
     default: "data",
@@ -103,6 +105,7 @@ function readOptions(raw: Readonly<Record<string, unknown>>, bins: NodeBins): Cl
     port,
     host: text(raw, "host"),
     log: text(raw, "log"),
+    redis: redisOf(raw),
     dataFolder: data,
     consumerConfig: raw["consumer-config"] === undefined ? undefined : text(raw, "consumer-config"),
     logFolder: join(data, "logs"),
@@ -112,6 +115,13 @@ function readOptions(raw: Readonly<Record<string, unknown>>, bins: NodeBins): Cl
     env: process.env,
     bins,
   };
+}
+
+function redisOf(raw: Readonly<Record<string, unknown>>): string | undefined {
+  if ((raw["log"] === "redis") !== (raw["redis"] !== undefined)) {
+    throw optionInvalid("--log redis and --redis <url> go together");
+  }
+  return raw["redis"] === undefined ? undefined : text(raw, "redis");
 }
 
 /** A file that is named comes first, then a key in the environment, then the usual file. */
@@ -177,13 +187,18 @@ function banner(plan: ClusterPlan, options: ClusterOptions): string {
     `producers  ${urls(producers)}`,
     `consumers  ${urls(consumers)}`,
     `key        ${options.keyFile ?? "from PSK"}`,
-    `messages   ${options.log === "lmdb" ? join(options.dataFolder, "c*") : "in memory"}`,
+    `messages   ${messagesPlace(options)}`,
     `logs       ${join(options.logFolder, "*.log")}`,
     `cluster    ${http(consumers[0])}/cluster`,
     `metrics    ${http(consumers[0])}/metrics, likewise on every node`,
     "",
     "Ctrl-C stops it.",
   ].join("\n");
+}
+
+function messagesPlace({ log, dataFolder }: ClusterOptions): string {
+  if (log === "redis") return "in Redis";
+  return log === "lmdb" ? join(dataFolder, "c*") : "in memory";
 }
 
 /** What the demo has to be told beyond its own defaults. */

@@ -7,6 +7,7 @@ const OPTIONS: ClusterOptions = {
   port: 9000,
   host: "127.0.0.1",
   log: "memory",
+  redis: undefined,
   dataFolder: "data",
   consumerConfig: undefined,
   logFolder: "logs",
@@ -49,6 +50,16 @@ describe("planCluster", () => {
     expect(consumers[1]?.args).to.include("--data=data");
     expect(plan({ consumerConfig: "c.json" }).consumers[0]?.args).to.include("--config=c.json");
     expect(producers[0]?.args.join(" ")).not.to.include("--log=");
+  });
+
+  it("has them find one another in Redis, whose address is nobody else's business", () => {
+    const { producers, consumers } = plan({ log: "redis", redis: "redis://:secret@cache.test" });
+    for (const { args, env } of [...producers, ...consumers]) {
+      expect(args.join(" ")).not.to.match(/--consumers|secret/);
+      expect(env["SHARDCAST_REDIS"]).to.equal("redis://:secret@cache.test");
+    }
+    const elsewhere = plan({ env: { SHARDCAST_REDIS: "redis://other.test" } });
+    expect(elsewhere.consumers[0]?.env).not.to.have.property("SHARDCAST_REDIS");
   });
 
   it("reaches nodes that listen everywhere by the loopback address", () => {

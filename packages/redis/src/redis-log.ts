@@ -8,12 +8,12 @@ import {
   type Log,
   type RetentionRules,
 } from "@shardcast/log";
-import { ShardcastError, shardOf } from "@shardcast/protocol";
+import { ShardcastError, shardOf, type Epoch, type Position } from "@shardcast/protocol";
 import type { Keys } from "./keys.ts";
 import { isRefusal, type RedisConnection } from "./redis-connection.ts";
 import { RedisTopicLog } from "./redis-topic-log.ts";
 import { asNumber, asText, asTexts } from "./reply.ts";
-import { OPEN, TAKE } from "./scripts.ts";
+import { OPEN, RENEW, TAKE } from "./scripts.ts";
 
 /** Entries of ids that are read at once. */
 const IDS_AT_ONCE = 200;
@@ -40,6 +40,8 @@ export class RedisLog implements Log {
   readonly #open = new Map<string, RedisTopicLog>();
   readonly #staged = new Map<number, Set<RedisTopicLog>>();
   readonly #size = { bytes: 0 };
+  /** How far topics were that are to be opened again. */
+  readonly #acked = new Map<string, Position>();
 
   constructor(options: RedisLogOptions) {
     this.#options = options;
@@ -66,7 +68,7 @@ export class RedisLog implements Log {
     if (known !== undefined) return known;
     const { connection, keys, retention, ids } = this.#options;
     const names = keys.topic(topic);
-    await this.#fenceOf(shardOf(topic));
+    const fence = await this.#fenceOf(shardOf(topic));
     const now = this.#now();
     const answer = await connection.run(
       OPEN,
@@ -74,8 +76,13 @@ export class RedisLog implements Log {
       [createEpoch(), String(now), String(FORGET_AFTER_MS)],
     );
     const [epoch, head, time, sum, floor, floorSum] = asTexts(answer);
+    const position = { epoch: asText(epoch), offset: asNumber(head) };
     const state = {
-      ...{ epoch: asText(epoch), head: asNumber(head), time: asNumber(time) },
+      ...{
+        epoch: await this.#epochOf(topic, position, fence),
+        head: asNumber(head),
+        time: asNumber(time),
+      },
       ...{ sum: asNumber(sum), floor: asNumber(floor), floorSum: asNumber(floorSum) },
     };
     const log = new RedisTopicLog(state, await this.#idsOf(names.ids, now - ids.ageMs), {
@@ -135,8 +142,27 @@ export class RedisLog implements Log {
     for (const [topic, log] of this.#open) {
       if (shardOf(topic) !== lane) continue;
       log.lose();
+      this.#acked.set(topic, { epoch: log.epoch, offset: log.head });
       this.#open.delete(topic);
     }
+  }
+
+  /**
+   * A replica that became the master may lack what the old one had acked. Its offsets would be given again,
+   * and whoever has seen them would miss the new ones: so the topic gets another epoch.
+   */
+  async #epochOf(topic: string, { epoch, offset }: Position, fence: string): Promise<Epoch> {
+    const { connection, keys } = this.#options;
+    const acked = this.#acked.get(topic);
+    if (acked?.epoch !== epoch || acked.offset <= offset) {
+      this.#acked.delete(topic);
+      return epoch;
+    }
+    const names = keys.topic(topic);
+    const args = [fence, epoch, createEpoch()];
+    const renewed = asText(await connection.run(RENEW, [names.shard, names.topic], args));
+    this.#acked.delete(topic);
+    return renewed;
   }
 
   #fenceOf(shard: number): Promise<string> {

@@ -44,6 +44,18 @@ return known
 `);
 
 /**
+ * Gives a topic another epoch: positions of the old one say nothing any more.
+ * KEYS shard, topic · ARGV fence, the epoch that it has, the new one
+ */
+export const RENEW = new Script(`
+if redis.call('HGET', KEYS[1], 'fence') ~= ARGV[1] then
+  return redis.error_reply('SHARDCAST_NOT_OWNER another node has taken the shard')
+end
+if redis.call('HGET', KEYS[2], 'epoch') == ARGV[2] then redis.call('HSET', KEYS[2], 'epoch', ARGV[3]) end
+return redis.call('HGET', KEYS[2], 'epoch')
+`);
+
+/**
  * Appends batches of the owner, tells whoever follows, and drops what is not to be kept.
  * KEYS shard, topic, messages, ids
  * ARGV fence, topic's name, epoch, head before, the ids' record or empty, ms that ids are kept, ms that

@@ -1,0 +1,170 @@
+// What becomes of the log when nodes disagree, or Redis is not what it was.
+import { RetentionRules, type TopicLog } from "@shardcast/log";
+import { ShardcastError } from "@shardcast/protocol";
+import { expect } from "chai";
+import { pino } from "pino";
+import { batchOf, idsOf, offsetsOf, textsOf } from "../../log/test/support/batches.ts";
+import { Keys } from "../src/keys.ts";
+import { RedisConnection } from "../src/redis-connection.ts";
+import { RedisLog } from "../src/redis-log.ts";
+import { parseRedisTarget } from "../src/redis-target.ts";
+import { RedisServer } from "./support/redis-server.ts";
+
+const LOGGER = pino({ level: "silent" });
+const MANY = 1_000_000_000;
+const RULES = new RetentionRules({ count: MANY, bytes: MANY, ageMs: MANY });
+
+describe("the log in Redis, in trouble", function () {
+  this.timeout(30_000);
+  let server: RedisServer;
+  let connections: RedisConnection[];
+  let prefix = 0;
+
+  before(async () => {
+    server = await RedisServer.start();
+  });
+
+  after(() => server.remove());
+
+  beforeEach(() => {
+    prefix += 1;
+    connections = [];
+  });
+
+  afterEach(() => {
+    for (const connection of connections) connection.close();
+  });
+
+  async function logOf(nodeId: string, replicas = 0): Promise<RedisLog> {
+    const connection = new RedisConnection({
+      target: parseRedisTarget(server.url),
+      logger: LOGGER,
+    });
+    connections.push(connection);
+    await connection.connect();
+    const keys = new Keys(`trouble-${prefix}:`);
+    const ids = { ageMs: 60_000, count: 1000 };
+    return new RedisLog({ connection, keys, nodeId, retention: RULES, ids, replicas });
+  }
+
+  async function append(log: RedisLog, topic: TopicLog, offset: number, id = ""): Promise<void> {
+    const batch = batchOf(offset, offset, { time: Date.now() });
+    topic.append(batch, id === "" ? idsOf() : idsOf({ [id]: offset }));
+    await log.commit(log.laneOf("news"));
+  }
+
+  async function codeOf(promise: Promise<unknown>): Promise<string> {
+    return promise.then(
+      () => "none",
+      (error: unknown) => (error instanceof ShardcastError ? error.code : String(error)),
+    );
+  }
+
+  it("takes appends from the newest owner alone", async () => {
+    const [first, second] = [await logOf("c1"), await logOf("c2")];
+    const before = await first.open("news", 1);
+    await append(first, before, 1);
+    const after = await second.open("news", 1);
+    expect(after).to.include({ head: 1, epoch: before.epoch });
+    expect(await codeOf(append(first, before, 2))).to.equal("SHARDCAST_NOT_OWNER");
+    expect(before.isStale).to.equal(true);
+    await append(second, after, 2);
+    expect(offsetsOf(await after.read(0, MANY))).to.deep.equal([1, 2]);
+    // It may take the shard back, and knows then what the other has appended.
+    expect(await first.open("news", 1)).to.include({ head: 2, isStale: false });
+  });
+
+  it("tells a new owner the ids that the old one stored", async () => {
+    const [first, second] = [await logOf("c1"), await logOf("c2")];
+    const topic = await first.open("news", 1);
+    await append(first, topic, 1, "one");
+    await append(first, topic, 2, "two");
+    const stored = [...(await second.open("news", 1)).ids(0)].flatMap(({ ids }) => textsOf(ids));
+    expect(stored).to.deep.equal([
+      ["one", 1],
+      ["two", 2],
+    ]);
+  });
+
+  it("gives a topic another epoch where Redis has lost what was acked", async () => {
+    const log = await logOf("c1");
+    const topic = await log.open("news", 1);
+    for (let offset = 1; offset <= 3; offset += 1) await append(log, topic, offset);
+    // As a replica has it that became the master before the last append came to it.
+    const keys = new Keys(`trouble-${prefix}:`).topic("news");
+    server.cli("xtrim", keys.messages, "MAXLEN", "2");
+    server.cli("hset", keys.topic, "head", "2");
+    expect(await codeOf(append(log, topic, 4))).to.equal("SHARDCAST_LOG_UNAVAILABLE");
+    const again = await log.open("news", 1);
+    expect(again.head).to.equal(2);
+    expect(again.epoch).not.to.equal(topic.epoch);
+    await append(log, again, 3);
+  });
+
+  it("goes on when the server has forgotten its scripts", async () => {
+    const log = await logOf("c1");
+    const topic = await log.open("news", 1);
+    await append(log, topic, 1);
+    expect(server.cli("script", "flush")).to.equal("OK");
+    await append(log, topic, 2);
+    expect(topic.head).to.equal(2);
+  });
+
+  it("begins a topic anew that Redis has lost, and says so by another epoch", async () => {
+    const log = await logOf("c1");
+    const topic = await log.open("news", 1);
+    await append(log, topic, 1);
+    server.cli("flushall");
+    expect(await codeOf(append(log, topic, 2))).to.equal("SHARDCAST_NOT_OWNER");
+    const again = await log.open("news", 1);
+    expect(again.head).to.equal(0);
+    expect(again.epoch).not.to.equal(topic.epoch);
+    await append(log, again, 1);
+  });
+
+  it("refuses what there is no memory for, gives what it has, and recovers", async () => {
+    const log = await logOf("c1");
+    const topic = await log.open("news", 1);
+    await append(log, topic, 1);
+    server.cli("config", "set", "maxmemory", "100kb");
+    expect(await codeOf(append(log, topic, 2))).to.equal("SHARDCAST_LOG_UNAVAILABLE");
+    expect(offsetsOf(await topic.read(0, MANY))).to.deep.equal([1]);
+    server.cli("config", "set", "maxmemory", "0");
+    const again = await log.open("news", 1);
+    expect(again.head).to.equal(1);
+    await append(log, again, 2);
+  });
+
+  it("refuses what too few replicas have", async () => {
+    const log = await logOf("c1", 1);
+    const topic = await log.open("news", 1);
+    expect(await codeOf(append(log, topic, 1))).to.equal("SHARDCAST_LOG_UNAVAILABLE");
+  });
+
+  it("fails at once while the server is away, and goes on when it is back", async () => {
+    const log = await logOf("c1");
+    const topic = await log.open("news", 1);
+    await append(log, topic, 1);
+    await server.stop();
+    expect(await codeOf(append(log, topic, 2))).to.equal("SHARDCAST_LOG_UNAVAILABLE");
+    await server.start();
+    let again: TopicLog | undefined;
+    while (again === undefined) {
+      again = await log.open("news", 1).catch(() => undefined);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    expect(again).to.include({ head: 1, epoch: topic.epoch });
+    await append(log, again, 2);
+  });
+
+  it("refuses to read what is not its own", async () => {
+    const log = await logOf("c1");
+    const topic = await log.open("news", 1);
+    await append(log, topic, 1);
+    const keys = new Keys(`trouble-${prefix}:`).topic("news");
+    server.cli("hset", keys.topic, "head", "many");
+    expect(await codeOf(topic.read(0, MANY))).to.match(/^SHARDCAST_LOG_/);
+    server.cli("set", keys.topic, "something else");
+    expect(await codeOf(topic.read(0, MANY))).to.equal("SHARDCAST_LOG_UNAVAILABLE");
+  });
+});

@@ -1,7 +1,7 @@
 // A cluster whose messages and members are in Redis: any node may go, and the others go on.
 import { connect, type Client, type ConnectOptions } from "@shardcast/client";
 import { expect } from "chai";
-import { RedisServer } from "../../redis/test/support/redis-server.ts";
+import { RedisServer } from "../../faults/src/redis-server.ts";
 import { eventually } from "./support/eventually.ts";
 import { TEST_PSK, TestCluster, type NodeProcess } from "./support/nodes.ts";
 import { Recorder } from "./support/recorder.ts";
@@ -100,7 +100,7 @@ describe("a cluster on Redis", function () {
     const subscriber = await clientOf({ url: nodes.urls[0] ?? "", route: "single" });
     const recorder = await Recorder.follow(subscriber, "kept");
     await publisher.publish("kept", "before");
-    await redis.stop("SIGKILL");
+    await redis.end();
     const acked = publisher.publish("kept", "meanwhile");
     await eventually("not ready", async () => {
       return (await fetch(`${nodes.consumers[0]?.httpUrl ?? ""}/readyz`)).status === 503;

@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { NodeProcess } from "./node-process.ts";
+import { RedisClusterServers, type RedisServer } from "./redis-server.ts";
 import { TcpProxy } from "./tcp-proxy.ts";
 
 /** The nodes' commands, as JavaScript files. */
@@ -19,6 +20,8 @@ export interface ClusterOptions {
   readonly bins: NodeBins;
   readonly producers: number;
   readonly consumers: number;
+  /** Messages and members in a Redis cluster, of three masters with a replica each. @default false */
+  readonly isOnRedis?: boolean;
   /** What each consumer is told beside the usual. */
   readonly consumerArgs?: readonly string[];
   /** Loaded by each node before its own code: how tests break it. */
@@ -27,6 +30,9 @@ export interface ClusterOptions {
 
 /** Short, so that a run meets many losses of links in little time. */
 const HEARTBEAT_MS = 500;
+/** Consumers that join and leave. */
+const SPARES = 2;
+const MEMBER_TIMEOUT_MS = 1500;
 const PORT_MIN = 12_000;
 const PORT_MAX = 32_000;
 
@@ -37,17 +43,28 @@ export class Cluster {
   readonly psk: string;
   readonly producers: readonly NodeProcess[];
   readonly consumers: readonly NodeProcess[];
+  /** Consumers that are not there at first. */
+  readonly spares: readonly NodeProcess[];
   readonly #folder: string;
+  readonly #redis: RedisClusterServers | undefined;
 
   private constructor(
     psk: string,
     folder: string,
-    nodes: { producers: readonly NodeProcess[]; consumers: readonly NodeProcess[] },
+    nodes: { readonly producers: number; readonly consumers: number; all: readonly NodeProcess[] },
+    redis: RedisClusterServers | undefined,
   ) {
+    const { producers, consumers, all } = nodes;
     this.psk = psk;
     this.#folder = folder;
-    this.producers = nodes.producers;
-    this.consumers = nodes.consumers;
+    this.#redis = redis;
+    this.producers = all.slice(0, producers);
+    this.consumers = all.slice(producers, producers + consumers);
+    this.spares = all.slice(producers + consumers);
+  }
+
+  get redisServers(): readonly RedisServer[] {
+    return this.#redis?.servers ?? [];
   }
 
   get nodes(): NodeProcess[] {
@@ -57,8 +74,12 @@ export class Cluster {
   static async start(options: ClusterOptions): Promise<Cluster> {
     const psk = randomBytes(16).toString("hex");
     const folder = mkdtempSync(join(tmpdir(), "shardcast-faults-"));
+    const redis = options.isOnRedis === true ? await RedisClusterServers.start() : undefined;
+    // Without Redis, a ring stays as it is.
+    const spares = redis === undefined ? 0 : SPARES;
+    const count = options.producers + options.consumers + spares;
     const fronts = await Promise.all(
-      Array.from({ length: options.producers + options.consumers }, async () => {
+      Array.from({ length: count }, async () => {
         const port = await freePort();
         return { port, proxy: await TcpProxy.listen(port) };
       }),
@@ -69,33 +90,36 @@ export class Cluster {
       .join(",");
     const common = [
       "--host=127.0.0.1",
-      `--consumers=${ring}`,
+      ...(redis === undefined
+        ? [`--consumers=${ring}`]
+        : [`--redis=${redis.url}`, `--member-timeout=${MEMBER_TIMEOUT_MS}`]),
       `--heartbeat-interval=${HEARTBEAT_MS}`,
       "--drain-timeout=1000",
     ];
     const nodes = fronts.map(({ port, proxy }, index) => {
       const isProducer = index < options.producers;
       const id = isProducer ? `p${index + 1}` : `c${index + 1 - options.producers}`;
-      const own = isProducer
-        ? []
-        : [`--data=${folder}`, ...KEEP_ALL, ...(options.consumerArgs ?? [])];
+      const log =
+        redis === undefined
+          ? [`--data=${folder}`]
+          : [...["--log=redis", "--redis-replicas=1"], `--advertise=ws://127.0.0.1:${proxy.port}`];
+      const own = isProducer ? [] : [...log, ...KEEP_ALL, ...(options.consumerArgs ?? [])];
       const bin = fileURLToPath(isProducer ? options.bins.producer : options.bins.consumer);
       const args = [`--id=${id}`, `--port=${port}`, ...common, ...own];
       return new NodeProcess({ id, bin, args, psk, execArgv: options.execArgv ?? [] }, proxy);
     });
-    const cluster = new Cluster(psk, folder, {
-      producers: nodes.slice(0, options.producers),
-      consumers: nodes.slice(options.producers),
-    });
-    await Promise.all(nodes.map((node) => node.start()));
+    const cluster = new Cluster(psk, folder, { ...options, all: nodes }, redis);
+    await Promise.all(cluster.nodes.map((node) => node.start()));
     return cluster;
   }
 
   /** Ends every fault: all nodes run, and everything passes. */
   async heal(): Promise<void> {
-    for (const { proxy } of this.nodes) proxy.set({ type: "pass" });
+    const all = [...this.nodes, ...this.redisServers];
+    for (const { proxy } of all) proxy.set({ type: "pass" });
+    await Promise.all(this.spares.map((node) => node.end("SIGTERM")));
     await Promise.all(
-      this.nodes.map(async (node) => {
+      all.map(async (node) => {
         node.resume();
         await node.start();
       }),
@@ -104,11 +128,12 @@ export class Cluster {
 
   async stop(): Promise<void> {
     await Promise.all(
-      this.nodes.map(async (node) => {
+      [...this.nodes, ...this.spares].map(async (node) => {
         await node.end("SIGKILL");
         await node.proxy.close();
       }),
     );
+    await this.#redis?.remove();
     rmSync(this.#folder, { recursive: true, force: true });
   }
 }

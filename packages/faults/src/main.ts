@@ -19,7 +19,12 @@ export async function main(bins: NodeBins): Promise<void> {
       producers: { type: "number", default: 2, describe: "How many" },
       consumers: { type: "number", default: 3, describe: "How many" },
       rate: { type: "number", default: 300, describe: "Publishes a second" },
-      log: { type: "string", default: "lmdb", choices: ["lmdb"], describe: "The consumers' log" },
+      log: {
+        type: "string",
+        default: "lmdb",
+        choices: ["lmdb", "redis"],
+        describe: "The consumers' log; redis is a cluster of six servers, which have faults, too",
+      },
     })
     .strict()
     .locale("en")
@@ -39,6 +44,7 @@ export async function main(bins: NodeBins): Promise<void> {
     publishers: 6,
     subscribers: 6,
     rate: wholeNumber(raw, "rate", 1, 10_000),
+    isOnRedis: raw.log === "redis",
     log: (text) =>
       print(`${((performance.now() - began) / 1000).toFixed(1).padStart(7)} s  ${text}`),
   });

@@ -41,12 +41,26 @@ const KINDS = [
   "clock",
 ] as const;
 
-export type FaultKind = (typeof KINDS)[number];
+/** What is done beside that where messages are in Redis. */
+const REDIS_KINDS = [
+  "kill-redis",
+  "stop-redis",
+  "stall-redis",
+  "cut-redis",
+  "partition-redis",
+  "scale",
+  "scale",
+] as const;
+
+export type FaultKind = (typeof KINDS)[number] | (typeof REDIS_KINDS)[number];
+
+/** What faults are done to: a node, or a Redis server. */
+type Victim = Pick<NodeProcess, "id" | "proxy" | "start" | "end" | "pause" | "resume">;
 
 export class Nemesis {
   readonly #options: NemesisOptions;
   readonly #running = new Set<Promise<void>>();
-  readonly #busy = new Set<NodeProcess>();
+  readonly #busy = new Set<Victim>();
   readonly counts = new Map<FaultKind, number>();
   #isOver = false;
 
@@ -60,7 +74,9 @@ export class Nemesis {
 
   /** Goes on for a time, and then until every fault has ended. */
   async run(durationMs: number): Promise<void> {
-    const { random, kinds = KINDS, pauseMaxMs = PAUSE_MAX_MS } = this.#options;
+    const { random, cluster, pauseMaxMs = PAUSE_MAX_MS } = this.#options;
+    const all = cluster.redisServers.length > 0 ? [...KINDS, ...REDIS_KINDS] : KINDS;
+    const { kinds = all } = this.#options;
     const end = performance.now() + durationMs;
     while (performance.now() < end && !this.#isOver) {
       this.#begin(random.pick(kinds));
@@ -81,6 +97,8 @@ export class Nemesis {
     const holdMs = random.between(50, HOLD_MAX_MS);
     // One fault a node at a time; the next draw is another one.
     if (this.#busy.has(node)) return;
+    // A master and its replica at once are more than a Redis cluster promises to survive.
+    if (kind.endsWith("redis") && cluster.redisServers.some((one) => this.#busy.has(one))) return;
     this.#busy.add(node);
     this.counts.set(kind, (this.counts.get(kind) ?? 0) + 1);
     log(`${kind} ${node.id} ${holdMs} ms`);
@@ -91,17 +109,19 @@ export class Nemesis {
     this.#running.add(running);
   }
 
-  async #inflict(kind: FaultKind, node: NodeProcess, holdMs: number): Promise<void> {
+  async #inflict(kind: FaultKind, node: Victim, holdMs: number): Promise<void> {
     const { random } = this.#options;
     switch (kind) {
       case "kill-consumer":
       case "kill-producer":
+      case "kill-redis":
         await node.end("SIGKILL");
         await sleep(holdMs);
         await node.start();
         return;
       case "stop-consumer":
       case "stop-producer":
+      case "stop-redis":
         node.pause();
         await sleep(holdMs);
         node.resume();
@@ -118,6 +138,12 @@ export class Nemesis {
           await sleep(random.between(0, 300));
         }
         return;
+      case "scale":
+        await node.start();
+        await sleep(2 * holdMs);
+        await node.end("SIGTERM");
+        return;
+      case "cut-redis":
       case "cut": {
         // Drawn now: what passes when may differ from run to run.
         const share = random.next();
@@ -136,8 +162,10 @@ export class Nemesis {
         node.proxy.set({ type: "pass" });
         return;
       case "stall":
+      case "stall-redis":
       case "partition":
-        node.proxy.set({ type: kind === "stall" ? "stall" : "refuse" });
+      case "partition-redis":
+        node.proxy.set({ type: kind.startsWith("stall") ? "stall" : "refuse" });
         await sleep(holdMs);
         node.proxy.set({ type: "pass" });
         return;
@@ -148,7 +176,9 @@ export class Nemesis {
   }
 }
 
-function nodesFor(kind: FaultKind, cluster: Cluster): readonly NodeProcess[] {
+function nodesFor(kind: FaultKind, cluster: Cluster): readonly Victim[] {
+  if (kind === "scale") return cluster.spares;
+  if (kind.endsWith("redis")) return cluster.redisServers;
   if (kind.endsWith("consumer") || kind === "flap") return cluster.consumers;
   return kind.endsWith("producer") ? cluster.producers : cluster.nodes;
 }

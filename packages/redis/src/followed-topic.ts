@@ -33,7 +33,10 @@ export class FollowedTopic {
       this.#isStale = true;
       return;
     }
-    const isNext = position?.epoch === epoch && readMessageOffset(frames, 0) <= position.offset + 1;
+    const isNext =
+      frames.length > 0 &&
+      position?.epoch === epoch &&
+      readMessageOffset(frames, 0) <= position.offset + 1;
     if (isNext) this.#deliver(frames);
     else this.sync();
   }

@@ -3,6 +3,8 @@
 //   +--------+-------+---------------+------------------------+----------------+
 //   | length | topic | epoch, 16 hex | event, 16 decimal      | message frames |
 //   +--------+-------+---------------+------------------------+----------------+
+//
+// Without frames, there is something new to be read.
 const EPOCH_CHARS = 16;
 const EVENT_CHARS = 16;
 
@@ -20,7 +22,7 @@ export function readNotification(bytes: Buffer): Notification | undefined {
   const epochEnd = topicEnd + EPOCH_CHARS;
   const framesStart = epochEnd + EVENT_CHARS;
   const event = Number(bytes.toString("latin1", epochEnd, framesStart));
-  if (framesStart >= bytes.length || !Number.isSafeInteger(event)) return undefined;
+  if (framesStart > bytes.length || !Number.isSafeInteger(event)) return undefined;
   return {
     topic: bytes.toString("utf8", 1, topicEnd),
     epoch: bytes.toString("latin1", topicEnd, epochEnd),

@@ -88,8 +88,11 @@ export class RedisLog implements Log {
     const log = new RedisTopicLog(state, await this.#idsOf(names.ids, now - ids.ageMs), {
       ...{ topic, topicId, connection, keys: names, ids, now },
       ...{ retention: retention.of(topic), size: this.#size, forgetAfterMs: FORGET_AFTER_MS },
+      isShownLater: this.#options.replicas > 0,
       staged: (one) => this.#stage(one),
     });
+    // What an owner before has appended, and perhaps not shown any more.
+    await this.#showReplicated(shardOf(topic), [log]);
     this.#open.set(topic, log);
     return log;
   }
@@ -128,7 +131,7 @@ export class RedisLog implements Log {
       const done = await Promise.allSettled(staged.map((log) => log.commit(fence, this.#now())));
       const failed = done.find((one) => one.status === "rejected");
       if (failed !== undefined) throw failed.reason;
-      await this.#replicated(lane);
+      await this.#showReplicated(lane, staged);
     } catch (error) {
       this.#lose(lane);
       throw refusalOf(error);
@@ -203,13 +206,16 @@ export class RedisLog implements Log {
     }
   }
 
-  /** Waits until as many replicas as are asked for have all that was appended so far. */
-  async #replicated(lane: number): Promise<void> {
+  /** Waits until as many replicas as are asked for have all that was appended so far, and shows it. */
+  async #showReplicated(lane: number, logs: readonly RedisTopicLog[]): Promise<void> {
     const { replicas, connection, keys } = this.#options;
     if (replicas === 0) return;
     const args = ["WAIT", String(replicas), String(REPLICAS_WAIT_MS)];
     const count = await connection.command(keys.shard(lane), args);
-    if (typeof count === "number" && count >= replicas) return;
+    if (typeof count === "number" && count >= replicas) {
+      await Promise.all(logs.map((log) => log.show()));
+      return;
+    }
     throw new ShardcastError(
       "SHARDCAST_LOG_UNAVAILABLE",
       `${String(count)} of ${replicas} replicas have it`,

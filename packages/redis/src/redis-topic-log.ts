@@ -13,7 +13,7 @@ import type { TopicKeys } from "./keys.ts";
 import { readTopic, resolveStart } from "./read-topic.ts";
 import type { RedisConnection } from "./redis-connection.ts";
 import { asNumber, asTexts } from "./reply.ts";
-import { APPEND } from "./scripts.ts";
+import { APPEND, SHOW } from "./scripts.ts";
 
 /** A topic is trimmed when it is over a limit by this part of it, so that few entries are read for it. */
 const SLACK = 1 / 16;
@@ -41,6 +41,8 @@ export interface RedisTopicLogOptions {
   readonly forgetAfterMs: number;
   /** Of all open topics together. */
   readonly size: { bytes: number };
+  /** Whether appends are shown only when replicas have them: by `show`. */
+  readonly isShownLater: boolean;
   /** When it was opened. */
   readonly now: number;
   /** Told before the first of what is committed together. */
@@ -169,6 +171,7 @@ export class RedisTopicLog implements TopicLog {
       [
         ...[fence, topic, this.epoch, String(this.head), record, ...numbers.map(String)],
         isTrimming ? "1" : "0",
+        this.#options.isShownLater ? "0" : "1",
         ...batches.flatMap((batch) => [
           ...[String(batch.last), String(batch.firstTime), batch.shared.frames],
         ]),
@@ -186,6 +189,13 @@ export class RedisTopicLog implements TopicLog {
       floorSum: floorSum ?? this.#state.floorSum,
     };
     if (!this.#isStale) size.bytes += this.#bytes - before;
+  }
+
+  /** Shows what is committed to whoever follows. */
+  async show(): Promise<void> {
+    const { connection, keys, topic } = this.#options;
+    const args = [topic, this.epoch, String(this.head)];
+    await connection.run(SHOW, [keys.shard, keys.topic], args);
   }
 
   release(): void {

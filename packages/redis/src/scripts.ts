@@ -14,6 +14,14 @@ local function parse(id)
 end
 `;
 
+/** notification.ts reads what this writes. */
+const NOTIFY = `
+local function notify(shard, topic, epoch, frames)
+  local event = redis.call('HINCRBY', shard, 'events', 1)
+  redis.call('SPUBLISH', shard, string.char(#topic) .. topic .. epoch .. string.format('%016.0f', event) .. frames)
+end
+`;
+
 /**
  * Becomes the owner of a shard: whoever was it before cannot append any more.
  * KEYS shard · ARGV node · returns the fence
@@ -60,10 +68,11 @@ return redis.call('HGET', KEYS[2], 'epoch')
  * KEYS shard, topic, messages, ids
  * ARGV fence, topic's name, epoch, head before, the ids' record or empty, ms that ids are kept, ms that
  *      messages are kept, ms that the topic is known, messages kept, bytes kept, time up to which nothing is
- *      kept, 1 where it is to drop, then for each batch: last offset, time, frames
+ *      kept, 1 where it is to drop, 1 where it is to be shown at once, then for each batch: last offset, time,
+ *      frames
  * Returns floor, bytes up to the floor
  */
-export const APPEND = new Script(`${NUMBER}
+export const APPEND = new Script(`${NUMBER}${NOTIFY}
 local shard, topic, messages, ids = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 if redis.call('HGET', shard, 'fence') ~= ARGV[1] then
   return redis.error_reply('SHARDCAST_NOT_OWNER another node has taken the shard')
@@ -75,15 +84,15 @@ end
 local head, sum = tonumber(known[2]), tonumber(known[3])
 local floor, floorsum = tonumber(known[4]), tonumber(known[5])
 local time
-for index = 13, #ARGV, 3 do
+for index = 14, #ARGV, 3 do
   local last, frames = ARGV[index], ARGV[index + 2]
   time = ARGV[index + 1]
   redis.call('XADD', messages, last .. '-' .. time, 'm', frames)
   head, sum = tonumber(last), sum + #frames
-  local event = redis.call('HINCRBY', shard, 'events', 1)
-  redis.call('SPUBLISH', shard, string.char(#ARGV[2]) .. ARGV[2] .. ARGV[3] .. string.format('%016.0f', event) .. frames)
+  if ARGV[13] == '1' then notify(shard, ARGV[2], ARGV[3], frames) end
 end
 if time then
+  if ARGV[13] == '1' then redis.call('HSET', topic, 'shown', text(head)) end
   redis.call('HSET', topic, 'head', text(head), 'time', time, 'sum', text(sum))
   redis.call('PEXPIRE', messages, ARGV[7])
   redis.call('PEXPIRE', topic, ARGV[8])
@@ -115,16 +124,28 @@ return {text(floor), text(floorsum)}
 `);
 
 /**
- * A page of a topic, and where the topic stands.
+ * Shows what was appended and not shown, now that replicas have it, too.
+ * KEYS shard, topic · ARGV topic's name, epoch, offset
+ */
+export const SHOW = new Script(`${NUMBER}${NOTIFY}
+local known = redis.call('HMGET', KEYS[2], 'epoch', 'shown')
+if known[1] ~= ARGV[2] or tonumber(known[2] or 0) >= tonumber(ARGV[3]) then return 0 end
+redis.call('HSET', KEYS[2], 'shown', ARGV[3])
+notify(KEYS[1], ARGV[1], ARGV[2], '')
+return 1
+`);
+
+/**
+ * A page of what is shown of a topic, and where the topic stands.
  * KEYS topic, messages · ARGV first offset wanted, bytes, epoch that they are wanted of or empty for any
  * Returns epoch, head, the first offset that is kept, frames of whole batches; nothing where there is no topic
  */
 export const READ = new Script(`${NUMBER}
-local known = redis.call('HMGET', KEYS[1], 'epoch', 'head', 'floor')
+local known = redis.call('HMGET', KEYS[1], 'epoch', 'shown', 'floor')
 if not known[1] then return {} end
-local head, limit = tonumber(known[2]), tonumber(ARGV[2])
+local head, limit = tonumber(known[2] or 0), tonumber(ARGV[2])
 local oldest = head + 1
-if redis.call('EXISTS', KEYS[2]) == 1 then oldest = tonumber(known[3]) + 1 end
+if redis.call('EXISTS', KEYS[2]) == 1 then oldest = math.min(oldest, tonumber(known[3]) + 1) end
 local parts, size = {}, 0
 local from = math.max(tonumber(ARGV[1]), oldest)
 if ARGV[3] ~= '' and ARGV[3] ~= known[1] then from = head + 1 end
@@ -137,13 +158,18 @@ while from <= head do
       from = head
       break
     end
+    local last = parse(entry[1])
+    if last > head then
+      from = head
+      break
+    end
     parts[#parts + 1] = frames
     size = size + #frames
-    from = parse(entry[1])
+    from = last
   end
   from = from + 1
 end
-return {known[1], known[2], text(oldest), table.concat(parts)}
+return {known[1], text(head), text(oldest), table.concat(parts)}
 `);
 
 /**

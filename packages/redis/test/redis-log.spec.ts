@@ -5,7 +5,7 @@ import { Keys } from "../src/keys.ts";
 import { RedisConnection } from "../src/redis-connection.ts";
 import { RedisLog } from "../src/redis-log.ts";
 import { parseRedisTarget } from "../src/redis-target.ts";
-import { RedisClusterServers, RedisServer } from "./support/redis-server.ts";
+import { RedisClusterServers, RedisServer } from "../../faults/src/redis-server.ts";
 
 const LOGGER = pino({ level: "silent" });
 const IDS = { ageMs: 1_000_000, count: 1000 };

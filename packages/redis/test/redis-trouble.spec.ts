@@ -8,7 +8,7 @@ import { Keys } from "../src/keys.ts";
 import { RedisConnection } from "../src/redis-connection.ts";
 import { RedisLog } from "../src/redis-log.ts";
 import { parseRedisTarget } from "../src/redis-target.ts";
-import { RedisServer } from "./support/redis-server.ts";
+import { RedisServer } from "../../faults/src/redis-server.ts";
 
 const LOGGER = pino({ level: "silent" });
 const MANY = 1_000_000_000;
@@ -145,7 +145,7 @@ describe("the log in Redis, in trouble", function () {
     const log = await logOf("c1");
     const topic = await log.open("news", 1);
     await append(log, topic, 1);
-    await server.stop();
+    await server.end();
     expect(await codeOf(append(log, topic, 2))).to.equal("SHARDCAST_LOG_UNAVAILABLE");
     await server.start();
     let again: TopicLog | undefined;

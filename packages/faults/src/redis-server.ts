@@ -1,11 +1,13 @@
-// Real Redis servers for tests, on ports and in folders of their own; Debian's package is installed where it
-// is not there.
-import { execFileSync, spawn, type ChildProcess } from "node:child_process";
+// Real Redis servers, on ports and in folders of their own, each behind a proxy; Debian's package is installed
+// where it is not there.
+import { execFile, execFileSync, spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { connect, createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
+import { TcpProxy } from "./tcp-proxy.ts";
 
 const LIMIT_MS = 20_000;
 const SLOTS_OK = "cluster_state:ok";
@@ -24,13 +26,19 @@ export function ensureRedis(): void {
 }
 
 export class RedisServer {
+  readonly id: string;
   readonly port: number;
+  /** Clients and replicas reach it here; what servers tell of themselves does not pass it. */
+  readonly proxy: TcpProxy;
   readonly #folder: string;
   readonly #args: readonly string[];
   #child: ChildProcess | undefined;
+  #isStopped = false;
 
-  private constructor(port: number, args: readonly string[]) {
+  private constructor(port: number, proxy: TcpProxy, args: readonly string[]) {
+    this.id = `redis-${port}`;
     this.port = port;
+    this.proxy = proxy;
     this.#args = args;
     this.#folder = mkdtempSync(join(tmpdir(), "shardcast-redis-"));
   }
@@ -38,13 +46,14 @@ export class RedisServer {
   /** @param args more options, as on redis-server's command line */
   static async start(args: readonly string[] = []): Promise<RedisServer> {
     ensureRedis();
-    const server = new RedisServer(await freePort(), args);
+    const port = await freePort();
+    const server = new RedisServer(port, await TcpProxy.listen(port), args);
     await server.start();
     return server;
   }
 
   get url(): string {
-    return `redis://127.0.0.1:${this.port}`;
+    return `redis://127.0.0.1:${this.proxy.port}`;
   }
 
   get isAlive(): boolean {
@@ -53,11 +62,15 @@ export class RedisServer {
 
   /** Starts it, or starts it again with what it has on disk. */
   async start(): Promise<void> {
+    if (this.isAlive) return;
     this.#child = spawn(
       "redis-server",
       [
         ...["--port", String(this.port), "--bind", "127.0.0.1", "--dir", this.#folder],
         ...["--appendonly", "yes", "--appendfsync", "always", "--save", "", "--daemonize", "no"],
+        ...["--cluster-announce-port", String(this.proxy.port)],
+        ...["--cluster-announce-bus-port", String(this.port + 10_000)],
+        ...["--cluster-announce-ip", "127.0.0.1"],
         ...this.#args,
       ],
       { stdio: "ignore" },
@@ -65,20 +78,27 @@ export class RedisServer {
     await until(`redis-server on ${this.port}`, () => this.cli("ping") === "PONG");
   }
 
-  signal(signal: NodeJS.Signals): void {
-    this.#child?.kill(signal);
+  pause(): void {
+    this.#isStopped = true;
+    this.#child?.kill("SIGSTOP");
   }
 
-  async stop(signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
+  resume(): void {
+    if (this.#isStopped) this.#child?.kill("SIGCONT");
+    this.#isStopped = false;
+  }
+
+  async end(signal: "SIGKILL" | "SIGTERM" = "SIGKILL"): Promise<void> {
     if (this.#child === undefined || !this.isAlive) return;
     const exited = once(this.#child, "exit");
-    this.#child.kill("SIGCONT");
     this.#child.kill(signal);
+    this.resume();
     await exited;
   }
 
   async remove(): Promise<void> {
-    await this.stop();
+    await this.end();
+    await this.proxy.close();
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
@@ -109,11 +129,10 @@ export class RedisClusterServers {
     const servers: RedisServer[] = [];
     for (let count = 0; count < 6; count += 1) servers.push(await RedisServer.start(args));
     const addresses = servers.map(({ port }) => `127.0.0.1:${port}`);
-    execFileSync(
-      "redis-cli",
-      ["--cluster", "create", ...addresses, "--cluster-replicas", "1", "--cluster-yes"],
-      { stdio: "ignore" },
-    );
+    // Not in one go: it asks the servers through their proxies, which this process runs.
+    await promisify(execFile)("redis-cli", [
+      ...["--cluster", "create", ...addresses, "--cluster-replicas", "1", "--cluster-yes"],
+    ]);
     await until("the cluster is whole", () =>
       servers.every((server) => server.cli("cluster", "info").includes(SLOTS_OK)),
     );
@@ -121,7 +140,7 @@ export class RedisClusterServers {
   }
 
   get url(): string {
-    return `redis+cluster://${this.servers.map(({ port }) => `127.0.0.1:${port}`).join(",")}`;
+    return `redis+cluster://${this.servers.map(({ proxy }) => `127.0.0.1:${proxy.port}`).join(",")}`;
   }
 
   /** Those that are masters now. */

@@ -18,6 +18,8 @@ const SUBSCRIBERS = 100;
 const PAYLOAD_BYTES = 128;
 const SHAPE = { topics: TOPICS, subscribers: SUBSCRIBERS, payloadBytes: PAYLOAD_BYTES };
 const IN_FLIGHT = 256;
+/** Longer than any run takes. */
+const LIMIT_MS = 600_000;
 const CAPACITY_ROUNDS = 3;
 
 export const LATENCY: Question = {
@@ -83,7 +85,14 @@ async function capacityOf(
   running: RunningPeer,
   { messages = 20_000 }: LatencyOptions,
 ): Promise<number> {
-  const plan = { ...SHAPE, dialect, ...running.ports, messages, inFlight: IN_FLIGHT };
+  const plan = {
+    ...SHAPE,
+    dialect,
+    ...running.ports,
+    messages,
+    inFlight: IN_FLIGHT,
+    limitMs: LIMIT_MS,
+  };
   const load = await running.connect({ type: "fan-out", ...plan });
   const rates: number[] = [];
   for (let round = 0; round < CAPACITY_ROUNDS; round += 1) {

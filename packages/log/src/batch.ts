@@ -9,6 +9,7 @@ import {
   writeMessageTopicId,
 } from "@shardcast/protocol";
 import { SharedFrames } from "@shardcast/server";
+import { partAfter } from "./message-run.ts";
 
 export class Batch {
   readonly first: number;
@@ -66,27 +67,7 @@ export class Batch {
   slice(after: number, limitBytes: number): Batch {
     const { frames } = this.shared;
     if (after < this.first && frames.length <= limitBytes) return this;
-    let start = 0;
-    let offset = this.first;
-    for (; offset <= after; offset += 1) start = frameEnd(frames, start);
-    const first = offset;
-    let end = frameEnd(frames, start);
-    for (; offset < this.last; offset += 1) {
-      const next = frameEnd(frames, end);
-      if (next - start > limitBytes) break;
-      end = next;
-    }
-    return new Batch(first, offset, SharedFrames.of(frames.subarray(start, end)));
-  }
-
-  /** The last offset stored before a time; the offset before the first where none was. */
-  offsetBefore(time: number): number {
-    const { frames } = this.shared;
-    let offset = this.first - 1;
-    for (let at = 0; at < frames.length; at = frameEnd(frames, at)) {
-      if (readMessageTime(frames, at) >= time) break;
-      offset = readMessageOffset(frames, at);
-    }
-    return offset;
+    const { first, last, start, end } = partAfter(frames, this, after, limitBytes);
+    return new Batch(first, last, SharedFrames.of(frames.subarray(start, end)));
   }
 }

@@ -1,10 +1,12 @@
 // The log that lives in the process: bounded by count, bytes and age a topic, and by bytes in all.
 // A node that ends takes it along: the topics start again with new epochs.
 import type { Epoch, From } from "@shardcast/protocol";
+import { SharedFrames } from "@shardcast/server";
 import { Batch } from "./batch.ts";
 import { createEpoch } from "./epoch.ts";
 import { FORGET_AFTER_MS, type Log, type StoredIds, type TopicLog } from "./log.ts";
 import type { Retention, RetentionRules } from "./retention.ts";
+import { Segment, type SegmentLimits } from "./segment.ts";
 
 export interface MemoryLogOptions {
   readonly retention: RetentionRules;
@@ -75,7 +77,11 @@ export class MemoryLog implements Log {
   }
 }
 
-/** A queue of batches: appended at the end, trimmed at the front. */
+/** What a segment has of what is kept at the most: so exactly is it trimmed. */
+const SEGMENT_SHARE = 1 / 16;
+const SEGMENT_BYTES = 64 * 1024;
+
+/** A queue of segments: appended at the end, trimmed at the front. */
 export class MemoryTopicLog implements TopicLog {
   readonly hasIds = false;
   readonly isStale = false;
@@ -83,8 +89,9 @@ export class MemoryTopicLog implements TopicLog {
   readonly #options: MemoryTopicLogOptions;
   readonly #total: { bytes: number };
   readonly #now: () => number;
-  #batches: Batch[] = [];
-  /** Batches before this index are trimmed; the array is cut from time to time. */
+  readonly #limits: SegmentLimits;
+  #segments: Segment[] = [];
+  /** Segments before this index are trimmed; the array is cut from time to time. */
   #start = 0;
   #bytes = 0;
   #head: number;
@@ -99,6 +106,14 @@ export class MemoryTopicLog implements TopicLog {
     this.#options = options;
     this.#total = total;
     this.#now = options.now ?? Date.now;
+    const { retention, maxBytes } = options;
+    this.#limits = {
+      bytes: Math.floor(
+        Math.min(SEGMENT_BYTES, SEGMENT_SHARE * Math.min(retention.bytes, maxBytes)),
+      ),
+      messages: Math.max(1, SEGMENT_SHARE * retention.count),
+      spanMs: SEGMENT_SHARE * retention.ageMs,
+    };
     this.#lastTime = this.#now();
     this.#head = head;
     this.#oldest = head + 1;
@@ -122,7 +137,9 @@ export class MemoryTopicLog implements TopicLog {
   }
 
   append(batch: Batch): void {
-    this.#batches.push(batch);
+    // What is trimmed stays in the array for a while.
+    const tail = this.#segments.length > this.#start ? this.#segments.at(-1) : undefined;
+    if (tail?.add(batch, this.#limits) !== true) this.#segments.push(new Segment(batch));
     this.#head = batch.last;
     this.#lastTime = batch.firstTime;
     this.#count(batch.bytes);
@@ -135,19 +152,22 @@ export class MemoryTopicLog implements TopicLog {
     if (page?.after === after && page.limitBytes === limitBytes) return page.batch;
     const from = Math.max(after, this.#oldest - 1);
     if (from >= this.#head) return undefined;
-    const batches: Batch[] = [];
+    const parts: Buffer[] = [];
     let bytes = 0;
-    for (let index = this.#indexOf(from + 1); index < this.#batches.length; index += 1) {
-      const batch = this.#batches[index];
-      if (batch === undefined) break;
-      if (bytes > 0 && bytes + batch.bytes > limitBytes) break;
-      const part = batch.slice(from, limitBytes);
-      batches.push(part);
-      bytes += part.bytes;
-      if (part.last < batch.last) break;
+    let last = from;
+    for (let index = this.#indexOf(from + 1); index < this.#segments.length; index += 1) {
+      const segment = this.#segments[index];
+      if (segment === undefined || (bytes > 0 && bytes >= limitBytes)) break;
+      const part = segment.partAfter(last, limitBytes - bytes);
+      if (bytes > 0 && bytes + part.frames.length > limitBytes) break;
+      parts.push(part.frames);
+      bytes += part.frames.length;
+      last = part.last;
+      if (part.last < segment.last) break;
     }
-    const batch = Batch.concat(batches);
-    if (batch !== undefined) this.#page = { after, limitBytes, batch };
+    if (parts.length === 0) return undefined;
+    const batch = new Batch(from + 1, last, SharedFrames.concat(parts, bytes));
+    this.#page = { after, limitBytes, batch };
     return batch;
   }
 
@@ -170,13 +190,12 @@ export class MemoryTopicLog implements TopicLog {
     const { count, bytes, ageMs } = this.#options.retention;
     this.#forget(this.#head - count);
     while (this.#bytes > bytes || this.#total.bytes > this.#options.maxBytes) {
-      if (!this.#forgetBatch(1)) break;
+      if (!this.#forgetSegment(1)) break;
     }
-    // A batch is as old as its first message: all of one turn.
     for (;;) {
-      const batch = this.#batches[this.#start];
-      if (batch === undefined || batch.firstTime > now - ageMs) break;
-      this.#forgetBatch(0);
+      const segment = this.#segments[this.#start];
+      if (segment === undefined || segment.lastTime > now - ageMs) break;
+      this.#forgetSegment(0);
     }
   }
 
@@ -184,27 +203,27 @@ export class MemoryTopicLog implements TopicLog {
     this.#forget(this.#head);
   }
 
-  /** Drops the oldest batch, as long as more than `keep` are left. */
-  #forgetBatch(keep: number): boolean {
-    const batch = this.#batches[this.#start];
-    if (batch === undefined || this.#batches.length - this.#start <= keep) return false;
-    this.#forget(batch.last);
+  /** Drops the oldest segment, as long as more than `keep` are left. */
+  #forgetSegment(keep: number): boolean {
+    const segment = this.#segments[this.#start];
+    if (segment === undefined || this.#segments.length - this.#start <= keep) return false;
+    this.#forget(segment.last);
     return true;
   }
 
-  /** Drops all up to an offset. A batch that is dropped in part is kept, and not shown, until the rest follows. */
+  /** Drops all up to an offset. A segment that is dropped in part is kept, and not shown, until the rest follows. */
   #forget(offset: number): void {
     if (offset < this.#oldest) return;
     this.#oldest = offset + 1;
     this.#page = undefined;
     for (;;) {
-      const batch = this.#batches[this.#start];
-      if (batch === undefined || batch.last > offset) break;
-      this.#count(-batch.bytes);
+      const segment = this.#segments[this.#start];
+      if (segment === undefined || segment.last > offset) break;
+      this.#count(-segment.bytes);
       this.#start += 1;
     }
-    if (this.#start > 64 && 2 * this.#start > this.#batches.length) {
-      this.#batches = this.#batches.slice(this.#start);
+    if (this.#start > 64 && 2 * this.#start > this.#segments.length) {
+      this.#segments = this.#segments.slice(this.#start);
       this.#start = 0;
     }
   }
@@ -212,15 +231,15 @@ export class MemoryTopicLog implements TopicLog {
   /** The last offset stored before a time; `oldest - 1` where none was. */
   #offsetBefore(time: number): number {
     let low = this.#start;
-    let high = this.#batches.length;
-    // The first batch that starts at or after the time; what is sought may lie in the one before.
+    let high = this.#segments.length;
+    // The first segment that starts at or after the time; what is sought may lie in the one before.
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if ((this.#batches[middle]?.firstTime ?? Infinity) < time) low = middle + 1;
+      if ((this.#segments[middle]?.firstTime ?? Infinity) < time) low = middle + 1;
       else high = middle;
     }
-    const batch = low > this.#start ? this.#batches[low - 1] : undefined;
-    return Math.max(batch?.offsetBefore(time) ?? 0, this.#oldest - 1);
+    const segment = low > this.#start ? this.#segments[low - 1] : undefined;
+    return Math.max(segment?.offsetBefore(time) ?? 0, this.#oldest - 1);
   }
 
   #count(bytes: number): void {
@@ -228,13 +247,13 @@ export class MemoryTopicLog implements TopicLog {
     this.#total.bytes += bytes;
   }
 
-  /** The index of the batch that holds an offset. */
+  /** The index of the segment that holds an offset. */
   #indexOf(offset: number): number {
     let low = this.#start;
-    let high = this.#batches.length;
+    let high = this.#segments.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if ((this.#batches[middle]?.last ?? Infinity) < offset) low = middle + 1;
+      if ((this.#segments[middle]?.last ?? Infinity) < offset) low = middle + 1;
       else high = middle;
     }
     return low;

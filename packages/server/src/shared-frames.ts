@@ -29,6 +29,17 @@ export class SharedFrames {
     return new SharedFrames(room);
   }
 
+  /** Copies frames that lie in several places. @param bytes of all of them */
+  static concat(parts: readonly Uint8Array[], bytes: number): SharedFrames {
+    const room = Buffer.allocUnsafe(WEBSOCKET_HEADER_BYTES + bytes);
+    let at = WEBSOCKET_HEADER_BYTES;
+    for (const part of parts) {
+      room.set(part, at);
+      at += part.length;
+    }
+    return new SharedFrames(room);
+  }
+
   /** The same as JSON lines in a text message; made when the first JSON link asks. */
   get json(): Buffer {
     this.#json ??= frameText(binaryToJson(this.frames));

@@ -23,7 +23,7 @@ export class FanOutLoad implements Generator {
   }
 
   async run(): Promise<LoadResult> {
-    const { messages, inFlight, subscribers, topics } = this.#plan;
+    const { messages, limitMs, inFlight, subscribers, topics } = this.#plan;
     const perMessage = subscribers / topics;
     const clients = this.#clients;
     clients.restart();
@@ -34,24 +34,27 @@ export class FanOutLoad implements Generator {
     await new Promise<void>((resolve, reject) => {
       watch = setInterval(() => {
         if (clients.deliveries === before) {
-          reject(new Error(`of ${messages * perMessage} deliveries ${before} came, and no more`));
+          const wanted = this.#published * perMessage;
+          reject(new Error(`of ${wanted} deliveries ${before} came, and no more`));
         }
         before = clients.deliveries;
       }, STALL_MS);
       const pump = (): void => {
         const delivered = clients.deliveries / perMessage;
+        const isOver = this.#published === messages || performance.now() - begin > limitMs;
+        if (isOver && delivered >= this.#published) resolve();
+        if (isOver) return;
         while (this.#published < messages && this.#published - delivered < inFlight) {
           clients.publish(this.#published, this.#payload);
           this.#published += 1;
         }
         clients.flush();
-        if (delivered >= messages) resolve();
       };
       clients.received = pump;
       pump();
     });
     clearInterval(watch);
     clients.received = () => undefined;
-    return { count: messages * perMessage, ms: performance.now() - begin };
+    return { count: this.#published * perMessage, ms: performance.now() - begin };
   }
 }

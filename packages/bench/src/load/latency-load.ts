@@ -11,12 +11,17 @@ const MARK = "@due=";
 const DIGITS = 14;
 /** After the last message: what has not come by then is not waited for. */
 const LAST_LIMIT_MS = 20_000;
+/** What is due before, or in the first quarter, does not count: the code of both sides gets warm. */
+const WARM_MS = 1000;
 
 export class LatencyLoad implements Generator {
   readonly #plan: LatencyPlan;
   readonly #clients: TopicClients;
   readonly #latencies: Float64Array;
+  /** Deliveries, and those of them that count. */
+  #arrived = 0;
   #count = 0;
+  #countsFrom = 0;
 
   constructor(plan: LatencyPlan) {
     this.#plan = plan;
@@ -32,9 +37,11 @@ export class LatencyLoad implements Generator {
     const { messages, payloadBytes, perSecond } = this.#plan;
     const clients = this.#clients;
     const expected = this.#latencies.length;
+    this.#arrived = 0;
     this.#count = 0;
     clients.restart();
     const begin = performance.now();
+    this.#countsFrom = begin + Math.min(WARM_MS, (messages * 250) / perSecond);
     const last = begin + (messages * 1000) / perSecond + LAST_LIMIT_MS;
     let published = 0;
     await new Promise<void>((resolve) => {
@@ -47,14 +54,14 @@ export class LatencyLoad implements Generator {
           clients.publish(published, payloadOf(payloadBytes, dueAt));
         }
         clients.flush();
-        if (this.#count >= expected || now > last) resolve();
+        if (this.#arrived >= expected || now > last) resolve();
         else setImmediate(tick);
       };
       tick();
     });
     clients.received = () => undefined;
     return {
-      count: this.#count,
+      count: this.#arrived,
       ms: performance.now() - begin,
       latency: percentilesOf(this.#latencies.subarray(0, this.#count)),
     };
@@ -65,7 +72,10 @@ export class LatencyLoad implements Generator {
     const now = performance.now();
     for (let at = message.indexOf(MARK); at >= 0; at = message.indexOf(MARK, at + 1)) {
       const digits = message.toString("latin1", at + MARK.length, at + MARK.length + DIGITS);
-      this.#latencies[this.#count] = now - Number(digits) / 1000;
+      const dueAt = Number(digits) / 1000;
+      this.#arrived += 1;
+      if (dueAt < this.#countsFrom) continue;
+      this.#latencies[this.#count] = now - dueAt;
       this.#count += 1;
     }
   }

@@ -31,6 +31,8 @@ interface TopicsPlan extends Ports {
 /** Publishes as fast as a window lets it, and counts what arrives. */
 export interface FanOutPlan extends TopicsPlan {
   readonly type: "fan-out";
+  /** After this nothing more is published: a system that is slow to answer gets fewer messages. */
+  readonly limitMs: number;
   /** Published and not delivered to everybody yet, at once. */
   readonly inFlight: number;
 }

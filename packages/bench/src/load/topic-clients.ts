@@ -5,6 +5,8 @@ import { SPEAKERS, type Publisher } from "./dialects.ts";
 import type { Dialect, Ports } from "./load.ts";
 
 const FIRST_LIMIT_MS = 60_000;
+/** Fewer than a link's window. */
+const CALIBRATED_AT_ONCE = 1000;
 
 export interface TopicClientsOptions extends Ports {
   readonly dialect: Dialect;
@@ -72,13 +74,12 @@ export class TopicClients {
       // A system may take a moment to know a subscriber: what it does not know yet gets nothing.
       await sleep(100);
       this.#bytes = 0;
-      for (const number of this.#topics.keys()) this.publish(number, payload);
-      this.flush();
-      let before = -1;
-      while (this.#bytes !== before) {
-        before = this.#bytes;
-        await sleep(150);
+      for (const number of this.#topics.keys()) {
+        this.publish(number, payload);
+        if (number % CALIBRATED_AT_ONCE === 0) await this.#settle();
       }
+      await this.#settle();
+      await sleep(150);
       const perDelivery = this.#bytes / subscribers;
       if (Number.isInteger(perDelivery) && perDelivery >= payloadBytes) {
         this.#messageBytes = perDelivery;
@@ -87,5 +88,15 @@ export class TopicClients {
       if (performance.now() > end) throw new Error(`no steady delivery: ${perDelivery} bytes each`);
     }
     this.#bytes = 0;
+  }
+
+  /** Waits until nothing comes any more. */
+  async #settle(): Promise<void> {
+    this.flush();
+    let before = -1;
+    while (this.#bytes !== before) {
+      before = this.#bytes;
+      await sleep(25);
+    }
   }
 }

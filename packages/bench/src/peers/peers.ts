@@ -133,6 +133,7 @@ error_log stderr notice;
 events { worker_connections 19000; }
 http {
   access_log off;
+  nchan_shared_memory_size 1024M;
   client_body_temp_path ${folder}/body;
   proxy_temp_path ${folder}/proxy;
   fastcgi_temp_path ${folder}/fastcgi;

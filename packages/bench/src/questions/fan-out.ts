@@ -9,7 +9,7 @@ export interface FanOutOptions extends Asked {
   readonly subscribers?: readonly number[];
   readonly payloadBytes?: readonly number[];
   readonly inFlight?: readonly number[];
-  /** Of each measurement, about. */
+  /** Of each run, about; a round has as many runs as it takes. */
   readonly deliveries?: number;
   readonly rounds?: number;
 }
@@ -81,12 +81,14 @@ async function measureAll(shape: Shape, options: FanOutOptions): Promise<Row> {
 }
 
 function measure(peer: Peer, shape: Shape, options: FanOutOptions): Promise<number> {
-  const { bins, deliveries = 120_000, rounds = 3 } = options;
+  const { bins, deliveries = 30_000, rounds = 3 } = options;
   const wanted = Math.round(deliveries / shape.subscribers);
   const messages = Math.min(MAX_MESSAGES, Math.max(MIN_MESSAGES, wanted));
   return RunningPeer.use(peer, bins, async (running) => {
-    const common = { ...shape, ...running.ports, type: "fan-out", topics: 1, messages } as const;
-    const load = await running.connect({ ...common, dialect: peer.dialect });
+    const load = await running.connect({
+      ...{ type: "fan-out", dialect: peer.dialect, ...running.ports },
+      ...{ ...shape, topics: 1, messages, limitMs: 5000 },
+    });
     return running.cpuEach(load, rounds);
   });
 }

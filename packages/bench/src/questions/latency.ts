@@ -14,10 +14,12 @@ export interface LatencyOptions extends Asked {
 }
 
 const TOPICS = 10;
-const SUBSCRIBERS = 100;
+const SUBSCRIBERS = 10;
 const PAYLOAD_BYTES = 128;
 const SHAPE = { topics: TOPICS, subscribers: SUBSCRIBERS, payloadBytes: PAYLOAD_BYTES };
 const IN_FLIGHT = 256;
+/** Longer than any run takes. */
+const LIMIT_MS = 600_000;
 const CAPACITY_ROUNDS = 3;
 
 export const LATENCY: Question = {
@@ -51,7 +53,7 @@ export async function latency(options: LatencyOptions): Promise<Table> {
       options.progress(`${peer.name}: ${error instanceof Error ? error.message : ""}`);
     }
   }
-  const title = `Publish to delivery: ${TOPICS} topics with ${SUBSCRIBERS / TOPICS} subscribers each, ${PAYLOAD_BYTES} B`;
+  const title = `Publish to delivery: ${TOPICS} topics with a subscriber each, ${PAYLOAD_BYTES} B`;
   return { question: LATENCY.name, title, rows };
 }
 
@@ -81,9 +83,16 @@ function measure(peer: Peer, options: LatencyOptions): Promise<Row[]> {
 async function capacityOf(
   { dialect }: Peer,
   running: RunningPeer,
-  { messages = 20_000 }: LatencyOptions,
+  { messages = 100_000 }: LatencyOptions,
 ): Promise<number> {
-  const plan = { ...SHAPE, dialect, ...running.ports, messages, inFlight: IN_FLIGHT };
+  const plan = {
+    ...SHAPE,
+    dialect,
+    ...running.ports,
+    messages,
+    inFlight: IN_FLIGHT,
+    limitMs: LIMIT_MS,
+  };
   const load = await running.connect({ type: "fan-out", ...plan });
   const rates: number[] = [];
   for (let round = 0; round < CAPACITY_ROUNDS; round += 1) {

@@ -34,7 +34,7 @@ export async function manyTopics(options: ManyTopicsOptions): Promise<Table> {
       const load = await running.connect({
         ...{ type: "fan-out", dialect: peer.dialect, ...running.ports },
         ...{ topics, subscribers: topics, payloadBytes: PAYLOAD_BYTES },
-        ...{ messages, inFlight: IN_FLIGHT },
+        ...{ messages, limitMs: 10_000, inFlight: IN_FLIGHT },
       });
       const cost = await running.cpuEach(load, rounds);
       return { "µs a delivery": cost, "memory, MiB": running.residentKib / 1024 };

@@ -8,7 +8,7 @@
 // One commit at a time: what fails leaves no hole behind it that a later one would have to fill.
 import { ShardcastError } from "@shardcast/protocol";
 import type { Log } from "@shardcast/log";
-import type { Turn, TurnWork } from "@shardcast/server";
+import { MOVED_REASON, type MovedPublish, type Turn, type TurnWork } from "@shardcast/server";
 import type { Appended, OwnedTopic } from "./owned-topic.ts";
 import type { Publish } from "./publish.ts";
 
@@ -35,6 +35,8 @@ export class CommitLane implements TurnWork {
   readonly #host: LaneHost;
   readonly #number: number;
   #dirty: OwnedTopic[] = [];
+  /** What the commit under way stores. */
+  #committing: readonly Appended[] = [];
   #isDeferred = false;
   /** A commit is under way, or has just failed. */
   #isBusy = false;
@@ -50,6 +52,19 @@ export class CommitLane implements TurnWork {
 
   get isBusy(): boolean {
     return this.#isBusy;
+  }
+
+  /** Gives away what has no answer yet and another owner now, each topic's in its order. */
+  takeMoved(isOwned: (topic: string) => boolean): MovedPublish[] {
+    const moved: MovedPublish[] = [];
+    for (const { topic, publishes } of this.#committing) {
+      if (!isOwned(topic.view.name)) moved.push(...publishes.flatMap(moveSent));
+    }
+    for (const topic of this.#dirty) {
+      if (isOwned(topic.view.name)) continue;
+      moved.push(...topic.takeWaiting().map((publish) => publish.move()));
+    }
+    return moved;
   }
 
   /** A topic has something to append. */
@@ -81,6 +96,7 @@ export class CommitLane implements TurnWork {
       return;
     }
     this.#isBusy = true;
+    this.#committing = appended;
     committed
       .then(
         () => this.#committed(appended),
@@ -103,6 +119,7 @@ export class CommitLane implements TurnWork {
 
   #committed(appended: readonly Appended[]): void {
     this.#isBusy = false;
+    this.#committing = [];
     this.#host.committed();
     this.#host.counters.commits += 1;
     // The disk works on the next commit while the messages of this one go out.
@@ -129,22 +146,34 @@ export class CommitLane implements TurnWork {
     counters.failedCommits += 1;
     const reason = error instanceof Error ? error.message.slice(0, 100) : "";
     const code = error instanceof ShardcastError ? error.code : "SHARDCAST_INTERNAL";
+    // Whoever has taken the shard may have done so in passing: who owns it now, the ring says.
     const isLost = code === "SHARDCAST_NOT_OWNER";
     if (!isLost) committed(error);
+    this.#committing = [];
     for (const round of appended) {
       const { topic, publishes } = round;
       topic.revert(round);
-      // What has an id can go again, though it may be stored; what has none can not.
-      const again = topic.log.isStale && !isLost ? publishes.filter(({ hasId }) => hasId) : [];
-      const kept = new Set(again);
-      for (const publish of publishes) {
-        if (!kept.has(publish)) publish.origin.rejectInFlight(publish.seq, code, reason);
+      if (!topic.log.isStale) {
+        for (const { origin, seq } of publishes) origin.rejectInFlight(seq, code, reason);
+        continue;
       }
-      if (topic.log.isStale) reopen(topic, [...again, ...topic.takeWaiting()]);
+      // What has an id can go again, though it may be stored; what has none only where it is not.
+      const again = publishes.filter(({ hasId }) => hasId || isLost);
+      for (const { origin, seq, hasId } of publishes) {
+        if (!hasId && !isLost) origin.rejectInFlight(seq, code, reason);
+      }
+      reopen(topic, [...again, ...topic.takeWaiting()]);
     }
     setTimeout(() => {
       this.#isBusy = false;
       this.flush();
     }, PAUSE_MS);
   }
+}
+
+/** The log may have it already: only its id keeps it from being stored twice. */
+function moveSent(publish: Publish): MovedPublish[] {
+  if (publish.hasId) return [publish.move()];
+  publish.move().origin.rejectInFlight(publish.seq, "SHARDCAST_OWNER_UNAVAILABLE", MOVED_REASON);
+  return [];
 }

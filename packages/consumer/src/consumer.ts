@@ -84,6 +84,7 @@ export async function startConsumer(
     new PublishRouter({
       membership,
       maxPayloadBytes,
+      publishTimeoutMs: options.publishTimeoutMs,
       targetOf: (member) => (membership.isSelf(member) ? owner : elsewhere(member)),
     });
   const producer = new PublishHandler(
@@ -95,7 +96,8 @@ export async function startConsumer(
   membership.onChange(() => {
     topics.regroup();
     upstreams.regroup();
-    router.reroute(uplinks.regroup());
+    const isOwned = (topic: string): boolean => membership.owns(topic);
+    router.reroute([...owner.takeMoved(isOwned), ...uplinks.regroup()]);
   });
   const { maxTopics } = options;
   const subscribe = new SubscriberHandler({ topics, maxTopics, isOwnedOnly: false });

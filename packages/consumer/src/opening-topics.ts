@@ -1,6 +1,7 @@
 // Publishes of topics whose logs are being opened, in their order: for the first time, or again, where a log
 // has lost track of what is stored. They wait as long as their senders do.
 import { ShardcastError } from "@shardcast/protocol";
+import type { MovedPublish } from "@shardcast/server";
 import type { OwnedTopic } from "./owned-topic.ts";
 import type { Publish } from "./publish.ts";
 
@@ -57,6 +58,12 @@ export class OpeningTopics {
     }
     this.#waiting.set(topic, added);
     this.#open(topic, opening).catch(this.#options.failed);
+  }
+
+  /** Gives away what waits for topics that have another owner now. */
+  takeMoved(isOwned: (topic: string) => boolean): MovedPublish[] {
+    const moved = [...this.#waiting.keys()].filter((topic) => !isOwned(topic));
+    return moved.flatMap((topic) => this.#take(topic).map(({ publish }) => publish.move()));
   }
 
   async #open(topic: string, begun?: Promise<OwnedTopic>): Promise<void> {

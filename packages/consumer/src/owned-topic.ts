@@ -1,12 +1,6 @@
 // A topic that this node owns: numbers what a turn brought, writes it into one batch, and answers the
 // publishers when the log has it. docs/architecture.md#append
-import {
-  MESSAGE_HEAD_BYTES,
-  epochToBytes,
-  writeMessageHead,
-  type ErrorCode,
-  type From,
-} from "@shardcast/protocol";
+import { MESSAGE_HEAD_BYTES, epochToBytes, writeMessageHead, type From } from "@shardcast/protocol";
 import { SharedFrames, WEBSOCKET_HEADER_BYTES } from "@shardcast/server";
 import { Batch, IdRecord, type TopicLog } from "@shardcast/log";
 import { DedupeWindow, type DedupeOptions } from "./dedupe-window.ts";
@@ -90,11 +84,9 @@ export class OwnedTopic {
     }
   }
 
-  /** The topic has another owner now: nobody gets anything here any more, and what waits is refused. */
+  /** The topic has another owner now: nobody gets anything here any more. */
   leave(): void {
-    const code: ErrorCode = "SHARDCAST_NOT_OWNER";
-    for (const { origin, seq } of this.takeWaiting()) origin.rejectInFlight(seq, code, "");
-    this.view.endAll(code);
+    this.view.endAll("SHARDCAST_NOT_OWNER");
   }
 
   /** Drops what has had its time; tells whether nobody has any use for the topic at the moment. */

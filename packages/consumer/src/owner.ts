@@ -2,7 +2,7 @@
 // store it. docs/architecture.md#append
 import type { Log } from "@shardcast/log";
 import type { PublishHead } from "@shardcast/protocol";
-import type { PublishOrigin, PublishTarget, Turn } from "@shardcast/server";
+import type { MovedPublish, PublishOrigin, PublishTarget, Turn } from "@shardcast/server";
 import { CommitLane, type LaneHost } from "./commit-lane.ts";
 import { OpeningTopics } from "./opening-topics.ts";
 import type { OwnedTopic } from "./owned-topic.ts";
@@ -75,11 +75,11 @@ export class Owner implements PublishTarget {
     origin: PublishOrigin,
     head: PublishHead,
     bytes: Uint8Array,
-    _start: number,
+    start: number,
     end: number,
   ): void {
     const { topic: name } = head;
-    const publish = new Publish(origin, head, bytes, end);
+    const publish = new Publish(origin, head, bytes, start, end);
     if (this.#opening.has(name)) {
       this.#wait(name, publish);
       return;
@@ -92,6 +92,14 @@ export class Owner implements PublishTarget {
     const topic = this.#options.ownedTopic(name);
     if (topic instanceof Promise) this.#wait(name, publish, topic);
     else this.#enqueue(topic, publish);
+  }
+
+  /** Gives away what has no answer yet and another owner now, each topic's in its order. */
+  takeMoved(isOwned: (topic: string) => boolean): MovedPublish[] {
+    const moved: MovedPublish[] = [];
+    for (const lane of this.#lanes.values()) moved.push(...lane.takeMoved(isOwned));
+    // A topic that is being opened again has nothing on its way any more, or had it put first.
+    return [...moved, ...this.#opening.takeMoved(isOwned)];
   }
 
   /** Commits what the log itself has changed, at the end of this turn. */

@@ -1,16 +1,18 @@
 // A publish from its coming to its answer: one object a message, and no other.
 import type { AckFields, PublishHead } from "@shardcast/protocol";
-import type { PublishOrigin } from "@shardcast/server";
+import { NOBODY, type MovedPublish, type PublishOrigin } from "@shardcast/server";
 
 const NO_EPOCH = new Uint8Array(0);
 
 export class Publish implements AckFields {
-  readonly origin: PublishOrigin;
+  /** Nobody, once it was moved. */
+  origin: PublishOrigin;
   readonly seq: number;
   /** How long its sender waits, in ms; 0 leaves it to the node. */
   readonly timeoutMs: number;
-  /** Its content lies between `start` and `end`, its id between `idStart` and `idEnd`. */
+  /** Its frame begins at `frameStart`, its content lies between `start` and `end`, its id between the other two. */
   readonly bytes: Uint8Array;
+  readonly frameStart: number;
   readonly start: number;
   readonly end: number;
   readonly idStart: number;
@@ -21,11 +23,18 @@ export class Publish implements AckFields {
   offset = 0;
   isDuplicate = false;
 
-  constructor(origin: PublishOrigin, head: PublishHead, bytes: Uint8Array, end: number) {
+  constructor(
+    origin: PublishOrigin,
+    head: PublishHead,
+    bytes: Uint8Array,
+    frameStart: number,
+    end: number,
+  ) {
     this.origin = origin;
     this.seq = head.seq;
     this.timeoutMs = head.timeoutMs;
     this.bytes = bytes;
+    this.frameStart = frameStart;
     this.start = head.contentStart;
     this.end = end;
     this.idStart = head.idStart;
@@ -39,5 +48,12 @@ export class Publish implements AckFields {
 
   get hasId(): boolean {
     return this.idEnd > 0;
+  }
+
+  /** Gives it away, to another owner: an answer that still comes here finds nobody. */
+  move(): MovedPublish {
+    const { origin, bytes, frameStart, end } = this;
+    this.origin = NOBODY;
+    return { origin, frame: Buffer.from(bytes.subarray(frameStart, end)) };
   }
 }

@@ -113,7 +113,7 @@ export class Topics {
       if (membership.owns(name)) continue;
       this.#owned.delete(name);
       owned.leave();
-      this.#left.push(name);
+      if (!this.#options.log.release(name, Date.now())) this.#left.push(name);
     }
     if (shared !== undefined) return;
     for (const [name, relayed] of this.#relayed) {

@@ -51,7 +51,7 @@ describe("OwnedTopic", () => {
     });
     const head = new PublishHead();
     expect(head.read(bytes, 0, bytes.length)).to.equal(true);
-    return owned.enqueue(new Publish(ORIGIN, head, bytes, bytes.length));
+    return owned.enqueue(new Publish(ORIGIN, head, bytes, 0, bytes.length));
   }
 
   function answers({

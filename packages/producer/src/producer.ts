@@ -23,6 +23,7 @@ export async function startProducer(
   const router = new PublishRouter({
     membership,
     maxPayloadBytes,
+    publishTimeoutMs: options.publishTimeoutMs,
     targetOf: (owner) => uplinks.to(owner),
   });
   membership.onChange(() => router.reroute(uplinks.regroup()));

@@ -106,9 +106,8 @@ export class RedisLog implements Log {
 
   release(topic: string): boolean {
     const log = this.#open.get(topic);
-    if (log === undefined) return true;
-    if (log.isStaged) return false;
-    log.release();
+    // Another node may append from now on: it is opened again before this one does.
+    log?.lose();
     this.#open.delete(topic);
     return true;
   }
@@ -119,7 +118,7 @@ export class RedisLog implements Log {
   }
 
   close(): Promise<void> {
-    for (const log of this.#open.values()) log.release();
+    for (const log of this.#open.values()) log.lose();
     this.#open.clear();
     return Promise.resolve();
   }

@@ -95,10 +95,6 @@ export class RedisTopicLog implements TopicLog {
     return this.#state.time;
   }
 
-  get isStaged(): boolean {
-    return this.#isStaged;
-  }
-
   /** Whether a commit has failed: it is to be opened again. */
   get isStale(): boolean {
     return this.#isStale;
@@ -198,14 +194,10 @@ export class RedisTopicLog implements TopicLog {
     await connection.run(SHOW, [keys.shard, keys.topic], args);
   }
 
-  release(): void {
-    this.#options.size.bytes -= this.#bytes;
-  }
-
   /** Somebody else may have appended, or what was sent may have come to nothing. */
   lose(): void {
     this.#isStale = true;
-    this.release();
+    this.#options.size.bytes -= this.#bytes;
   }
 
   get #bytes(): number {

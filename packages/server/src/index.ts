@@ -13,6 +13,7 @@ export type { LinkHandler, LinkTarget } from "./link-handler.ts";
 export { ShardcastNode, type NodeCore } from "./node.ts";
 export { parseConsumers } from "./consumer-list.ts";
 export type { Membership } from "./membership.ts";
+export { MOVED_REASON, NOBODY, type MovedPublish } from "./moved-publish.ts";
 export { NODE_OPTIONS } from "./node-options.ts";
 export { optionInvalid, text, wholeNumber, type RawOptions } from "./option-value.ts";
 export type { NodeSocket, SocketOwner } from "./node-socket.ts";

@@ -3,7 +3,8 @@
 import { PublishHead, topicFault, type ErrorCode, type RingMember } from "@shardcast/protocol";
 import type { Membership } from "./membership.ts";
 import type { PublishOrigin, PublishTarget } from "./publish-target.ts";
-import type { MovedPublish } from "./uplink.ts";
+import { Unrouted } from "./unrouted.ts";
+import type { MovedPublish } from "./moved-publish.ts";
 
 /** Topics whose target is remembered; more of them start the memory anew. */
 const REMEMBERED_TOPICS = 100_000;
@@ -12,15 +13,19 @@ export interface PublishRouterOptions {
   readonly membership: Membership;
   readonly targetOf: (owner: RingMember) => PublishTarget;
   readonly maxPayloadBytes: number;
+  /** How long a publish that names no time of its own waits for a first consumer. */
+  readonly publishTimeoutMs: number;
 }
 
 export class PublishRouter {
   readonly #options: PublishRouterOptions;
   readonly #targets = new Map<string, PublishTarget>();
   readonly #head = new PublishHead();
+  readonly #unrouted: Unrouted;
 
   constructor(options: PublishRouterOptions) {
     this.#options = options;
+    this.#unrouted = new Unrouted(options.publishTimeoutMs);
     options.membership.onChange(() => this.#targets.clear());
   }
 
@@ -53,10 +58,13 @@ export class PublishRouter {
     return true;
   }
 
-  /** Takes publishes that were on their way to an owner that is none any more, and hands each to the new one. */
+  /**
+   * Hands publishes to the owners that the ring names now: what waited for a first consumer, and what was on
+   * its way to an owner that is none any more.
+   */
   reroute(moved: readonly MovedPublish[]): void {
     const head = this.#head;
-    for (const { origin, frame } of moved) {
+    for (const { origin, frame } of [...this.#unrouted.take(), ...moved]) {
       if (!head.read(frame, 0, frame.length)) continue;
       const target = this.#targets.get(head.topic) ?? this.#route(head.topic);
       if (typeof target === "string") origin.rejectInFlight(head.seq, target, "");
@@ -69,7 +77,7 @@ export class PublishRouter {
     if (fault !== undefined) return fault;
     const { membership, targetOf } = this.#options;
     const owner = membership.ownerOf(topic);
-    if (owner === undefined) return "SHARDCAST_OWNER_UNAVAILABLE";
+    if (owner === undefined) return this.#unrouted;
     const target = targetOf(owner);
     if (this.#targets.size >= REMEMBERED_TOPICS) this.#targets.clear();
     this.#targets.set(topic, target);

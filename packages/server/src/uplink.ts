@@ -25,6 +25,7 @@ import {
 import type { Logger } from "pino";
 import { InFlight } from "./in-flight.ts";
 import { Peer, type PeerHandler } from "./peer.ts";
+import { MOVED_REASON, NOBODY, type MovedPublish } from "./moved-publish.ts";
 import type { PublishOrigin, PublishTarget } from "./publish-target.ts";
 import type { Turn, TurnWork } from "./turn.ts";
 
@@ -61,13 +62,6 @@ interface Entry {
   bytes: Buffer;
   start: number;
   end: number;
-}
-
-/** A publish that is on its way to a node that is not its owner any more. */
-export interface MovedPublish {
-  readonly origin: PublishOrigin;
-  /** A frame as the origin brought it, with the time that is left. */
-  readonly frame: Buffer;
 }
 
 export class Uplink implements PublishTarget, PeerHandler, TurnWork {
@@ -384,17 +378,3 @@ function frameOf({ seq, deadline, bytes, start, end }: Entry, now: number): Buff
 function inOrder(entries: Entry[]): Entry[] {
   return entries.sort((a, b) => a.ordinal - b.ordinal);
 }
-
-const MOVED_REASON = "the topic has got another owner before the ack";
-
-/** Takes the place of an origin whose publish was moved. */
-const NOBODY: PublishOrigin = {
-  inFlightCount: 0,
-  isOpen: false,
-  ack: () => undefined,
-  passAck: () => undefined,
-  rejectInFlight: () => undefined,
-  reject: () => undefined,
-  pauseReading: () => undefined,
-  resumeReading: () => undefined,
-};

@@ -2,7 +2,8 @@
 import type { RingMember } from "@shardcast/protocol";
 import type { Membership } from "./membership.ts";
 import type { NodeCore } from "./node.ts";
-import { Uplink, type MovedPublish } from "./uplink.ts";
+import type { MovedPublish } from "./moved-publish.ts";
+import { Uplink } from "./uplink.ts";
 
 /** Publishes on their way to one owner at once. */
 const WINDOW_MESSAGES = 65_536;

@@ -1,0 +1,67 @@
+// Publishes that come while no consumer is known: they wait for one, in their order, as long as their senders do.
+import type { PublishHead } from "@shardcast/protocol";
+import type { MovedPublish } from "./moved-publish.ts";
+import type { PublishOrigin, PublishTarget } from "./publish-target.ts";
+
+const EXPIRE_MS = 100;
+/** Beyond it, whoever brings more is refused. */
+const MAX_BYTES = 64 * 1024 * 1024;
+
+interface Waiting extends MovedPublish {
+  readonly seq: number;
+  readonly deadline: number;
+}
+
+export class Unrouted implements PublishTarget {
+  readonly #publishTimeoutMs: number;
+  #waiting: Waiting[] = [];
+  #bytes = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(publishTimeoutMs: number) {
+    this.#publishTimeoutMs = publishTimeoutMs;
+  }
+
+  publish(
+    origin: PublishOrigin,
+    head: PublishHead,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+  ): void {
+    const { seq, timeoutMs } = head;
+    if (this.#bytes + end - start > MAX_BYTES) {
+      refuse(origin, seq);
+      return;
+    }
+    const deadline = Date.now() + (timeoutMs === 0 ? this.#publishTimeoutMs : timeoutMs);
+    this.#waiting.push({ origin, seq, deadline, frame: Buffer.from(bytes.subarray(start, end)) });
+    this.#bytes += end - start;
+    this.#timer ??= setInterval(() => this.#expire(Date.now()), EXPIRE_MS).unref();
+  }
+
+  /** Gives away all that waits. */
+  take(): MovedPublish[] {
+    return this.#keep([]);
+  }
+
+  #expire(now: number): void {
+    const before = this.#keep(this.#waiting.filter(({ deadline }) => deadline > now));
+    for (const { origin, seq, deadline } of before) if (deadline <= now) refuse(origin, seq);
+  }
+
+  #keep(waiting: Waiting[]): Waiting[] {
+    const before = this.#waiting;
+    this.#waiting = waiting;
+    this.#bytes = waiting.reduce((sum, { frame }) => sum + frame.length, 0);
+    if (waiting.length === 0) {
+      clearInterval(this.#timer);
+      this.#timer = undefined;
+    }
+    return before;
+  }
+}
+
+function refuse(origin: PublishOrigin, seq: number): void {
+  origin.rejectInFlight(seq, "SHARDCAST_OWNER_UNAVAILABLE", "no consumer is known");
+}

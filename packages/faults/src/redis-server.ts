@@ -13,7 +13,7 @@ const LIMIT_MS = 20_000;
 const SLOTS_OK = "cluster_state:ok";
 
 /** Once a process: `redis-server` and `redis-cli` are there afterwards. */
-export function ensureRedis(): void {
+function ensureRedis(): void {
   try {
     execFileSync("redis-server", ["--version"], { stdio: "ignore" });
   } catch {
@@ -153,7 +153,7 @@ export class RedisClusterServers {
   }
 }
 
-export async function until(what: string, isSo: () => boolean | Promise<boolean>): Promise<void> {
+async function until(what: string, isSo: () => boolean | Promise<boolean>): Promise<void> {
   const end = Date.now() + LIMIT_MS;
   while (!(await isSo())) {
     if (Date.now() > end) throw new Error(`it never came about: ${what}`);

@@ -11,7 +11,13 @@ export type { IdRetention } from "./lmdb-topic-log.ts";
 export { LmdbLog, type LmdbLogOptions } from "./lmdb-log.ts";
 export { createEpoch } from "./epoch.ts";
 export { IdRecord } from "./id-record.ts";
-export { FORGET_AFTER_MS, type Log, type ReadableLog, type StoredIds, type TopicLog } from "./log.ts";
+export {
+  FORGET_AFTER_MS,
+  type Log,
+  type ReadableLog,
+  type StoredIds,
+  type TopicLog,
+} from "./log.ts";
 export {
   MemoryLog,
   MemoryTopicLog,

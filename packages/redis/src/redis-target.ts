@@ -1,7 +1,7 @@
 // Which Redis: one server, a group that Sentinel watches, or a cluster, as --redis names it.
 import { optionInvalid } from "@shardcast/server";
 
-export interface RedisAddress {
+interface RedisAddress {
   readonly host: string;
   readonly port: number;
 }

@@ -27,7 +27,8 @@ export const FAN_OUT: Question = {
     const shown = rows.filter((row) =>
       Object.entries(SHOWN).every(([name, value]) => row[name] === value),
     );
-    const systems = Object.keys(rows[0] ?? {}).slice(3);
+    // One that failed at one shape has others.
+    const systems = [...new Set(rows.flatMap((row) => Object.keys(row).slice(3)))];
     return {
       kind: "bar",
       title: "Fan-out, 128 B, 64 in flight: server CPU a delivery",

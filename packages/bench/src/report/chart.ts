@@ -23,7 +23,7 @@ export function renderChart({ kind, title, x, y, series }: Chart): string {
     animation: false,
     backgroundColor: "#ffffff",
     title: { text: title, left: "center", textStyle: { fontSize: 15 } },
-    legend: { bottom: 0 },
+    legend: { bottom: 0, itemGap: 18 },
     grid: { left: 70, right: 30, top: 50, bottom: 75 },
     xAxis: {
       type: "category",
@@ -33,13 +33,17 @@ export function renderChart({ kind, title, x, y, series }: Chart): string {
       nameGap: 28,
       axisLabel: { interval: 0 },
     },
-    yAxis: { type: y.isLog ? "log" : "value", name: y.name, nameTextStyle: { align: "left" } },
+    yAxis: {
+      type: y.isLog ? "log" : "value",
+      name: y.name,
+      nameTextStyle: { align: "left" },
+      // A log scale has no zero to begin a bar at.
+      ...(kind === "bar" && y.isLog ? { startValue: powerBelow(series) } : {}),
+    },
     series: series.map(({ name, values }) => ({
       type: kind,
       name,
       data: values.map((value) => value ?? "-"),
-      // A log scale has no zero to begin a bar at.
-      ...(kind === "bar" && y.isLog ? { barMinHeight: 1 } : {}),
     })),
   };
   const chart = init(null, null, { renderer: "svg", ssr: true, ...SIZE });
@@ -47,4 +51,10 @@ export function renderChart({ kind, title, x, y, series }: Chart): string {
   const svg = chart.renderToSVGString();
   chart.dispose();
   return svg;
+}
+
+/** The power of ten below all values. */
+function powerBelow(series: readonly ChartSeries[]): number {
+  const values = series.flatMap((one) => one.values).filter((value) => value !== undefined);
+  return 10 ** Math.floor(Math.log10(Math.min(...values.filter((value) => value > 0), 1)));
 }

@@ -29,6 +29,7 @@ count(runStep("setup", SETUP));
 // A failed build leaves the other checks worth running, a failed install does not.
 if (existsSync(join(root, "node_modules", "mocha"))) {
   for (const [name, args] of Object.entries(CHECKS)) count(runStep(name, args));
+  count(runStep("programs", ["scripts/test-programs.js"]));
   runTests(process.argv.slice(2));
 }
 console.log(`\n${total.passed} passed, ${total.failed} failed`);

@@ -1,5 +1,4 @@
-// Real Redis servers, on ports and in folders of their own, each behind a proxy; Debian's package is installed
-// where it is not there.
+// Real Redis servers, on ports and in folders of their own, each behind a proxy.
 import { execFile, execFileSync, spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -11,19 +10,6 @@ import { TcpProxy } from "./tcp-proxy.ts";
 
 const LIMIT_MS = 20_000;
 const SLOTS_OK = "cluster_state:ok";
-
-/** Once a process: `redis-server` and `redis-cli` are there afterwards. */
-function ensureRedis(): void {
-  try {
-    execFileSync("redis-server", ["--version"], { stdio: "ignore" });
-  } catch {
-    const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
-    execFileSync("apt-get", ["update"], { stdio: "ignore", env });
-    // Its own server is not to be started: tests start theirs.
-    const args = ["install", "-y", "--no-install-recommends", "redis-server"];
-    execFileSync("apt-get", args, { stdio: "ignore", env: { ...env, RUNLEVEL: "1" } });
-  }
-}
 
 export class RedisServer {
   readonly id: string;
@@ -45,7 +31,6 @@ export class RedisServer {
 
   /** @param args more options, as on redis-server's command line */
   static async start(args: readonly string[] = []): Promise<RedisServer> {
-    ensureRedis();
     const port = await freePort();
     const server = new RedisServer(port, await TcpProxy.listen(port), args);
     await server.start();
@@ -75,7 +60,13 @@ export class RedisServer {
       ],
       { stdio: "ignore" },
     );
-    await until(`redis-server on ${this.port}`, () => this.cli("ping") === "PONG");
+    const failed = once(this.#child, "error").then(([error]: unknown[]) => {
+      throw new Error("redis-server cannot be started: apt-get install redis-server", {
+        cause: error,
+      });
+    });
+    const ready = until(`redis-server on ${this.port}`, () => this.cli("ping") === "PONG");
+    await Promise.race([ready, failed]);
   }
 
   pause(): void {

@@ -8,7 +8,7 @@ import { INGEST } from "./questions/ingest.ts";
 import { LATENCY } from "./questions/latency.ts";
 import { MANY_TOPICS } from "./questions/many-topics.ts";
 import { millionQuestion } from "./questions/million.ts";
-import type { Question } from "./questions/question.ts";
+import { BENCH_LOGS, type BenchLog, type Question } from "./questions/question.ts";
 import { RECOVERY_STORM } from "./questions/recovery-storm.ts";
 import { SLOW_READERS } from "./questions/slow-readers.ts";
 import { STARTUP } from "./questions/startup.ts";
@@ -33,6 +33,11 @@ export async function main(bins: BenchBins): Promise<void> {
       describe: `Which systems, separated by commas: ${PEERS.map(({ name }) => name).join(",")}`,
       defaultDescription: "all that are installed",
     })
+    .option("log", {
+      type: "string",
+      default: "memory,lmdb",
+      describe: `Where Shardcast keeps messages, separated by commas: ${BENCH_LOGS.join(",")}`,
+    })
     .option("out", {
       type: "string",
       default: "docs/benchmarks",
@@ -53,9 +58,11 @@ export async function main(bins: BenchBins): Promise<void> {
     if (found === undefined) throw new Error(`no question ${name}; there are ${names.join(", ")}`);
     return found;
   });
-  const peers = installed(raw.peers?.split(",") ?? PEERS.map(({ name }) => name));
+  const asksFor = raw.log.split(",");
+  const logs = BENCH_LOGS.filter((log) => asksFor.includes(log));
+  const peers = installed(raw.peers?.split(",") ?? defaultPeers(logs));
   for (const question of questions) {
-    const table = await question.ask({ bins, peers, progress: tell });
+    const table = await question.ask({ bins, peers, logs, progress: tell });
     process.stdout.write(`\n${table.title}\n\n${renderTable(table)}\n`);
     if (raw.out === "") continue;
     const command = ["npm run bench --", question.name, ...process.argv.slice(2).filter(isOption)];
@@ -64,6 +71,16 @@ export async function main(bins: BenchBins): Promise<void> {
     publish(raw.out, answer, question.chart?.(table.rows));
     tell(`written to ${raw.out}/${question.name}.json`);
   }
+}
+
+/** Every system, and Shardcast with these logs. */
+function defaultPeers(logs: readonly BenchLog[]): string[] {
+  const others = BENCH_LOGS.filter((log) => !logs.includes(log)).map(shardcastWith);
+  return PEERS.map(({ name }) => name).filter((name) => !others.includes(name));
+}
+
+function shardcastWith(log: BenchLog): string {
+  return log === "memory" ? "shardcast" : `shardcast-${log}`;
 }
 
 function isOption(argument: string): boolean {

@@ -27,8 +27,8 @@ const BINS: BenchBins = {
   peerServer: binOf("bench", "peer-server.js"),
   load: binOf("bench", "load.js"),
 };
-/** Those that need nothing installed. */
-const ALL = ["shardcast", "shardcast-lmdb", "limit", "ws", "socket.io"];
+/** Those that need nothing installed beside what all tests do. */
+const ALL = ["shardcast", "shardcast-lmdb", "shardcast-redis", "limit", "ws", "socket.io"];
 
 function asked(...peers: string[]): {
   bins: BenchBins;
@@ -75,9 +75,10 @@ describe("a benchmark, as small as it gets", function () {
     const shapes = [
       { log: "memory", topics: 2, links: 2, inFlight: 100 },
       { log: "lmdb", topics: 1, links: 1, inFlight: 1 },
+      { log: "redis", topics: 2, links: 1, inFlight: 10 },
     ] as const;
     const table = await ingest({ ...asked(), messages: 300, rounds: 1, shapes });
-    expectFigures(table, 2);
+    expectFigures(table, 3);
     expectChart(INGEST, table);
   });
 

@@ -4,7 +4,13 @@ import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Dialect } from "../load/load.ts";
 import { ServerProcess } from "./server-process.ts";
-import { freePort, startConsumer, startProducer, type NodeBins } from "./shardcast-nodes.ts";
+import {
+  freePort,
+  startConsumer,
+  startProducer,
+  startRedis,
+  type NodeBins,
+} from "./shardcast-nodes.ts";
 
 export interface BenchBins extends NodeBins {
   readonly peerServer: URL;
@@ -30,6 +36,22 @@ export interface Peer {
 export const PEERS: readonly Peer[] = [
   shardcast("memory"),
   shardcast("lmdb"),
+  {
+    name: "shardcast-redis",
+    dialect: "shardcast",
+    missing: missingRedis,
+    start: async (bins, folder, hops = "one") => {
+      const redis = await startRedis(folder);
+      const port = await freePort();
+      const args = ["--log=redis"];
+      const consumer = await startConsumer({ bins, port, args, redis: redis.url });
+      const processes = [consumer, redis.process];
+      if (hops === "one") return { processes, port };
+      const producerPort = await freePort();
+      const common = { bins, port: producerPort, consumerPort: port, redis: redis.url };
+      return { processes: [...processes, await startProducer(common)], port, producerPort };
+    },
+  },
   nodePeer("limit", "bare"),
   nodePeer("ws", "bare"),
   nodePeer("socket.io", "socket.io"),
@@ -148,6 +170,11 @@ http {
   }
 }
 `;
+}
+
+/** How to get the server that keeps messages with `--log redis`; undefined where it is there. */
+function missingRedis(): string | undefined {
+  return missingProgram("redis-server", "redis-server");
 }
 
 function missingProgram(program: string, packages: string): string | undefined {

@@ -16,6 +16,7 @@ export interface NodeBins {
 export const BENCH_PSK = "the key of the benchmarks";
 
 const READY = /"msg":"ready"/;
+const MEMBER_LIMIT_MS = 20_000;
 
 export interface ConsumerSetup {
   readonly bins: NodeBins;
@@ -24,43 +25,77 @@ export interface ConsumerSetup {
   readonly port: number;
   readonly args?: readonly string[];
   readonly consumers?: string;
+  /** Where consumers find one another and keep messages, instead of a list and a log of their own. */
+  readonly redis?: string | undefined;
 }
 
 /** A consumer on a port, with defaults but for what `args` say; by itself, where no others are named. */
-export function startConsumer(setup: ConsumerSetup): Promise<ServerProcess> {
+export async function startConsumer(setup: ConsumerSetup): Promise<ServerProcess> {
   const { bins, id = "c1", port, args = [], consumers = `${id}=ws://127.0.0.1:${port}` } = setup;
-  return ServerProcess.start({
+  const { redis } = setup;
+  const node = await ServerProcess.start({
     command: process.execPath,
     args: [
       fileURLToPath(bins.consumer),
-      ...[`--id=${id}`, "--host=127.0.0.1", `--port=${port}`, `--consumers=${consumers}`],
+      ...[`--id=${id}`, "--host=127.0.0.1", `--port=${port}`],
+      redis === undefined ? `--consumers=${consumers}` : `--redis=${redis}`,
       ...args,
     ],
     env: { PSK: BENCH_PSK },
     ready: READY,
   });
+  if (redis !== undefined) await untilMember(port, id);
+  return node;
 }
 
 /** A producer whose one consumer is c1 on a port; one link may have as many in flight as there can be. */
-export function startProducer({
+export async function startProducer({
   bins,
   port,
   consumerPort,
+  redis,
 }: {
   readonly bins: NodeBins;
   readonly port: number;
   readonly consumerPort: number;
+  readonly redis?: string | undefined;
 }): Promise<ServerProcess> {
-  return ServerProcess.start({
+  const consumers = `c1=ws://127.0.0.1:${consumerPort}`;
+  const node = await ServerProcess.start({
     command: process.execPath,
     args: [
       fileURLToPath(bins.producer),
-      ...["--host=127.0.0.1", `--port=${port}`, `--consumers=c1=ws://127.0.0.1:${consumerPort}`],
-      "--window=65536",
+      ...["--host=127.0.0.1", `--port=${port}`, "--window=65536"],
+      redis === undefined ? `--consumers=${consumers}` : `--redis=${redis}`,
     ],
     env: { PSK: BENCH_PSK },
     ready: READY,
   });
+  if (redis !== undefined) await untilMember(port, "c1");
+  return node;
+}
+
+/** A Redis server that keeps nothing on disk. */
+export async function startRedis(folder: string): Promise<{ process: ServerProcess; url: string }> {
+  const port = await freePort();
+  const started = await ServerProcess.start({
+    command: "redis-server",
+    args: ["--port", `${port}`, "--bind", "127.0.0.1", "--dir", folder, "--save", ""],
+    ready: /Ready to accept connections/,
+  });
+  return { process: started, url: `redis://127.0.0.1:${port}` };
+}
+
+/** Waits until a node knows that a consumer is there. */
+async function untilMember(port: number, id: string): Promise<void> {
+  const end = performance.now() + MEMBER_LIMIT_MS;
+  for (;;) {
+    const answer = await fetch(`http://127.0.0.1:${port}/cluster`);
+    const { consumers } = (await answer.json()) as { consumers: readonly { id: string }[] };
+    if (consumers.some((one) => one.id === id)) return;
+    if (performance.now() > end) throw new Error(`${id} is not among the consumers`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
 }
 
 /** A folder for one measurement. */

@@ -1,10 +1,15 @@
 // What storing one message costs, acked, through a producer and its owner.
 import { Load } from "../load/load.ts";
-import type { BenchBins } from "../peers/peers.ts";
 import { cpuMs } from "../stats/process-stats.ts";
-import { TempFolder, freePort, startConsumer, startProducer } from "../peers/shardcast-nodes.ts";
+import {
+  TempFolder,
+  freePort,
+  startConsumer,
+  startProducer,
+  startRedis,
+} from "../peers/shardcast-nodes.ts";
 import type { Row, Table } from "../report/table.ts";
-import type { Question } from "./question.ts";
+import type { Asked, BenchLog, Question } from "./question.ts";
 
 export const INGEST: Question = {
   name: "ingest",
@@ -34,33 +39,33 @@ function isMany(row: Row): boolean {
   return Number(row["in flight"]) > 1;
 }
 
-export interface IngestOptions {
-  readonly bins: BenchBins;
+export interface IngestOptions extends Pick<Asked, "bins" | "logs" | "progress"> {
   /** Of each round. */
   readonly messages?: number;
   readonly rounds?: number;
   readonly shapes?: readonly IngestShape[];
-  readonly progress: (text: string) => void;
 }
 
 interface IngestShape {
-  readonly log: "memory" | "lmdb";
+  readonly log: BenchLog;
   readonly topics: number;
   readonly links: number;
   readonly inFlight: number;
 }
 
 const PAYLOAD_BYTES = 128;
-const SHAPES: readonly IngestShape[] = (["memory", "lmdb"] as const).flatMap((log) => [
-  { log, topics: 1, links: 1, inFlight: 1000 },
-  { log, topics: 1, links: 1, inFlight: 16_000 },
-  { log, topics: 64, links: 4, inFlight: 16_000 },
-  { log, topics: 1, links: 1, inFlight: 1 },
-]);
+const SHAPES = [
+  { topics: 1, links: 1, inFlight: 1000 },
+  { topics: 1, links: 1, inFlight: 16_000 },
+  { topics: 64, links: 4, inFlight: 16_000 },
+  { topics: 1, links: 1, inFlight: 1 },
+];
 
 export async function ingest(options: IngestOptions): Promise<Table> {
   const rows: Row[] = [];
-  for (const shape of options.shapes ?? SHAPES) {
+  const { logs = ["memory", "lmdb"] } = options;
+  const all = logs.flatMap((log) => SHAPES.map((shape) => ({ log, ...shape })));
+  for (const shape of options.shapes ?? all) {
     options.progress(`ingest ${shape.log}, ${shape.topics} topics, ${shape.inFlight} in flight`);
     rows.push(await measure(shape, options));
   }
@@ -76,27 +81,34 @@ async function measure(
   const messages = inFlight === 1 ? Math.min(most, 2000) : most;
   const folder = new TempFolder();
   const [consumerPort, producerPort] = [await freePort(), await freePort()];
+  const redis = log === "redis" ? await startRedis(folder.path) : undefined;
   const args = [`--log=${log}`, `--data=${folder.path}`];
-  const consumer = await startConsumer({ bins, port: consumerPort, args });
-  const producer = await startProducer({ bins, port: producerPort, consumerPort });
+  const nodes = { bins, redis: redis?.url };
+  const consumer = await startConsumer({ ...nodes, port: consumerPort, args });
+  const producer = await startProducer({ ...nodes, port: producerPort, consumerPort });
   const common = { topics, links, inFlight, payloadBytes: PAYLOAD_BYTES, messages };
   let load: Load | undefined;
   try {
     load = await Load.connect(bins.load, { type: "ingest", port: producerPort, ...common });
-    const costs: { producer: number; consumer: number; ms: number }[] = [];
+    const costs: { producer: number; consumer: number; redis: number; ms: number }[] = [];
+    const redisMs = (): number => (redis === undefined ? 0 : cpuMs(redis.process.pid));
     // The first warms the code up.
     await load.run();
     for (let round = 0; round < rounds; round += 1) {
-      const before = { producer: cpuMs(producer.pid), consumer: cpuMs(consumer.pid) };
+      const before = {
+        ...{ producer: cpuMs(producer.pid), consumer: cpuMs(consumer.pid), redis: redisMs() },
+      };
       const { ms } = await load.run();
       costs.push({
         producer: ((cpuMs(producer.pid) - before.producer) * 1000) / messages,
         consumer: ((cpuMs(consumer.pid) - before.consumer) * 1000) / messages,
+        redis: ((redisMs() - before.redis) * 1000) / messages,
         ms,
       });
     }
-    costs.sort((a, b) => a.producer + a.consumer - b.producer - b.consumer);
-    const median = costs[Math.floor(rounds / 2)] ?? { producer: 0, consumer: 0, ms: 1 };
+    const sumOf = (one: (typeof costs)[number]): number => one.producer + one.consumer + one.redis;
+    costs.sort((a, b) => sumOf(a) - sumOf(b));
+    const median = costs[Math.floor(rounds / 2)] ?? { producer: 0, consumer: 0, redis: 0, ms: 1 };
     return {
       log,
       topics,
@@ -104,13 +116,15 @@ async function measure(
       "in flight": inFlight,
       producer: median.producer,
       consumer: median.consumer,
-      together: median.producer + median.consumer,
+      ...(redis === undefined ? {} : { redis: median.redis }),
+      together: sumOf(median),
       "messages a second": Math.round((messages * 1000) / median.ms),
     };
   } finally {
     await load?.stop();
     await producer.stop();
     await consumer.stop();
+    await redis?.process.stop();
     folder.remove();
   }
 }

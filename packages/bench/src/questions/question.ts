@@ -3,10 +3,15 @@ import type { Chart } from "../report/chart.ts";
 import type { Row, Table } from "../report/table.ts";
 import { PEERS, type BenchBins, type Peer } from "../peers/peers.ts";
 
+export const BENCH_LOGS = ["memory", "lmdb", "redis"] as const;
+export type BenchLog = (typeof BENCH_LOGS)[number];
+
 export interface Asked {
   readonly bins: BenchBins;
   /** Names of the systems to measure. */
   readonly peers: readonly string[];
+  /** Where Shardcast keeps messages, in the questions that have a choice. @default memory and lmdb */
+  readonly logs?: readonly BenchLog[];
   /** Told what is being measured. */
   readonly progress: (text: string) => void;
 }

@@ -12,11 +12,13 @@ import { BENCH_LOGS, type BenchLog, type Question } from "./questions/question.t
 import { RECOVERY_STORM } from "./questions/recovery-storm.ts";
 import { SLOW_READERS } from "./questions/slow-readers.ts";
 import { STARTUP } from "./questions/startup.ts";
+import { TAKEOVER } from "./questions/takeover.ts";
 import { machineName, publish } from "./report/publish.ts";
 import { renderTable } from "./report/table.ts";
 
 const QUESTIONS: readonly Question[] = [
   ...[FAN_OUT, MANY_TOPICS, INGEST, LATENCY, IDLE, RECOVERY_STORM, GROWTH, STARTUP, SLOW_READERS],
+  TAKEOVER,
 ];
 const DEFAULT_CONNECTIONS = 100_000;
 

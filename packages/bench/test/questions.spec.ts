@@ -14,6 +14,7 @@ import type { Question } from "../src/questions/question.ts";
 import { RECOVERY_STORM, recoveryStorm } from "../src/questions/recovery-storm.ts";
 import { SLOW_READERS, slowReaders } from "../src/questions/slow-readers.ts";
 import { startup } from "../src/questions/startup.ts";
+import { takeover } from "../src/questions/takeover.ts";
 import { renderChart } from "../src/report/chart.ts";
 import type { Table } from "../src/report/table.ts";
 
@@ -118,6 +119,10 @@ describe("a benchmark, as small as it gets", function () {
     const table = await slowReaders({ bins: BINS, counts: [2], messages: 40 });
     expectFigures(table, 4);
     expectChart(SLOW_READERS, table);
+  });
+
+  it("takeover", async () => {
+    expectFigures(await takeover({ ...asked(), memberTimeoutsMs: [500], rounds: 1 }), 2);
   });
 
   it("million", async () => {

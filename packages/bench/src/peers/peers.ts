@@ -173,7 +173,7 @@ http {
 }
 
 /** How to get the server that keeps messages with `--log redis`; undefined where it is there. */
-function missingRedis(): string | undefined {
+export function missingRedis(): string | undefined {
   return missingProgram("redis-server", "redis-server");
 }
 

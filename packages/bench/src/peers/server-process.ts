@@ -60,9 +60,17 @@ export class ServerProcess {
     return this.#child.pid ?? 0;
   }
 
+  get hasExited(): boolean {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null;
+  }
+
+  kill(signal: "SIGKILL" | "SIGTERM"): void {
+    this.#child.kill(signal);
+  }
+
   /** Ends it and all that it started: nginx leaves its workers behind. */
   async stop(): Promise<void> {
-    if (this.#child.exitCode === null && this.#child.signalCode === null) {
+    if (!this.hasExited) {
       for (const pid of familyOf(this.pid)) process.kill(pid, "SIGKILL");
     }
     await this.#exited;

@@ -44,7 +44,7 @@ export async function startConsumer(setup: ConsumerSetup): Promise<ServerProcess
     env: { PSK: BENCH_PSK },
     ready: READY,
   });
-  if (redis !== undefined) await untilMember(port, id);
+  if (redis !== undefined) await untilMembers(port, [id]);
   return node;
 }
 
@@ -71,7 +71,7 @@ export async function startProducer({
     env: { PSK: BENCH_PSK },
     ready: READY,
   });
-  if (redis !== undefined) await untilMember(port, "c1");
+  if (redis !== undefined) await untilMembers(port, ["c1"]);
   return node;
 }
 
@@ -86,14 +86,15 @@ export async function startRedis(folder: string): Promise<{ process: ServerProce
   return { process: started, url: `redis://127.0.0.1:${port}` };
 }
 
-/** Waits until a node knows that a consumer is there. */
-async function untilMember(port: number, id: string): Promise<void> {
+/** Waits until the node on a port knows that consumers are there. */
+export async function untilMembers(port: number, ids: readonly string[]): Promise<void> {
   const end = performance.now() + MEMBER_LIMIT_MS;
   for (;;) {
     const answer = await fetch(`http://127.0.0.1:${port}/cluster`);
     const { consumers } = (await answer.json()) as { consumers: readonly { id: string }[] };
-    if (consumers.some((one) => one.id === id)) return;
-    if (performance.now() > end) throw new Error(`${id} is not among the consumers`);
+    const known = new Set(consumers.map((one) => one.id));
+    if (ids.every((id) => known.has(id))) return;
+    if (performance.now() > end) throw new Error(`not all of ${ids.join()} are consumers`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }

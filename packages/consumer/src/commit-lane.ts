@@ -117,6 +117,14 @@ export class CommitLane implements TurnWork {
     return appended;
   }
 
+  /** What waits of topics that were not part of the commit comes before all that is published from now on. */
+  #reopenStale(): void {
+    this.#dirty = this.#dirty.filter((topic) => {
+      if (topic.log.isStale) this.#host.reopen(topic, topic.takeWaiting());
+      return !topic.log.isStale;
+    });
+  }
+
   #committed(appended: readonly Appended[]): void {
     this.#isBusy = false;
     this.#committing = [];
@@ -164,6 +172,7 @@ export class CommitLane implements TurnWork {
       }
       reopen(topic, [...again, ...topic.takeWaiting()]);
     }
+    this.#reopenStale();
     setTimeout(() => {
       this.#isBusy = false;
       this.flush();

@@ -18,6 +18,7 @@ import { advertisedUrl } from "./advertised-url.ts";
 import type { ConsumerOptions } from "./consumer-options.ts";
 import { addConsumerMetrics } from "./consumer-metrics.ts";
 import { Owner } from "./owner.ts";
+import { OwnTopicsTarget, ProducerHandler } from "./producer-handler.ts";
 import { SubscriberHandler } from "./subscriber-handler.ts";
 import { openLog } from "./open-log.ts";
 import { Topics } from "./topics.ts";
@@ -25,13 +26,6 @@ import { Topics } from "./topics.ts";
 const TIDY_INTERVAL_MS = 100;
 const PEER_WINDOW_MESSAGES = 65_536;
 const PEER_TOPICS = 1_000_000;
-
-/** Refuses what a node with another ring sent here. */
-const NOT_OWNER: PublishTarget = {
-  publish: (origin, head) => {
-    origin.rejectInFlight(head.seq, "SHARDCAST_NOT_OWNER", "");
-  },
-};
 
 /**
  * @throws SHARDCAST_OPTION_INVALID where the node is not among the consumers, SHARDCAST_PORT_TAKEN,
@@ -80,18 +74,17 @@ export async function startConsumer(
     ownedTopic: (name) => topics.owned(name),
   });
   const uplinks = new Uplinks(core);
-  const routerTo = (elsewhere: (member: RingMember) => PublishTarget): PublishRouter =>
+  const routerTo = (targetOf: (member: RingMember) => PublishTarget): PublishRouter =>
     new PublishRouter({
       membership,
       maxPayloadBytes,
       publishTimeoutMs: options.publishTimeoutMs,
-      targetOf: (member) => (membership.isSelf(member) ? owner : elsewhere(member)),
+      targetOf,
     });
-  const producer = new PublishHandler(
-    routerTo(() => NOT_OWNER),
-    PEER_WINDOW_MESSAGES,
-  );
-  const router = routerTo((member) => uplinks.to(member));
+  const own = new OwnTopicsTarget(owner);
+  const ownRouter = routerTo((member) => (membership.isSelf(member) ? own.owned : own.others));
+  const producer = new ProducerHandler(new PublishHandler(ownRouter, PEER_WINDOW_MESSAGES), own);
+  const router = routerTo((member) => (membership.isSelf(member) ? owner : uplinks.to(member)));
   const publishes = new PublishHandler(router, windowMessages);
   membership.onChange(() => {
     topics.regroup();

@@ -2,9 +2,11 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { connect, type Client, type ConnectOptions, type Message } from "@shardcast/client";
+import type { Frame } from "@shardcast/protocol";
 import { expect } from "chai";
 import { eventually } from "./support/eventually.ts";
 import { TEST_PSK, TestCluster, topicOwnedBy, type NodeProcess } from "./support/nodes.ts";
+import { RawClient } from "./support/raw-client.ts";
 import { Recorder } from "./support/recorder.ts";
 
 describe("a ring that changes", () => {
@@ -96,6 +98,40 @@ describe("a ring that changes", () => {
       await eventually("the last one", () => recorders.moving.texts.at(-1) === `${number - 1}`);
     });
   }
+
+  it("takes nothing behind a refusal before what was refused comes again", async () => {
+    const options = { psk: TEST_PSK, endpoint: "producer", path: "/producer" } as const;
+    const link = await RawClient.open(nodes[1]?.url ?? "", options);
+    const moving = topicOwnedBy("c2", list.join(","));
+    const publish = (seq: number): void => {
+      const payload = Buffer.from(`${seq}`);
+      link.send({
+        type: "publish",
+        seq,
+        timeoutMs: 0,
+        topic: moving,
+        messageId: `${seq}`,
+        payload,
+      });
+    };
+    publish(1);
+    expect((await link.first("reject")).code).to.equal("SHARDCAST_NOT_OWNER");
+    await regroup(2);
+    // As if it had been on its way when the first was refused.
+    publish(2);
+    const rejects = (): Frame[] => link.frames.filter(({ type }) => type === "reject");
+    await eventually("the second is refused as well", () => rejects().length === 2);
+    link.send({ type: "retry" });
+    publish(1);
+    publish(2);
+    const acks = (): Frame[] => link.frames.filter(({ type }) => type === "ack");
+    await eventually("both are stored", () => acks().length === 2);
+    expect(acks().map((ack) => (ack.type === "ack" ? ack.position.offset : 0))).to.deep.equal([
+      1, 2,
+    ]);
+    expect(rejects()).to.have.length(2);
+    link.socket.close();
+  });
 
   it("tells its clients, who publish to the new owner without a detour", async () => {
     const client = await clientOf({ url: nodes[0]?.url ?? "" });

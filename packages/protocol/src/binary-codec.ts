@@ -12,7 +12,13 @@ import { ByteReader, malformed } from "./byte-reader.ts";
 import { ByteWriter } from "./byte-writer.ts";
 import { readContent, writeContent } from "./content.ts";
 import { ShardcastError } from "./errors.ts";
-import { FRAME_TYPES, SKIPPABLE_FROM, type Frame, type FrameType } from "./frame.ts";
+import {
+  FRAME_TYPES,
+  SKIPPABLE_FROM,
+  type Frame,
+  type FrameType,
+  type PresenceMember,
+} from "./frame.ts";
 import { MAC_BYTES, NONCE_BYTES } from "./limits.ts";
 import { epochToBytes, type From, type Position } from "./position.ts";
 
@@ -169,6 +175,36 @@ function writeBody(writer: ByteWriter, frame: Frame): void {
       writer.uint48(frame.oldest);
       writer.bytes(frame.frames);
       return;
+    case "retry": // nothing
+      return;
+    case "enter": // seq u32 · topic text · memberId text · user text · info long text
+      writer.uint32(frame.seq);
+      writer.shortText(frame.topic);
+      writeMember(writer, frame);
+      return;
+    case "entered": // seq u32
+      writer.uint32(frame.seq);
+      return;
+    case "leave": // flags u8 (bit 0: lost) · topic text · memberId text · user text
+      writer.uint8(frame.lost ? FLAG : 0);
+      writer.shortText(frame.topic);
+      writer.shortText(frame.memberId);
+      writer.shortText(frame.user);
+      return;
+    case "presence": // seq u32 · topic text · after u48 · limit u32
+      writer.uint32(frame.seq);
+      writer.shortText(frame.topic);
+      writer.uint48(frame.after);
+      writer.uint32(frame.limit);
+      return;
+    case "present": // seq u32 · epoch 8 · offset u48 · count u32 · users u32 · next u48 · members to the end
+      writer.uint32(frame.seq);
+      writePosition(writer, frame.position);
+      writer.uint32(frame.count);
+      writer.uint32(frame.users);
+      writer.uint48(frame.next);
+      for (const member of frame.members) writeMember(writer, member);
+      return;
     case "drain": // withinMs u32
     case "regroup": // withinMs u32
       writer.uint32(frame.withinMs);
@@ -271,6 +307,43 @@ function readBody(reader: ByteReader, type: FrameType): Frame {
         oldest: reader.uint48(),
         frames: reader.rest(),
       };
+    case "retry":
+      return { type };
+    case "enter":
+      return {
+        type,
+        seq: reader.uint32(),
+        topic: reader.shortText(),
+        ...readMember(reader),
+      };
+    case "entered":
+      return { type, seq: reader.uint32() };
+    case "leave":
+      return {
+        type,
+        lost: readFlag(reader),
+        topic: reader.shortText(),
+        memberId: reader.shortText(),
+        user: reader.shortText(),
+      };
+    case "presence":
+      return {
+        type,
+        seq: reader.uint32(),
+        topic: reader.shortText(),
+        after: reader.uint48(),
+        limit: reader.uint32(),
+      };
+    case "present":
+      return {
+        type,
+        seq: reader.uint32(),
+        position: readPosition(reader),
+        count: reader.uint32(),
+        users: reader.uint32(),
+        next: reader.uint48(),
+        members: readMembers(reader),
+      };
     case "drain":
     case "regroup":
       return { type, withinMs: reader.uint32() };
@@ -290,6 +363,23 @@ function writePosition(writer: ByteWriter, position: Position): void {
 
 function readPosition(reader: ByteReader): Position {
   return { epoch: reader.epoch(), offset: reader.uint48() };
+}
+
+/** memberId text · user text · info long text */
+function writeMember(writer: ByteWriter, member: PresenceMember): void {
+  writer.shortText(member.memberId);
+  writer.shortText(member.user);
+  writer.longText(member.info);
+}
+
+function readMember(reader: ByteReader): PresenceMember {
+  return { memberId: reader.shortText(), user: reader.shortText(), info: reader.longText() };
+}
+
+function readMembers(reader: ByteReader): PresenceMember[] {
+  const members: PresenceMember[] = [];
+  while (!reader.isAtEnd) members.push(readMember(reader));
+  return members;
 }
 
 const FROM_KINDS = ["live", "earliest", "position", "last", "since"] as const;

@@ -46,8 +46,20 @@ export class ByteReader {
     return this.bytes(this.#end - this.#at);
   }
 
+  /** Whether all was read. */
+  get isAtEnd(): boolean {
+    return this.#at === this.#end;
+  }
+
   shortText(): string {
-    const count = this.uint8();
+    return this.#text(this.uint8());
+  }
+
+  longText(): string {
+    return this.#text(this.uint16());
+  }
+
+  #text(count: number): string {
     const start = this.#take(count);
     const text = decodeText(this.#bytes, start, start + count);
     if (text === undefined) throw malformed("a text is not UTF-8");

@@ -66,6 +66,19 @@ export class ByteWriter {
     this.bytes(bytes);
   }
 
+  /** Two bytes that count, then that many bytes of UTF-8. */
+  longText(text: string): void {
+    const bytes = encodeText(text);
+    if (bytes.length > 0xffff) {
+      throw new ShardcastError(
+        "SHARDCAST_FRAME_MALFORMED",
+        `a text has ${bytes.length} bytes; 65535 is the limit`,
+      );
+    }
+    this.uint16(bytes.length);
+    this.bytes(bytes);
+  }
+
   /** All that was written, without a copy: the writer must not be used afterwards. */
   finish(): Uint8Array {
     return this.#bytes.subarray(0, this.#at);

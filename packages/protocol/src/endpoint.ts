@@ -6,13 +6,13 @@ export const ENDPOINTS = {
   /** Producer node: clients publish. */
   produce: ["publish", "heartbeat"],
   /** Consumer node: producer nodes, and consumers that pass publishes on, hand messages to their owner. */
-  producer: ["publish", "heartbeat"],
+  producer: ["publish", "retry", "heartbeat"],
   /** Consumer node: clients follow topics. `/subscribe/:topic` subscribes at once. */
-  subscribe: ["subscribe", "unsubscribe", "heartbeat"],
+  subscribe: ["subscribe", "unsubscribe", "enter", "leave", "presence", "heartbeat"],
   /** Consumer node: both over one link. */
-  connect: ["publish", "subscribe", "unsubscribe", "heartbeat"],
+  connect: ["publish", "subscribe", "unsubscribe", "enter", "leave", "presence", "heartbeat"],
   /** Consumer node: another consumer follows a topic that this one owns. */
-  relay: ["subscribe", "unsubscribe", "read", "heartbeat"],
+  relay: ["subscribe", "unsubscribe", "read", "enter", "leave", "presence", "heartbeat"],
 } as const satisfies Record<string, readonly FrameType[]>;
 
 export type Endpoint = keyof typeof ENDPOINTS;

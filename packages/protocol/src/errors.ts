@@ -67,7 +67,7 @@ export const ERRORS = {
     retryable: false,
     closeCode: 4506,
   },
-  // These answer a publish, a subscribe or a read; the link stays.
+  // These answer a publish, a subscribe, a read or a question about presence; the link stays.
   SHARDCAST_TOPIC_INVALID: { message: "the topic breaks the rules", retryable: false },
   SHARDCAST_TOPIC_RESERVED: {
     message: "topics that begin with $ are the system's",
@@ -87,6 +87,14 @@ export const ERRORS = {
   SHARDCAST_SUBSCRIPTION_EXISTS: {
     message: "the link has that subscription already",
     retryable: false,
+  },
+  SHARDCAST_MEMBER_INVALID: {
+    message: "a presence member breaks the rules",
+    retryable: false,
+  },
+  SHARDCAST_PRESENCE_FULL: {
+    message: "as many members are on the topic as there may be",
+    retryable: true,
   },
   SHARDCAST_LOG_UNAVAILABLE: {
     message: "the log cannot be written at the moment",

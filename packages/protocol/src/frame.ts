@@ -19,6 +19,12 @@ export const FRAME_TYPES = {
   heartbeat: 0x19,
   read: 0x1a,
   page: 0x1b,
+  retry: 0x1c,
+  enter: 0x1d,
+  entered: 0x1e,
+  leave: 0x1f,
+  presence: 0x20,
+  present: 0x21,
   drain: 0x80,
   regroup: 0x81,
 } as const;
@@ -89,7 +95,7 @@ export interface AckFrame {
   readonly duplicate: boolean;
 }
 
-/** Node → client: a publish or a read was refused. */
+/** Node → client: a publish, a read, or a question about presence was refused. */
 export interface RejectFrame {
   readonly type: "reject";
   readonly seq: number;
@@ -185,6 +191,73 @@ export interface PageFrame {
   readonly frames: Uint8Array;
 }
 
+/**
+ * Producer or consumer → owner: what was refused with SHARDCAST_NOT_OWNER comes again from here on, in its order.
+ * Until then the owner refuses what follows of the same topics as well.
+ */
+export interface RetryFrame {
+  readonly type: "retry";
+}
+
+/** Somebody who is on a topic. */
+export interface PresenceMember {
+  /** Chosen by the client: one connection, device or tab. 1–64 bytes of UTF-8. */
+  readonly memberId: string;
+  /** Who it is; empty where nobody says so. Several members may be one user's. */
+  readonly user: string;
+  /** Whatever the application tells the others, up to 1024 bytes of UTF-8. */
+  readonly info: string;
+}
+
+/** Client → node: be seen on a topic, as long as the link lives; a second one replaces the first's info. */
+export interface EnterFrame extends PresenceMember {
+  readonly type: "enter";
+  readonly seq: number;
+  readonly topic: string;
+}
+
+/** Node → client: the member is on the topic's list. */
+export interface EnteredFrame {
+  readonly type: "entered";
+  readonly seq: number;
+}
+
+/** Client → node: be seen no more. */
+export interface LeaveFrame {
+  readonly type: "leave";
+  readonly topic: string;
+  readonly memberId: string;
+  readonly user: string;
+  /** Between nodes: the member's link was lost, and it may come back. */
+  readonly lost: boolean;
+}
+
+/** Client → node: who is on a topic, from a place of the list on. */
+export interface PresenceFrame {
+  readonly type: "presence";
+  readonly seq: number;
+  readonly topic: string;
+  /** 0 for the beginning, then what the page before gave as `next`. */
+  readonly after: number;
+  /** Members wanted at the most; 0 for the numbers alone. */
+  readonly limit: number;
+}
+
+/** Node → client: a page of the list. */
+export interface PresentFrame {
+  readonly type: "present";
+  readonly seq: number;
+  /** Of `$presence/<topic>`: the changes after it are not in the page, or do no harm when applied again. */
+  readonly position: Position;
+  /** Members in all. */
+  readonly count: number;
+  /** Different users among them, without those that are nobody's. */
+  readonly users: number;
+  /** Where the next page begins; 0 where there is none. */
+  readonly next: number;
+  readonly members: readonly PresenceMember[];
+}
+
 /** Node → client: go to another node, at a random moment within this time. */
 export interface DrainFrame {
   readonly type: "drain";
@@ -213,5 +286,11 @@ export type Frame =
   | HeartbeatFrame
   | ReadFrame
   | PageFrame
+  | RetryFrame
+  | EnterFrame
+  | EnteredFrame
+  | LeaveFrame
+  | PresenceFrame
+  | PresentFrame
   | DrainFrame
   | RegroupFrame;

@@ -1,6 +1,7 @@
 // @shardcast/protocol: what both ends of a link must agree on. No sockets, no timers, no runtime.
 //
 //   topic, ring, position       names, who owns them, where one is in them
+//   presence                    who is on a topic
 //   frame, endpoint, limits     what may be said, where, and how much
 //   binary-codec, json-codec    how it looks on the wire
 //   publish-head, message-layout, content   the same bytes, read and patched in place
@@ -39,6 +40,13 @@ export {
   type From,
   type Position,
 } from "./position.ts";
+export {
+  followedTopicFault,
+  memberFault,
+  presenceTopic,
+  presenceTopicFault,
+  topicOfPresence,
+} from "./presence.ts";
 export { PUBLISH_SEQ_AT, PUBLISH_TIMEOUT_AT, PublishHead } from "./publish-head.ts";
 export { Ring, type RingMember } from "./ring.ts";
 export { decodeText, encodeText } from "./text.ts";

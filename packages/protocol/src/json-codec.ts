@@ -8,7 +8,13 @@ import { decodeBase64, encodeBase64 } from "./base64.ts";
 import { malformed } from "./byte-reader.ts";
 import { encodeAttributes } from "./content.ts";
 import { ShardcastError } from "./errors.ts";
-import { FRAME_TYPES, type Attributes, type Frame, type FrameType } from "./frame.ts";
+import {
+  FRAME_TYPES,
+  type Attributes,
+  type Frame,
+  type FrameType,
+  type PresenceMember,
+} from "./frame.ts";
 import { JsonReader } from "./json-reader.ts";
 import { MAC_BYTES, NONCE_BYTES } from "./limits.ts";
 import { formatFrom, formatPosition } from "./position.ts";
@@ -71,6 +77,12 @@ function toJson(frame: Frame): Record<string, unknown> {
     }
     case "read":
       return { ...frame, from: formatFrom(frame.from) };
+    case "leave": {
+      const { lost, ...rest } = frame;
+      return { ...rest, ...(lost ? { lost } : {}) };
+    }
+    case "present":
+      return { ...frame, position: formatPosition(frame.position) };
     case "page":
       return {
         ...frame,
@@ -85,6 +97,10 @@ function toJson(frame: Frame): Record<string, unknown> {
     case "unsubscribed":
     case "gap":
     case "heartbeat":
+    case "retry":
+    case "enter":
+    case "entered":
+    case "presence":
       return { ...frame };
   }
 }
@@ -194,10 +210,55 @@ function fromJson(type: FrameType, reader: JsonReader): Frame {
         oldest: reader.uint48("oldest"),
         frames: reader.bytes("frames"),
       };
+    case "retry":
+      return { type };
+    case "enter":
+      return {
+        type,
+        seq: reader.uint32("seq"),
+        topic: reader.shortText("topic"),
+        ...memberFromJson(reader),
+      };
+    case "entered":
+      return { type, seq: reader.uint32("seq") };
+    case "leave":
+      return {
+        type,
+        lost: reader.optionalBoolean("lost"),
+        topic: reader.shortText("topic"),
+        memberId: reader.shortText("memberId"),
+        user: reader.optionalShortText("user") ?? "",
+      };
+    case "presence":
+      return {
+        type,
+        seq: reader.uint32("seq"),
+        topic: reader.shortText("topic"),
+        after: reader.optionalUint48("after"),
+        limit: reader.uint32("limit"),
+      };
+    case "present":
+      return {
+        type,
+        seq: reader.uint32("seq"),
+        position: reader.position("position"),
+        count: reader.uint32("count"),
+        users: reader.uint32("users"),
+        next: reader.uint48("next"),
+        members: reader.objects("members").map(memberFromJson),
+      };
     case "drain":
     case "regroup":
       return { type, withinMs: reader.uint32("withinMs") };
   }
+}
+
+function memberFromJson(reader: JsonReader): PresenceMember {
+  return {
+    memberId: reader.shortText("memberId"),
+    user: reader.optionalShortText("user") ?? "",
+    info: reader.optionalLongText("info") ?? "",
+  };
 }
 
 function payloadToJson(payload: Uint8Array): Record<string, string> {

@@ -9,6 +9,7 @@ import { isWellFormed, textBytes } from "./text.ts";
 
 const UINT32_MAX = 0xffff_ffff;
 const SHORT_TEXT_MAX_BYTES = 255;
+const LONG_TEXT_MAX_BYTES = 65_535;
 const EPOCH = /^[0-9a-f]{16}$/;
 
 export class JsonReader {
@@ -26,8 +27,12 @@ export class JsonReader {
       // The parser's own words quote what was sent: they stay out of the reason.
       throw malformed(cause instanceof RangeError ? "the JSON nests too deeply" : "not JSON");
     }
+    return JsonReader.#of(value);
+  }
+
+  static #of(value: unknown): JsonReader {
     if (typeof value !== "object" || value === null || Array.isArray(value)) {
-      throw malformed("a frame is a JSON object");
+      throw malformed("a frame is a JSON object, and so is each of its members");
     }
     return new JsonReader(new Map(Object.entries(value)));
   }
@@ -53,6 +58,22 @@ export class JsonReader {
     return this.#fields.has(name) ? this.shortText(name) : undefined;
   }
 
+  /** A text that fits the binary layout's long ones. */
+  optionalLongText(name: string): string | undefined {
+    const value = this.optionalText(name);
+    if (value !== undefined && textBytes(value) > LONG_TEXT_MAX_BYTES) {
+      throw malformed(`${name} is over ${LONG_TEXT_MAX_BYTES} bytes`);
+    }
+    return value;
+  }
+
+  /** A list of objects. */
+  objects(name: string): JsonReader[] {
+    const value = this.#fields.get(name);
+    if (!Array.isArray(value)) throw malformed(`${name} is a list`);
+    return value.map((item: unknown) => JsonReader.#of(item));
+  }
+
   optionalBoolean(name: string): boolean {
     const value = this.#fields.get(name) ?? false;
     if (typeof value !== "boolean") throw malformed(`${name} is true or false`);
@@ -69,6 +90,10 @@ export class JsonReader {
 
   uint48(name: string): number {
     return this.#integer(name, UINT48_MAX);
+  }
+
+  optionalUint48(name: string): number {
+    return this.#fields.has(name) ? this.uint48(name) : 0;
   }
 
   epoch(name: string): Epoch {

@@ -26,7 +26,7 @@ describe("isFrameAllowed", () => {
     );
     expect(never).to.have.members([
       ...["challenge", "proof", "welcome", "ack", "reject", "subscribed", "unsubscribed"],
-      ...["message", "gap", "page", "drain", "regroup"],
+      ...["message", "gap", "page", "entered", "present", "drain", "regroup"],
     ]);
   });
 });

@@ -92,6 +92,8 @@ export function attributesOf(entries: readonly (readonly [string, string])[]): A
   return map;
 }
 
+const longText = fc.oneof(shortText, fc.constantFrom("x".repeat(1024), "é".repeat(32_767)));
+const member = fc.record({ memberId: shortText, user: shortText, info: longText });
 const payload = fc.oneof(bytes, shortText.map(utf8));
 const content = fc.record(
   { messageId: shortText, attributes, payload },
@@ -177,6 +179,34 @@ export const FRAMES: {
     head: uint48,
     oldest: uint48,
     frames: bytes,
+  }),
+  retry: fc.record({ type: fc.constant("retry") }),
+  enter: fc
+    .tuple(fc.record({ type: fc.constant("enter"), seq: uint32, topic: shortText }), member)
+    .map(([head, rest]) => ({ ...head, ...rest })),
+  entered: fc.record({ type: fc.constant("entered"), seq: uint32 }),
+  leave: fc.record({
+    type: fc.constant("leave"),
+    lost: fc.boolean(),
+    topic: shortText,
+    memberId: shortText,
+    user: shortText,
+  }),
+  presence: fc.record({
+    type: fc.constant("presence"),
+    seq: uint32,
+    topic: shortText,
+    after: uint48,
+    limit: uint32,
+  }),
+  present: fc.record({
+    type: fc.constant("present"),
+    seq: uint32,
+    position,
+    count: uint32,
+    users: uint32,
+    next: uint48,
+    members: fc.array(member, { maxLength: 4 }),
   }),
   drain: fc.record({ type: fc.constant("drain"), withinMs: uint32 }),
   regroup: fc.record({ type: fc.constant("regroup"), withinMs: uint32 }),

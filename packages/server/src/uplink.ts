@@ -6,12 +6,14 @@
 //                 └───────────┘
 //
 // A refusal stops the sending until everything in flight has its answer: what was refused then goes again
-// before anything that came later, so that a topic keeps its order while the rings of two nodes differ.
+// before anything that came later, so that a topic keeps its order while the rings of two nodes differ. What is
+// in flight behind a refusal is refused as well: the other node takes nothing more of the topic until `retry`.
 import {
   FRAME_TYPES,
   PUBLISH_SEQ_AT,
   PUBLISH_TIMEOUT_AT,
   PublishHead,
+  encodeFrame,
   readAckSeq,
   decodeFrame,
   isErrorCode,
@@ -36,6 +38,7 @@ const DEADLINE_TICK_MS = 100;
 const MAX_TIMEOUT_MS = 120_000;
 /** How long the rings are given to agree before what was refused goes again. */
 const REFUSED_MS = 50;
+const RETRY = encodeFrame({ type: "retry" });
 const NO_BYTES = Buffer.alloc(0);
 
 export interface UplinkOptions {
@@ -312,6 +315,7 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
     if (this.#inFlight.count > 0) return;
     this.#refusedTimer ??= setTimeout(() => {
       this.#returnRefused();
+      this.#peer.send(RETRY);
       this.#defer();
     }, REFUSED_MS);
   }

@@ -1,11 +1,20 @@
 // A client of the cluster: publishes, subscriptions, and the connections that carry both.
-import { ShardcastError, parseFrom, topicFault, type From, type Keys } from "@shardcast/protocol";
+import {
+  ShardcastError,
+  followedTopicFault,
+  parseFrom,
+  presenceTopicFault,
+  type From,
+  type Keys,
+} from "@shardcast/protocol";
+import { Attendee, type AttendeeHost } from "./attendee.ts";
 import type { LinkEvent } from "./connection.ts";
 import type { PublishData } from "./data.ts";
 import { Emitter } from "./emitter.ts";
-import { Follower, type FollowerHost } from "./follower.ts";
+import { Follower } from "./follower.ts";
 import type { Settings } from "./options.ts";
 import { Outbox, type PublishOptions } from "./outbox.ts";
+import { Presence, type PresenceOptions } from "./presence.ts";
 import type { Published } from "./publication.ts";
 import { createRoute, type Route } from "./route.ts";
 import type { Runtime } from "./runtime.ts";
@@ -39,7 +48,8 @@ export class Client {
   readonly #outbox: Outbox;
   readonly #route: Route;
   readonly #followers = new Set<Follower>();
-  readonly #host: FollowerHost;
+  readonly #attendees = new Set<Attendee>();
+  readonly #host: AttendeeHost;
   readonly #runtime: Runtime;
   #state: "open" | "draining" | "closed" = "open";
   /** The last thing that went wrong with a link, for the error of a `connect` that took too long. */
@@ -59,6 +69,9 @@ export class Client {
       place: (follower) => this.#route.poolToFollow(follower.topic).follow(follower),
       ended: (follower) => this.#followers.delete(follower),
       misrouted: () => this.#route.refresh(),
+      follow: (follower) => this.#follow(follower),
+      attend: (attendant) => this.#route.poolToFollow(attendant.presenceTopic).attend(attendant),
+      leftPresence: (attendee) => this.#attendees.delete(attendee),
     };
     this.#route = createRoute(settings, {
       settings,
@@ -109,15 +122,26 @@ export class Client {
    */
   subscribe(topic: string, options: SubscribeOptions = {}): Subscription {
     if (this.#state !== "open") throw closedError();
-    const fault = topicFault(topic);
+    const fault = followedTopicFault(topic);
     if (fault !== undefined) throw new ShardcastError(fault);
     const { from = "live", gaps = "event" } = options;
-    const pool = this.#route.poolToFollow(topic);
     const start = typeof from === "string" ? parseFrom(from) : from;
     const follower = new Follower({ topic, from: start, gaps }, this.#host);
-    this.#followers.add(follower);
-    pool.follow(follower);
+    this.#follow(follower);
     return new Subscription(follower);
+  }
+
+  /**
+   * Who is on a topic, and this client's own place among them.
+   * @throws SHARDCAST_TOPIC_INVALID, SHARDCAST_TOPIC_RESERVED, SHARDCAST_OPTION_INVALID, SHARDCAST_CLOSED
+   */
+  presence(topic: string, options: PresenceOptions = {}): Presence {
+    if (this.#state !== "open") throw closedError();
+    const fault = presenceTopicFault(topic);
+    if (fault !== undefined) throw new ShardcastError(fault);
+    const attendee = new Attendee(topic, options.watch ?? true, this.#host);
+    this.#attendees.add(attendee);
+    return new Presence(attendee);
   }
 
   /** Adds a listener; the function that it gives takes it away. */
@@ -171,6 +195,12 @@ export class Client {
     }
   }
 
+  #follow(follower: Follower): void {
+    const pool = this.#route.poolToFollow(follower.topic);
+    this.#followers.add(follower);
+    pool.follow(follower);
+  }
+
   #linkChanged(event: LinkEvent): void {
     this.#fault = event.error ?? this.#fault;
     this.#emitter.emit("link", event);
@@ -179,6 +209,7 @@ export class Client {
   #end(error: ShardcastError | undefined): void {
     if (this.#state === "closed") return;
     this.#state = "closed";
+    for (const attendee of this.#attendees) attendee.end(error);
     for (const follower of this.#followers) follower.end(error);
     this.#outbox.close(error ?? closedError());
     this.#route.close();

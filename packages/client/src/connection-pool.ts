@@ -1,5 +1,6 @@
 // The connections to one place: nearly always one. A link carries one subscription of a topic, and only so
 // many topics; a second subscription of the same topic, or a topic too many, takes a further connection.
+import type { Attendant } from "./attending.ts";
 import { Connection, type ConnectionContext, type Place } from "./connection.ts";
 import type { Follower } from "./follower.ts";
 import type { Publication } from "./publication.ts";
@@ -40,16 +41,25 @@ export class ConnectionPool {
     connection.following.add(follower);
   }
 
+  /** Presence is told and asked over the first, too. */
+  attend(attendant: Attendant): void {
+    this.#first.attending.add(attendant);
+  }
+
   /** Takes away what belongs elsewhere. */
   take(isWanted: (topic: string) => boolean): {
     readonly publications: Publication[];
     readonly followers: Follower[];
+    readonly attendants: Attendant[];
   } {
     const followers = this.#all.flatMap(({ following }) =>
       following.followers.filter(({ topic }) => isWanted(topic)),
     );
     for (const follower of followers) follower.carrier?.remove(follower);
-    return { publications: this.#first.sender.take(isWanted), followers };
+    const { attending, sender } = this.#first;
+    const attendants = attending.attendants.filter(({ presenceTopic }) => isWanted(presenceTopic));
+    for (const attendant of attendants) attending.remove(attendant, true);
+    return { publications: sender.take(isWanted), followers, attendants };
   }
 
   close(): void {

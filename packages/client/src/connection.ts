@@ -10,6 +10,7 @@ import {
   type Keys,
   type WelcomeFrame,
 } from "@shardcast/protocol";
+import { Attending } from "./attending.ts";
 import { Following } from "./following.ts";
 import { Link, type LinkOwner } from "./link.ts";
 import type { LinkEnd } from "./link-end.ts";
@@ -58,6 +59,7 @@ interface OpenLink {
 export class Connection implements LinkOwner {
   readonly sender: Sender;
   readonly following: Following;
+  readonly attending = new Attending();
   /** Resolves when a link is open for the first time. */
   readonly opened: Promise<void>;
   readonly #place: Place;
@@ -110,6 +112,7 @@ export class Connection implements LinkOwner {
     this.#resolveOpened();
     this.sender.opened(link, welcome);
     this.following.opened(link, welcome);
+    this.attending.opened(link);
   }
 
   linkReceived(_link: Link, frame: Frame): void {
@@ -121,7 +124,11 @@ export class Connection implements LinkOwner {
         this.sender.acked(frame);
         return;
       case "reject":
-        this.sender.rejected(frame);
+        if (!this.attending.answered(frame)) this.sender.rejected(frame);
+        return;
+      case "entered":
+      case "present":
+        this.attending.answered(frame);
         return;
       case "subscribed":
         this.following.subscribed(frame);
@@ -215,6 +222,7 @@ export class Connection implements LinkOwner {
     this.#cancelMove = undefined;
     this.sender.lost(error);
     this.following.lost();
+    this.attending.lost();
   }
 
   #emit(state: LinkEvent["state"], link: Link, error: ShardcastError | undefined): void {

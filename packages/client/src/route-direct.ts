@@ -110,6 +110,9 @@ export class DirectRoute implements Route {
       for (const publication of moved.publications) {
         this.#poolOf(publication.topic).send(publication);
       }
+      for (const attendant of moved.attendants) {
+        this.#poolOf(attendant.presenceTopic).attend(attendant);
+      }
       for (const follower of moved.followers) this.#poolOf(follower.topic).follow(follower);
     }
     const urls = new Set(consumers.map(({ url }) => url));

@@ -146,7 +146,8 @@ export class Sender {
       return;
     }
     const seq = this.#nextSeq;
-    this.#nextSeq = (seq + 1) >>> 0;
+    // The upper half is for other questions.
+    this.#nextSeq = (seq + 1) & 0x7fff_ffff;
     this.#inFlight.set(seq, publication);
     link.send(publication.frameFor(seq, now));
   }

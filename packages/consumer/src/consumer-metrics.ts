@@ -3,6 +3,7 @@ import type { NodeCore, Uplinks } from "@shardcast/server";
 import type { Log } from "@shardcast/log";
 import type { Owner } from "./owner.ts";
 import type { FanOutCounters } from "./topic.ts";
+import type { PresenceOwner } from "./presence/presence-owner.ts";
 import type { Topics } from "./topics.ts";
 
 const LAG_BUCKETS = [1, 10, 100, 1000, 10_000, 100_000, 1_000_000];
@@ -13,10 +14,11 @@ export interface ConsumerParts {
   readonly uplinks: Uplinks;
   readonly log: Log;
   readonly fanOut: FanOutCounters;
+  readonly presence: PresenceOwner;
 }
 
 export function addConsumerMetrics(core: NodeCore, parts: ConsumerParts): void {
-  const { topics, owner, uplinks, log, fanOut } = parts;
+  const { topics, owner, uplinks, log, fanOut, presence } = parts;
   const sumOfViews = (
     count: (view: { subscriberCount: number; laggingCount: number }) => number,
   ) => {
@@ -95,6 +97,16 @@ export function addConsumerMetrics(core: NodeCore, parts: ConsumerParts): void {
       name: "log_writable",
       help: "1 where the last commit succeeded, 0 where it failed",
       value: () => (owner.fault === undefined ? 1 : 0),
+    },
+    {
+      name: "presence_topics",
+      help: "Topics whose presence this node keeps",
+      value: () => presence.topicCount,
+    },
+    {
+      name: "presence_members",
+      help: "Members present on them",
+      value: () => presence.memberCount,
     },
     {
       name: "publishes_pending",

@@ -1,10 +1,12 @@
 // The options that a consumer has beside those of every node.
+import { presenceTopic } from "@shardcast/protocol";
 import { RetentionRules, parseRetentionRules, type MemoryTopicLogOptions } from "@shardcast/log";
 import { REDIS_OPTIONS, parseRedisOptions, type RedisOptions } from "@shardcast/redis";
 import { NODE_OPTIONS, optionInvalid, text, wholeNumber, type RawOptions } from "@shardcast/server";
 import type { DedupeOptions } from "./dedupe-window.ts";
 
 const HOUR_MS = 60 * 60 * 1000;
+const DAY_MS = 24 * HOUR_MS;
 const MEBIBYTE = 1024 * 1024;
 
 export const CONSUMER_OPTIONS = {
@@ -70,6 +72,16 @@ export const CONSUMER_OPTIONS = {
     default: 0,
     describe: "Replicas of Redis that have to have a message before it is acked",
   },
+  "presence-timeout": {
+    type: "number",
+    default: 10_000,
+    describe: "ms that a member counts as present whose link is lost, or whose node is",
+  },
+  "max-present": { type: "number", default: 100_000, describe: "Members present on one topic" },
+  "api-key": {
+    type: "string",
+    describe: "The key of back ends that ask over HTTP; better as SHARDCAST_API_KEY",
+  },
   "max-owned-topics": {
     type: "number",
     default: 1_000_000,
@@ -93,6 +105,11 @@ export interface ConsumerOptions {
   readonly tail: MemoryTopicLogOptions;
   readonly dedupe: DedupeOptions;
   readonly maxOwnedTopics: number;
+  readonly presenceTimeoutMs: number;
+  /** Members of one topic. */
+  readonly maxPresent: number;
+  /** Undefined where nobody may ask over HTTP. */
+  readonly apiKey: string | undefined;
   /** Messages; Infinity where subscribers may fall behind as far as they like. */
   readonly maxLag: number;
 }
@@ -105,6 +122,8 @@ const DEFAULT_LOG_BYTES = {
 } as const;
 /** Ids of one topic and window; beyond it the window gets shorter. */
 const DEDUPE_MAX_IDS = 200_000;
+/** Whoever missed more of it asks for the list anew. */
+const PRESENCE_RETENTION = { topics: presenceTopic("*"), count: 1000, ageMs: 60_000 };
 const TAIL_COUNT = 1000;
 const TAIL_BYTES = MEBIBYTE;
 
@@ -128,11 +147,17 @@ export function parseConsumerOptions(raw: RawOptions): ConsumerOptions {
     redisReplicas: wholeNumber(raw, "redis-replicas", 0, 100),
     advertise: raw["advertise"] === undefined ? undefined : text(raw, "advertise"),
     dataFolder: text(raw, "data"),
-    retention: new RetentionRules(defaults, parseRetentionRules(retentionOf(raw))),
+    retention: new RetentionRules(defaults, [
+      ...parseRetentionRules(retentionOf(raw)),
+      PRESENCE_RETENTION,
+    ]),
     maxLogBytes,
     tailBytes: wholeNumber(raw, "tail-bytes", 0, max),
     tail: { retention: tail, maxBytes: maxLogBytes },
     maxOwnedTopics: wholeNumber(raw, "max-owned-topics", 1, max),
+    presenceTimeoutMs: wholeNumber(raw, "presence-timeout", 0, DAY_MS),
+    maxPresent: wholeNumber(raw, "max-present", 0, 10_000_000),
+    apiKey: raw["api-key"] === undefined ? undefined : text(raw, "api-key"),
     dedupe: { windowMs: wholeNumber(raw, "dedupe-window", 0, max), maxIds: DEDUPE_MAX_IDS },
     maxLag: raw["slow-subscribers"] === "disconnect" ? maxLag : Infinity,
   };

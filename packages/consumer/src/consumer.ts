@@ -13,11 +13,18 @@ import {
   type NodeCore,
   type PublishTarget,
 } from "@shardcast/server";
+import { ApiKey } from "./api-key.ts";
 import { ConnectHandler } from "./connect-handler.ts";
 import { advertisedUrl } from "./advertised-url.ts";
 import type { ConsumerOptions } from "./consumer-options.ts";
 import { addConsumerMetrics } from "./consumer-metrics.ts";
 import { Owner } from "./owner.ts";
+import { Attendance } from "./presence/attendance.ts";
+import { OwnPublisher } from "./presence/own-publisher.ts";
+import { deskOf } from "./presence/presence-desk.ts";
+import { PresenceHandler } from "./presence/presence-handler.ts";
+import { PresenceOwner } from "./presence/presence-owner.ts";
+import { addPresenceRoute } from "./presence/presence-route.ts";
 import { OwnTopicsTarget, ProducerHandler } from "./producer-handler.ts";
 import { SubscriberHandler } from "./subscriber-handler.ts";
 import { openLog } from "./open-log.ts";
@@ -26,6 +33,8 @@ import { Topics } from "./topics.ts";
 const TIDY_INTERVAL_MS = 100;
 const PEER_WINDOW_MESSAGES = 65_536;
 const PEER_TOPICS = 1_000_000;
+/** Questions about presence that a client's link may have without an answer. */
+const PRESENCE_WINDOW = 16;
 
 /**
  * @throws SHARDCAST_OPTION_INVALID where the node is not among the consumers, SHARDCAST_PORT_TAKEN,
@@ -51,7 +60,7 @@ export async function startConsumer(
       ? undefined
       : new RedisSource({ connection: redis.connection, keys: redis.keys, logger });
   const log = await openLog(id, consumerOptions, redis);
-  const upstreams = new Upstreams(core);
+  const upstreams = new Upstreams(core, (member) => attendance.reached(member));
   const fanOut = { deliveries: 0, gaps: 0, pages: 0, pageBytes: 0, slowEnded: 0 };
   const topics = new Topics({
     membership,
@@ -62,6 +71,7 @@ export async function startConsumer(
     maxLag: consumerOptions.maxLag,
     tail: consumerOptions.tail,
     context: { turn, counters: fanOut, failed },
+    opened: (name) => owner.opened(name),
     upstreamOf: (owner) => upstreams.to(owner),
     shared,
   });
@@ -72,6 +82,21 @@ export async function startConsumer(
     publishTimeoutMs: options.publishTimeoutMs,
     hasRoomFor: (name) => topics.hasRoomFor(name),
     ownedTopic: (name) => topics.owned(name),
+  });
+  const ownPublisher = new OwnPublisher(owner);
+  const presence = new PresenceOwner({
+    owns: (topic) => membership.owns(topic),
+    timeoutMs: consumerOptions.presenceTimeoutMs,
+    maxMembers: consumerOptions.maxPresent,
+    publish: (topic, text) => ownPublisher.publish(topic, text),
+    positionOf: (topic) => topics.positionOf(topic),
+  });
+  const attendance: Attendance = new Attendance({
+    membership,
+    owner: presence,
+    upstreamTo: (member) => upstreams.to(member),
+    maxMembers: options.maxTopics,
+    watched: () => topics.presenceNames(),
   });
   const uplinks = new Uplinks(core);
   const routerTo = (targetOf: (member: RingMember) => PublishTarget): PublishRouter =>
@@ -89,13 +114,21 @@ export async function startConsumer(
   membership.onChange(() => {
     topics.regroup();
     upstreams.regroup();
+    presence.regroup();
+    attendance.regroup();
     const isOwned = (topic: string): boolean => membership.owns(topic);
     router.reroute([...owner.takeMoved(isOwned), ...uplinks.regroup()]);
   });
   const { maxTopics } = options;
-  const subscribe = new SubscriberHandler({ topics, maxTopics, isOwnedOnly: false });
-  const relay = new SubscriberHandler({ topics, maxTopics: PEER_TOPICS, isOwnedOnly: true });
-  addConsumerMetrics(core, { topics, owner, uplinks, log, fanOut });
+  const subscribe = new SubscriberHandler({
+    ...{ topics, maxTopics, isOwnedOnly: false },
+    presence: new PresenceHandler(attendance, PRESENCE_WINDOW),
+  });
+  const relay = new SubscriberHandler({
+    ...{ topics, maxTopics: PEER_TOPICS, isOwnedOnly: true },
+    presence: new PresenceHandler(deskOf(presence), Infinity),
+  });
+  addConsumerMetrics(core, { topics, owner, uplinks, log, fanOut, presence });
   const timer = setInterval(() => {
     const now = Date.now();
     topics.tidy(now);
@@ -112,6 +145,9 @@ export async function startConsumer(
       relay,
       connect: new ConnectHandler(publishes, subscribe),
     },
+    addRoutes: (http) => {
+      addPresenceRoute(http, attendance, new ApiKey(consumerOptions.apiKey));
+    },
     legacy: createLegacyAcceptor(core, { publishes, subscriptions: subscribe }),
     waitingFor: () => [
       ...(redis?.waitingFor() ?? []),
@@ -123,6 +159,7 @@ export async function startConsumer(
     },
     close: async () => {
       clearInterval(timer);
+      presence.close();
       topics.close();
       uplinks.close();
       upstreams.close();

@@ -107,8 +107,14 @@ export class Owner implements PublishTarget {
     for (const lane of this.#lanes.values()) if (lane.isIdle) lane.flush();
   }
 
+  /** A topic was opened: where it is a new one, the log is to have it. */
+  opened(topic: string): void {
+    const lane = this.#laneAt(this.#options.log.laneOf(topic));
+    if (lane.isIdle) lane.flush();
+  }
+
   #enqueue(topic: OwnedTopic, publish: Publish): void {
-    const lane = this.#laneOf(topic);
+    const lane = this.#laneAt(topic.lane);
     lane.waitingBytes += publish.length;
     this.#waitingBytes += publish.length;
     if (lane.isBusy) this.#pauseWhereFull(publish.origin);
@@ -121,11 +127,11 @@ export class Owner implements PublishTarget {
     this.#opening.add(name, [publish], opening);
   }
 
-  #laneOf(topic: OwnedTopic): CommitLane {
-    const lane = this.#lanes.get(topic.lane);
+  #laneAt(number: number): CommitLane {
+    const lane = this.#lanes.get(number);
     if (lane !== undefined) return lane;
-    const made = new CommitLane(topic.lane, this.#host);
-    this.#lanes.set(topic.lane, made);
+    const made = new CommitLane(number, this.#host);
+    this.#lanes.set(number, made);
     return made;
   }
 

@@ -1,8 +1,9 @@
-// What the endpoints that follow topics do with their frames: /subscribe, /connect and /relay.
+// What the endpoints that follow topics do with their frames: /subscribe, /connect and /relay. Who is present
+// on topics is told and asked there as well.
 import {
   decodeFrame,
   ShardcastError,
-  topicFault,
+  followedTopicFault,
   type ErrorCode,
   type From,
   type ReadFrame,
@@ -10,6 +11,7 @@ import {
 import type { FrameSink, Link, LinkHandler, LinkTarget } from "@shardcast/server";
 import { RelayedTopic } from "./relayed-topic.ts";
 import { LinkSubscriptions } from "./link-subscriptions.ts";
+import type { PresenceHandler } from "./presence/presence-handler.ts";
 import { Subscription } from "./subscription.ts";
 import type { Topics } from "./topics.ts";
 
@@ -20,6 +22,7 @@ export interface SubscriberHandlerOptions {
   readonly maxTopics: number;
   /** A relay is served from topics that this node owns, and from no others: relays never chain. */
   readonly isOwnedOnly: boolean;
+  readonly presence: PresenceHandler;
 }
 
 export class SubscriberHandler implements LinkHandler {
@@ -46,6 +49,11 @@ export class SubscriberHandler implements LinkHandler {
       case "read":
         this.#read(link, frame);
         return;
+      case "enter":
+      case "leave":
+      case "presence":
+        this.#options.presence.received(link, frame);
+        return;
       default:
         throw new ShardcastError("SHARDCAST_FRAME_UNEXPECTED");
     }
@@ -58,6 +66,7 @@ export class SubscriberHandler implements LinkHandler {
   }
 
   closed(link: FrameSink): void {
+    this.#options.presence.closed(link);
     const subscriptions = this.#subscriptions.get(link);
     this.#subscriptions.delete(link);
     for (const subscription of subscriptions?.all() ?? []) subscription.view.end(subscription);
@@ -88,7 +97,7 @@ export class SubscriberHandler implements LinkHandler {
 
   #fault(sink: FrameSink, sub: number, topic: string): ErrorCode | undefined {
     const { maxTopics, isOwnedOnly, topics } = this.#options;
-    const fault = topicFault(topic);
+    const fault = followedTopicFault(topic);
     if (fault !== undefined) return fault;
     if (isOwnedOnly && !topics.isOwned(topic)) return "SHARDCAST_NOT_OWNER";
     if (topics.isOwned(topic) && !topics.hasRoomFor(topic)) return "SHARDCAST_NODE_FULL";
@@ -102,7 +111,7 @@ export class SubscriberHandler implements LinkHandler {
 
   #readFault(name: string): ErrorCode | undefined {
     const { topics } = this.#options;
-    const fault = topicFault(name);
+    const fault = followedTopicFault(name);
     if (fault !== undefined) return fault;
     if (!topics.isOwned(name)) return "SHARDCAST_NOT_OWNER";
     return topics.hasRoomFor(name) ? undefined : "SHARDCAST_NODE_FULL";

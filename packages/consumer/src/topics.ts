@@ -1,5 +1,10 @@
 // All topics that this node knows: those it owns, and those it relays.
-import { ShardcastError, type RingMember } from "@shardcast/protocol";
+import {
+  ShardcastError,
+  topicOfPresence,
+  type Position,
+  type RingMember,
+} from "@shardcast/protocol";
 import type { Membership, TopicSource, Turn } from "@shardcast/server";
 import type { DedupeOptions } from "./dedupe-window.ts";
 import type { Log, MemoryTopicLogOptions, TopicLog } from "@shardcast/log";
@@ -23,6 +28,8 @@ export interface TopicsOptions {
   readonly context: TopicContext;
   /** What a relay keeps of each topic. */
   readonly tail: MemoryTopicLogOptions;
+  /** Told of an owned topic that was not known. */
+  readonly opened: (name: string) => void;
   readonly upstreamOf: (owner: RingMember) => TopicSource;
   /** Where every node reads every topic; undefined where only its owner has it. */
   readonly shared: TopicSource | undefined;
@@ -54,6 +61,23 @@ export class Topics {
   /** Every topic, owned or relayed, as its subscribers see it. */
   *views(): Generator<Topic> {
     for (const { view } of this.#all()) yield view;
+  }
+
+  /** The presence topics that somebody follows here. */
+  *presenceNames(): Generator<string> {
+    for (const { name, subscriberCount } of this.views()) {
+      if (subscriberCount > 0 && topicOfPresence(name) !== undefined) yield name;
+    }
+  }
+
+  /**
+   * Where a topic stands that this node owns.
+   * @throws SHARDCAST_NOT_OWNER, SHARDCAST_NODE_FULL, SHARDCAST_LOG_UNAVAILABLE
+   */
+  async positionOf(name: string): Promise<Position> {
+    if (!this.hasRoomFor(name)) throw new ShardcastError("SHARDCAST_NODE_FULL");
+    const { log } = await this.owned(name);
+    return { epoch: log.epoch, offset: log.head };
   }
 
   isOwned(name: string): boolean {
@@ -177,6 +201,7 @@ export class Topics {
     const lane = this.#options.log.laneOf(name);
     const owned = new OwnedTopic(view, log, lane, dedupe, Date.now());
     this.#owned.set(name, owned);
+    this.#options.opened(name);
     return owned;
   }
 

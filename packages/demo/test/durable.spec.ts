@@ -70,6 +70,20 @@ describe("a log on disk", () => {
     expect(again).to.include({ offset: 8, duplicate: true });
   });
 
+  it("keeps the epoch of a topic that has only been followed, from the moment when it is told", async () => {
+    const node = await cluster.consumer(1);
+    const client = await clientOf(node, 30_000);
+    const subscription = client.subscribe("quiet");
+    let gaps = 0;
+    subscription.on("gap", () => (gaps += 1));
+    await subscription.ready;
+    await node.stop("SIGKILL");
+    await cluster.consumer(1);
+    const { epoch, offset } = await client.publish("quiet", "first");
+    const { value } = await subscription[Symbol.asyncIterator]().next();
+    expect([value?.epoch, value?.offset, gaps]).to.deep.equal([epoch, offset, 0]);
+  });
+
   it("is refused to a second node, to another node, and where it is something else", async () => {
     const { dataFolder } = cluster;
     await cluster.consumer(1);

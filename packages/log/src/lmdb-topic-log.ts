@@ -59,6 +59,7 @@ export class LmdbTopicLog implements TopicLog {
   #isRecorded: boolean;
   #isStaged = false;
   #batches: Batch[] = [];
+  #untilRecorded: (() => void)[] = [];
   /** Many subscribers that were away ask for the same page. */
   #page: { readonly after: number; readonly limitBytes: number; readonly batch: Batch } | undefined;
 
@@ -106,7 +107,15 @@ export class LmdbTopicLog implements TopicLog {
     return batch;
   }
 
-  resolve(from: From): number {
+  /** Whoever is told the epoch of a new topic can rely on it: it is on disk by then. */
+  resolve(from: From): number | Promise<number> {
+    if (this.#isRecorded) return this.#placeOf(from);
+    return new Promise((resolve) => {
+      this.#untilRecorded.push(() => resolve(this.#placeOf(from)));
+    });
+  }
+
+  #placeOf(from: From): number {
     switch (from.type) {
       case "live":
         return this.head;
@@ -153,6 +162,7 @@ export class LmdbTopicLog implements TopicLog {
     for (const batch of this.#batches) this.#tail.append(batch);
     this.#batches = [];
     if (this.head !== before) this.#page = undefined;
+    this.#tellRecorded();
   }
 
   /** What was staged is not on disk, and never will be. */
@@ -164,6 +174,8 @@ export class LmdbTopicLog implements TopicLog {
     this.#isStaged = false;
     this.#batches = [];
     if (!this.#isRecorded) this.#stage();
+    // On a full disk nobody waits for long: a topic that has nothing can be begun anew.
+    this.#tellRecorded();
   }
 
   /** Gives back what it holds in memory. */
@@ -238,6 +250,10 @@ export class LmdbTopicLog implements TopicLog {
   #record(): void {
     this.#stage();
     if (this.#isRecorded) this.#putRecord();
+  }
+
+  #tellRecorded(): void {
+    for (const tell of this.#untilRecorded.splice(0)) tell();
   }
 
   #putRecord(): void {

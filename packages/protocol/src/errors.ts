@@ -67,6 +67,10 @@ export const ERRORS = {
     retryable: false,
     closeCode: 4506,
   },
+  SHARDCAST_UNAUTHORIZED: {
+    message: "the request brings no API key, or another one",
+    retryable: false,
+  },
   // These answer a publish, a subscribe, a read or a question about presence; the link stays.
   SHARDCAST_TOPIC_INVALID: { message: "the topic breaks the rules", retryable: false },
   SHARDCAST_TOPIC_RESERVED: {

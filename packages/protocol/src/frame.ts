@@ -228,7 +228,7 @@ export interface LeaveFrame {
   readonly topic: string;
   readonly memberId: string;
   readonly user: string;
-  /** Between nodes: the member's link was lost, and it may come back. */
+  /** It counts as if its link were lost: it may come back, over another one. */
   readonly lost: boolean;
 }
 

@@ -1,7 +1,7 @@
 // A running node: HTTP routes, WebSocket endpoints, the sweep, metrics, and the way it stops.
 import type { AddressInfo } from "node:net";
-import { SHARD_COUNT, ShardcastError, type Endpoint } from "@shardcast/protocol";
-import Fastify, { type FastifyInstance } from "fastify";
+import { SHARD_COUNT, ShardcastError, type Endpoint, type ErrorCode } from "@shardcast/protocol";
+import Fastify, { type FastifyInstance, type FastifyReply } from "fastify";
 import type { Logger } from "pino";
 import { Acceptor, type LegacyAcceptor } from "./acceptor.ts";
 import type { LinkHandler } from "./link-handler.ts";
@@ -19,6 +19,8 @@ const CONNECTIONS_CHECK_MS = 500;
 /** Clients ask for the new list of consumers at a random moment within this. */
 const REGROUP_MS = 1000;
 
+export type HttpServer = Pick<FastifyInstance, "get">;
+
 export type Role = "producer" | "consumer";
 
 /** What a role adds to a node. */
@@ -28,6 +30,8 @@ export interface RoleParts {
   readonly legacy: LegacyAcceptor | undefined;
   /** Empty where the node is ready; else what it waits for. */
   readonly waitingFor: () => string[];
+  /** Adds HTTP routes of the role's own. What they throw as a ShardcastError is answered with its code. */
+  readonly addRoutes?: (http: HttpServer) => void;
   /** Finishes what is under way, until the deadline at the latest. */
   readonly drain: (deadline: number) => Promise<void>;
   readonly close: () => Promise<void> | void;
@@ -184,9 +188,25 @@ function addRoutes(http: FastifyInstance, core: NodeCore, parts: RoleParts): voi
     hash: "murmur3_32",
     consumers: membership.members,
   }));
+  parts.addRoutes?.(http);
+  http.setErrorHandler((error, _request, reply) => answerError(error, reply));
   http.setNotFoundHandler((_request, reply) =>
     reply.code(404).send({ code: "SHARDCAST_ENDPOINT_UNKNOWN", message: "no such path" }),
   );
+}
+
+/** Codes that have a status of their own; what can be tried again is 503, what cannot 400. */
+const STATUSES: Partial<Record<ErrorCode, number>> = { SHARDCAST_UNAUTHORIZED: 401 };
+
+function answerError(error: unknown, reply: FastifyReply): FastifyReply {
+  if (error instanceof ShardcastError) {
+    const { code, message, retryable } = error;
+    return reply.code(STATUSES[code] ?? (retryable ? 503 : 400)).send({ code, message });
+  }
+  // Fastify's own, as of a path that is no UTF-8.
+  const { statusCode = 500 } = error as { statusCode?: number };
+  const code = statusCode < 500 ? "SHARDCAST_ENDPOINT_UNKNOWN" : "SHARDCAST_INTERNAL";
+  return reply.code(statusCode).send({ code, message: "the request cannot be understood" });
 }
 
 function listenError(cause: unknown, { host, port }: NodeOptions): ShardcastError {

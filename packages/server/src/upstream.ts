@@ -1,5 +1,5 @@
-// The link over which a consumer follows topics that another one owns, and reads their history: one
-// upstream subscription a topic, however many local ones.
+// The link over which a consumer follows topics that another one owns, one upstream subscription a topic,
+// however many local ones; reads their history; and tells and asks who is present on them.
 import {
   FRAME_TYPES,
   ShardcastError,
@@ -7,21 +7,27 @@ import {
   isErrorCode,
   readMessageTopicId,
   encodeFrame,
+  type EnteredFrame,
   type Frame,
   type From,
   type Keys,
   type PageFrame,
+  type PresenceMember,
+  type PresentFrame,
   type RingMember,
 } from "@shardcast/protocol";
 import type { Logger } from "pino";
 import { Peer, type PeerHandler } from "./peer.ts";
 import type { Follower, TopicSource } from "./topic-source.ts";
 
-const READ_TIMEOUT_MS = 5000;
+const ANSWER_TIMEOUT_MS = 5000;
 const RETRY_MS = 500;
 
-interface Read {
-  readonly resolve: (page: PageFrame) => void;
+/** What answers a question. */
+type Answer = PageFrame | EnteredFrame | PresentFrame;
+
+interface Question {
+  readonly resolve: (answer: Answer) => void;
   readonly reject: (error: Error) => void;
   readonly timer: NodeJS.Timeout;
 }
@@ -30,6 +36,8 @@ export interface UpstreamOptions {
   readonly member: RingMember;
   readonly keys: Keys;
   readonly logger: Logger;
+  /** Told when the link is open, again and again. */
+  readonly opened: () => void;
 }
 
 export class Upstream implements PeerHandler, TopicSource {
@@ -39,7 +47,7 @@ export class Upstream implements PeerHandler, TopicSource {
   /** The owner's numbers of topics, by ours for the subscription. */
   readonly #topicIds = new Map<number, number>();
   readonly #byTopicId = new Map<number, Follower>();
-  readonly #reads = new Map<number, Read>();
+  readonly #questions = new Map<number, Question>();
   #nextNumber = 1;
   #isStarted = false;
 
@@ -70,18 +78,33 @@ export class Upstream implements PeerHandler, TopicSource {
    * Reads messages of a topic from its owner.
    * @throws SHARDCAST_OWNER_UNAVAILABLE, SHARDCAST_NOT_OWNER
    */
-  read(topic: string, from: From, limitBytes: number): Promise<PageFrame> {
-    this.#start();
-    const seq = this.#nextNumber;
-    this.#nextNumber += 1;
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
-        this.#settle(seq)?.reject(this.#unavailable());
-      }, READ_TIMEOUT_MS);
-      this.#reads.set(seq, { resolve, reject, timer });
-      if (this.#peer.isOpen) this.#send({ type: "read", seq, topic, from, limitBytes });
-      else this.#settle(seq)?.reject(this.#unavailable());
-    });
+  async read(topic: string, from: From, limitBytes: number): Promise<PageFrame> {
+    const answer = await this.#ask((seq) => ({ type: "read", seq, topic, from, limitBytes }));
+    if (answer.type !== "page") throw unexpected(answer);
+    return answer;
+  }
+
+  /**
+   * Tells the owner of a presence topic that a member is there; it counts as lost when the link is.
+   * @throws SHARDCAST_OWNER_UNAVAILABLE, SHARDCAST_NOT_OWNER, SHARDCAST_PRESENCE_FULL
+   */
+  async enter(topic: string, member: PresenceMember): Promise<void> {
+    await this.#ask((seq) => ({ type: "enter", seq, topic, ...member }));
+  }
+
+  /** Tells it that a member is gone, or that its own link is lost. */
+  leave(topic: string, { memberId, user }: Omit<PresenceMember, "info">, lost: boolean): void {
+    this.#send({ type: "leave", topic, memberId, user, lost });
+  }
+
+  /**
+   * Asks it who is there.
+   * @throws SHARDCAST_OWNER_UNAVAILABLE, SHARDCAST_NOT_OWNER
+   */
+  async presence(topic: string, after: number, limit: number): Promise<PresentFrame> {
+    const answer = await this.#ask((seq) => ({ type: "presence", seq, topic, after, limit }));
+    if (answer.type !== "present") throw unexpected(answer);
+    return answer;
   }
 
   close(): void {
@@ -92,12 +115,13 @@ export class Upstream implements PeerHandler, TopicSource {
 
   opened(): void {
     for (const [sub, follower] of this.#followers) this.#subscribe(sub, follower);
+    this.#options.opened();
   }
 
   lost(): void {
     this.#byTopicId.clear();
     this.#topicIds.clear();
-    for (const seq of [...this.#reads.keys()]) this.#settle(seq)?.reject(this.#unavailable());
+    for (const seq of [...this.#questions.keys()]) this.#settle(seq)?.reject(this.#unavailable());
   }
 
   received(type: number, bytes: Uint8Array, start: number, end: number): void {
@@ -128,6 +152,10 @@ export class Upstream implements PeerHandler, TopicSource {
         return;
       case "page":
         this.#settle(frame.seq)?.resolve({ ...frame, frames: frame.frames.slice() });
+        return;
+      case "entered":
+      case "present":
+        this.#settle(frame.seq)?.resolve(frame);
         return;
       case "reject":
         this.#settle(frame.seq)?.reject(
@@ -171,11 +199,25 @@ export class Upstream implements PeerHandler, TopicSource {
     this.#topicIds.delete(sub);
   }
 
-  #settle(seq: number): Read | undefined {
-    const read = this.#reads.get(seq);
-    this.#reads.delete(seq);
-    clearTimeout(read?.timer);
-    return read;
+  #ask(frameOf: (seq: number) => Frame): Promise<Answer> {
+    this.#start();
+    const seq = this.#nextNumber;
+    this.#nextNumber += 1;
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.#settle(seq)?.reject(this.#unavailable());
+      }, ANSWER_TIMEOUT_MS);
+      this.#questions.set(seq, { resolve, reject, timer });
+      if (this.#peer.isOpen) this.#send(frameOf(seq));
+      else this.#settle(seq)?.reject(this.#unavailable());
+    });
+  }
+
+  #settle(seq: number): Question | undefined {
+    const question = this.#questions.get(seq);
+    this.#questions.delete(seq);
+    clearTimeout(question?.timer);
+    return question;
   }
 
   #unavailable(): ShardcastError {
@@ -187,4 +229,8 @@ export class Upstream implements PeerHandler, TopicSource {
     this.#isStarted = true;
     this.#peer.start();
   }
+}
+
+function unexpected({ type }: Frame): ShardcastError {
+  return new ShardcastError("SHARDCAST_FRAME_UNEXPECTED", `the owner answered with ${type}`);
 }

@@ -7,15 +7,22 @@ export class Upstreams {
   readonly #core: NodeCore;
   readonly #byUrl = new Map<string, Upstream>();
 
-  constructor(core: NodeCore) {
+  readonly #opened: (member: RingMember) => void;
+
+  /** @param opened told when a link to an owner is open, again and again */
+  constructor(core: NodeCore, opened: (member: RingMember) => void) {
     this.#core = core;
+    this.#opened = opened;
   }
 
   to(member: RingMember): Upstream {
     const known = this.#byUrl.get(member.url);
     if (known !== undefined) return known;
     const { options, logger } = this.#core;
-    const upstream = new Upstream({ member, keys: options.keys, logger });
+    const upstream = new Upstream({
+      ...{ member, keys: options.keys, logger },
+      opened: () => this.#opened(member),
+    });
     this.#byUrl.set(member.url, upstream);
     return upstream;
   }

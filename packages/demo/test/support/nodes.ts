@@ -168,14 +168,19 @@ export class TestCluster {
   }
 }
 
-/** A topic that a consumer of such a list owns. */
-export function topicOwnedBy(id: string, consumers: string): string {
-  const ring = new Ring(
+/** The ring of a list such as `c1=ws://…,c2=ws://…`. */
+export function ringOf(consumers: string): Ring {
+  return new Ring(
     consumers.split(",").map((entry) => {
       const [name = "", url = ""] = entry.split("=");
       return { id: name, url };
     }),
   );
+}
+
+/** A topic that a consumer of such a list owns. */
+export function topicOwnedBy(id: string, consumers: string): string {
+  const ring = ringOf(consumers);
   for (let number = 0; ; number += 1) {
     const topic = `owned-${number}`;
     if (ring.ownerOf(topic).id === id) return topic;

@@ -58,6 +58,11 @@ export class RawClient {
     this.socket.send(encodeFrame(frame));
   }
 
+  /** In one WebSocket message. */
+  sendAll(frames: readonly Frame[]): void {
+    this.socket.send(Buffer.concat(frames.map(encodeFrame)));
+  }
+
   /** The first frame of a type, when it is there. */
   first<Type extends Frame["type"]>(type: Type): Promise<Extract<Frame, { type: Type }>> {
     const isOfType = (frame: Frame): frame is Extract<Frame, { type: Type }> => frame.type === type;

@@ -1,0 +1,71 @@
+// Who is on a topic, kept up to date: by whole lists, and by what changes in between.
+import type { PresenceMember } from "@shardcast/protocol";
+
+/** What happened to one member. */
+export type MemberChange =
+  | { readonly type: "join"; readonly member: PresenceMember; readonly isFirst: boolean }
+  | { readonly type: "leave"; readonly member: PresenceMember; readonly isLast: boolean }
+  | { readonly type: "update"; readonly member: PresenceMember };
+
+export class MemberList {
+  readonly #members = new Map<string, PresenceMember>();
+  readonly #users = new Map<string, number>();
+
+  get all(): PresenceMember[] {
+    return [...this.#members.values()];
+  }
+
+  get count(): number {
+    return this.#members.size;
+  }
+
+  /** Different users; members that are nobody's do not count. */
+  get userCount(): number {
+    return this.#users.size;
+  }
+
+  /** Goes by a whole list. @returns what has changed */
+  replace(members: readonly PresenceMember[]): MemberChange[] {
+    const keys = new Set(members.map(keyOf));
+    const left = this.all.filter((member) => !keys.has(keyOf(member)));
+    return this.apply(members, left);
+  }
+
+  /** Whoever is there already and the same, or gone already, has not changed. */
+  apply(joined: readonly PresenceMember[], left: readonly PresenceMember[]): MemberChange[] {
+    return [
+      ...joined.flatMap((member) => this.#join(member) ?? []),
+      ...left.flatMap((member) => this.#leave(member) ?? []),
+    ];
+  }
+
+  #join(member: PresenceMember): MemberChange | undefined {
+    const key = keyOf(member);
+    const known = this.#members.get(key);
+    if (known?.info === member.info) return undefined;
+    this.#members.set(key, member);
+    if (known !== undefined) return { type: "update", member };
+    return { type: "join", member, isFirst: this.#count(member.user, 1) === 1 };
+  }
+
+  #leave(gone: PresenceMember): MemberChange | undefined {
+    const key = keyOf(gone);
+    const member = this.#members.get(key);
+    if (member === undefined) return undefined;
+    this.#members.delete(key);
+    return { type: "leave", member, isLast: this.#count(member.user, -1) === 0 };
+  }
+
+  /** Of a user's members. Who is nobody's is alone. */
+  #count(user: string, by: 1 | -1): number {
+    if (user === "") return by === 1 ? 1 : 0;
+    const count = (this.#users.get(user) ?? 0) + by;
+    if (count === 0) this.#users.delete(user);
+    else this.#users.set(user, count);
+    return count;
+  }
+}
+
+function keyOf({ memberId, user }: PresenceMember): string {
+  return `${user}\n${memberId}`;
+}

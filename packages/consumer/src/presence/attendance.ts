@@ -1,0 +1,157 @@
+// Who is present on topics through this node's own links, and what the topics' presence owners are told of
+// it: again, where the ring is another one, or the link to an owner was lost.
+import {
+  ShardcastError,
+  presenceTopic,
+  topicOfPresence,
+  type EnterFrame,
+  type LeaveFrame,
+  type PresenceMember,
+  type RingMember,
+} from "@shardcast/protocol";
+import type { FrameSink, Membership, Upstream } from "@shardcast/server";
+import type { PresenceDesk } from "./presence-desk.ts";
+import type { PresenceAnswer, PresenceOwner } from "./presence-owner.ts";
+
+/** How long an owner that refuses is given, before it is told again. */
+const RETRY_MS = 250;
+
+interface Attendee {
+  readonly sink: FrameSink;
+  readonly topic: string;
+  readonly member: PresenceMember;
+  /** Who is told. */
+  readonly owner: RingMember;
+}
+
+export interface AttendanceOptions {
+  readonly membership: Membership;
+  readonly owner: PresenceOwner;
+  readonly upstreamTo: (owner: RingMember) => Upstream;
+  /** Members that one link may bring. */
+  readonly maxMembers: number;
+  /** The presence topics that somebody follows here. */
+  readonly watched: () => Iterable<string>;
+}
+
+export class Attendance implements PresenceDesk {
+  readonly #options: AttendanceOptions;
+  /** Each with the link that brought it last. */
+  readonly #attendees = new Map<string, Attendee>();
+  readonly #keys = new Map<FrameSink, Set<string>>();
+
+  constructor(options: AttendanceOptions) {
+    this.#options = options;
+  }
+
+  /** @throws SHARDCAST_OWNER_UNAVAILABLE, SHARDCAST_NOT_OWNER, SHARDCAST_PRESENCE_FULL, SHARDCAST_TOPICS_LIMIT */
+  async enter(sink: FrameSink, { topic, memberId, user, info }: EnterFrame): Promise<void> {
+    const member = { memberId, user, info };
+    const attendee = { sink, topic, member, owner: this.#ownerOf(topic) };
+    const key = keyOf(topic, member);
+    const keys = this.#keys.get(sink) ?? new Set();
+    if (keys.size >= this.#options.maxMembers && !keys.has(key)) {
+      throw new ShardcastError("SHARDCAST_TOPICS_LIMIT");
+    }
+    this.#keys.set(sink, keys.add(key));
+    this.#attendees.set(key, attendee);
+    try {
+      await this.#tell(attendee);
+    } catch (error) {
+      if (this.#attendees.get(key) === attendee) this.#leave(key, attendee, false);
+      throw error;
+    }
+  }
+
+  leave(sink: FrameSink, { topic, memberId, user, lost }: LeaveFrame): void {
+    const key = keyOf(topic, { memberId, user });
+    const attendee = this.#attendees.get(key);
+    if (attendee?.sink === sink) this.#leave(key, attendee, lost);
+  }
+
+  closed(sink: FrameSink): void {
+    for (const key of this.#keys.get(sink) ?? []) {
+      const attendee = this.#attendees.get(key);
+      // Its client may have come back over another link already.
+      if (attendee?.sink === sink) this.#leave(key, attendee, true);
+    }
+    this.#keys.delete(sink);
+  }
+
+  /** @throws SHARDCAST_OWNER_UNAVAILABLE, SHARDCAST_NOT_OWNER, SHARDCAST_LOG_UNAVAILABLE */
+  async page(topic: string, after: number, limit: number): Promise<PresenceAnswer> {
+    const { membership, owner, upstreamTo } = this.#options;
+    const member = this.#ownerOf(topic);
+    if (membership.isSelf(member)) return owner.page(topic, after, limit);
+    return upstreamTo(member).presence(topic, after, limit);
+  }
+
+  /** Goes by the ring as it is now. */
+  regroup(): void {
+    for (const [key, attendee] of this.#attendees) {
+      const owner = this.#options.membership.ownerOf(presenceTopic(attendee.topic));
+      if (owner === undefined || isSame(owner, attendee.owner)) continue;
+      const moved = { ...attendee, owner };
+      this.#attendees.set(key, moved);
+      this.#tellUntilKnown(key, moved);
+    }
+    this.#wake(() => true);
+  }
+
+  /** An owner can be reached (again), and may know nothing any more. */
+  reached(owner: RingMember): void {
+    for (const [key, attendee] of this.#attendees) {
+      if (isSame(attendee.owner, owner)) this.#tellUntilKnown(key, attendee);
+    }
+    this.#wake((member) => isSame(member, owner));
+  }
+
+  /** Has owners look after what is watched here: a new one tells the watchers to ask anew. */
+  #wake(isWanted: (owner: RingMember) => boolean): void {
+    for (const name of this.#options.watched()) {
+      const topic = topicOfPresence(name);
+      const owner = this.#options.membership.ownerOf(name);
+      if (topic === undefined || owner === undefined || !isWanted(owner)) continue;
+      this.page(topic, 0, 0).catch(() => {
+        // Whoever watches asks for itself, and so does `reached`.
+      });
+    }
+  }
+
+  async #tell({ topic, member, owner }: Attendee): Promise<void> {
+    const { membership, upstreamTo } = this.#options;
+    if (membership.isSelf(owner)) this.#options.owner.enter(this, topic, member);
+    else await upstreamTo(owner).enter(topic, member);
+  }
+
+  /** An owner that cannot be reached is told when it can be. */
+  #tellUntilKnown(key: string, attendee: Attendee): void {
+    if (this.#attendees.get(key) !== attendee) return;
+    this.#tell(attendee).catch((error: unknown) => {
+      if (error instanceof ShardcastError && error.code === "SHARDCAST_OWNER_UNAVAILABLE") return;
+      setTimeout(() => this.#tellUntilKnown(key, attendee), RETRY_MS).unref();
+    });
+  }
+
+  #leave(key: string, { sink, topic, member, owner }: Attendee, isLost: boolean): void {
+    this.#attendees.delete(key);
+    this.#keys.get(sink)?.delete(key);
+    const { membership, upstreamTo } = this.#options;
+    if (membership.isSelf(owner)) this.#options.owner.leave(this, topic, member, isLost);
+    else upstreamTo(owner).leave(topic, member, isLost);
+  }
+
+  #ownerOf(topic: string): RingMember {
+    const owner = this.#options.membership.ownerOf(presenceTopic(topic));
+    if (owner === undefined) throw new ShardcastError("SHARDCAST_OWNER_UNAVAILABLE");
+    return owner;
+  }
+}
+
+function keyOf(topic: string, { memberId, user }: Omit<PresenceMember, "info">): string {
+  return `${topic}\n${user}\n${memberId}`;
+}
+
+function isSame(a: RingMember, b: RingMember): boolean {
+  return a.id === b.id && a.url === b.url;
+}

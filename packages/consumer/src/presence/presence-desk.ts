@@ -1,0 +1,30 @@
+// Where frames about presence are worked off: for clients by what this node tells the owners, for other
+// consumers by the owner itself.
+import type { EnterFrame, LeaveFrame } from "@shardcast/protocol";
+import type { FrameSink } from "@shardcast/server";
+import type { PresenceAnswer, PresenceOwner } from "./presence-owner.ts";
+
+export interface PresenceDesk {
+  /** Resolves when the topic's presence owner knows. @throws a ShardcastError with a code for the client */
+  enter(sink: FrameSink, frame: EnterFrame): Promise<void>;
+  leave(sink: FrameSink, frame: LeaveFrame): void;
+  /** @throws a ShardcastError with a code for the client */
+  page(topic: string, after: number, limit: number): Promise<PresenceAnswer>;
+  /** All that came over a link is lost. */
+  closed(sink: FrameSink): void;
+}
+
+/** For links of other consumers, which tell of their own clients. */
+export function deskOf(owner: PresenceOwner): PresenceDesk {
+  return {
+    enter: (sink, { topic, memberId, user, info }) => {
+      owner.enter(sink, topic, { memberId, user, info });
+      return Promise.resolve();
+    },
+    leave: (sink, { topic, lost, memberId, user }) => {
+      owner.leave(sink, topic, { memberId, user }, lost);
+    },
+    page: (topic, after, limit) => owner.page(topic, after, limit),
+    closed: (sink) => owner.lost(sink),
+  };
+}

@@ -1,0 +1,82 @@
+// What is done with frames about presence: each question is checked, and answered once.
+import {
+  PRESENCE_PAGE_MAX_COUNT,
+  ShardcastError,
+  memberFault,
+  presenceTopicFault,
+  type EnterFrame,
+  type ErrorCode,
+  type Frame,
+  type LeaveFrame,
+  type PresenceFrame,
+} from "@shardcast/protocol";
+import type { FrameSink } from "@shardcast/server";
+import type { PresenceDesk } from "./presence-desk.ts";
+
+export class PresenceHandler {
+  readonly #desk: PresenceDesk;
+  readonly #window: number;
+  /** Questions without an answer. */
+  readonly #asked = new Map<FrameSink, number>();
+
+  /** @param window questions of one link that may be without an answer */
+  constructor(desk: PresenceDesk, window: number) {
+    this.#desk = desk;
+    this.#window = window;
+  }
+
+  received(sink: FrameSink, frame: EnterFrame | LeaveFrame | PresenceFrame): void {
+    switch (frame.type) {
+      case "leave":
+        this.#desk.leave(sink, frame);
+        return;
+      case "enter": {
+        const { seq, topic } = frame;
+        const fault = memberFault(frame) ? "SHARDCAST_MEMBER_INVALID" : presenceTopicFault(topic);
+        this.#answer(sink, seq, fault, async () => {
+          await this.#desk.enter(sink, frame);
+          return { type: "entered", seq };
+        });
+        return;
+      }
+      case "presence": {
+        const { seq, topic, after } = frame;
+        const limit = Math.min(frame.limit, PRESENCE_PAGE_MAX_COUNT);
+        this.#answer(sink, seq, presenceTopicFault(topic), async () => {
+          return { type: "present", seq, ...(await this.#desk.page(topic, after, limit)) };
+        });
+        return;
+      }
+    }
+  }
+
+  closed(sink: FrameSink): void {
+    this.#asked.delete(sink);
+    this.#desk.closed(sink);
+  }
+
+  #answer(
+    sink: FrameSink,
+    seq: number,
+    fault: ErrorCode | undefined,
+    ask: () => Promise<Frame>,
+  ): void {
+    const asked = this.#asked.get(sink) ?? 0;
+    const refusal = asked >= this.#window ? "SHARDCAST_WINDOW_FULL" : fault;
+    if (refusal !== undefined) {
+      sink.send({ type: "reject", seq, code: refusal, reason: "" });
+      return;
+    }
+    this.#asked.set(sink, asked + 1);
+    const done = (frame: Frame): void => {
+      const left = (this.#asked.get(sink) ?? 1) - 1;
+      if (left > 0) this.#asked.set(sink, left);
+      else this.#asked.delete(sink);
+      sink.send(frame);
+    };
+    ask().then(done, (error: unknown) => {
+      const code = error instanceof ShardcastError ? error.code : "SHARDCAST_INTERNAL";
+      done({ type: "reject", seq, code, reason: "" });
+    });
+  }
+}

@@ -1,0 +1,185 @@
+// Who is on the topics whose presence this node owns. Nothing of it is stored: consumers tell it of their own
+// clients, and tell the next owner the same when the ring is another one. docs/architecture.md#presence
+//
+//   enter, leave ─▶ table ─▶ every 100 ms, what has changed ─▶ a message on $presence/<topic>
+import {
+  ShardcastError,
+  presenceTopic,
+  type Position,
+  type PresenceMember,
+} from "@shardcast/protocol";
+import {
+  PresenceTable,
+  type PresenceChange,
+  type PresencePage,
+  type Reporter,
+} from "./presence-table.ts";
+
+/** How long changes are gathered: what watchers get grows with the square of who comes and goes. */
+const TELL_MS = 100;
+/** How long after the ring has changed the others may take to tell who is there. */
+const SETTLE_MS = 2000;
+/** Members in one message to the watchers. */
+const MEMBERS_PER_MESSAGE = 500;
+
+export interface PresenceOwnerOptions {
+  /** Whether this node owns a topic. */
+  readonly owns: (topic: string) => boolean;
+  /** How long one whose link is lost counts as there, in ms. */
+  readonly timeoutMs: number;
+  /** Of one topic. */
+  readonly maxMembers: number;
+  /** Stores a text in a topic that this node owns. */
+  readonly publish: (topic: string, text: string) => Promise<void>;
+  readonly positionOf: (topic: string) => Promise<Position> | Position;
+}
+
+export interface PresenceAnswer extends PresencePage {
+  /** Of the topic that its watchers follow: what is stored after it is not in the page, or is there twice. */
+  readonly position: Position;
+}
+
+interface Watched {
+  readonly table: PresenceTable;
+  /** Its watchers have to ask anew: they may have missed something, or this node is the new owner. */
+  isReset: boolean;
+  /** Before that, some of the members may not be known here. */
+  readonly settlesAt: number;
+  /** Messages on their way to the watchers. */
+  telling: number;
+}
+
+export class PresenceOwner {
+  readonly #options: PresenceOwnerOptions;
+  readonly #topics = new Map<string, Watched>();
+  #settlesAt = Date.now() + SETTLE_MS;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: PresenceOwnerOptions) {
+    this.#options = options;
+  }
+
+  get topicCount(): number {
+    return this.#topics.size;
+  }
+
+  get memberCount(): number {
+    let count = 0;
+    for (const { table } of this.#topics.values()) count += table.count;
+    return count;
+  }
+
+  /** @throws SHARDCAST_NOT_OWNER, SHARDCAST_PRESENCE_FULL */
+  enter(reporter: Reporter, topic: string, member: PresenceMember): void {
+    const { table } = this.#watched(topic);
+    if (table.count >= this.#options.maxMembers && !table.has(member)) {
+      throw new ShardcastError("SHARDCAST_PRESENCE_FULL");
+    }
+    table.enter(reporter, member);
+  }
+
+  /** Its client has left, or its link was lost: then it may come back for a while. */
+  leave(
+    reporter: Reporter,
+    topic: string,
+    member: Omit<PresenceMember, "info">,
+    isLost: boolean,
+  ): void {
+    const leavesAt = isLost ? Date.now() + this.#options.timeoutMs : 0;
+    this.#topics.get(topic)?.table.leave(reporter, member, leavesAt);
+  }
+
+  /** A consumer cannot be heard any more. */
+  lost(reporter: Reporter): void {
+    const leavesAt = Date.now() + this.#options.timeoutMs;
+    for (const { table } of this.#topics.values()) table.leaveAll(reporter, leavesAt);
+  }
+
+  /**
+   * Members after a place of the list, as many as there are up to `limit`.
+   * @throws SHARDCAST_NOT_OWNER, SHARDCAST_LOG_UNAVAILABLE
+   */
+  async page(topic: string, after: number, limit: number): Promise<PresenceAnswer> {
+    const watched = this.#watched(topic);
+    const waitMs = watched.settlesAt - Date.now();
+    if (waitMs > 0) {
+      await new Promise((resolve) => setTimeout(resolve, waitMs));
+      // Meanwhile it may have got another owner.
+      if (this.#topics.get(topic) !== watched) return this.page(topic, after, limit);
+    }
+    // Before the page is made, so that whatever it has is told to watchers as well.
+    this.#tell(topic, watched);
+    const page = watched.table.page(after, limit);
+    return { ...page, position: await this.#options.positionOf(presenceTopic(topic)) };
+  }
+
+  /** Goes by the ring as it is now: what others own now they are told by the consumers themselves. */
+  regroup(): void {
+    this.#settlesAt = Date.now() + SETTLE_MS;
+    for (const topic of this.#topics.keys()) {
+      if (!this.#options.owns(presenceTopic(topic))) this.#topics.delete(topic);
+    }
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+  }
+
+  #watched(topic: string): Watched {
+    const known = this.#topics.get(topic);
+    if (known !== undefined) return known;
+    if (!this.#options.owns(presenceTopic(topic))) throw new ShardcastError("SHARDCAST_NOT_OWNER");
+    const isSettling = this.#settlesAt > Date.now();
+    const watched = {
+      table: new PresenceTable(),
+      isReset: isSettling,
+      settlesAt: this.#settlesAt,
+      telling: 0,
+    };
+    this.#topics.set(topic, watched);
+    this.#timer ??= setInterval(() => this.#tellAll(), TELL_MS).unref();
+    return watched;
+  }
+
+  #tellAll(): void {
+    const now = Date.now();
+    for (const [topic, watched] of this.#topics) {
+      watched.table.expire(now);
+      if (watched.settlesAt > now) continue;
+      this.#tell(topic, watched);
+      if (watched.table.count === 0 && watched.telling === 0) this.#topics.delete(topic);
+    }
+    if (this.#topics.size > 0) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  /** Tells a topic's watchers what has changed. They hear it in the order of telling. */
+  #tell(topic: string, watched: Watched): void {
+    const { table } = watched;
+    if (!table.isChanged && !watched.isReset) return;
+    const change = table.takeChange();
+    const { count, users } = change;
+    const messages = watched.isReset ? [{ reset: true, count, users }] : messagesOf(change);
+    watched.isReset = false;
+    watched.telling += messages.length;
+    for (const message of messages) {
+      this.#options.publish(presenceTopic(topic), JSON.stringify(message)).then(
+        () => (watched.telling -= 1),
+        () => {
+          watched.telling -= 1;
+          watched.isReset = true;
+        },
+      );
+    }
+  }
+}
+
+function messagesOf({ joined, left, count, users }: PresenceChange): PresenceChange[] {
+  const messages: PresenceChange[] = [];
+  for (let at = 0; at < Math.max(joined.length, left.length); at += MEMBERS_PER_MESSAGE) {
+    const end = at + MEMBERS_PER_MESSAGE;
+    messages.push({ joined: joined.slice(at, end), left: left.slice(at, end), count, users });
+  }
+  return messages;
+}

@@ -48,6 +48,9 @@ export class Upstream implements PeerHandler, TopicSource {
   readonly #topicIds = new Map<number, number>();
   readonly #byTopicId = new Map<number, Follower>();
   readonly #questions = new Map<number, Question>();
+  /** Questions from before the first time that the link was open. */
+  #early: Frame[] = [];
+  #wasOpen = false;
   #nextNumber = 1;
   #isStarted = false;
 
@@ -115,6 +118,8 @@ export class Upstream implements PeerHandler, TopicSource {
 
   opened(): void {
     for (const [sub, follower] of this.#followers) this.#subscribe(sub, follower);
+    this.#wasOpen = true;
+    for (const frame of this.#early.splice(0)) this.#send(frame);
     this.#options.opened();
   }
 
@@ -208,8 +213,10 @@ export class Upstream implements PeerHandler, TopicSource {
         this.#settle(seq)?.reject(this.#unavailable());
       }, ANSWER_TIMEOUT_MS);
       this.#questions.set(seq, { resolve, reject, timer });
-      if (this.#peer.isOpen) this.#send(frameOf(seq));
-      else this.#settle(seq)?.reject(this.#unavailable());
+      const frame = frameOf(seq);
+      if (this.#peer.isOpen) this.#send(frame);
+      else if (this.#wasOpen) this.#settle(seq)?.reject(this.#unavailable());
+      else this.#early.push(frame);
     });
   }
 

@@ -43,7 +43,7 @@ export class PresenceHandler {
         const { seq, topic, after } = frame;
         const limit = Math.min(frame.limit, PRESENCE_PAGE_MAX_COUNT);
         this.#answer(sink, seq, presenceTopicFault(topic), async () => {
-          return { type: "present", seq, ...(await this.#desk.page(topic, after, limit)) };
+          return { ...(await this.#desk.page(topic, after, limit)), type: "present", seq };
         });
         return;
       }

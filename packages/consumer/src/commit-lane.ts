@@ -162,13 +162,14 @@ export class CommitLane implements TurnWork {
       const { topic, publishes } = round;
       topic.revert(round);
       if (!topic.log.isStale) {
-        for (const { origin, seq } of publishes) origin.rejectInFlight(seq, code, reason);
+        // What has come meanwhile must not be stored before what comes again.
+        for (const publish of [...publishes, ...topic.takeWaiting()]) publish.refuse(code, reason);
         continue;
       }
       // What has an id can go again, though it may be stored; what has none only where it is not.
       const again = publishes.filter(({ hasId }) => hasId || isLost);
-      for (const { origin, seq, hasId } of publishes) {
-        if (!hasId && !isLost) origin.rejectInFlight(seq, code, reason);
+      for (const publish of publishes) {
+        if (!publish.hasId && !isLost) publish.refuse(code, reason);
       }
       reopen(topic, [...again, ...topic.takeWaiting()]);
     }
@@ -183,6 +184,7 @@ export class CommitLane implements TurnWork {
 /** The log may have it already: only its id keeps it from being stored twice. */
 function moveSent(publish: Publish): MovedPublish[] {
   if (publish.hasId) return [publish.move()];
-  publish.move().origin.rejectInFlight(publish.seq, "SHARDCAST_OWNER_UNAVAILABLE", MOVED_REASON);
+  publish.refuse("SHARDCAST_OWNER_UNAVAILABLE", MOVED_REASON);
+  publish.move();
   return [];
 }

@@ -25,7 +25,6 @@ import { deskOf } from "./presence/presence-desk.ts";
 import { PresenceHandler } from "./presence/presence-handler.ts";
 import { PresenceOwner } from "./presence/presence-owner.ts";
 import { addPresenceRoute } from "./presence/presence-route.ts";
-import { OwnTopicsTarget, ProducerHandler } from "./producer-handler.ts";
 import { SubscriberHandler } from "./subscriber-handler.ts";
 import { openLog } from "./open-log.ts";
 import { Topics } from "./topics.ts";
@@ -35,6 +34,13 @@ const PEER_WINDOW_MESSAGES = 65_536;
 const PEER_TOPICS = 1_000_000;
 /** Questions about presence that a client's link may have without an answer. */
 const PRESENCE_WINDOW = 16;
+
+/** Refuses what a node with another ring sent here. */
+const NOT_OWNER: PublishTarget = {
+  publish: (origin, { seq, topic }) => {
+    origin.refuseInFlight({ seq, topic, code: "SHARDCAST_NOT_OWNER", reason: "" });
+  },
+};
 
 /**
  * @throws SHARDCAST_OPTION_INVALID where the node is not among the consumers, SHARDCAST_PORT_TAKEN,
@@ -106,9 +112,8 @@ export async function startConsumer(
       publishTimeoutMs: options.publishTimeoutMs,
       targetOf,
     });
-  const own = new OwnTopicsTarget(owner);
-  const ownRouter = routerTo((member) => (membership.isSelf(member) ? own.owned : own.others));
-  const producer = new ProducerHandler(new PublishHandler(ownRouter, PEER_WINDOW_MESSAGES), own);
+  const ownRouter = routerTo((member) => (membership.isSelf(member) ? owner : NOT_OWNER));
+  const producer = new PublishHandler(ownRouter, PEER_WINDOW_MESSAGES);
   const router = routerTo((member) => (membership.isSelf(member) ? owner : uplinks.to(member)));
   const publishes = new PublishHandler(router, windowMessages);
   membership.onChange(() => {

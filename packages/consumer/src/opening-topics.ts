@@ -115,7 +115,7 @@ function bytesOf(waiting: readonly Waiting[]): number {
   return waiting.reduce((sum, { publish }) => sum + publish.length, 0);
 }
 
-function refuse({ origin, seq }: Publish, error: unknown): void {
+function refuse(publish: Publish, error: unknown): void {
   const code = error instanceof ShardcastError ? error.code : "SHARDCAST_INTERNAL";
-  origin.rejectInFlight(seq, code, error instanceof Error ? error.message.slice(0, 100) : "");
+  publish.refuse(code, error instanceof Error ? error.message.slice(0, 100) : "");
 }

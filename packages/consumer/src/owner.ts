@@ -86,7 +86,7 @@ export class Owner implements PublishTarget {
     }
     if (!this.#options.hasRoomFor(name)) {
       const reason = "the node owns as many topics as it may";
-      origin.rejectInFlight(head.seq, "SHARDCAST_NODE_FULL", reason);
+      origin.refuseInFlight({ seq: head.seq, topic: name, code: "SHARDCAST_NODE_FULL", reason });
       return;
     }
     const topic = this.#options.ownedTopic(name);

@@ -1,5 +1,10 @@
 // A publish from its coming to its answer: one object a message, and no other.
-import type { AckFields, PublishHead } from "@shardcast/protocol";
+import {
+  readPublishTopic,
+  type AckFields,
+  type ErrorCode,
+  type PublishHead,
+} from "@shardcast/protocol";
 import { NOBODY, type MovedPublish, type PublishOrigin } from "@shardcast/server";
 
 const NO_EPOCH = new Uint8Array(0);
@@ -48,6 +53,12 @@ export class Publish implements AckFields {
 
   get hasId(): boolean {
     return this.idEnd > 0;
+  }
+
+  /** Tells its origin that it is not stored. */
+  refuse(code: ErrorCode, reason: string): void {
+    const topic = readPublishTopic(this.bytes, this.frameStart);
+    this.origin.refuseInFlight({ seq: this.seq, topic, code, reason });
   }
 
   /** Gives it away, to another owner: an answer that still comes here finds nobody. */

@@ -14,8 +14,9 @@ const ORIGIN: PublishOrigin = {
   isOpen: true,
   ack: () => undefined,
   passAck: () => undefined,
-  rejectInFlight: () => undefined,
-  reject: () => undefined,
+  refusedTopics: undefined,
+  refuseInFlight: () => false,
+  refuse: () => undefined,
   pauseReading: () => undefined,
   resumeReading: () => undefined,
 };

@@ -260,6 +260,6 @@ interface Problem {
 }
 
 async function countConsumers(node: NodeProcess): Promise<number> {
-  const answer = await (await fetch(`${node.httpUrl}/cluster`)).json();
+  const answer: unknown = await (await fetch(`${node.httpUrl}/cluster`)).json();
   return (answer as { consumers: unknown[] }).consumers.length;
 }

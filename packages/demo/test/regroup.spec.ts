@@ -6,8 +6,8 @@ import type { Frame } from "@shardcast/protocol";
 import { expect } from "chai";
 import { eventually } from "./support/eventually.ts";
 import { TEST_PSK, TestCluster, topicOwnedBy, type NodeProcess } from "./support/nodes.ts";
-import { RawClient } from "./support/raw-client.ts";
 import { Recorder } from "./support/recorder.ts";
+import { V1Socket } from "./support/v1-socket.ts";
 
 describe("a ring that changes", () => {
   let cluster: TestCluster;
@@ -100,8 +100,7 @@ describe("a ring that changes", () => {
   }
 
   it("takes nothing behind a refusal before what was refused comes again", async () => {
-    const options = { psk: TEST_PSK, endpoint: "producer", path: "/producer" } as const;
-    const link = await RawClient.open(nodes[1]?.url ?? "", options);
+    const link = await V1Socket.openWith(nodes[1]?.url ?? "", TEST_PSK, { endpoint: "producer" });
     const moving = topicOwnedBy("c2", list.join(","));
     const publish = (seq: number): void => {
       const payload = Buffer.from(`${seq}`);
@@ -114,23 +113,23 @@ describe("a ring that changes", () => {
         payload,
       });
     };
+    const all = (type: "ack" | "reject"): Frame[] => link.frames.filter((one) => one.type === type);
     publish(1);
     expect((await link.first("reject")).code).to.equal("SHARDCAST_NOT_OWNER");
+    await link.first("heartbeat");
     await regroup(2);
     // As if it had been on its way when the first was refused.
     publish(2);
-    const rejects = (): Frame[] => link.frames.filter(({ type }) => type === "reject");
-    await eventually("the second is refused as well", () => rejects().length === 2);
-    link.send({ type: "retry" });
+    await eventually("the second is refused as well", () => all("reject").length === 2);
+    link.send({ type: "heartbeat" });
     publish(1);
     publish(2);
-    const acks = (): Frame[] => link.frames.filter(({ type }) => type === "ack");
-    await eventually("both are stored", () => acks().length === 2);
-    expect(acks().map((ack) => (ack.type === "ack" ? ack.position.offset : 0))).to.deep.equal([
-      1, 2,
-    ]);
-    expect(rejects()).to.have.length(2);
-    link.socket.close();
+    await eventually("both are stored", () => all("ack").length === 2);
+    expect(
+      all("ack").map((ack) => (ack.type === "ack" ? ack.position.offset : undefined)),
+    ).to.deep.equal([1, 2]);
+    expect(all("reject")).to.have.length(2);
+    link.end();
   });
 
   it("tells its clients, who publish to the new owner without a detour", async () => {

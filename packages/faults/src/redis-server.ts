@@ -116,7 +116,11 @@ export class RedisClusterServers {
   }
 
   static async start(): Promise<RedisClusterServers> {
-    const args = ["--cluster-enabled", "yes", "--cluster-node-timeout", "2000"];
+    const args = [
+      ...["--cluster-enabled", "yes", "--cluster-node-timeout", "2000"],
+      // By default a replica takes a minute to notice that its master has gone silent, and nothing is acked.
+      ...["--repl-timeout", "5", "--repl-ping-replica-period", "1"],
+    ];
     const servers: RedisServer[] = [];
     for (let count = 0; count < 6; count += 1) servers.push(await RedisServer.start(args));
     const addresses = servers.map(({ port }) => `127.0.0.1:${port}`);

@@ -175,8 +175,6 @@ function writeBody(writer: ByteWriter, frame: Frame): void {
       writer.uint48(frame.oldest);
       writer.bytes(frame.frames);
       return;
-    case "retry": // nothing
-      return;
     case "enter": // seq u32 · topic text · memberId text · user text · info long text
       writer.uint32(frame.seq);
       writer.shortText(frame.topic);
@@ -307,8 +305,6 @@ function readBody(reader: ByteReader, type: FrameType): Frame {
         oldest: reader.uint48(),
         frames: reader.rest(),
       };
-    case "retry":
-      return { type };
     case "enter":
       return {
         type,

@@ -6,7 +6,7 @@ export const ENDPOINTS = {
   /** Producer node: clients publish. */
   produce: ["publish", "heartbeat"],
   /** Consumer node: producer nodes, and consumers that pass publishes on, hand messages to their owner. */
-  producer: ["publish", "retry", "heartbeat"],
+  producer: ["publish", "heartbeat"],
   /** Consumer node: clients follow topics. `/subscribe/:topic` subscribes at once. */
   subscribe: ["subscribe", "unsubscribe", "enter", "leave", "presence", "heartbeat"],
   /** Consumer node: both over one link. */

@@ -19,12 +19,11 @@ export const FRAME_TYPES = {
   heartbeat: 0x19,
   read: 0x1a,
   page: 0x1b,
-  retry: 0x1c,
-  enter: 0x1d,
-  entered: 0x1e,
-  leave: 0x1f,
-  presence: 0x20,
-  present: 0x21,
+  enter: 0x1c,
+  entered: 0x1d,
+  leave: 0x1e,
+  presence: 0x1f,
+  present: 0x20,
   drain: 0x80,
   regroup: 0x81,
 } as const;
@@ -191,14 +190,6 @@ export interface PageFrame {
   readonly frames: Uint8Array;
 }
 
-/**
- * Producer or consumer → owner: what was refused with SHARDCAST_NOT_OWNER comes again from here on, in its order.
- * Until then the owner refuses what follows of the same topics as well.
- */
-export interface RetryFrame {
-  readonly type: "retry";
-}
-
 /** Somebody who is on a topic. */
 export interface PresenceMember {
   /** Chosen by the client: one connection, device or tab. 1–64 bytes of UTF-8. */
@@ -286,7 +277,6 @@ export type Frame =
   | HeartbeatFrame
   | ReadFrame
   | PageFrame
-  | RetryFrame
   | EnterFrame
   | EnteredFrame
   | LeaveFrame

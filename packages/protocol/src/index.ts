@@ -47,7 +47,12 @@ export {
   presenceTopicFault,
   topicOfPresence,
 } from "./presence.ts";
-export { PUBLISH_SEQ_AT, PUBLISH_TIMEOUT_AT, PublishHead } from "./publish-head.ts";
+export {
+  PUBLISH_SEQ_AT,
+  PUBLISH_TIMEOUT_AT,
+  PublishHead,
+  readPublishTopic,
+} from "./publish-head.ts";
 export { Ring, type RingMember } from "./ring.ts";
 export { decodeText, encodeText } from "./text.ts";
 export { SHARD_COUNT, shardOf, topicFault, type TopicFault } from "./topic.ts";

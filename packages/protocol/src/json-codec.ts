@@ -97,7 +97,6 @@ function toJson(frame: Frame): Record<string, unknown> {
     case "unsubscribed":
     case "gap":
     case "heartbeat":
-    case "retry":
     case "enter":
     case "entered":
     case "presence":
@@ -210,8 +209,6 @@ function fromJson(type: FrameType, reader: JsonReader): Frame {
         oldest: reader.uint48("oldest"),
         frames: reader.bytes("frames"),
       };
-    case "retry":
-      return { type };
     case "enter":
       return {
         type,

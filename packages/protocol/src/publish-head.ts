@@ -16,6 +16,12 @@ export const PUBLISH_TIMEOUT_AT = 8;
 const TOPIC_AT = 12;
 const NO_BYTES = new Uint8Array(0);
 
+/** The topic of a whole publish frame that starts at `start`, for who does not need the rest of its head. */
+export function readPublishTopic(bytes: Uint8Array, start: number): string {
+  const topicStart = start + TOPIC_AT + 1;
+  return decodeText(bytes, topicStart, topicStart + (bytes[topicStart - 1] ?? 0)) ?? "";
+}
+
 /** Filled again for each frame: one object serves a whole node. */
 export class PublishHead implements ContentScan {
   seq = 0;

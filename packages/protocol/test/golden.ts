@@ -193,33 +193,28 @@ export const GOLDEN: readonly Golden[] = [
       '"frames":"GQAAAA=="}',
   },
   {
-    frame: { type: "retry" },
-    hex: "1c 000000",
-    json: '{"type":"retry"}',
-  },
-  {
     frame: { type: "enter", seq: 6, topic: "news", memberId: "t1", user: "ann", info: "hi" },
-    hex: "1d 000014 00000006 04 6e657773 02 7431 03 616e6e 0002 6869",
+    hex: "1c 000014 00000006 04 6e657773 02 7431 03 616e6e 0002 6869",
     json: '{"type":"enter","seq":6,"topic":"news","memberId":"t1","user":"ann","info":"hi"}',
   },
   {
     frame: { type: "entered", seq: 6 },
-    hex: "1e 000004 00000006",
+    hex: "1d 000004 00000006",
     json: '{"type":"entered","seq":6}',
   },
   {
     frame: { type: "leave", lost: false, topic: "news", memberId: "t1", user: "ann" },
-    hex: "1f 00000d 00 04 6e657773 02 7431 03 616e6e",
+    hex: "1e 00000d 00 04 6e657773 02 7431 03 616e6e",
     json: '{"type":"leave","topic":"news","memberId":"t1","user":"ann"}',
   },
   {
     frame: { type: "leave", lost: true, topic: "news", memberId: "t1", user: "" },
-    hex: "1f 00000a 01 04 6e657773 02 7431 00",
+    hex: "1e 00000a 01 04 6e657773 02 7431 00",
     json: '{"type":"leave","topic":"news","memberId":"t1","user":"","lost":true}',
   },
   {
     frame: { type: "presence", seq: 7, topic: "news", after: 0, limit: 100 },
-    hex: "20 000013 00000007 04 6e657773 000000000000 00000064",
+    hex: "1f 000013 00000007 04 6e657773 000000000000 00000064",
     json: '{"type":"presence","seq":7,"topic":"news","after":0,"limit":100}',
   },
   {
@@ -236,7 +231,7 @@ export const GOLDEN: readonly Golden[] = [
       ],
     },
     hex:
-      "21 000031 00000007 0123456789abcdef 00000000002a 00000002 00000001 000000000000 " +
+      "20 000031 00000007 0123456789abcdef 00000000002a 00000002 00000001 000000000000 " +
       "02 7431 03 616e6e 0002 6869 02 7432 00 0000",
     json:
       '{"type":"present","seq":7,"position":"0123456789abcdef_42","count":2,"users":1,"next":0,' +

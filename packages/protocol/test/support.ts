@@ -180,7 +180,6 @@ export const FRAMES: {
     oldest: uint48,
     frames: bytes,
   }),
-  retry: fc.record({ type: fc.constant("retry") }),
   enter: fc
     .tuple(fc.record({ type: fc.constant("enter"), seq: uint32, topic: shortText }), member)
     .map(([head, rest]) => ({ ...head, ...rest })),

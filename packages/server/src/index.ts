@@ -19,7 +19,7 @@ export { optionInvalid, text, wholeNumber, type RawOptions } from "./option-valu
 export type { NodeSocket, SocketOwner } from "./node-socket.ts";
 export { PublishHandler } from "./publish-handler.ts";
 export { PublishRouter } from "./publish-router.ts";
-export type { PublishOrigin, PublishTarget } from "./publish-target.ts";
+export type { PublishOrigin, PublishTarget, Refusal } from "./publish-target.ts";
 export { runNode } from "./run-node.ts";
 export { SharedFrames } from "./shared-frames.ts";
 export { Turn, type TurnWork } from "./turn.ts";

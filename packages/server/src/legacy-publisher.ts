@@ -10,7 +10,7 @@ import {
 } from "@shardcast/protocol";
 import type { LegacyLink, LegacyRole } from "./legacy-link.ts";
 import type { PublishHandler } from "./publish-handler.ts";
-import type { PublishOrigin } from "./publish-target.ts";
+import type { PublishOrigin, Refusal } from "./publish-target.ts";
 
 export interface LegacyPublisherOptions {
   readonly publishes: PublishHandler;
@@ -24,6 +24,8 @@ export interface LegacyPublisherOptions {
 
 export class LegacyPublisher implements LegacyRole, PublishOrigin {
   inFlightCount = 0;
+  /** Nothing that was refused comes again: the protocol has no answer that could ask for it. */
+  readonly refusedTopics = undefined;
   readonly #link: LegacyLink;
   readonly #options: LegacyPublisherOptions;
   #isHeld = false;
@@ -69,12 +71,13 @@ export class LegacyPublisher implements LegacyRole, PublishOrigin {
     this.#answered();
   }
 
-  rejectInFlight(_seq: number, code: ErrorCode): void {
+  refuseInFlight({ code }: Refusal): boolean {
     this.#answered();
     this.#refused(code);
+    return false;
   }
 
-  reject(_seq: number, code: ErrorCode): void {
+  refuse({ code }: Refusal): void {
     this.#refused(code);
   }
 

@@ -2,6 +2,7 @@
 // It writes whole WebSocket frames to the TCP socket itself; `ws` reads, and writes the close.
 import type { Socket } from "node:net";
 import {
+  ERRORS,
   ACK_BYTES,
   FRAME_TYPES,
   SKIPPABLE_FROM,
@@ -23,7 +24,8 @@ import {
 } from "@shardcast/protocol";
 import type { LinkHandler, LinkTarget } from "./link-handler.ts";
 import type { NodeSocket } from "./node-socket.ts";
-import type { PublishOrigin } from "./publish-target.ts";
+import type { PublishOrigin, Refusal } from "./publish-target.ts";
+import { RefusedTopics } from "./refused-topics.ts";
 import type { SharedFrames } from "./shared-frames.ts";
 import { TurnLink, type LinkContext } from "./turn-link.ts";
 import {
@@ -62,6 +64,9 @@ export class Link extends TurnLink implements PublishOrigin {
   readonly isJson: boolean;
   /** Publishes of this link that have no answer yet. */
   inFlightCount = 0;
+  refusedTopics: RefusedTopics | undefined;
+  /** Heartbeats that the client has not answered. */
+  #beats = 0;
   /** Frames of this turn; valid between `reserve` and the end of the caller's writing. */
   out = EMPTY;
   readonly #handler: LinkHandler;
@@ -131,6 +136,7 @@ export class Link extends TurnLink implements PublishOrigin {
   }
 
   beat(heartbeat: SharedFrames): void {
+    this.#beats += 1;
     this.sendShared(heartbeat);
   }
 
@@ -162,12 +168,17 @@ export class Link extends TurnLink implements PublishOrigin {
   }
 
   /** Answers a publish that counts as in flight: not stored. */
-  rejectInFlight(seq: number, code: ErrorCode, reason: string): void {
+  refuseInFlight(refusal: Refusal): boolean {
     this.inFlightCount -= 1;
-    this.reject(seq, code, reason);
+    return this.#refuse(refusal);
   }
 
-  /** Answers a publish or a read that was refused at once. */
+  /** Answers a publish that was refused at once. */
+  refuse(refusal: Refusal): void {
+    this.#refuse(refusal);
+  }
+
+  /** Answers a read that was refused. */
   reject(seq: number, code: ErrorCode, reason: string): void {
     if (this.isOpen) this.send({ type: "reject", seq, code, reason });
   }
@@ -215,13 +226,32 @@ export class Link extends TurnLink implements PublishOrigin {
     // A handler may have ended the link in the middle of a message.
     if (!this.isOpen) return;
     if (isFrameAllowed(this.endpoint, type)) {
-      if (type !== FRAME_TYPES.heartbeat) this.#handler.received(this, type, bytes, start, end);
+      if (type === FRAME_TYPES.heartbeat) this.#beatAnswered();
+      else this.#handler.received(this, type, bytes, start, end);
       return;
     }
     if (type >= SKIPPABLE_FROM) return;
     throw new ShardcastError(
       KNOWN_TYPES.has(type) ? "SHARDCAST_FRAME_UNEXPECTED" : "SHARDCAST_FRAME_UNKNOWN",
     );
+  }
+
+  /** @returns whether what follows of the topic is refused from now on */
+  #refuse({ seq, topic, code, reason }: Refusal): boolean {
+    if (!this.isOpen) return false;
+    this.send({ type: "reject", seq, code, reason });
+    if (!ERRORS[code].retryable || this.refusedTopics?.codeOf(topic) !== undefined) return false;
+    this.send({ type: "heartbeat" });
+    this.#beats += 1;
+    this.refusedTopics ??= new RefusedTopics();
+    this.refusedTopics.add(topic, code, this.#beats);
+    return true;
+  }
+
+  #beatAnswered(): void {
+    this.#beats = Math.max(0, this.#beats - 1);
+    this.refusedTopics?.answered();
+    if (this.refusedTopics?.isEmpty === true) this.refusedTopics = undefined;
   }
 
   #grow(needed: number): void {

@@ -16,8 +16,9 @@ export const NOBODY: PublishOrigin = {
   isOpen: false,
   ack: () => undefined,
   passAck: () => undefined,
-  rejectInFlight: () => undefined,
-  reject: () => undefined,
+  refusedTopics: undefined,
+  refuseInFlight: () => false,
+  refuse: () => undefined,
   pauseReading: () => undefined,
   resumeReading: () => undefined,
 };

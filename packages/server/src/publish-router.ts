@@ -42,14 +42,21 @@ export class PublishRouter {
   ): boolean {
     const head = this.#head;
     if (!head.read(bytes, start, end)) return false;
+    const { seq, topic } = head;
+    const refused = origin.refusedTopics?.codeOf(topic);
+    if (refused !== undefined) {
+      origin.refuse({ seq, topic, code: refused, reason: "one before it was refused" });
+      return true;
+    }
     if (origin.inFlightCount >= windowMessages) {
-      origin.reject(head.seq, "SHARDCAST_WINDOW_FULL", `${windowMessages} is the window`);
+      const reason = `${windowMessages} is the window`;
+      origin.refuse({ seq, topic, code: "SHARDCAST_WINDOW_FULL", reason });
       return true;
     }
     const target = this.#targets.get(head.topic) ?? this.#route(head.topic);
     const fault = typeof target === "string" ? target : this.#fault(head, end);
     if (fault !== undefined) {
-      origin.reject(head.seq, fault, "");
+      origin.refuse({ seq, topic, code: fault, reason: "" });
       return true;
     }
     if (typeof target === "string") return true;
@@ -67,8 +74,9 @@ export class PublishRouter {
     for (const { origin, frame } of [...this.#unrouted.take(), ...moved]) {
       if (!head.read(frame, 0, frame.length)) continue;
       const target = this.#targets.get(head.topic) ?? this.#route(head.topic);
-      if (typeof target === "string") origin.rejectInFlight(head.seq, target, "");
-      else target.publish(origin, head, frame, 0, frame.length);
+      if (typeof target === "string") {
+        origin.refuseInFlight({ seq: head.seq, topic: head.topic, code: target, reason: "" });
+      } else target.publish(origin, head, frame, 0, frame.length);
     }
   }
 

@@ -1,5 +1,14 @@
 // The two ends of a publish within a node: who brought it, and who takes it.
 import type { AckFields, ErrorCode, PublishHead } from "@shardcast/protocol";
+import type { RefusedTopics } from "./refused-topics.ts";
+
+/** The answer to a publish that was not stored. */
+export interface Refusal {
+  readonly seq: number;
+  readonly topic: string;
+  readonly code: ErrorCode;
+  readonly reason: string;
+}
 
 /** Where a publish came from, and where its answer goes. A link is one. */
 export interface PublishOrigin {
@@ -9,10 +18,15 @@ export interface PublishOrigin {
   ack(fields: AckFields): void;
   /** The same, with an ack frame that another node made. */
   passAck(seq: number, bytes: Uint8Array, start: number): void;
-  /** Not stored, for all that this node knows. */
-  rejectInFlight(seq: number, code: ErrorCode, reason: string): void;
+  /** Topics of which nothing is taken at the moment; undefined where there are none. */
+  readonly refusedTopics: RefusedTopics | undefined;
+  /**
+   * Not stored, for all that this node knows.
+   * @returns whether what follows of the topic is refused from now on: what came before now is for the caller
+   */
+  refuseInFlight(refusal: Refusal): boolean;
   /** Refused before it was in flight. */
-  reject(seq: number, code: ErrorCode, reason: string): void;
+  refuse(refusal: Refusal): void;
   pauseReading(): void;
   resumeReading(): void;
 }

@@ -1,5 +1,5 @@
 // Publishes that come while no consumer is known: they wait for one, in their order, as long as their senders do.
-import type { PublishHead } from "@shardcast/protocol";
+import { readPublishTopic, type PublishHead } from "@shardcast/protocol";
 import type { MovedPublish } from "./moved-publish.ts";
 import type { PublishOrigin, PublishTarget } from "./publish-target.ts";
 
@@ -31,7 +31,7 @@ export class Unrouted implements PublishTarget {
   ): void {
     const { seq, timeoutMs } = head;
     if (this.#bytes + end - start > MAX_BYTES) {
-      refuse(origin, seq);
+      refuse(origin, seq, head.topic);
       return;
     }
     const deadline = Date.now() + (timeoutMs === 0 ? this.#publishTimeoutMs : timeoutMs);
@@ -47,7 +47,9 @@ export class Unrouted implements PublishTarget {
 
   #expire(now: number): void {
     const before = this.#keep(this.#waiting.filter(({ deadline }) => deadline > now));
-    for (const { origin, seq, deadline } of before) if (deadline <= now) refuse(origin, seq);
+    for (const { origin, seq, deadline, frame } of before) {
+      if (deadline <= now) refuse(origin, seq, readPublishTopic(frame, 0));
+    }
   }
 
   #keep(waiting: Waiting[]): Waiting[] {
@@ -62,6 +64,7 @@ export class Unrouted implements PublishTarget {
   }
 }
 
-function refuse(origin: PublishOrigin, seq: number): void {
-  origin.rejectInFlight(seq, "SHARDCAST_OWNER_UNAVAILABLE", "no consumer is known");
+function refuse(origin: PublishOrigin, seq: number, topic: string): void {
+  const reason = "no consumer is known";
+  origin.refuseInFlight({ seq, topic, code: "SHARDCAST_OWNER_UNAVAILABLE", reason });
 }

@@ -7,14 +7,14 @@
 //
 // A refusal stops the sending until everything in flight has its answer: what was refused then goes again
 // before anything that came later, so that a topic keeps its order while the rings of two nodes differ. What is
-// in flight behind a refusal is refused as well: the other node takes nothing more of the topic until `retry`.
+// in flight behind a refusal is refused as well: refused-topics.ts.
 import {
   FRAME_TYPES,
   PUBLISH_SEQ_AT,
   PUBLISH_TIMEOUT_AT,
   PublishHead,
-  encodeFrame,
   readAckSeq,
+  readPublishTopic,
   decodeFrame,
   isErrorCode,
   readUint32,
@@ -28,7 +28,7 @@ import type { Logger } from "pino";
 import { InFlight } from "./in-flight.ts";
 import { Peer, type PeerHandler } from "./peer.ts";
 import { MOVED_REASON, NOBODY, type MovedPublish } from "./moved-publish.ts";
-import type { PublishOrigin, PublishTarget } from "./publish-target.ts";
+import type { PublishOrigin, PublishTarget, Refusal } from "./publish-target.ts";
 import type { Turn, TurnWork } from "./turn.ts";
 
 /** Turns share a buffer until it is full: one message a turn must not hold a buffer of its own. */
@@ -38,7 +38,6 @@ const DEADLINE_TICK_MS = 100;
 const MAX_TIMEOUT_MS = 120_000;
 /** How long the rings are given to agree before what was refused goes again. */
 const REFUSED_MS = 50;
-const RETRY = encodeFrame({ type: "retry" });
 const NO_BYTES = Buffer.alloc(0);
 
 export interface UplinkOptions {
@@ -142,7 +141,8 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
     for (const entry of this.#inFlight.entries()) {
       if (entry.origin === NOBODY || !isMoved(entry)) continue;
       if (entry.hasId) moved.push({ ...entry });
-      else entry.origin.rejectInFlight(entry.seq, "SHARDCAST_OWNER_UNAVAILABLE", MOVED_REASON);
+      else
+        entry.origin.refuseInFlight(refusalOf(entry, "SHARDCAST_OWNER_UNAVAILABLE", MOVED_REASON));
       entry.origin = NOBODY;
     }
     const stay = (entry: Entry): boolean => {
@@ -267,7 +267,12 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
     const { windowBytes } = this.#options;
     const count = frame.length;
     if (!this.#peer.isOpen && this.#heldBytes + count > windowBytes) {
-      this.#reject(entry, "SHARDCAST_OWNER_UNAVAILABLE", "too much waits for it already");
+      this.#heldBytes += count;
+      this.#reject(
+        { ...entry, bytes: Buffer.from(frame), end: count },
+        "SHARDCAST_OWNER_UNAVAILABLE",
+        "too much waits for it already",
+      );
       return;
     }
     entry.bytes = Buffer.from(frame);
@@ -301,13 +306,26 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
     if (frame?.type !== "reject") return;
     const entry = this.#inFlight.take(readUint32(bytes, start + PUBLISH_SEQ_AT));
     if (entry === undefined) return;
+    // What is put already was sent without knowing: it goes before the answer to the heartbeat that follows.
+    this.#flush();
     if (frame.code === "SHARDCAST_NOT_OWNER" && entry.origin !== NOBODY) {
       this.#refused.push(entry);
       return;
     }
     this.#heldBytes -= entry.end - entry.start;
     const code = isErrorCode(frame.code) ? frame.code : "SHARDCAST_OWNER_UNAVAILABLE";
-    entry.origin.rejectInFlight(entry.seq, code, frame.reason);
+    const refusal = refusalOf(entry, code, frame.reason);
+    if (entry.origin.refuseInFlight(refusal)) this.#refuseBehind(entry.origin, refusal);
+  }
+
+  /** Nothing that waits overtakes what its origin sends again. */
+  #refuseBehind(origin: PublishOrigin, { topic, code, reason }: Refusal): void {
+    const isBehind = ({ origin: other, bytes, start }: Entry): boolean =>
+      other === origin && readPublishTopic(bytes, start) === topic;
+    const behind = this.#waiting.filter(isBehind);
+    if (behind.length === 0) return;
+    this.#waiting = this.#waiting.filter((entry) => !isBehind(entry));
+    for (const entry of behind) this.#reject(entry, code, reason);
   }
 
   /** Answers of what is in flight may be refusals too, of earlier publishes. */
@@ -315,7 +333,6 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
     if (this.#inFlight.count > 0) return;
     this.#refusedTimer ??= setTimeout(() => {
       this.#returnRefused();
-      this.#peer.send(RETRY);
       this.#defer();
     }, REFUSED_MS);
   }
@@ -355,7 +372,7 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
 
   #reject(entry: Entry, code: ErrorCode, reason: string): void {
     this.#heldBytes -= entry.end - entry.start;
-    entry.origin.rejectInFlight(entry.seq, code, reason);
+    entry.origin.refuseInFlight(refusalOf(entry, code, reason));
   }
 
   #resumeAll(): void {
@@ -368,6 +385,10 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
     this.#isDeferred = true;
     this.#options.turn.defer(this);
   }
+}
+
+function refusalOf({ seq, bytes, start }: Entry, code: ErrorCode, reason: string): Refusal {
+  return { seq, topic: readPublishTopic(bytes, start), code, reason };
 }
 
 /** The frame of an entry as its origin brought it, but for the time that has passed. */

@@ -4,10 +4,9 @@ import {
   ShardcastError,
   encodeFrame,
   encodeText,
-  isErrorCode,
   type AckFields,
 } from "@shardcast/protocol";
-import type { PublishOrigin, PublishTarget } from "@shardcast/server";
+import type { PublishOrigin, PublishTarget, Refusal } from "@shardcast/server";
 
 interface Pending {
   readonly resolve: () => void;
@@ -16,6 +15,7 @@ interface Pending {
 
 export class OwnPublisher implements PublishOrigin {
   inFlightCount = 0;
+  readonly refusedTopics = undefined;
   readonly isOpen = true;
   readonly #target: PublishTarget;
   readonly #head = new PublishHead();
@@ -53,13 +53,13 @@ export class OwnPublisher implements PublishOrigin {
     this.#settle(seq)?.resolve();
   }
 
-  rejectInFlight(seq: number, code: string, reason: string): void {
-    const known = isErrorCode(code) ? code : "SHARDCAST_INTERNAL";
-    this.#settle(seq)?.reject(new ShardcastError(known, reason));
+  refuseInFlight({ seq, code, reason }: Refusal): boolean {
+    this.#settle(seq)?.reject(new ShardcastError(code, reason));
+    return false;
   }
 
-  reject(seq: number, code: string, reason: string): void {
-    this.rejectInFlight(seq, code, reason);
+  refuse(refusal: Refusal): void {
+    this.refuseInFlight(refusal);
   }
 
   pauseReading(): void {

@@ -2,10 +2,18 @@
 
 import { spawnSync } from "node:child_process";
 
-const PACKAGES = { "redis-server": "redis-server", "redis-cli": "redis-tools" };
+const PACKAGES = {
+  "redis-server": "redis-server",
+  "redis-cli": "redis-tools",
+  // Makes the certificates that TLS is tested with.
+  openssl: "openssl",
+};
 
 const missing = Object.entries(PACKAGES)
-  .filter(([program]) => spawnSync(program, ["--version"]).status !== 0)
+  .filter(([program]) => {
+    const versionOf = program === "openssl" ? "version" : "--version";
+    return spawnSync(program, [versionOf]).status !== 0;
+  })
   .map(([, name]) => name);
 
 if (missing.length > 0) {

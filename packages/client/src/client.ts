@@ -97,7 +97,7 @@ export class Client {
    * Stores a message in its topic. The promise is settled by the owner's answer: it resolves when the
    * message is stored. Until then, or until its time is over, it is sent again after every loss of a
    * link, under the same id, so that it is stored once. Messages of one topic are stored in the order
-   * of the calls, but for those that a node puts off: they go behind what it has taken meanwhile.
+   * of the calls; one that a node puts off holds up those behind it.
    * @throws SHARDCAST_TIMEOUT, SHARDCAST_OUTBOX_FULL, SHARDCAST_CLOSED, SHARDCAST_TOPIC_INVALID,
    * SHARDCAST_TOPIC_RESERVED, SHARDCAST_PAYLOAD_TOO_LARGE, SHARDCAST_MESSAGE_ID_INVALID,
    * SHARDCAST_ATTRIBUTES_INVALID, SHARDCAST_OPTION_INVALID, or the signal's reason

@@ -9,6 +9,7 @@ import type { OwnedTopic } from "./owned-topic.ts";
 import { Publish } from "./publish.ts";
 
 const SETTLE_POLL_MS = 5;
+const FAULT_MS = 5000;
 /** Bytes that may wait for the commits under way; whoever brings more is read no further meanwhile. */
 const MAX_WAITING_BYTES = 64 * 1024 * 1024;
 
@@ -30,7 +31,7 @@ export class Owner implements PublishTarget {
   readonly #paused = new Set<PublishOrigin>();
   /** Of all lanes, and of topics that are being opened. */
   #waitingBytes = 0;
-  #fault: string | undefined;
+  #fault: { readonly reason: string; readonly time: number } | undefined;
   /** For the node's metrics. */
   readonly counters = { stored: 0, duplicates: 0, commits: 0, failedCommits: 0 };
 
@@ -40,6 +41,7 @@ export class Owner implements PublishTarget {
     this.#opening = new OpeningTopics({
       ...{ publishTimeoutMs, failed, open: ownedTopic },
       opened: (topic, publishes) => {
+        this.#committed(undefined);
         for (const publish of publishes) this.#enqueue(topic, publish);
       },
       left: (bytes) => this.#took(bytes),
@@ -55,9 +57,13 @@ export class Owner implements PublishTarget {
     };
   }
 
-  /** Why the log could not be written the last time; undefined where it could. */
+  /**
+   * Why the log could not be written the last time; undefined where it could. A fault is forgotten when nothing
+   * was to be written for a while: a node that is given nothing more for it would have it for ever.
+   */
   get fault(): string | undefined {
-    return this.#fault;
+    if (this.#fault === undefined || Date.now() - this.#fault.time > FAULT_MS) return undefined;
+    return this.#fault.reason;
   }
 
   get isIdle(): boolean {
@@ -137,7 +143,7 @@ export class Owner implements PublishTarget {
 
   #committed(error: unknown): void {
     if (error !== undefined && this.#fault === undefined) this.#options.failed(error);
-    this.#fault = error === undefined ? undefined : reasonOf(error);
+    this.#fault = error === undefined ? undefined : { reason: reasonOf(error), time: Date.now() };
   }
 
   #pauseWhereFull(origin: PublishOrigin): void {

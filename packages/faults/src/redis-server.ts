@@ -143,6 +143,55 @@ export class RedisClusterServers {
     return this.servers.filter((server) => server.cli("role").startsWith("master"));
   }
 
+  /** The slot of a key. */
+  slotOf(key: string): number {
+    return Number(this.servers[0]?.cli("cluster", "keyslot", key));
+  }
+
+  /** Who has a slot now. */
+  masterOf(slot: number): RedisServer {
+    const found = this.masters.find(
+      (server) => server.cli("cluster", "countkeysinslot", String(slot)) !== "0",
+    );
+    if (found === undefined) throw new Error(`nobody has slot ${slot}`);
+    return found;
+  }
+
+  /** Moves a slot with all its keys to another master, as an operator would. */
+  async moveSlot(slot: number): Promise<void> {
+    const from = this.masterOf(slot);
+    const to = this.masters.find((server) => server !== from);
+    if (to === undefined) throw new Error("there is one master");
+    const [fromId, toId] = [from, to].map((server) => server.cli("cluster", "myid"));
+    to.cli("cluster", "setslot", String(slot), "importing", fromId ?? "");
+    from.cli("cluster", "setslot", String(slot), "migrating", toId ?? "");
+    for (;;) {
+      const keys = from.cli("cluster", "getkeysinslot", String(slot), "100").split("\n");
+      if (keys[0] === "") break;
+      from.cli("migrate", "127.0.0.1", String(to.port), "", "0", "5000", "keys", ...keys);
+    }
+    for (const server of this.masters) {
+      server.cli("cluster", "setslot", String(slot), "node", toId ?? "");
+    }
+    await until("all know the slot's master", () => this.masterOf(slot) === to);
+  }
+
+  /** Has the replica of a slot's master take its place, with all that it had. */
+  async failOver(slot: number): Promise<void> {
+    const master = this.masterOf(slot);
+    const id = master.cli("cluster", "myid");
+    const replica = this.servers.find((server) => {
+      return server
+        .cli("cluster", "nodes")
+        .split("\n")
+        .some((line) => {
+          return line.includes("myself,slave") && line.includes(id);
+        });
+    });
+    replica?.cli("cluster", "failover");
+    await until("the replica is the master", () => this.masterOf(slot) === replica);
+  }
+
   async remove(): Promise<void> {
     await Promise.all(this.servers.map((server) => server.remove()));
   }
@@ -157,7 +206,7 @@ async function until(what: string, isSo: () => boolean | Promise<boolean>): Prom
 }
 
 /** A cluster's node wants a second port, 10,000 higher. */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   for (;;) {
     const server = createServer().listen(0, "127.0.0.1");
     await once(server, "listening");

@@ -52,6 +52,8 @@ interface Watched {
 export class PresenceOwner {
   readonly #options: PresenceOwnerOptions;
   readonly #topics = new Map<string, Watched>();
+  /** Those that have something to be told, to expire, or to be dropped: most have not, most of the time. */
+  readonly #active = new Map<string, Watched>();
   #settlesAt = Date.now() + SETTLE_MS;
   #timer: NodeJS.Timeout | undefined;
 
@@ -71,11 +73,13 @@ export class PresenceOwner {
 
   /** @throws SHARDCAST_NOT_OWNER, SHARDCAST_PRESENCE_FULL */
   enter(reporter: Reporter, topic: string, member: PresenceMember): void {
-    const { table } = this.#watched(topic);
+    const watched = this.#watched(topic);
+    const { table } = watched;
     if (table.count >= this.#options.maxMembers && !table.has(member)) {
       throw new ShardcastError("SHARDCAST_PRESENCE_FULL");
     }
     table.enter(reporter, member);
+    this.#activate(topic, watched);
   }
 
   /** Its client has left, or its link was lost: then it may come back for a while. */
@@ -86,13 +90,19 @@ export class PresenceOwner {
     isLost: boolean,
   ): void {
     const leavesAt = isLost ? Date.now() + this.#options.timeoutMs : 0;
-    this.#topics.get(topic)?.table.leave(reporter, member, leavesAt);
+    const watched = this.#topics.get(topic);
+    if (watched === undefined) return;
+    watched.table.leave(reporter, member, leavesAt);
+    this.#activate(topic, watched);
   }
 
   /** A consumer cannot be heard any more. */
   lost(reporter: Reporter): void {
     const leavesAt = Date.now() + this.#options.timeoutMs;
-    for (const { table } of this.#topics.values()) table.leaveAll(reporter, leavesAt);
+    for (const [topic, watched] of this.#topics) {
+      watched.table.leaveAll(reporter, leavesAt);
+      if (watched.table.hasLost) this.#activate(topic, watched);
+    }
   }
 
   /**
@@ -117,7 +127,7 @@ export class PresenceOwner {
   regroup(): void {
     this.#settlesAt = Date.now() + SETTLE_MS;
     for (const topic of this.#topics.keys()) {
-      if (!this.#options.owns(presenceTopic(topic))) this.#topics.delete(topic);
+      if (!this.#options.owns(presenceTopic(topic))) this.#drop(topic);
     }
   }
 
@@ -137,19 +147,32 @@ export class PresenceOwner {
       telling: 0,
     };
     this.#topics.set(topic, watched);
-    this.#timer ??= setInterval(() => this.#tellAll(), TELL_MS).unref();
+    this.#activate(topic, watched);
     return watched;
+  }
+
+  #activate(topic: string, watched: Watched): void {
+    this.#active.set(topic, watched);
+    this.#timer ??= setInterval(() => this.#tellAll(), TELL_MS).unref();
+  }
+
+  #drop(topic: string): void {
+    this.#topics.delete(topic);
+    this.#active.delete(topic);
   }
 
   #tellAll(): void {
     const now = Date.now();
-    for (const [topic, watched] of this.#topics) {
-      watched.table.expire(now);
+    for (const [topic, watched] of this.#active) {
+      const { table } = watched;
+      table.expire(now);
       if (watched.settlesAt > now) continue;
       this.#tell(topic, watched);
-      if (watched.table.count === 0 && watched.telling === 0) this.#topics.delete(topic);
+      if (watched.telling > 0 || table.hasLost) continue;
+      if (table.count > 0) this.#active.delete(topic);
+      else this.#drop(topic);
     }
-    if (this.#topics.size > 0) return;
+    if (this.#active.size > 0) return;
     clearInterval(this.#timer);
     this.#timer = undefined;
   }

@@ -45,6 +45,11 @@ export class PresenceTable {
     return this.#entries.size;
   }
 
+  /** Some of its members are lost, and have to be looked after. */
+  get hasLost(): boolean {
+    return this.#lost > 0;
+  }
+
   get isChanged(): boolean {
     return this.#changed.size > 0;
   }

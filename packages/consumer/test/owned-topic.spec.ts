@@ -14,6 +14,7 @@ const ORIGIN: PublishOrigin = {
   isOpen: true,
   ack: () => undefined,
   passAck: () => undefined,
+  isNode: false,
   refusedTopics: undefined,
   refuseInFlight: () => false,
   refuse: () => undefined,

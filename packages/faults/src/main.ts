@@ -58,6 +58,9 @@ function report(result: RunResult, seed: number): void {
   print(`faults      ${result.faultCount}: ${listOf(faults)}`);
   print(`published   ${result.published}, acked ${result.acked}`);
   print(`            of them repeats ${result.duplicates}, without an ack ${listOf(failed)}`);
+  print(
+    `            longest without one ${(result.longestSilenceMs / 1000).toFixed(1)} s, of a topic`,
+  );
   print(`delivered   ${result.deliveries}`);
   for (const { rule, topic, detail } of violations.slice(0, VIOLATIONS_SHOWN)) {
     print(`BROKEN      ${rule}: ${topic}: ${detail}`);

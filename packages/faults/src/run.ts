@@ -33,6 +33,8 @@ export interface RunResult {
   /** Publishes without an ack, by code: they may be stored or not. */
   readonly failed: Readonly<Record<string, number>>;
   readonly deliveries: number;
+  /** The longest time from one ack of a topic to the next. */
+  readonly longestSilenceMs: number;
 }
 
 export async function run(options: RunOptions): Promise<RunResult> {
@@ -64,7 +66,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
 }
 
 function resultOf(workload: Workload, nemesis: Nemesis): RunResult {
-  const { published, views, deliveries } = workload;
+  const { published, views, deliveries, longestSilenceMs } = workload;
   const acked = published.filter(({ outcome }) => outcome === "acked");
   const failed: Record<string, number> = {};
   for (const { outcome, code } of published) {
@@ -79,5 +81,6 @@ function resultOf(workload: Workload, nemesis: Nemesis): RunResult {
     duplicates: acked.filter(({ isDuplicate }) => isDuplicate).length,
     failed,
     deliveries,
+    longestSilenceMs,
   };
 }

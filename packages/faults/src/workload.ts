@@ -50,6 +50,10 @@ export class Workload implements History {
   readonly #unanswered = new Set<PublishRecord>();
   readonly #wanderers: Promise<void>[] = [];
   #isStopping = false;
+  /** By topic: when the last ack came. */
+  readonly #ackedAt = new Map<string, number>();
+  /** The longest time from one ack of a topic to the next, in ms. */
+  longestSilenceMs = 0;
   #timer: NodeJS.Timeout | undefined;
   #debt = 0;
 
@@ -222,6 +226,7 @@ export class Workload implements History {
     answer.then(
       ({ epoch, offset, duplicate }) => {
         Object.assign(record, { outcome: "acked", epoch, offset, isDuplicate: duplicate });
+        this.#acked(topic);
         this.#unanswered.delete(record);
       },
       (error: unknown) => {
@@ -230,6 +235,13 @@ export class Workload implements History {
         this.#unanswered.delete(record);
       },
     );
+  }
+
+  #acked(topic: string): void {
+    const now = performance.now();
+    const silenceMs = now - (this.#ackedAt.get(topic) ?? now);
+    this.longestSilenceMs = Math.max(this.longestSilenceMs, silenceMs);
+    this.#ackedAt.set(topic, now);
   }
 }
 

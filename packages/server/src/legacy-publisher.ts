@@ -26,6 +26,7 @@ export class LegacyPublisher implements LegacyRole, PublishOrigin {
   inFlightCount = 0;
   /** Nothing that was refused comes again: the protocol has no answer that could ask for it. */
   readonly refusedTopics = undefined;
+  readonly isNode = false;
   readonly #link: LegacyLink;
   readonly #options: LegacyPublisherOptions;
   #isHeld = false;

@@ -86,6 +86,10 @@ export class Link extends TurnLink implements PublishOrigin {
     this.#handler.opened(this, target);
   }
 
+  get isNode(): boolean {
+    return this.endpoint === "producer";
+  }
+
   /** One WebSocket message came. */
   received(data: Buffer, isBinary: boolean): void {
     this.isHeard = true;

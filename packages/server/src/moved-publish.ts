@@ -14,6 +14,7 @@ export const MOVED_REASON = "the topic has got another owner before the ack";
 export const NOBODY: PublishOrigin = {
   inFlightCount: 0,
   isOpen: false,
+  isNode: false,
   ack: () => undefined,
   passAck: () => undefined,
   refusedTopics: undefined,

@@ -67,12 +67,20 @@ export class PublishRouter {
 
   /**
    * Hands publishes to the owners that the ring names now: what waited for a first consumer, and what was on
-   * its way to an owner that is none any more.
+   * its way to an owner that is none any more. Whose sender is gone is left out: it sends again what had no
+   * answer, and nothing of it may come behind that.
    */
   reroute(moved: readonly MovedPublish[]): void {
     const head = this.#head;
     for (const { origin, frame } of [...this.#unrouted.take(), ...moved]) {
-      if (!head.read(frame, 0, frame.length)) continue;
+      if (!origin.isOpen || !head.read(frame, 0, frame.length)) continue;
+      const refused = origin.refusedTopics?.codeOf(head.topic);
+      if (refused !== undefined || origin.isNode) {
+        // Another node sends it where its own ring says.
+        const code = refused ?? "SHARDCAST_NOT_OWNER";
+        origin.refuseInFlight({ seq: head.seq, topic: head.topic, code, reason: "" });
+        continue;
+      }
       const target = this.#targets.get(head.topic) ?? this.#route(head.topic);
       if (typeof target === "string") {
         origin.refuseInFlight({ seq: head.seq, topic: head.topic, code: target, reason: "" });

@@ -14,6 +14,8 @@ export interface Refusal {
 export interface PublishOrigin {
   inFlightCount: number;
   readonly isOpen: boolean;
+  /** It is another node, which goes by a ring of its own. */
+  readonly isNode: boolean;
   /** The publish is stored. */
   ack(fields: AckFields): void;
   /** The same, with an ack frame that another node made. */

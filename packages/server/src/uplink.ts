@@ -295,6 +295,8 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
       sent += 1;
       const { bytes, start, end } = entry;
       this.#heldBytes -= end - start;
+      // Whoever is gone sends it again, and nothing of it may come behind that.
+      if (!entry.origin.isOpen && entry.hasId) continue;
       this.#put(entry, bytes, start, end);
     }
     this.#waiting.splice(0, sent);

@@ -17,6 +17,7 @@ export class OwnPublisher implements PublishOrigin {
   inFlightCount = 0;
   readonly refusedTopics = undefined;
   readonly isOpen = true;
+  readonly isNode = false;
   readonly #target: PublishTarget;
   readonly #head = new PublishHead();
   readonly #pending = new Map<number, Pending>();

@@ -37,14 +37,17 @@ async function runFor(durationMs: number, options: Partial<RunOptions> = {}): Pr
 }
 
 describe("a cluster under faults", () => {
-  it("loses nothing, doubles nothing, and keeps every order", async function () {
-    this.timeout(180_000);
-    const result = await runFor(10_000);
-    expect(result.violations).to.deep.equal([]);
-    expect(result.faultCount).to.be.greaterThan(4);
-    expect(result.acked).to.equal(result.published);
-    expect(result.deliveries).to.be.greaterThan(result.acked);
-  });
+  for (const isOnRedis of [false, true]) {
+    const where = isOnRedis ? "in Redis, which has faults, too" : "on disk";
+    it(`loses nothing, doubles nothing, and keeps every order, with messages ${where}`, async function () {
+      this.timeout(240_000);
+      const result = await runFor(10_000, { isOnRedis });
+      expect(result.violations).to.deep.equal([]);
+      expect(result.faultCount).to.be.greaterThan(4);
+      if (!isOnRedis) expect(result.acked).to.equal(result.published);
+      expect(result.deliveries).to.be.greaterThan(result.acked);
+    });
+  }
 });
 
 describe("a cluster that is broken on purpose", () => {

@@ -133,6 +133,7 @@ export async function startConsumer(
     ...{ topics, maxTopics: PEER_TOPICS, isOwnedOnly: true },
     presence: new PresenceHandler(deskOf(presence), Infinity),
   });
+  core.metrics.gauges(redis?.gauges() ?? []);
   addConsumerMetrics(core, { topics, owner, uplinks, log, fanOut, presence });
   const timer = setInterval(() => {
     const now = Date.now();

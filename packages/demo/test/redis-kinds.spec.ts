@@ -184,12 +184,14 @@ describe("nodes on Redis", function () {
     const hasty = await clientOf({ ...lists, publishTimeoutMs: 300 });
     expect(await codeOf(hasty.publish("other", "never"))).to.equal("SHARDCAST_TIMEOUT");
     await eventually("not ready", async () => (await readiness(nodes[0])).startsWith("503"));
+    expect(await nodes[0].metric("redis_available")).to.equal(0);
     // Whoever stays connected notices nothing but silence.
     expect(client.nodes()).to.have.length(2);
     redis.proxy.set({ type: "pass" });
     await waiting;
     await expectAll(recorder, 3);
     await untilReady(...nodes);
+    expect(await nodes[0].metric("redis_available")).to.equal(1);
   });
 
   it("reject what a read-only server refuses, and go on when it is a master", async () => {

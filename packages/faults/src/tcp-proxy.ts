@@ -115,8 +115,7 @@ export class TcpProxy {
       const mode = this.#mode;
       const count =
         mode.type === "slow" ? Math.ceil((mode.bytesPerSecond * SLICE_MS) / 1000) : rest.length;
-      if (!to.write(rest.subarray(0, count)))
-        await Promise.race([once(to, "drain"), once(to, "close")]);
+      if (!to.write(rest.subarray(0, count))) await drained(to);
       rest = rest.subarray(count);
       if (mode.type === "slow") await new Promise((resolve) => setTimeout(resolve, SLICE_MS));
     }
@@ -125,6 +124,19 @@ export class TcpProxy {
   #change(): Promise<void> {
     return new Promise((resolve) => this.#modeChanged.push(resolve));
   }
+}
+
+/** Resolves when a socket takes more, or will never take anything again. */
+function drained(socket: Socket): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      socket.off("drain", done);
+      socket.off("close", done);
+      resolve();
+    };
+    socket.on("drain", done);
+    socket.on("close", done);
+  });
 }
 
 function end({ near, far }: Pair): void {

@@ -33,6 +33,7 @@ export async function startProducer(
     { name: "publish_bytes_total", help: "Bytes of these", value: () => produce.counters.bytes },
   ]);
   metrics.gauges([
+    ...(redis?.gauges() ?? []),
     { name: "links", help: "Links open now", value: () => core.sweep.linkCount },
     {
       name: "publishes_pending",

@@ -28,6 +28,17 @@ export class RedisCluster {
     return fault === undefined ? [] : [`Redis: ${fault}`];
   }
 
+  /** For the node's metrics. */
+  gauges(): { name: string; help: string; value: () => number }[] {
+    return [
+      {
+        name: "redis_available",
+        help: "1 where the last command to Redis succeeded, 0 where it failed",
+        value: () => (this.connection.fault === undefined ? 1 : 0),
+      },
+    ];
+  }
+
   close(): void {
     this.members.close();
     this.connection.close();

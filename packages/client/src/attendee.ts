@@ -18,6 +18,7 @@ import { Follower, type FollowerHost } from "./follower.ts";
 import { MemberList, type MemberChange } from "./member-list.ts";
 import type { Message } from "./message.ts";
 import type { EnterOptions, PresenceEvents, PresenceNumbers } from "./presence.ts";
+import { randomId } from "./random-id.ts";
 import { refusalOf } from "./refusal.ts";
 
 const PAGE_COUNT = 1000;
@@ -51,7 +52,7 @@ export class Attendee implements Attendant {
   readonly ready: Promise<void>;
   attending: Attending | undefined;
   readonly #host: AttendeeHost;
-  readonly #memberId = crypto.randomUUID();
+  readonly #memberId = randomId();
   readonly events = new Emitter<PresenceEvents>();
   readonly list = new MemberList();
   readonly #follower: Follower | undefined;

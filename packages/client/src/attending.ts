@@ -9,6 +9,7 @@ import type {
   RejectFrame,
 } from "@shardcast/protocol";
 import { encodeFrame } from "@shardcast/protocol";
+import { Queue } from "./queue.ts";
 import type { FrameSink } from "./sender.ts";
 
 /** Above those of publishes: a reject says by its seq what it answers. */
@@ -16,6 +17,9 @@ const FIRST_SEQ = 0x8000_0000;
 
 export type Answer = EnteredFrame | PresentFrame | RejectFrame;
 export type Question = EnterFrame | PresenceFrame;
+
+/** As many questions of a link may be without an answer. docs/protocol.md#members */
+const WINDOW = 16;
 
 /** Somebody who enters a topic, or wants to know who is there. */
 export interface Attendant {
@@ -31,9 +35,15 @@ export interface Attendant {
   farewell(isLost: boolean): LeaveFrame | undefined;
 }
 
+interface Waiting {
+  readonly questionOf: (seq: number) => Question;
+  readonly answered: (answer: Answer) => void;
+}
+
 export class Attending {
   readonly #attendants = new Set<Attendant>();
   readonly #asked = new Map<number, (answer: Answer) => void>();
+  #waiting = new Queue<Waiting>();
   #link: FrameSink | undefined;
   #nextSeq = FIRST_SEQ;
 
@@ -58,10 +68,8 @@ export class Attending {
   /** Asks over the link; there is no answer where it is lost. */
   ask(questionOf: (seq: number) => Question, answered: (answer: Answer) => void): void {
     if (this.#link === undefined) return;
-    const seq = this.#nextSeq;
-    this.#nextSeq = seq === 0xffff_ffff ? FIRST_SEQ : seq + 1;
-    this.#asked.set(seq, answered);
-    this.#link.send(encodeFrame(questionOf(seq)));
+    this.#waiting.push({ questionOf, answered });
+    this.#pump(this.#link);
   }
 
   tell(frame: LeaveFrame | undefined): void {
@@ -76,6 +84,7 @@ export class Attending {
   lost(): void {
     this.#link = undefined;
     this.#asked.clear();
+    this.#waiting = new Queue();
     for (const attendant of this.#attendants) attendant.lost();
   }
 
@@ -84,6 +93,18 @@ export class Attending {
     const answered = this.#asked.get(frame.seq);
     this.#asked.delete(frame.seq);
     answered?.(frame);
+    if (this.#link !== undefined) this.#pump(this.#link);
     return frame.seq >= FIRST_SEQ;
+  }
+
+  #pump(link: FrameSink): void {
+    while (this.#asked.size < WINDOW) {
+      const next = this.#waiting.shift();
+      if (next === undefined) return;
+      const seq = this.#nextSeq;
+      this.#nextSeq = seq === 0xffff_ffff ? FIRST_SEQ : seq + 1;
+      this.#asked.set(seq, next.answered);
+      link.send(encodeFrame(next.questionOf(seq)));
+    }
   }
 }

@@ -5,9 +5,9 @@ import type { PublishData } from "./data.ts";
 import { readDuration, type Settings } from "./options.ts";
 import { Publication, type Answer, type PublicationOwner } from "./publication.ts";
 import { encodePublish } from "./publish-frame.ts";
+import { randomId } from "./random-id.ts";
 import type { Runtime } from "./runtime.ts";
 
-const ID_PREFIX_BYTES = 9;
 /** Deadlines that are closer together than this are looked at together. */
 const SWEEP_MIN_MS = 20;
 
@@ -25,7 +25,7 @@ export interface PublishOptions {
 export class Outbox implements PublicationOwner {
   readonly #settings: Settings;
   readonly #runtime: Runtime;
-  readonly #idPrefix = randomId();
+  readonly #idPrefix = `${randomId()}-`;
   /** In the order of publishing. */
   readonly #unanswered = new Set<Publication>();
   readonly #waitingForEmpty: (() => void)[] = [];
@@ -124,10 +124,4 @@ function failOnAbort(publication: Publication, signal: AbortSignal): void {
 
 function full(limit: string): ShardcastError {
   return new ShardcastError("SHARDCAST_OUTBOX_FULL", `${limit} without an ack are the limit`);
-}
-
-/** No two clients have the same, ever. */
-function randomId(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(ID_PREFIX_BYTES));
-  return `${Array.from(bytes, (byte) => byte.toString(36).padStart(2, "0")).join("")}-`;
 }

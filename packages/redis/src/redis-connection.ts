@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import { ErrorReply, RESP_TYPES, createClient, createCluster, createSentinel } from "@redis/client";
 import { ShardcastError } from "@shardcast/protocol";
 import type { Logger } from "pino";
+import { ReplicaWait } from "./replica-wait.ts";
 import type { RedisTarget } from "./redis-target.ts";
 
 /** A server that is silent for so long is as good as gone. */
@@ -23,6 +24,8 @@ export type ChannelListener = (payload: Buffer) => void;
 interface Client {
   connect(): Promise<unknown>;
   command(key: string, args: readonly Argument[]): Promise<unknown>;
+  /** Over the very connection that a key's commands go over. */
+  wait(key: string, args: readonly string[]): Promise<unknown>;
   subscribe(channel: string, listener: ChannelListener): Promise<unknown>;
   unsubscribe(channel: string): Promise<unknown>;
   destroy(): void;
@@ -84,6 +87,18 @@ export class RedisConnection {
       const reply = (await this.#client.command(key, args)) as Reply;
       this.#fault = undefined;
       return reply;
+    } catch (error) {
+      throw this.#unavailable(error);
+    }
+  }
+
+  /**
+   * How many replicas have all that was sent for a key before, waiting for up to so many of them.
+   * @throws SHARDCAST_LOG_UNAVAILABLE
+   */
+  async replicas(key: string, wanted: number, timeoutMs: number): Promise<number> {
+    try {
+      return Number(await this.#client.wait(key, ["WAIT", String(wanted), String(timeoutMs)]));
     } catch (error) {
       throw this.#unavailable(error);
     }
@@ -176,9 +191,11 @@ function createAny(
       const socket = { ...common.socket, ...node?.socket };
       const client = createClient({ ...common, socket, database });
       client.on("error", failed);
+      const waits = new ReplicaWait();
       return {
         connect: () => client.connect(),
         command: (_key, args) => client.sendCommand(args, options),
+        wait: (_key, args) => waits.wait(() => client.sendCommand(args, options)),
         subscribe: (channel, listener) => client.sSubscribe(channel, listener, true),
         unsubscribe: (channel) => client.sUnsubscribe(channel),
         destroy: () => client.destroy(),
@@ -190,9 +207,17 @@ function createAny(
         defaults: common,
       });
       cluster.on("error", failed);
+      const waits = new WeakMap<object, ReplicaWait>();
       return {
         connect: () => cluster.connect(),
         command: (key, args) => cluster.sendCommand(key, false, [...args], options),
+        wait: async (key, args) => {
+          // As a command of the cluster's, all of its masters would wait.
+          const node = await cluster.getNodeClientForKey(key, false);
+          const ofNode = waits.get(node) ?? new ReplicaWait();
+          waits.set(node, ofNode);
+          return ofNode.wait(() => node.sendCommand(args, options));
+        },
         subscribe: (channel, listener) => cluster.sSubscribe(channel, listener, true),
         unsubscribe: async (channel) => cluster.sUnsubscribe(channel),
         destroy: () => cluster.destroy(),
@@ -206,9 +231,11 @@ function createAny(
         sentinelClientOptions: isTls ? { socket: common.socket } : {},
       });
       sentinel.on("error", failed);
+      const waits = new ReplicaWait();
       return {
         connect: () => sentinel.connect(),
         command: (_key, args) => sentinel.sendCommand(false, [...args], options),
+        wait: (_key, args) => waits.wait(() => sentinel.sendCommand(false, [...args], options)),
         subscribe: (channel, listener) => sentinel.sSubscribe(channel, listener, true),
         unsubscribe: async (channel) => sentinel.sUnsubscribe(channel),
         destroy: () => void sentinel.destroy(),

@@ -18,7 +18,7 @@ import { OPEN, RENEW, TAKE } from "./scripts.ts";
 /** Entries of ids that are read at once. */
 const IDS_AT_ONCE = 200;
 /** How long one wait for replicas may take; then it is tried again. */
-const REPLICAS_WAIT_MS = 1000;
+const REPLICAS_WAIT_MS = 500;
 
 export interface RedisLogOptions {
   readonly connection: RedisConnection;
@@ -209,9 +209,8 @@ export class RedisLog implements Log {
   async #showReplicated(lane: number, logs: readonly RedisTopicLog[]): Promise<void> {
     const { replicas, connection, keys } = this.#options;
     if (replicas === 0) return;
-    const args = ["WAIT", String(replicas), String(REPLICAS_WAIT_MS)];
-    const count = await connection.command(keys.shard(lane), args);
-    if (typeof count === "number" && count >= replicas) {
+    const count = await connection.replicas(keys.shard(lane), replicas, REPLICAS_WAIT_MS);
+    if (count >= replicas) {
       await Promise.all(logs.map((log) => log.show()));
       return;
     }

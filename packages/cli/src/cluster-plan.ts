@@ -64,21 +64,24 @@ export function planCluster(options: ClusterOptions, ports: readonly number[]): 
   const members = options.redis === undefined ? [`--consumers=${ring}`] : [];
   const common = [`--host=${options.host}`, ...members, ...commonArgs(options)];
   const env = nodeEnv(options);
-  const specOf = (id: string, port: number, bin: URL, args: readonly string[]): NodeSpec => ({
+  const { SHARDCAST_API_KEY } = options.env;
+  const apiKey = SHARDCAST_API_KEY === undefined ? {} : { SHARDCAST_API_KEY };
+  const specOf = (id: string, port: number): Omit<NodeSpec, "bin" | "env"> => ({
     id,
     url: urlOf(options.host, port),
-    bin: fileURLToPath(bin),
-    args: [`--id=${id}`, `--port=${port}`, ...common, ...args],
-    env,
+    args: [`--id=${id}`, `--port=${port}`, ...common],
     logFile: join(options.logFolder, `${id}.log`),
   });
   return {
-    producers: numbers(producers).map((index) =>
-      specOf(`p${index + 1}`, ports[index] ?? 0, bins.producer, []),
-    ),
-    consumers: numbers(consumers).map((index) =>
-      specOf(`c${index + 1}`, ports[producers + index] ?? 0, bins.consumer, consumerArgs(options)),
-    ),
+    producers: numbers(producers).map((index) => {
+      const spec = specOf(`p${index + 1}`, ports[index] ?? 0);
+      return { ...spec, bin: fileURLToPath(bins.producer), env };
+    }),
+    consumers: numbers(consumers).map((index) => {
+      const spec = specOf(`c${index + 1}`, ports[producers + index] ?? 0);
+      const args = [...spec.args, ...consumerArgs(options)];
+      return { ...spec, args, bin: fileURLToPath(bins.consumer), env: { ...env, ...apiKey } };
+    }),
   };
 }
 

@@ -118,10 +118,13 @@ function readOptions(raw: Readonly<Record<string, unknown>>, bins: NodeBins): Cl
 }
 
 function redisOf(raw: Readonly<Record<string, unknown>>): string | undefined {
-  if ((raw["log"] === "redis") !== (raw["redis"] !== undefined)) {
-    throw optionInvalid("--log redis and --redis <url> go together");
+  const isWanted = raw["log"] === "redis";
+  // In the environment, it is for whoever wants it.
+  const url = raw["redis"] ?? (isWanted ? process.env["SHARDCAST_REDIS"] : undefined);
+  if (isWanted !== (url !== undefined)) {
+    throw optionInvalid("--log redis and --redis <url> (or SHARDCAST_REDIS) go together");
   }
-  return raw["redis"] === undefined ? undefined : text(raw, "redis");
+  return url === undefined ? undefined : text({ redis: url }, "redis");
 }
 
 /** A file that is named comes first, then a key in the environment, then the usual file. */

@@ -22,6 +22,8 @@ import { randomId } from "./random-id.ts";
 import { refusalOf } from "./refusal.ts";
 
 const PAGE_COUNT = 1000;
+/** The epoch of a topic that nobody had used. */
+const NOWHERE = "0000000000000000";
 
 interface Held {
   readonly message: Message;
@@ -52,7 +54,7 @@ export class Attendee implements Attendant {
   readonly ready: Promise<void>;
   attending: Attending | undefined;
   readonly #host: AttendeeHost;
-  readonly #memberId = randomId();
+  readonly memberId = randomId();
   readonly events = new Emitter<PresenceEvents>();
   readonly list = new MemberList();
   readonly #follower: Follower | undefined;
@@ -60,9 +62,8 @@ export class Attendee implements Attendant {
   #self: PresenceMember | undefined;
   #entering: Waiting[] = [];
   #counting: ((numbers: PresenceNumbers) => void)[] = [];
-  /** Pages of a list that is not whole yet; undefined where none is being asked for. */
-  #pages: { readonly position: Position; readonly members: PresenceMember[] } | undefined;
-  #isAsking = false;
+  /** The list that is being asked for; answers for another one come too late. */
+  #asking: { position: Position | undefined; readonly members: PresenceMember[] } | undefined;
   /** The list has to be asked for (again). */
   #isStale = false;
   #held: Held[] = [];
@@ -90,7 +91,7 @@ export class Attendee implements Attendant {
   enter({ user = "", info = "" }: EnterOptions): Promise<void> {
     return new Promise((resolve, reject) => {
       if (this.#isClosed) throw closedError();
-      const member = { memberId: this.#memberId, user, info };
+      const member = { memberId: this.memberId, user, info };
       if (memberFault(member)) throw new ShardcastError("SHARDCAST_MEMBER_INVALID");
       if (this.#self !== undefined && this.#self.user !== user) this.leave();
       this.#self = member;
@@ -134,10 +135,9 @@ export class Attendee implements Attendant {
   }
 
   lost(): void {
-    if (this.#isAsking) this.#isStale = true;
-    this.#isAsking = false;
+    if (this.#asking !== undefined) this.#isStale = true;
+    this.#asking = undefined;
     this.#held = [];
-    this.#pages = undefined;
   }
 
   farewell(isLost: boolean): LeaveFrame | undefined {
@@ -196,18 +196,19 @@ export class Attendee implements Attendant {
 
   /** Asks for the list where it is wanted, and not being asked for. */
   #sync(): void {
-    if (!this.#isStale || this.#isAsking || this.attending === undefined) return;
+    if (!this.#isStale || this.#asking !== undefined || this.attending === undefined) return;
     this.#isStale = false;
-    this.#isAsking = true;
-    this.#pages = undefined;
+    this.#asking = { position: undefined, members: [] };
     this.#askNextPage(0);
   }
 
   #askNextPage(after: number): void {
+    const asking = this.#asking;
     this.#askPage(after, PAGE_COUNT, ({ position, members, next }) => {
-      this.#pages ??= { position, members: [] };
-      this.#pages.members.push(...members);
-      if (next === 0) this.#synced(this.#pages.position, this.#pages.members);
+      if (asking === undefined || this.#asking !== asking) return;
+      asking.position ??= position;
+      asking.members.push(...members);
+      if (next === 0) this.#synced(asking.position, asking.members);
       else this.#askNextPage(next);
     });
   }
@@ -239,12 +240,12 @@ export class Attendee implements Attendant {
   }
 
   #synced(position: Position, members: readonly PresenceMember[]): void {
-    this.#isAsking = false;
-    this.#pages = undefined;
+    this.#asking = undefined;
     this.#failureCount = 0;
     this.#tell(this.list.replace(members));
     for (const { message, change } of this.#held.splice(0)) {
-      const isNews = message.epoch === position.epoch && message.offset > position.offset;
+      const isSame = position.epoch === NOWHERE || message.epoch === position.epoch;
+      const isNews = isSame && message.offset > position.offset;
       if (isNews) this.#tell(this.list.apply(change.joined, change.left));
     }
     this.#resolveReady();
@@ -256,7 +257,7 @@ export class Attendee implements Attendant {
     if (change === undefined || change.isReset) {
       this.#isStale = true;
       this.#sync();
-    } else if (this.#isAsking) this.#held.push({ message, change });
+    } else if (this.#asking !== undefined) this.#held.push({ message, change });
     else this.#tell(this.list.apply(change.joined, change.left));
   }
 
@@ -297,5 +298,5 @@ function isMember(value: unknown): value is PresenceMember {
 }
 
 function closedError(): ShardcastError {
-  return new ShardcastError("SHARDCAST_CLOSED");
+  return new ShardcastError("SHARDCAST_CLOSED", "this presence is closed");
 }

@@ -23,7 +23,7 @@ class PlatformWebSocket extends NodeWebSocket {
 // `ws` follows the DOM's interface in all that the SDK uses of it.
 export const WebSocket = PlatformWebSocket as unknown as typeof globalThis.WebSocket;
 
-/** @throws SHARDCAST_KEY_MISSING where the key is empty */
-export function createKeys(psk: string): Keys {
-  return new PskKeys(psk);
+/** @throws SHARDCAST_KEY_MISSING where the key is empty, or, in JavaScript, not there at all */
+export function createKeys(psk: string | undefined): Keys {
+  return new PskKeys(psk ?? "");
 }

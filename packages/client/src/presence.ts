@@ -40,6 +40,8 @@ export interface PresenceEvents {
 /** A topic's members: their list, and this client's own place on it. */
 export class Presence {
   readonly topic: string;
+  /** By which this client's own member is told from the others. */
+  readonly memberId: string;
   /** Resolves when the list is there for the first time; rejects where it ends before. At once without `watch`. */
   readonly ready: Promise<void>;
   readonly #attendee: Attendee;
@@ -47,6 +49,7 @@ export class Presence {
   /** For the client, which gives them out. */
   constructor(attendee: Attendee) {
     this.topic = attendee.topic;
+    this.memberId = attendee.memberId;
     this.ready = attendee.ready;
     this.#attendee = attendee;
   }

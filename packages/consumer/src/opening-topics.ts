@@ -6,6 +6,8 @@ import type { OwnedTopic } from "./owned-topic.ts";
 import type { Publish } from "./publish.ts";
 
 const RETRY_MS = 250;
+/** However long its sender would wait: beyond the dedupe window a repeat would be stored twice. */
+const MAX_WAIT_MS = 120_000;
 
 export interface OpeningTopicsOptions {
   /** @throws SHARDCAST_NOT_OWNER, SHARDCAST_LOG_UNAVAILABLE */
@@ -48,8 +50,7 @@ export class OpeningTopics {
     const now = Date.now();
     const added = publishes.map((publish) => ({
       publish,
-      deadline:
-        now + (publish.timeoutMs === 0 ? this.#options.publishTimeoutMs : publish.timeoutMs),
+      deadline: now + waitOf(publish.timeoutMs, this.#options.publishTimeoutMs),
     }));
     const known = this.#waiting.get(topic);
     if (known !== undefined) {
@@ -104,6 +105,10 @@ export class OpeningTopics {
     for (const { publish } of late) refuse(publish, error);
     return left.length === 0;
   }
+}
+
+function waitOf(timeoutMs: number, otherwiseMs: number): number {
+  return Math.min(timeoutMs === 0 ? otherwiseMs : timeoutMs, MAX_WAIT_MS);
 }
 
 /** Another node owns the topic, or what is stored of it cannot be understood. */

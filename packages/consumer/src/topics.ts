@@ -38,6 +38,8 @@ export interface TopicsOptions {
 export class Topics {
   readonly #options: TopicsOptions;
   readonly #owned = new Map<string, OwnedTopic>();
+  /** One at a time: two of a topic would each number its messages. */
+  readonly #opening = new Map<string, Promise<OwnedTopic>>();
   readonly #relayed = new Map<string, RelayedTopic>();
   /** Topics that this node owned, and whose logs have something left to commit. */
   #left: string[] = [];
@@ -70,14 +72,10 @@ export class Topics {
     }
   }
 
-  /**
-   * Where a topic stands that this node owns.
-   * @throws SHARDCAST_NOT_OWNER, SHARDCAST_NODE_FULL, SHARDCAST_LOG_UNAVAILABLE
-   */
-  async positionOf(name: string): Promise<Position> {
-    if (!this.hasRoomFor(name)) throw new ShardcastError("SHARDCAST_NODE_FULL");
-    const { log } = await this.owned(name);
-    return { epoch: log.epoch, offset: log.head };
+  /** Where a topic stands that this node owns; undefined where nobody uses it. */
+  positionOf(name: string): Position | undefined {
+    const log = this.#owned.get(name)?.log;
+    return log === undefined ? undefined : { epoch: log.epoch, offset: log.head };
   }
 
   isOwned(name: string): boolean {
@@ -99,14 +97,20 @@ export class Topics {
     const known = this.#owned.get(name);
     if (known?.log.isStale === false) return known;
     if (!this.isOwned(name)) throw new ShardcastError("SHARDCAST_NOT_OWNER");
+    const opening = this.#opening.get(name);
+    if (opening !== undefined) return opening;
     const id = this.#takeId();
     const log = this.#options.log.open(name, id);
     if (!(log instanceof Promise)) return this.#own(name, id, log);
-    return log.then((opened) => {
-      // The ring may be another one by now.
-      if (!this.isOwned(name)) throw new ShardcastError("SHARDCAST_NOT_OWNER");
-      return this.#own(name, id, opened);
-    });
+    const owned = log
+      .then((opened) => {
+        // The ring may be another one by now.
+        if (!this.isOwned(name)) throw new ShardcastError("SHARDCAST_NOT_OWNER");
+        return this.#own(name, id, opened);
+      })
+      .finally(() => this.#opening.delete(name));
+    this.#opening.set(name, owned);
+    return owned;
   }
 
   /** What this node serves a topic's subscribers from. */

@@ -27,21 +27,21 @@ describe("PresenceTable", () => {
     table.enter(NODE, member("", "nobody-1"));
     table.enter(NODE, member("", "nobody-2"));
     expect(table.page(0, 0)).to.deep.equal({ count: 5, users: 2, members: [], next: 0 });
-    table.leave(NODE, member("ann"), 0);
+    table.leave(NODE, member("ann"));
     expect(table.page(0, 0)).to.include({ count: 4, users: 2 });
-    table.leave(NODE, member("ann", "ann-2"), 0);
-    table.leave(NODE, member("", "nobody-1"), 0);
+    table.leave(NODE, member("ann", "ann-2"));
+    table.leave(NODE, member("", "nobody-1"));
     expect(table.page(0, 0)).to.include({ count: 2, users: 1 });
   });
 
   it("tells what has changed since the last time, and nothing that came and went", () => {
     const table = tableOf("ann", "bob", "cid");
     table.enter(NODE, member("ann", "ann-1", "new info"));
-    table.leave(NODE, member("bob"), 0);
+    table.leave(NODE, member("bob"));
     table.enter(NODE, member("cid"));
     table.enter(NODE, member("dan"));
     table.enter(NODE, member("eve"));
-    table.leave(NODE, member("eve"), 0);
+    table.leave(NODE, member("eve"));
     expect(table.takeChange()).to.deep.equal({
       joined: [member("ann", "ann-1", "new info"), member("dan")],
       left: [member("bob")],
@@ -53,7 +53,7 @@ describe("PresenceTable", () => {
 
   it("has who is lost leave at its time, unless it comes back over whatever node", () => {
     const table = tableOf("ann", "bob", "cid");
-    table.leaveAll(NODE, 1000);
+    table.loseAll(NODE, 1000);
     table.enter(OTHER_NODE, member("ann"));
     table.expire(999);
     expect(table.count).to.equal(3);
@@ -62,17 +62,31 @@ describe("PresenceTable", () => {
     expect(usersOn(table)).to.deep.equal(["ann", "bob"]);
     expect(table.takeChange().left).to.deep.equal([member("cid")]);
     // The first node has nothing to say of whom the other has brought since.
-    table.leave(NODE, member("ann"), 0);
-    table.leaveAll(NODE, 2000);
+    table.leave(NODE, member("ann"));
+    table.loseAll(NODE, 2000);
     table.expire(2000);
     expect(usersOn(table)).to.deep.equal(["ann"]);
   });
 
+  it("keeps who is there by one node, whatever becomes of an old link at another", () => {
+    const table = new PresenceTable();
+    for (const node of [NODE, OTHER_NODE]) table.enter(node, member("ann"));
+    table.enter(NODE, member("ann"));
+    table.lose(NODE, member("ann"), 1000);
+    table.expire(1000);
+    expect(table.count).to.equal(1);
+    expect(table.hasLost).to.equal(false);
+    table.lose(OTHER_NODE, member("ann"), 2000);
+    table.expire(2000);
+    expect(table.count).to.equal(0);
+    expect(table.hasLost).to.equal(false);
+  });
+
   it("lets who is lost leave at once, and does not put off when", () => {
     const table = tableOf("ann", "bob");
-    table.leaveAll(NODE, 1000);
-    table.leaveAll(NODE, 5000);
-    table.leave(NODE, member("bob"), 0);
+    table.loseAll(NODE, 1000);
+    table.loseAll(NODE, 5000);
+    table.leave(NODE, member("bob"));
     expect(usersOn(table)).to.deep.equal(["ann"]);
     table.expire(1000);
     expect(table.count).to.equal(0);
@@ -82,7 +96,7 @@ describe("PresenceTable", () => {
     const table = new PresenceTable();
     table.enter(NODE, member("ann", "same"));
     table.enter(OTHER_NODE, member("bob", "same"));
-    table.leave(OTHER_NODE, member("bob", "same"), 0);
+    table.leave(OTHER_NODE, member("bob", "same"));
     expect(usersOn(table)).to.deep.equal(["ann"]);
   });
 
@@ -96,7 +110,7 @@ describe("PresenceTable", () => {
       expect(members.length).to.be.at.most(10);
       seen.push(...members.map(({ user }) => user));
       after = next;
-      table.leave(NODE, member("user 9"), 0);
+      table.leave(NODE, member("user 9"));
       table.enter(NODE, member("late"));
     } while (after > 0);
     expect(seen).to.deep.equal([...users, "late"]);

@@ -149,6 +149,23 @@ for (const log of ["memory", "redis"] as const) {
       for (const one of [watcher, staying]) await untilUsers(one, ["bob"]);
     });
 
+    it("forgets who has left before the node that keeps the list was there", async () => {
+      const topic = topicKeptBy("c3");
+      await nodes[2]?.stop("SIGKILL");
+      if (log === "redis") return;
+      const options = { psk: TEST_PSK, endpoint: "subscribe", path: "/subscribe" } as const;
+      const link = await RawClient.open(nodes[0]?.url ?? "", options);
+      link.send({ type: "enter", seq: 1, topic, memberId: "m1", user: "ann", info: "" });
+      link.send({ type: "presence", seq: 2, topic, after: 0, limit: 0 });
+      // An answer to the second means that the first has come, and waits for the owner.
+      await link.first("reject");
+      link.socket.terminate();
+      nodes[2] = await startConsumer(3);
+      const watcher = await presenceAt(0, topic);
+      await watcher.enter({ user: "bob" });
+      await untilUsers(watcher, ["bob"]);
+    });
+
     it("is right again after the node that keeps the list was killed", async () => {
       const topic = topicKeptBy("c3");
       const watcher = await presenceAt(0, topic);
@@ -194,10 +211,16 @@ for (const log of ["memory", "redis"] as const) {
           expect(refused.status).to.equal(401);
           expect(((await refused.json()) as Problem).code).to.equal("SHARDCAST_UNAUTHORIZED");
         }
+        const long = await fetch(`${node.httpUrl}/topics/${"x%2F".repeat(122)}/presence`, {
+          headers: { authorization: `Bearer ${API_KEY}` },
+        });
+        expect(((await long.json()) as Page).members).to.deep.equal([]);
         for (const query of ["?limit=-1", "?limit=1001", "?after=x", "?limit="]) {
           expect((await ask(query)).status).to.equal(400);
         }
       }
+      // To be asked for makes no topic.
+      for (const node of nodes) expect(await node.metric("presence_topics")).to.be.at.most(1);
       const client = await clientAt(1);
       expect(await client.presence(topic, { watch: false }).numbers()).to.deep.equal({
         ...{ count: 3, users: 2 },

@@ -8,8 +8,9 @@ export const MESSAGE_ID_MAX_BYTES = 128;
 export const ATTRIBUTES_MAX_COUNT = 16;
 /** One attribute's name, and one attribute's value, in UTF-8 bytes. */
 export const ATTRIBUTE_MAX_BYTES = 255;
-/** What a presence member's id and its info may have, in UTF-8 bytes. */
+/** What a presence member's id, its user and its info may have, in UTF-8 bytes. */
 export const MEMBER_ID_MAX_BYTES = 64;
+export const MEMBER_USER_MAX_BYTES = 255;
 export const MEMBER_INFO_MAX_BYTES = 1024;
 /** Members that one page of a presence list may have. */
 export const PRESENCE_PAGE_MAX_COUNT = 1000;

@@ -1,7 +1,12 @@
 // Who is on a topic: what a member may be, and the topic on which changes are told. docs/protocol.md#members
 import type { PresenceMember } from "./frame.ts";
-import { MEMBER_ID_MAX_BYTES, MEMBER_INFO_MAX_BYTES, TOPIC_MAX_BYTES } from "./limits.ts";
-import { isPlainText, textBytes } from "./text.ts";
+import {
+  MEMBER_ID_MAX_BYTES,
+  MEMBER_INFO_MAX_BYTES,
+  MEMBER_USER_MAX_BYTES,
+  TOPIC_MAX_BYTES,
+} from "./limits.ts";
+import { isPlainText, isWellFormed, textBytes } from "./text.ts";
 import { topicFault, type TopicFault } from "./topic.ts";
 
 const PREFIX = "$presence/";
@@ -31,6 +36,7 @@ export function followedTopicFault(name: string): TopicFault | undefined {
 /** Tells whether a member breaks the rules. */
 export function memberFault({ memberId, user, info }: PresenceMember): boolean {
   if (memberId === "" || textBytes(memberId) > MEMBER_ID_MAX_BYTES) return true;
-  if (!isPlainText(memberId) || !isPlainText(user)) return true;
+  if (textBytes(user) > MEMBER_USER_MAX_BYTES) return true;
+  if (!isPlainText(memberId) || !isPlainText(user) || !isWellFormed(info)) return true;
   return textBytes(info) > MEMBER_INFO_MAX_BYTES;
 }

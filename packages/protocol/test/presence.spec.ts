@@ -50,6 +50,8 @@ describe("presence", () => {
       { ...MEMBER, memberId: "x".repeat(65) },
       { ...MEMBER, memberId: "a\nb" },
       { ...MEMBER, user: "a\nb" },
+      { ...MEMBER, user: "x".repeat(256) },
+      { ...MEMBER, info: "\ud800" },
       { ...MEMBER, info: "é".repeat(513) },
     ];
     for (const member of bad) expect(memberFault(member)).to.equal(true);

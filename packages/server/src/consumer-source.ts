@@ -70,15 +70,11 @@ async function openFile(path: string): Promise<OpenedConsumers> {
     members: await readList(path),
     isSelf: undefined,
     // Read, not watched: a mounted file may be a link that is bent to another.
-    follow: (membership, logger) => {
-      setInterval(() => {
-        void adopt(membership, readList(path), logger);
-      }, POLL_MS).unref();
-    },
+    follow: (membership, logger) => follow(() => readList(path), membership, logger),
   };
 }
 
-/** One consumer a line, or several with commas; a line that begins with # says nothing. */
+/** One consumer a line, or several with commas; what stands behind a # says nothing. */
 async function readList(path: string): Promise<RingMember[]> {
   let text: string;
   try {
@@ -87,7 +83,7 @@ async function readList(path: string): Promise<RingMember[]> {
     const why = cause instanceof Error ? cause.message : "";
     throw optionInvalid(`--consumers file:${path} cannot be read: ${why}`);
   }
-  const lines = text.split(/\r?\n/).filter((line) => !line.startsWith("#"));
+  const lines = text.split(/\r?\n/).map((line) => line.replace(/(^|\s)#.*$/, ""));
   return parseConsumers(lines.join(","));
 }
 
@@ -97,11 +93,7 @@ async function openDns(host: string, port: number, ownPort: number): Promise<Ope
     // At the start of a cluster the name may stand for nobody yet.
     members: await resolve(host, port).catch(() => []),
     isSelf: ({ id }) => own.has(id),
-    follow: (membership, logger) => {
-      setInterval(() => {
-        void adopt(membership, resolve(host, port), logger);
-      }, POLL_MS).unref();
-    },
+    follow: (membership, logger) => follow(() => resolve(host, port), membership, logger),
   };
 }
 
@@ -110,19 +102,22 @@ async function resolve(host: string, port: number): Promise<RingMember[]> {
   return found.map(({ address }) => memberAt(address, port));
 }
 
-/** A list that cannot be had, or cannot be used, takes nobody out of the ring. */
-async function adopt(
-  membership: Membership,
-  members: Promise<RingMember[]>,
-  logger: Logger,
-): Promise<void> {
-  try {
-    if (membership.update(await members)) {
-      logger.info({ consumers: membership.members }, "the consumers are others now");
+/** A list that cannot be had, or cannot be used, takes nobody out of the ring; its fault is told once. */
+function follow(read: () => Promise<RingMember[]>, membership: Membership, logger: Logger): void {
+  let fault = "";
+  const adopt = async (): Promise<void> => {
+    try {
+      const isChanged = membership.update(await read());
+      if (isChanged) logger.info({ consumers: membership.members }, "the consumers are others now");
+      else if (fault !== "") logger.info("the consumers are known again");
+      fault = "";
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      if (reason !== fault) logger.warn({ reason }, "the consumers stay as they were");
+      fault = reason;
     }
-  } catch (error) {
-    logger.debug({ error }, "the consumers stay as they were");
-  }
+  };
+  setInterval(() => void adopt(), POLL_MS).unref();
 }
 
 /** What a name resolves to has no name but its address. */

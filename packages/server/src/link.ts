@@ -65,8 +65,11 @@ export class Link extends TurnLink implements PublishOrigin {
   /** Publishes of this link that have no answer yet. */
   inFlightCount = 0;
   refusedTopics: RefusedTopics | undefined;
-  /** Heartbeats that the client has not answered. */
+  /** Heartbeats sent, and those of them that the client has answered. */
   #beats = 0;
+  #answeredBeats = 0;
+  /** This turn's refusals need one behind them. */
+  #isBeatDue = false;
   /** Frames of this turn; valid between `reserve` and the end of the caller's writing. */
   out = EMPTY;
   readonly #handler: LinkHandler;
@@ -201,6 +204,11 @@ export class Link extends TurnLink implements PublishOrigin {
 
   /** Closes the message that `out` holds and queues it behind what was queued before. */
   protected seal(): void {
+    if (this.#isBeatDue) {
+      this.#isBeatDue = false;
+      this.#beats += 1;
+      this.send({ type: "heartbeat" });
+    }
     if (this.#outEnd === 0) return;
     const message = this.out.subarray(0, this.#outEnd);
     const payloadBytes = this.#outEnd - WEBSOCKET_HEADER_BYTES;
@@ -245,16 +253,16 @@ export class Link extends TurnLink implements PublishOrigin {
     if (!this.isOpen) return false;
     this.send({ type: "reject", seq, code, reason });
     if (!ERRORS[code].retryable || this.refusedTopics?.codeOf(topic) !== undefined) return false;
-    this.send({ type: "heartbeat" });
-    this.#beats += 1;
+    this.#isBeatDue = true;
     this.refusedTopics ??= new RefusedTopics();
-    this.refusedTopics.add(topic, code, this.#beats);
+    this.refusedTopics.add(topic, code, this.#beats + 1);
     return true;
   }
 
   #beatAnswered(): void {
-    this.#beats = Math.max(0, this.#beats - 1);
-    this.refusedTopics?.answered();
+    // Who sends more than it was sent says nothing by it.
+    this.#answeredBeats = Math.min(this.#beats, this.#answeredBeats + 1);
+    this.refusedTopics?.answered(this.#answeredBeats);
     if (this.refusedTopics?.isEmpty === true) this.refusedTopics = undefined;
   }
 

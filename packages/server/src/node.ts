@@ -1,6 +1,12 @@
 // A running node: HTTP routes, WebSocket endpoints, the sweep, metrics, and the way it stops.
 import type { AddressInfo } from "node:net";
-import { SHARD_COUNT, ShardcastError, type Endpoint, type ErrorCode } from "@shardcast/protocol";
+import {
+  SHARD_COUNT,
+  ShardcastError,
+  TOPIC_MAX_BYTES,
+  type Endpoint,
+  type ErrorCode,
+} from "@shardcast/protocol";
 import Fastify, { type FastifyInstance, type FastifyReply } from "fastify";
 import type { Logger } from "pino";
 import { Acceptor, type LegacyAcceptor } from "./acceptor.ts";
@@ -93,6 +99,8 @@ export class ShardcastNode {
     const http = Fastify({
       logger: false,
       forceCloseConnections: true,
+      // A topic as a part of a path, percent-encoded.
+      routerOptions: { maxParamLength: 3 * TOPIC_MAX_BYTES },
       // A connection that never finishes its request is no better than one that never proves itself.
       requestTimeout: options.handshakeTimeoutMs,
       http: {

@@ -1,9 +1,16 @@
 // Publishes that come while no consumer is known: they wait for one, in their order, as long as their senders do.
-import { readPublishTopic, type PublishHead } from "@shardcast/protocol";
+import {
+  PUBLISH_TIMEOUT_AT,
+  readPublishTopic,
+  writeUint32,
+  type PublishHead,
+} from "@shardcast/protocol";
 import type { MovedPublish } from "./moved-publish.ts";
 import type { PublishOrigin, PublishTarget } from "./publish-target.ts";
 
 const EXPIRE_MS = 100;
+/** However long its sender would wait: beyond the dedupe window a repeat would be stored twice. */
+const MAX_WAIT_MS = 120_000;
 /** Beyond it, whoever brings more is refused. */
 const MAX_BYTES = 64 * 1024 * 1024;
 
@@ -34,15 +41,21 @@ export class Unrouted implements PublishTarget {
       refuse(origin, seq, head.topic);
       return;
     }
-    const deadline = Date.now() + (timeoutMs === 0 ? this.#publishTimeoutMs : timeoutMs);
+    const waitMs = Math.min(timeoutMs === 0 ? this.#publishTimeoutMs : timeoutMs, MAX_WAIT_MS);
+    const deadline = Date.now() + waitMs;
     this.#waiting.push({ origin, seq, deadline, frame: Buffer.from(bytes.subarray(start, end)) });
     this.#bytes += end - start;
     this.#timer ??= setInterval(() => this.#expire(Date.now()), EXPIRE_MS).unref();
   }
 
-  /** Gives away all that waits. */
+  /** Gives away all that waits, each with the time that it has left. */
   take(): MovedPublish[] {
-    return this.#keep([]);
+    const now = Date.now();
+    const waiting = this.#keep([]);
+    for (const { frame, deadline } of waiting) {
+      writeUint32(frame, PUBLISH_TIMEOUT_AT, Math.max(1, deadline - now));
+    }
+    return waiting;
   }
 
   #expire(now: number): void {

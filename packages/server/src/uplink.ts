@@ -76,6 +76,8 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
   /** Refused by a node that says that it is not the owner: to go again, in the order of the refusals. */
   #refused: Entry[] = [];
   #refusedTimer: NodeJS.Timeout | undefined;
+  /** Of what waits, these are to be refused before anything more is sent. */
+  readonly #refusedBehind = new Map<PublishOrigin, Map<string, Refusal>>();
   readonly #paused = new Set<PublishOrigin>();
   #heldBytes = 0;
   #out = NO_BYTES;
@@ -287,6 +289,7 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
   }
 
   #pump(): void {
+    this.#refuseBehind();
     if (!this.#peer.isOpen || this.#waiting.length === 0) return;
     if (this.#refused.length > 0) return;
     let sent = 0;
@@ -307,9 +310,9 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
     const frame = decodeFrame(bytes, start, end);
     if (frame?.type !== "reject") return;
     const entry = this.#inFlight.take(readUint32(bytes, start + PUBLISH_SEQ_AT));
-    if (entry === undefined) return;
     // What is put already was sent without knowing: it goes before the answer to the heartbeat that follows.
     this.#flush();
+    if (entry === undefined) return;
     if (frame.code === "SHARDCAST_NOT_OWNER" && entry.origin !== NOBODY) {
       this.#refused.push(entry);
       return;
@@ -317,17 +320,25 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
     this.#heldBytes -= entry.end - entry.start;
     const code = isErrorCode(frame.code) ? frame.code : "SHARDCAST_OWNER_UNAVAILABLE";
     const refusal = refusalOf(entry, code, frame.reason);
-    if (entry.origin.refuseInFlight(refusal)) this.#refuseBehind(entry.origin, refusal);
+    const isHeldBack = entry.origin.refuseInFlight(refusal);
+    if (!isHeldBack || this.#waiting.length === 0) return;
+    const topics = this.#refusedBehind.get(entry.origin) ?? new Map<string, Refusal>();
+    this.#refusedBehind.set(entry.origin, topics.set(refusal.topic, refusal));
+    this.#defer();
   }
 
   /** Nothing that waits overtakes what its origin sends again. */
-  #refuseBehind(origin: PublishOrigin, { topic, code, reason }: Refusal): void {
-    const isBehind = ({ origin: other, bytes, start }: Entry): boolean =>
-      other === origin && readPublishTopic(bytes, start) === topic;
-    const behind = this.#waiting.filter(isBehind);
-    if (behind.length === 0) return;
-    this.#waiting = this.#waiting.filter((entry) => !isBehind(entry));
-    for (const entry of behind) this.#reject(entry, code, reason);
+  #refuseBehind(): void {
+    if (this.#refusedBehind.size === 0) return;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const entry of waiting) {
+      const topics = this.#refusedBehind.get(entry.origin);
+      const refusal = topics?.get(readPublishTopic(entry.bytes, entry.start));
+      if (refusal === undefined) this.#waiting.push(entry);
+      else this.#reject(entry, refusal.code, refusal.reason);
+    }
+    this.#refusedBehind.clear();
   }
 
   /** Answers of what is in flight may be refusals too, of earlier publishes. */

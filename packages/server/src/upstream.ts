@@ -49,7 +49,7 @@ export class Upstream implements PeerHandler, TopicSource {
   readonly #byTopicId = new Map<number, Follower>();
   readonly #questions = new Map<number, Question>();
   /** Questions from before the first time that the link was open. */
-  #early: Frame[] = [];
+  readonly #early = new Map<number, Frame>();
   #wasOpen = false;
   #nextNumber = 1;
   #isStarted = false;
@@ -97,6 +97,10 @@ export class Upstream implements PeerHandler, TopicSource {
 
   /** Tells it that a member is gone, or that its own link is lost. */
   leave(topic: string, { memberId, user }: Omit<PresenceMember, "info">, lost: boolean): void {
+    for (const [seq, frame] of this.#early) {
+      if (frame.type !== "enter" || frame.topic !== topic || frame.user !== user) continue;
+      if (frame.memberId === memberId) this.#settle(seq)?.reject(this.#unavailable());
+    }
     this.#send({ type: "leave", topic, memberId, user, lost });
   }
 
@@ -119,7 +123,8 @@ export class Upstream implements PeerHandler, TopicSource {
   opened(): void {
     for (const [sub, follower] of this.#followers) this.#subscribe(sub, follower);
     this.#wasOpen = true;
-    for (const frame of this.#early.splice(0)) this.#send(frame);
+    for (const frame of this.#early.values()) this.#send(frame);
+    this.#early.clear();
     this.#options.opened();
   }
 
@@ -181,7 +186,9 @@ export class Upstream implements PeerHandler, TopicSource {
     if (follower === undefined) return;
     this.#forgetTopicId(sub);
     const { logger, member } = this.#options;
-    logger.warn({ peer: member.id, topic: follower.topic, code }, "the owner refuses a relay");
+    // While rings change, that is what nodes say of many topics.
+    const level = code === "SHARDCAST_NOT_OWNER" ? "debug" : "warn";
+    logger[level]({ peer: member.id, topic: follower.topic, code }, "the owner refuses a relay");
     setTimeout(() => {
       const current = this.#followers.get(sub);
       if (current !== undefined) this.#subscribe(sub, current);
@@ -216,13 +223,14 @@ export class Upstream implements PeerHandler, TopicSource {
       const frame = frameOf(seq);
       if (this.#peer.isOpen) this.#send(frame);
       else if (this.#wasOpen) this.#settle(seq)?.reject(this.#unavailable());
-      else this.#early.push(frame);
+      else this.#early.set(seq, frame);
     });
   }
 
   #settle(seq: number): Question | undefined {
     const question = this.#questions.get(seq);
     this.#questions.delete(seq);
+    this.#early.delete(seq);
     clearTimeout(question?.timer);
     return question;
   }

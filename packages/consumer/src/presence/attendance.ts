@@ -15,6 +15,9 @@ import type { PresenceAnswer, PresenceOwner } from "./presence-owner.ts";
 
 /** How long an owner that refuses is given, before it is told again. */
 const RETRY_MS = 250;
+/** And one that has no room. */
+const REFUSED_MS = 2000;
+const WAKE_TRIES = 40;
 
 interface Attendee {
   readonly sink: FrameSink;
@@ -22,6 +25,8 @@ interface Attendee {
   readonly member: PresenceMember;
   /** Who is told. */
   readonly owner: RingMember;
+  /** It is being told again. */
+  isTelling: boolean;
 }
 
 export interface AttendanceOptions {
@@ -47,18 +52,22 @@ export class Attendance implements PresenceDesk {
   /** @throws SHARDCAST_OWNER_UNAVAILABLE, SHARDCAST_NOT_OWNER, SHARDCAST_PRESENCE_FULL, SHARDCAST_TOPICS_LIMIT */
   async enter(sink: FrameSink, { topic, memberId, user, info }: EnterFrame): Promise<void> {
     const member = { memberId, user, info };
-    const attendee = { sink, topic, member, owner: this.#ownerOf(topic) };
+    const attendee = { sink, topic, member, owner: this.#ownerOf(topic), isTelling: false };
     const key = keyOf(topic, member);
     const keys = this.#keys.get(sink) ?? new Set();
     if (keys.size >= this.#options.maxMembers && !keys.has(key)) {
       throw new ShardcastError("SHARDCAST_TOPICS_LIMIT");
     }
     this.#keys.set(sink, keys.add(key));
+    const before = this.#attendees.get(key);
     this.#attendees.set(key, attendee);
     try {
       await this.#tell(attendee);
     } catch (error) {
-      if (this.#attendees.get(key) === attendee) this.#leave(key, attendee, false);
+      const isCurrent = this.#attendees.get(key) === attendee;
+      // One that was there with another info stays there.
+      if (isCurrent && before?.sink === sink) this.#attendees.set(key, before);
+      else if (isCurrent) this.#leave(key, attendee, false);
       throw error;
     }
   }
@@ -91,8 +100,10 @@ export class Attendance implements PresenceDesk {
     for (const [key, attendee] of this.#attendees) {
       const owner = this.#options.membership.ownerOf(presenceTopic(attendee.topic));
       if (owner === undefined || isSame(owner, attendee.owner)) continue;
-      const moved = { ...attendee, owner };
+      const moved = { ...attendee, owner, isTelling: false };
       this.#attendees.set(key, moved);
+      // Not as one that leaves: the old owner may still take itself for the owner, and tell so.
+      this.#take(attendee, true);
       this.#tellUntilKnown(key, moved);
     }
     this.#wake(() => true);
@@ -112,10 +123,18 @@ export class Attendance implements PresenceDesk {
       const topic = topicOfPresence(name);
       const owner = this.#options.membership.ownerOf(name);
       if (topic === undefined || owner === undefined || !isWanted(owner)) continue;
-      this.page(topic, 0, 0).catch(() => {
-        // Whoever watches asks for itself, and so does `reached`.
-      });
+      this.#wakeOwner(topic, owner, WAKE_TRIES);
     }
+  }
+
+  /** An owner whose ring is behind gets to know of it soon. Of one out of reach `reached` tells. */
+  #wakeOwner(topic: string, owner: RingMember, tries: number): void {
+    const current = this.#options.membership.ownerOf(presenceTopic(topic));
+    if (tries === 0 || current === undefined || !isSame(current, owner)) return;
+    this.page(topic, 0, 0).catch((error: unknown) => {
+      if (!(error instanceof ShardcastError) || error.code !== "SHARDCAST_NOT_OWNER") return;
+      setTimeout(() => this.#wakeOwner(topic, owner, tries - 1), RETRY_MS).unref();
+    });
   }
 
   async #tell({ topic, member, owner }: Attendee): Promise<void> {
@@ -126,16 +145,32 @@ export class Attendance implements PresenceDesk {
 
   /** An owner that cannot be reached is told when it can be. */
   #tellUntilKnown(key: string, attendee: Attendee): void {
-    if (this.#attendees.get(key) !== attendee) return;
-    this.#tell(attendee).catch((error: unknown) => {
-      if (error instanceof ShardcastError && error.code === "SHARDCAST_OWNER_UNAVAILABLE") return;
-      setTimeout(() => this.#tellUntilKnown(key, attendee), RETRY_MS).unref();
-    });
+    if (this.#attendees.get(key) !== attendee || attendee.isTelling) return;
+    attendee.isTelling = true;
+    this.#tell(attendee).then(
+      () => (attendee.isTelling = false),
+      (error: unknown) => {
+        const code = error instanceof ShardcastError ? error.code : "SHARDCAST_INTERNAL";
+        const waitMs = code === "SHARDCAST_NOT_OWNER" ? RETRY_MS : REFUSED_MS;
+        if (code === "SHARDCAST_OWNER_UNAVAILABLE") attendee.isTelling = false;
+        else {
+          setTimeout(() => {
+            attendee.isTelling = false;
+            this.#tellUntilKnown(key, attendee);
+          }, waitMs).unref();
+        }
+      },
+    );
   }
 
-  #leave(key: string, { sink, topic, member, owner }: Attendee, isLost: boolean): void {
+  #leave(key: string, attendee: Attendee, isLost: boolean): void {
     this.#attendees.delete(key);
-    this.#keys.get(sink)?.delete(key);
+    this.#keys.get(attendee.sink)?.delete(key);
+    this.#take(attendee, isLost);
+  }
+
+  /** Takes it back from the owner that was told. */
+  #take({ topic, member, owner }: Attendee, isLost: boolean): void {
     const { membership, upstreamTo } = this.#options;
     if (membership.isSelf(owner)) this.#options.owner.leave(this, topic, member, isLost);
     else upstreamTo(owner).leave(topic, member, isLost);

@@ -19,6 +19,8 @@ import {
 const TELL_MS = 100;
 /** How long after the ring has changed the others may take to tell who is there. */
 const SETTLE_MS = 2000;
+/** Of a topic that nobody has used. */
+const NOWHERE: Position = { epoch: "0000000000000000", offset: 0 };
 /** Members in one message to the watchers. */
 const MEMBERS_PER_MESSAGE = 500;
 
@@ -31,7 +33,8 @@ export interface PresenceOwnerOptions {
   readonly maxMembers: number;
   /** Stores a text in a topic that this node owns. */
   readonly publish: (topic: string, text: string) => Promise<void>;
-  readonly positionOf: (topic: string) => Promise<Position> | Position;
+  /** Where a topic stands; undefined where nobody has used it here. */
+  readonly positionOf: (topic: string) => Position | undefined;
 }
 
 export interface PresenceAnswer extends PresencePage {
@@ -89,10 +92,10 @@ export class PresenceOwner {
     member: Omit<PresenceMember, "info">,
     isLost: boolean,
   ): void {
-    const leavesAt = isLost ? Date.now() + this.#options.timeoutMs : 0;
     const watched = this.#topics.get(topic);
     if (watched === undefined) return;
-    watched.table.leave(reporter, member, leavesAt);
+    if (isLost) watched.table.lose(reporter, member, Date.now() + this.#options.timeoutMs);
+    else watched.table.leave(reporter, member);
     this.#activate(topic, watched);
   }
 
@@ -100,7 +103,7 @@ export class PresenceOwner {
   lost(reporter: Reporter): void {
     const leavesAt = Date.now() + this.#options.timeoutMs;
     for (const [topic, watched] of this.#topics) {
-      watched.table.leaveAll(reporter, leavesAt);
+      watched.table.loseAll(reporter, leavesAt);
       if (watched.table.hasLost) this.#activate(topic, watched);
     }
   }
@@ -110,24 +113,30 @@ export class PresenceOwner {
    * @throws SHARDCAST_NOT_OWNER, SHARDCAST_LOG_UNAVAILABLE
    */
   async page(topic: string, after: number, limit: number): Promise<PresenceAnswer> {
-    const watched = this.#watched(topic);
+    // Nobody is made by being asked for, but where a new owner has to tell the watchers to ask anew.
+    const isKnown = this.#topics.has(topic) || this.#settlesAt > Date.now();
+    const watched = isKnown ? this.#watched(topic) : this.#nobody(topic);
     const waitMs = watched.settlesAt - Date.now();
     if (waitMs > 0) {
       await new Promise((resolve) => setTimeout(resolve, waitMs));
       // Meanwhile it may have got another owner.
-      if (this.#topics.get(topic) !== watched) return this.page(topic, after, limit);
+      this.#checkOwned(topic);
     }
     // Before the page is made, so that whatever it has is told to watchers as well.
     this.#tell(topic, watched);
     const page = watched.table.page(after, limit);
-    return { ...page, position: await this.#options.positionOf(presenceTopic(topic)) };
+    const position = this.#options.positionOf(presenceTopic(topic)) ?? NOWHERE;
+    return { ...page, position };
   }
 
-  /** Goes by the ring as it is now: what others own now they are told by the consumers themselves. */
+  /**
+   * Goes by the ring as it is now. What others own now they are told by the consumers themselves; here it is
+   * kept until all have taken it back: who has not seen this ring will not tell anew, should it pass at once.
+   */
   regroup(): void {
     this.#settlesAt = Date.now() + SETTLE_MS;
-    for (const topic of this.#topics.keys()) {
-      if (!this.#options.owns(presenceTopic(topic))) this.#drop(topic);
+    for (const [topic, watched] of this.#topics) {
+      if (!this.#options.owns(presenceTopic(topic))) watched.isReset = true;
     }
   }
 
@@ -136,19 +145,22 @@ export class PresenceOwner {
   }
 
   #watched(topic: string): Watched {
-    const known = this.#topics.get(topic);
-    if (known !== undefined) return known;
-    if (!this.#options.owns(presenceTopic(topic))) throw new ShardcastError("SHARDCAST_NOT_OWNER");
-    const isSettling = this.#settlesAt > Date.now();
-    const watched = {
-      table: new PresenceTable(),
-      isReset: isSettling,
-      settlesAt: this.#settlesAt,
-      telling: 0,
-    };
+    const watched = this.#topics.get(topic) ?? this.#nobody(topic);
+    this.#checkOwned(topic);
     this.#topics.set(topic, watched);
     this.#activate(topic, watched);
     return watched;
+  }
+
+  #nobody(topic: string): Watched {
+    this.#checkOwned(topic);
+    const settlesAt = this.#settlesAt;
+    const isReset = settlesAt > Date.now();
+    return { table: new PresenceTable(), isReset, settlesAt, telling: 0 };
+  }
+
+  #checkOwned(topic: string): void {
+    if (!this.#options.owns(presenceTopic(topic))) throw new ShardcastError("SHARDCAST_NOT_OWNER");
   }
 
   #activate(topic: string, watched: Watched): void {
@@ -167,7 +179,9 @@ export class PresenceOwner {
       const { table } = watched;
       table.expire(now);
       if (watched.settlesAt > now) continue;
-      this.#tell(topic, watched);
+      // Its watchers have another owner, and hear from that.
+      if (this.#options.owns(presenceTopic(topic))) this.#tell(topic, watched);
+      else table.takeChange();
       if (watched.telling > 0 || table.hasLost) continue;
       if (table.count > 0) this.#active.delete(topic);
       else this.#drop(topic);

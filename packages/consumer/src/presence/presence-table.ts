@@ -23,13 +23,19 @@ export interface PresencePage {
   readonly next: number;
 }
 
+/** Somebody who says that a member is there. */
+interface Report {
+  readonly reporter: Reporter;
+  /** When it does not count any more, unless it is renewed; Infinity while the member's link is open. */
+  leavesAt: number;
+}
+
 interface Entry {
   readonly member: PresenceMember;
-  readonly reporter: Reporter;
   /** 1, 2, 3, … in the order of coming: where a page goes on. */
   readonly number: number;
-  /** When it is gone, unless it comes back; Infinity while it is there. */
-  readonly leavesAt: number;
+  /** Mostly one; more while an old link of a client that has moved is not known to be dead yet. */
+  readonly reports: Report[];
 }
 
 export class PresenceTable {
@@ -58,35 +64,52 @@ export class PresenceTable {
     return this.#entries.has(keyOf(member));
   }
 
-  /** Adds a member, or takes it over from another reporter: a client that came back over another node. */
   enter(reporter: Reporter, member: PresenceMember): void {
     const key = keyOf(member);
     const known = this.#entries.get(key);
     if (known?.member.info !== member.info) this.#change(key);
-    if (known !== undefined && known.leavesAt < Infinity) this.#lost -= 1;
     if (known === undefined) this.#count(member.user, 1);
     const number = known?.number ?? this.#takeNumber();
-    this.#entries.set(key, { member, reporter, number, leavesAt: Infinity });
+    const reports = known?.reports ?? [];
+    const report = reports.find((one) => one.reporter === reporter);
+    if (report === undefined) reports.push({ reporter, leavesAt: Infinity });
+    else {
+      if (report.leavesAt < Infinity) this.#lost -= 1;
+      report.leavesAt = Infinity;
+    }
+    this.#entries.set(key, { member, number, reports });
   }
 
-  /** A reporter's member is gone, or will be at `leavesAt`. What another has taken over stays. */
-  leave(reporter: Reporter, member: Omit<PresenceMember, "info">, leavesAt: number): void {
+  /** One of a reporter's members has left. */
+  leave(reporter: Reporter, member: Omit<PresenceMember, "info">): void {
     const key = keyOf(member);
     const entry = this.#entries.get(key);
-    if (entry?.reporter === reporter) this.#leave(key, entry, leavesAt);
+    if (entry?.reports.some((one) => one.reporter === reporter) === true) this.#remove(key, entry);
   }
 
-  /** All of a reporter's members will be gone at `leavesAt`. */
-  leaveAll(reporter: Reporter, leavesAt: number): void {
-    for (const [key, entry] of this.#entries) {
-      if (entry.reporter === reporter) this.#leave(key, entry, leavesAt);
-    }
+  /** One of a reporter's members is lost: at `leavesAt` it is gone, unless somebody has it there by then. */
+  lose(reporter: Reporter, member: Omit<PresenceMember, "info">, leavesAt: number): void {
+    const entry = this.#entries.get(keyOf(member));
+    if (entry !== undefined) this.#lose(reporter, entry, leavesAt);
+  }
+
+  /** All of a reporter's members are lost. */
+  loseAll(reporter: Reporter, leavesAt: number): void {
+    for (const entry of this.#entries.values()) this.#lose(reporter, entry, leavesAt);
   }
 
   /** Lets go of those whose time is over. */
   expire(now: number): void {
     if (this.#lost === 0) return;
-    for (const [key, entry] of this.#entries) if (entry.leavesAt <= now) this.#remove(key, entry);
+    for (const [key, entry] of this.#entries) {
+      const { reports } = entry;
+      for (let index = reports.length - 1; index >= 0; index -= 1) {
+        if ((reports[index]?.leavesAt ?? 0) > now) continue;
+        reports.splice(index, 1);
+        this.#lost -= 1;
+      }
+      if (reports.length === 0) this.#remove(key, entry);
+    }
   }
 
   /** What has changed since the last call. Whoever came and went in between did not change. */
@@ -119,21 +142,18 @@ export class PresenceTable {
     return { ...numbers, members, next: 0 };
   }
 
-  #leave(key: string, entry: Entry, leavesAt: number): void {
-    if (leavesAt === 0) {
-      this.#remove(key, entry);
-      return;
-    }
-    if (entry.leavesAt < Infinity) return;
+  #lose(reporter: Reporter, { reports }: Entry, leavesAt: number): void {
+    const report = reports.find((one) => one.reporter === reporter);
+    if (report === undefined || report.leavesAt < Infinity) return;
+    report.leavesAt = leavesAt;
     this.#lost += 1;
-    this.#entries.set(key, { ...entry, leavesAt });
   }
 
-  #remove(key: string, { member, leavesAt }: Entry): void {
+  #remove(key: string, { member, reports }: Entry): void {
     this.#change(key);
     this.#entries.delete(key);
     this.#count(member.user, -1);
-    if (leavesAt < Infinity) this.#lost -= 1;
+    for (const { leavesAt } of reports) if (leavesAt < Infinity) this.#lost -= 1;
   }
 
   #change(key: string): void {

@@ -67,7 +67,8 @@ export async function main(bins: BenchBins): Promise<void> {
     const table = await question.ask({ bins, peers, logs, progress: tell });
     process.stdout.write(`\n${table.title}\n\n${renderTable(table)}\n`);
     if (raw.out === "") continue;
-    const command = ["npm run bench --", question.name, ...process.argv.slice(2).filter(isOption)];
+    const options = process.argv.slice(2).filter((argument) => !raw._.includes(argument));
+    const command = ["npm run bench --", question.name, ...options];
     const [date = ""] = new Date().toISOString().split("T");
     const answer = { ...table, date, machine: machineName(), command: command.join(" ") };
     publish(raw.out, answer, question.chart?.(table.rows));
@@ -83,10 +84,6 @@ function defaultPeers(logs: readonly BenchLog[]): string[] {
 
 function shardcastWith(log: BenchLog): string {
   return log === "memory" ? "shardcast" : `shardcast-${log}`;
-}
-
-function isOption(argument: string): boolean {
-  return argument.startsWith("--");
 }
 
 /** Those that are there; of the others it says how to get them. */

@@ -149,22 +149,24 @@ for (const log of ["memory", "redis"] as const) {
       for (const one of [watcher, staying]) await untilUsers(one, ["bob"]);
     });
 
-    it("forgets who has left before the node that keeps the list was there", async () => {
-      const topic = topicKeptBy("c3");
-      await nodes[2]?.stop("SIGKILL");
-      if (log === "redis") return;
-      const options = { psk: TEST_PSK, endpoint: "subscribe", path: "/subscribe" } as const;
-      const link = await RawClient.open(nodes[0]?.url ?? "", options);
-      link.send({ type: "enter", seq: 1, topic, memberId: "m1", user: "ann", info: "" });
-      link.send({ type: "presence", seq: 2, topic, after: 0, limit: 0 });
-      // An answer to the second means that the first has come, and waits for the owner.
-      await link.first("reject");
-      link.socket.terminate();
-      nodes[2] = await startConsumer(3);
-      const watcher = await presenceAt(0, topic);
-      await watcher.enter({ user: "bob" });
-      await untilUsers(watcher, ["bob"]);
-    });
+    // In Redis another node keeps the list then.
+    if (log === "memory") {
+      it("forgets who has left before the node that keeps the list was there", async () => {
+        const topic = topicKeptBy("c3");
+        await nodes[2]?.stop("SIGKILL");
+        const options = { psk: TEST_PSK, endpoint: "subscribe", path: "/subscribe" } as const;
+        const link = await RawClient.open(nodes[0]?.url ?? "", options);
+        link.send({ type: "enter", seq: 1, topic, memberId: "m1", user: "ann", info: "" });
+        link.send({ type: "presence", seq: 2, topic, after: 0, limit: 0 });
+        // An answer to the second means that the first has come, and waits for the owner.
+        await link.first("reject");
+        link.socket.terminate();
+        nodes[2] = await startConsumer(3);
+        const watcher = await presenceAt(0, topic);
+        await watcher.enter({ user: "bob" });
+        await untilUsers(watcher, ["bob"]);
+      });
+    }
 
     it("is right again after the node that keeps the list was killed", async () => {
       const topic = topicKeptBy("c3");

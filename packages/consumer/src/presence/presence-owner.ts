@@ -47,7 +47,9 @@ interface Watched {
   /** Its watchers have to ask anew: they may have missed something, or this node is the new owner. */
   isReset: boolean;
   /** Before that, some of the members may not be known here. */
-  readonly settlesAt: number;
+  settlesAt: number;
+  /** Whether this node owns it, since the ring has changed the last time. */
+  isOwned: boolean;
   /** Messages on their way to the watchers. */
   telling: number;
 }
@@ -115,12 +117,13 @@ export class PresenceOwner {
   async page(topic: string, after: number, limit: number): Promise<PresenceAnswer> {
     // Nobody is made by being asked for, but where a new owner has to tell the watchers to ask anew.
     const isKnown = this.#topics.has(topic) || this.#settlesAt > Date.now();
-    const watched = isKnown ? this.#watched(topic) : this.#nobody(topic);
+    let watched = isKnown ? this.#watched(topic) : this.#nobody(topic);
     const waitMs = watched.settlesAt - Date.now();
     if (waitMs > 0) {
       await new Promise((resolve) => setTimeout(resolve, waitMs));
-      // Meanwhile it may have got another owner.
+      // Meanwhile it may have got another owner, or been dropped and made anew.
       this.#checkOwned(topic);
+      watched = this.#topics.get(topic) ?? watched;
     }
     // Before the page is made, so that whatever it has is told to watchers as well.
     this.#tell(topic, watched);
@@ -136,7 +139,12 @@ export class PresenceOwner {
   regroup(): void {
     this.#settlesAt = Date.now() + SETTLE_MS;
     for (const [topic, watched] of this.#topics) {
-      if (!this.#options.owns(presenceTopic(topic))) watched.isReset = true;
+      const wasOwned = watched.isOwned;
+      watched.isOwned = this.#options.owns(presenceTopic(topic));
+      if (wasOwned || !watched.isOwned) continue;
+      watched.isReset = true;
+      watched.settlesAt = this.#settlesAt;
+      this.#activate(topic, watched);
     }
   }
 
@@ -156,7 +164,7 @@ export class PresenceOwner {
     this.#checkOwned(topic);
     const settlesAt = this.#settlesAt;
     const isReset = settlesAt > Date.now();
-    return { table: new PresenceTable(), isReset, settlesAt, telling: 0 };
+    return { table: new PresenceTable(), isReset, settlesAt, isOwned: true, telling: 0 };
   }
 
   #checkOwned(topic: string): void {
@@ -180,7 +188,7 @@ export class PresenceOwner {
       table.expire(now);
       if (watched.settlesAt > now) continue;
       // Its watchers have another owner, and hear from that.
-      if (this.#options.owns(presenceTopic(topic))) this.#tell(topic, watched);
+      if (watched.isOwned) this.#tell(topic, watched);
       else table.takeChange();
       if (watched.telling > 0 || table.hasLost) continue;
       if (table.count > 0) this.#active.delete(topic);

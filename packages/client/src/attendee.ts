@@ -3,6 +3,7 @@
 // The list is asked for page by page, and kept up to date by the messages of the topic that tells its changes;
 // those that come while it is asked for wait until it is there. docs/protocol.md#members
 import {
+  NO_EPOCH,
   ShardcastError,
   backoffMs,
   memberFault,
@@ -12,32 +13,25 @@ import {
   type PresenceMember,
   type PresentFrame,
 } from "@shardcast/protocol";
-import type { Answer, Attendant, Attending, Question } from "./attending.ts";
+import type { Attendant, Attending, Question } from "./attending.ts";
 import { Emitter } from "./emitter.ts";
 import { Follower, type FollowerHost } from "./follower.ts";
 import { MemberList, type MemberChange } from "./member-list.ts";
 import type { Message } from "./message.ts";
+import { changeOf, type PresenceChange } from "./presence-change.ts";
 import type { EnterOptions, PresenceEvents, PresenceNumbers } from "./presence.ts";
 import { randomId } from "./random-id.ts";
 import { refusalOf } from "./refusal.ts";
 
 const PAGE_COUNT = 1000;
-/** The epoch of a topic that nobody had used. */
-const NOWHERE = "0000000000000000";
 
 interface Held {
   readonly message: Message;
-  readonly change: Change;
+  readonly change: PresenceChange;
 }
 
-interface Change {
-  readonly joined: readonly PresenceMember[];
-  readonly left: readonly PresenceMember[];
-  readonly isReset: boolean;
-}
-
-interface Waiting {
-  readonly resolve: () => void;
+interface Waiting<Result> {
+  readonly resolve: (result: Result) => void;
   readonly reject: (error: ShardcastError) => void;
 }
 
@@ -60,8 +54,8 @@ export class Attendee implements Attendant {
   readonly #follower: Follower | undefined;
   /** As whom this client is, or is to be, on the list. */
   #self: PresenceMember | undefined;
-  #entering: Waiting[] = [];
-  #counting: ((numbers: PresenceNumbers) => void)[] = [];
+  #entering: Waiting<void>[] = [];
+  #counting: Waiting<PresenceNumbers>[] = [];
   /** The list that is being asked for; answers for another one come too late. */
   #asking: { position: Position | undefined; readonly members: PresenceMember[] } | undefined;
   /** The list has to be asked for (again). */
@@ -108,8 +102,8 @@ export class Attendee implements Attendant {
 
   numbers(): Promise<PresenceNumbers> {
     if (this.#isClosed) return Promise.reject(closedError());
-    return new Promise((resolve) => {
-      this.#counting.push(resolve);
+    return new Promise((resolve, reject) => {
+      this.#counting.push({ resolve, reject });
       this.#askNumbers();
     });
   }
@@ -124,6 +118,7 @@ export class Attendee implements Attendant {
     this.#host.leftPresence(this);
     const reason = error ?? closedError();
     this.#refuseEntering(reason);
+    for (const { reject } of this.#counting.splice(0)) reject(reason);
     this.#rejectReady(reason);
     if (error !== undefined) this.events.emit("error", error);
   }
@@ -179,7 +174,7 @@ export class Attendee implements Attendant {
       }
       const { error, isFinal } = refusalOf(answer);
       if (!isFinal) {
-        this.#retry(answer);
+        this.#retry(error);
         return;
       }
       this.#self = undefined;
@@ -190,7 +185,7 @@ export class Attendee implements Attendant {
 
   #askNumbers(): void {
     this.#askPage(0, 0, ({ count, users }) => {
-      for (const resolve of this.#counting.splice(0)) resolve({ count, users });
+      for (const { resolve } of this.#counting.splice(0)) resolve({ count, users });
     });
   }
 
@@ -218,18 +213,16 @@ export class Attendee implements Attendant {
     const question = (seq: number): Question => ({ type: "presence", seq, topic, after, limit });
     this.attending?.ask(question, (answer) => {
       if (answer.type === "present") take(answer);
-      else this.#retry(answer);
+      if (answer.type !== "reject") return;
+      const { error, isFinal } = refusalOf(answer);
+      if (isFinal) this.end(error);
+      else this.#retry(error);
     });
   }
 
   /** A node cannot say at the moment: all that has no answer is asked again. */
-  #retry(answer: Answer): void {
-    if (answer.type !== "reject" || this.#isClosed) return;
-    const { error, isFinal } = refusalOf(answer);
-    if (isFinal) {
-      this.end(error);
-      return;
-    }
+  #retry(error: ShardcastError): void {
+    if (this.#isClosed) return;
     const { settings, runtime, misrouted } = this.#host;
     if (error.code === "SHARDCAST_NOT_OWNER") misrouted();
     this.lost();
@@ -244,7 +237,7 @@ export class Attendee implements Attendant {
     this.#failureCount = 0;
     this.#tell(this.list.replace(members));
     for (const { message, change } of this.#held.splice(0)) {
-      const isSame = position.epoch === NOWHERE || message.epoch === position.epoch;
+      const isSame = position.epoch === NO_EPOCH || message.epoch === position.epoch;
       const isNews = isSame && message.offset > position.offset;
       if (isNews) this.#tell(this.list.apply(change.joined, change.left));
     }
@@ -270,31 +263,6 @@ export class Attendee implements Attendant {
   #refuseEntering(error: ShardcastError): void {
     for (const { reject } of this.#entering.splice(0)) reject(error);
   }
-}
-
-/** Undefined where it is none. */
-function changeOf(message: Message): Change | undefined {
-  let value: unknown;
-  try {
-    value = message.json();
-  } catch {
-    return undefined;
-  }
-  if (typeof value !== "object" || value === null) return undefined;
-  const { joined, left, reset } = value as Readonly<Record<string, unknown>>;
-  if (reset === true) return { joined: [], left: [], isReset: true };
-  if (!isMembers(joined) || !isMembers(left)) return undefined;
-  return { joined, left, isReset: false };
-}
-
-function isMembers(value: unknown): value is PresenceMember[] {
-  return Array.isArray(value) && value.every(isMember);
-}
-
-function isMember(value: unknown): value is PresenceMember {
-  if (typeof value !== "object" || value === null) return false;
-  const { memberId, user, info } = value as Readonly<Record<string, unknown>>;
-  return typeof memberId === "string" && typeof user === "string" && typeof info === "string";
 }
 
 function closedError(): ShardcastError {

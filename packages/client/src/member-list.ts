@@ -1,5 +1,5 @@
 // Who is on a topic, kept up to date: by whole lists, and by what changes in between.
-import type { PresenceMember } from "@shardcast/protocol";
+import { memberKey, type PresenceMember } from "@shardcast/protocol";
 
 /** What happened to one member. */
 export type MemberChange =
@@ -26,8 +26,8 @@ export class MemberList {
 
   /** Goes by a whole list. @returns what has changed */
   replace(members: readonly PresenceMember[]): MemberChange[] {
-    const keys = new Set(members.map(keyOf));
-    const left = this.all.filter((member) => !keys.has(keyOf(member)));
+    const keys = new Set(members.map(memberKey));
+    const left = this.all.filter((member) => !keys.has(memberKey(member)));
     return this.apply(members, left);
   }
 
@@ -40,7 +40,7 @@ export class MemberList {
   }
 
   #join(member: PresenceMember): MemberChange | undefined {
-    const key = keyOf(member);
+    const key = memberKey(member);
     const known = this.#members.get(key);
     if (known?.info === member.info) return undefined;
     this.#members.set(key, member);
@@ -49,7 +49,7 @@ export class MemberList {
   }
 
   #leave(gone: PresenceMember): MemberChange | undefined {
-    const key = keyOf(gone);
+    const key = memberKey(gone);
     const member = this.#members.get(key);
     if (member === undefined) return undefined;
     this.#members.delete(key);
@@ -64,8 +64,4 @@ export class MemberList {
     else this.#users.set(user, count);
     return count;
   }
-}
-
-function keyOf({ memberId, user }: PresenceMember): string {
-  return `${user}\n${memberId}`;
 }

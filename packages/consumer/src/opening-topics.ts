@@ -1,13 +1,11 @@
 // Publishes of topics whose logs are being opened, in their order: for the first time, or again, where a log
 // has lost track of what is stored. They wait as long as their senders do.
 import { ShardcastError } from "@shardcast/protocol";
-import type { MovedPublish } from "@shardcast/server";
+import { deadlineOf, type MovedPublish } from "@shardcast/server";
 import type { OwnedTopic } from "./owned-topic.ts";
 import type { Publish } from "./publish.ts";
 
 const RETRY_MS = 250;
-/** However long its sender would wait: beyond the dedupe window a repeat would be stored twice. */
-const MAX_WAIT_MS = 120_000;
 
 export interface OpeningTopicsOptions {
   /** @throws SHARDCAST_NOT_OWNER, SHARDCAST_LOG_UNAVAILABLE */
@@ -47,10 +45,9 @@ export class OpeningTopics {
    * @param opening the first try, where it has begun
    */
   add(topic: string, publishes: readonly Publish[], opening?: Promise<OwnedTopic>): void {
-    const now = Date.now();
     const added = publishes.map((publish) => ({
       publish,
-      deadline: now + waitOf(publish.timeoutMs, this.#options.publishTimeoutMs),
+      deadline: deadlineOf(publish.timeoutMs, this.#options.publishTimeoutMs),
     }));
     const known = this.#waiting.get(topic);
     if (known !== undefined) {
@@ -105,10 +102,6 @@ export class OpeningTopics {
     for (const { publish } of late) refuse(publish, error);
     return left.length === 0;
   }
-}
-
-function waitOf(timeoutMs: number, otherwiseMs: number): number {
-  return Math.min(timeoutMs === 0 ? otherwiseMs : timeoutMs, MAX_WAIT_MS);
 }
 
 /** Another node owns the topic, or what is stored of it cannot be understood. */

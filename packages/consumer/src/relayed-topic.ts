@@ -1,6 +1,7 @@
 // A topic that another node owns, followed there once for all local subscribers. Its newest messages are
 // kept here; what is older is read from the owner. docs/architecture.md#relay
 import {
+  NO_EPOCH,
   ShardcastError,
   type From,
   type GapFrame,
@@ -20,7 +21,6 @@ import { Topic, type TopicContext } from "./topic.ts";
 
 /** How long a subscriber waits for the owner before it is told that the owner is out of reach. */
 const OWNER_TIMEOUT_MS = 5000;
-const UNKNOWN_EPOCH = "0000000000000000";
 
 export interface RelayedTopicOptions {
   readonly owner: RingMember;
@@ -52,7 +52,7 @@ export class RelayedTopic implements Follower, ReadableLog, TurnWork {
   constructor(name: string, id: number, options: RelayedTopicOptions) {
     this.topicName = name;
     this.#options = options;
-    this.#tail = new MemoryTopicLog(UNKNOWN_EPOCH, options.tail);
+    this.#tail = new MemoryTopicLog(NO_EPOCH, options.tail);
     this.view = new Topic(name, id, this, options.context);
     this.#unfollow = options.source.follow(this);
   }

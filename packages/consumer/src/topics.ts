@@ -1,6 +1,7 @@
 // All topics that this node knows: those it owns, and those it relays.
 import {
   ShardcastError,
+  isSameMember,
   topicOfPresence,
   type Position,
   type RingMember,
@@ -146,7 +147,7 @@ export class Topics {
     if (shared !== undefined) return;
     for (const [name, relayed] of this.#relayed) {
       const owner = membership.ownerOf(name);
-      if (owner?.id === relayed.owner.id && owner.url === relayed.owner.url) continue;
+      if (owner !== undefined && isSameMember(owner, relayed.owner)) continue;
       this.#relayed.delete(name);
       relayed.leave();
     }

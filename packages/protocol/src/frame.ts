@@ -190,12 +190,16 @@ export interface PageFrame {
   readonly frames: Uint8Array;
 }
 
-/** Somebody who is on a topic. */
-export interface PresenceMember {
+/** Which member of a topic. */
+export interface MemberIdentity {
   /** Chosen by the client: one connection, device or tab. 1–64 bytes of UTF-8. */
   readonly memberId: string;
   /** Who it is; empty where nobody says so. Several members may be one user's. */
   readonly user: string;
+}
+
+/** Somebody who is on a topic. */
+export interface PresenceMember extends MemberIdentity {
   /** Whatever the application tells the others, up to 1024 bytes of UTF-8. */
   readonly info: string;
 }
@@ -214,11 +218,9 @@ export interface EnteredFrame {
 }
 
 /** Client → node: be seen no more. */
-export interface LeaveFrame {
+export interface LeaveFrame extends MemberIdentity {
   readonly type: "leave";
   readonly topic: string;
-  readonly memberId: string;
-  readonly user: string;
   /** It counts as if its link were lost: it may come back, over another one. */
   readonly lost: boolean;
 }

@@ -30,6 +30,7 @@ export * from "./legacy-handshake.ts";
 export * from "./limits.ts";
 export * from "./message-layout.ts";
 export {
+  NO_EPOCH,
   epochFromBytes,
   epochToBytes,
   formatFrom,
@@ -43,6 +44,7 @@ export {
 export {
   followedTopicFault,
   memberFault,
+  memberKey,
   presenceTopic,
   presenceTopicFault,
   topicOfPresence,
@@ -53,7 +55,7 @@ export {
   PublishHead,
   readPublishTopic,
 } from "./publish-head.ts";
-export { Ring, type RingMember } from "./ring.ts";
+export { Ring, isSameMember, type RingMember } from "./ring.ts";
 export { decodeText, encodeText } from "./text.ts";
 export { SHARD_COUNT, shardOf, topicFault, type TopicFault } from "./topic.ts";
 export { matchesTopic, topicPatternFault } from "./topic-pattern.ts";

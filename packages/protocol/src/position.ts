@@ -6,6 +6,9 @@ import { EPOCH_BYTES, UINT48_MAX } from "./limits.ts";
 /** 16 lower-case hex digits: the random id of one life of a topic's log. */
 export type Epoch = string;
 
+/** The epoch of a topic that nobody has used, as far as is known. */
+export const NO_EPOCH: Epoch = "0000000000000000";
+
 /**
  * Where a topic was. `offset` counts messages from 1; offset 0 is the place before the first.
  * Offsets of different epochs say nothing about each other.

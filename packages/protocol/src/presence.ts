@@ -1,5 +1,5 @@
 // Who is on a topic: what a member may be, and the topic on which changes are told. docs/protocol.md#members
-import type { PresenceMember } from "./frame.ts";
+import type { MemberIdentity, PresenceMember } from "./frame.ts";
 import {
   MEMBER_ID_MAX_BYTES,
   MEMBER_INFO_MAX_BYTES,
@@ -31,6 +31,11 @@ export function presenceTopicFault(topic: string): TopicFault | undefined {
 export function followedTopicFault(name: string): TopicFault | undefined {
   const topic = topicOfPresence(name);
   return topic === undefined ? topicFault(name) : presenceTopicFault(topic);
+}
+
+/** One text for a member. Two users may choose the same id: neither is taken for the other. */
+export function memberKey({ memberId, user }: MemberIdentity): string {
+  return `${user}\n${memberId}`;
 }
 
 /** Tells whether a member breaks the rules. */

@@ -12,6 +12,11 @@ export interface RingMember {
   readonly url: string;
 }
 
+/** The same consumer, at the same place. */
+export function isSameMember(a: RingMember, b: RingMember): boolean {
+  return a.id === b.id && a.url === b.url;
+}
+
 /** Immutable: a change of members is a new ring. The order of the members does not matter. */
 export class Ring {
   readonly members: readonly RingMember[];

@@ -19,6 +19,7 @@ export { optionInvalid, text, wholeNumber, type RawOptions } from "./option-valu
 export type { NodeSocket, SocketOwner } from "./node-socket.ts";
 export { PublishHandler } from "./publish-handler.ts";
 export { PublishRouter } from "./publish-router.ts";
+export { deadlineOf } from "./publish-wait.ts";
 export type { PublishOrigin, PublishTarget, Refusal } from "./publish-target.ts";
 export { runNode } from "./run-node.ts";
 export { SharedFrames } from "./shared-frames.ts";

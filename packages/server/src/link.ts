@@ -204,12 +204,12 @@ export class Link extends TurnLink implements PublishOrigin {
 
   /** Closes the message that `out` holds and queues it behind what was queued before. */
   protected seal(): void {
+    if (this.#outEnd === 0) return;
     if (this.#isBeatDue) {
       this.#isBeatDue = false;
       this.#beats += 1;
       this.send({ type: "heartbeat" });
     }
-    if (this.#outEnd === 0) return;
     const message = this.out.subarray(0, this.#outEnd);
     const payloadBytes = this.#outEnd - WEBSOCKET_HEADER_BYTES;
     this.#outEnd = 0;

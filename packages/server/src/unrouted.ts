@@ -5,12 +5,11 @@ import {
   writeUint32,
   type PublishHead,
 } from "@shardcast/protocol";
+import { deadlineOf } from "./publish-wait.ts";
 import type { MovedPublish } from "./moved-publish.ts";
 import type { PublishOrigin, PublishTarget } from "./publish-target.ts";
 
 const EXPIRE_MS = 100;
-/** However long its sender would wait: beyond the dedupe window a repeat would be stored twice. */
-const MAX_WAIT_MS = 120_000;
 /** Beyond it, whoever brings more is refused. */
 const MAX_BYTES = 64 * 1024 * 1024;
 
@@ -41,8 +40,7 @@ export class Unrouted implements PublishTarget {
       refuse(origin, seq, head.topic);
       return;
     }
-    const waitMs = Math.min(timeoutMs === 0 ? this.#publishTimeoutMs : timeoutMs, MAX_WAIT_MS);
-    const deadline = Date.now() + waitMs;
+    const deadline = deadlineOf(timeoutMs, this.#publishTimeoutMs);
     this.#waiting.push({ origin, seq, deadline, frame: Buffer.from(bytes.subarray(start, end)) });
     this.#bytes += end - start;
     this.#timer ??= setInterval(() => this.#expire(Date.now()), EXPIRE_MS).unref();

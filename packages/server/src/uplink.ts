@@ -11,8 +11,6 @@
 import {
   FRAME_TYPES,
   PUBLISH_SEQ_AT,
-  PUBLISH_TIMEOUT_AT,
-  PublishHead,
   readAckSeq,
   readPublishTopic,
   decodeFrame,
@@ -21,6 +19,7 @@ import {
   writeUint32,
   type ErrorCode,
   type Keys,
+  type PublishHead,
   type RingMember,
   type WelcomeFrame,
 } from "@shardcast/protocol";
@@ -28,14 +27,14 @@ import type { Logger } from "pino";
 import { InFlight } from "./in-flight.ts";
 import { Peer, type PeerHandler } from "./peer.ts";
 import { MOVED_REASON, NOBODY, type MovedPublish } from "./moved-publish.ts";
+import { deadlineOf } from "./publish-wait.ts";
 import type { PublishOrigin, PublishTarget, Refusal } from "./publish-target.ts";
 import type { Turn, TurnWork } from "./turn.ts";
+import { frameOf, inOrder, refusalOf, type UplinkEntry } from "./uplink-entry.ts";
 
 /** Turns share a buffer until it is full: one message a turn must not hold a buffer of its own. */
 const SLAB_BYTES = 64 * 1024;
 const DEADLINE_TICK_MS = 100;
-/** However long its sender would wait: beyond the dedupe window a repeat would be stored twice. */
-const MAX_TIMEOUT_MS = 120_000;
 /** How long the rings are given to agree before what was refused goes again. */
 const REFUSED_MS = 50;
 const NO_BYTES = Buffer.alloc(0);
@@ -53,28 +52,15 @@ export interface UplinkOptions {
   readonly publishTimeoutMs: number;
 }
 
-/** A publish that has no answer yet. Its frame lies between `start` and `end` of `bytes`. */
-interface Entry {
-  origin: PublishOrigin;
-  readonly seq: number;
-  /** Of all publishes that this uplink was given: their order. */
-  readonly ordinal: number;
-  readonly deadline: number;
-  readonly hasId: boolean;
-  bytes: Buffer;
-  start: number;
-  end: number;
-}
-
 export class Uplink implements PublishTarget, PeerHandler, TurnWork {
   readonly #options: UplinkOptions;
   readonly #peer: Peer;
   /** Sent and not answered, by the seq of this link. */
-  #inFlight: InFlight<Entry>;
+  #inFlight: InFlight<UplinkEntry>;
   /** To be sent, in order. */
-  #waiting: Entry[] = [];
+  #waiting: UplinkEntry[] = [];
   /** Refused by a node that says that it is not the owner: to go again, in the order of the refusals. */
-  #refused: Entry[] = [];
+  #refused: UplinkEntry[] = [];
   #refusedTimer: NodeJS.Timeout | undefined;
   /** Of what waits, these are to be refused before anything more is sent. */
   readonly #refusedBehind = new Map<PublishOrigin, Map<string, Refusal>>();
@@ -136,10 +122,9 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
    * may have stored it.
    */
   takeMoved(isOwned: (topic: string) => boolean): MovedPublish[] {
-    const head = new PublishHead();
-    const isMoved = ({ bytes, start, end }: Entry): boolean =>
-      head.read(bytes, start, end) && !isOwned(head.topic);
-    const moved: Entry[] = [];
+    const isMoved = ({ bytes, start }: UplinkEntry): boolean =>
+      !isOwned(readPublishTopic(bytes, start));
+    const moved: UplinkEntry[] = [];
     for (const entry of this.#inFlight.entries()) {
       if (entry.origin === NOBODY || !isMoved(entry)) continue;
       if (entry.hasId) moved.push({ ...entry });
@@ -147,7 +132,7 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
         entry.origin.refuseInFlight(refusalOf(entry, "SHARDCAST_OWNER_UNAVAILABLE", MOVED_REASON));
       entry.origin = NOBODY;
     }
-    const stay = (entry: Entry): boolean => {
+    const stay = (entry: UplinkEntry): boolean => {
       if (!isMoved(entry)) return true;
       this.#heldBytes -= entry.end - entry.start;
       moved.push(entry);
@@ -168,9 +153,8 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
     end: number,
   ): void {
     const { publishTimeoutMs } = this.#options;
-    const timeoutMs = head.timeoutMs === 0 ? publishTimeoutMs : head.timeoutMs;
-    const deadline = Date.now() + Math.min(timeoutMs, MAX_TIMEOUT_MS);
-    const entry: Entry = {
+    const deadline = deadlineOf(head.timeoutMs, publishTimeoutMs);
+    const entry: UplinkEntry = {
       origin,
       seq: head.seq,
       ordinal: this.#nextOrdinal,
@@ -208,7 +192,7 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
   lost(): void {
     // What was sent comes first again, and in its order. Without an id it might be stored twice.
     const sent = this.#inFlight.takeAll();
-    const again: Entry[] = [];
+    const again: UplinkEntry[] = [];
     for (const entry of sent) {
       if (entry.hasId) again.push(entry);
       else this.#reject(entry, "SHARDCAST_OWNER_UNAVAILABLE", "the link was lost before the ack");
@@ -237,7 +221,7 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
   }
 
   /** Writes a frame into this turn's message, under a seq of this link. */
-  #put(entry: Entry, bytes: Uint8Array, start: number, end: number): void {
+  #put(entry: UplinkEntry, bytes: Uint8Array, start: number, end: number): void {
     const count = end - start;
     if (this.#outEnd + count > this.#out.length) this.#makeRoom(count);
     const at = this.#outEnd;
@@ -265,7 +249,7 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
     this.#outStart = this.#outEnd;
   }
 
-  #wait(entry: Entry, frame: Uint8Array): void {
+  #wait(entry: UplinkEntry, frame: Uint8Array): void {
     const { windowBytes } = this.#options;
     const count = frame.length;
     if (!this.#peer.isOpen && this.#heldBytes + count > windowBytes) {
@@ -359,7 +343,7 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
 
   #expire(now: number): void {
     if (now < this.#earliestDeadline) return;
-    const isLate = (entry: Entry): boolean => entry.deadline <= now;
+    const isLate = (entry: UplinkEntry): boolean => entry.deadline <= now;
     const reason = this.#fault();
     const [refused, waiting] = [this.#refused, this.#waiting];
     this.#refused = refused.filter((entry) => !isLate(entry));
@@ -383,7 +367,7 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
       : "the owner has not answered in time";
   }
 
-  #reject(entry: Entry, code: ErrorCode, reason: string): void {
+  #reject(entry: UplinkEntry, code: ErrorCode, reason: string): void {
     this.#heldBytes -= entry.end - entry.start;
     entry.origin.refuseInFlight(refusalOf(entry, code, reason));
   }
@@ -398,21 +382,4 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
     this.#isDeferred = true;
     this.#options.turn.defer(this);
   }
-}
-
-function refusalOf({ seq, bytes, start }: Entry, code: ErrorCode, reason: string): Refusal {
-  return { seq, topic: readPublishTopic(bytes, start), code, reason };
-}
-
-/** The frame of an entry as its origin brought it, but for the time that has passed. */
-function frameOf({ seq, deadline, bytes, start, end }: Entry, now: number): Buffer {
-  // A copy: the bytes may still be on their way to the kernel.
-  const frame = Buffer.from(bytes.subarray(start, end));
-  writeUint32(frame, PUBLISH_SEQ_AT, seq);
-  writeUint32(frame, PUBLISH_TIMEOUT_AT, Math.max(1, deadline - now));
-  return frame;
-}
-
-function inOrder(entries: Entry[]): Entry[] {
-  return entries.sort((a, b) => a.ordinal - b.ordinal);
 }

@@ -1,5 +1,5 @@
 // A node's uplinks, one to each consumer but itself.
-import type { RingMember } from "@shardcast/protocol";
+import { isSameMember, type RingMember } from "@shardcast/protocol";
 import type { Membership } from "./membership.ts";
 import type { NodeCore } from "./node.ts";
 import type { MovedPublish } from "./moved-publish.ts";
@@ -51,8 +51,8 @@ export class Uplinks {
   regroup(): MovedPublish[] {
     const moved: MovedPublish[] = [];
     for (const uplink of this.all()) {
-      const { id, url } = uplink.member;
-      const isMember = this.#membership.members.some((one) => one.id === id && one.url === url);
+      const { id } = uplink.member;
+      const isMember = this.#membership.members.some((one) => isSameMember(one, uplink.member));
       moved.push(
         ...uplink.takeMoved((topic) => isMember && this.#membership.ownerOf(topic)?.id === id),
       );

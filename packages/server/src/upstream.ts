@@ -11,6 +11,7 @@ import {
   type Frame,
   type From,
   type Keys,
+  type MemberIdentity,
   type PageFrame,
   type PresenceMember,
   type PresentFrame,
@@ -96,7 +97,7 @@ export class Upstream implements PeerHandler, TopicSource {
   }
 
   /** Tells it that a member is gone, or that its own link is lost. */
-  leave(topic: string, { memberId, user }: Omit<PresenceMember, "info">, lost: boolean): void {
+  leave(topic: string, { memberId, user }: MemberIdentity, lost: boolean): void {
     for (const [seq, frame] of this.#early) {
       if (frame.type !== "enter" || frame.topic !== topic || frame.user !== user) continue;
       if (frame.memberId === memberId) this.#settle(seq)?.reject(this.#unavailable());

@@ -2,10 +2,13 @@
 // it: again, where the ring is another one, or the link to an owner was lost.
 import {
   ShardcastError,
+  isSameMember,
+  memberKey,
   presenceTopic,
   topicOfPresence,
   type EnterFrame,
   type LeaveFrame,
+  type MemberIdentity,
   type PresenceMember,
   type RingMember,
 } from "@shardcast/protocol";
@@ -99,7 +102,7 @@ export class Attendance implements PresenceDesk {
   regroup(): void {
     for (const [key, attendee] of this.#attendees) {
       const owner = this.#options.membership.ownerOf(presenceTopic(attendee.topic));
-      if (owner === undefined || isSame(owner, attendee.owner)) continue;
+      if (owner === undefined || isSameMember(owner, attendee.owner)) continue;
       const moved = { ...attendee, owner, isTelling: false };
       this.#attendees.set(key, moved);
       // Not as one that leaves: the old owner may still take itself for the owner, and tell so.
@@ -112,9 +115,9 @@ export class Attendance implements PresenceDesk {
   /** An owner can be reached (again), and may know nothing any more. */
   reached(owner: RingMember): void {
     for (const [key, attendee] of this.#attendees) {
-      if (isSame(attendee.owner, owner)) this.#tellUntilKnown(key, attendee);
+      if (isSameMember(attendee.owner, owner)) this.#tellUntilKnown(key, attendee);
     }
-    this.#wake((member) => isSame(member, owner));
+    this.#wake((member) => isSameMember(member, owner));
   }
 
   /** Has owners look after what is watched here: a new one tells the watchers to ask anew. */
@@ -130,7 +133,7 @@ export class Attendance implements PresenceDesk {
   /** An owner whose ring is behind gets to know of it soon. Of one out of reach `reached` tells. */
   #wakeOwner(topic: string, owner: RingMember, tries: number): void {
     const current = this.#options.membership.ownerOf(presenceTopic(topic));
-    if (tries === 0 || current === undefined || !isSame(current, owner)) return;
+    if (tries === 0 || current === undefined || !isSameMember(current, owner)) return;
     this.page(topic, 0, 0).catch((error: unknown) => {
       if (!(error instanceof ShardcastError) || error.code !== "SHARDCAST_NOT_OWNER") return;
       setTimeout(() => this.#wakeOwner(topic, owner, tries - 1), RETRY_MS).unref();
@@ -183,10 +186,6 @@ export class Attendance implements PresenceDesk {
   }
 }
 
-function keyOf(topic: string, { memberId, user }: Omit<PresenceMember, "info">): string {
-  return `${topic}\n${user}\n${memberId}`;
-}
-
-function isSame(a: RingMember, b: RingMember): boolean {
-  return a.id === b.id && a.url === b.url;
+function keyOf(topic: string, member: MemberIdentity): string {
+  return `${topic}\n${memberKey(member)}`;
 }

@@ -3,24 +3,21 @@
 //
 //   enter, leave ─▶ table ─▶ every 100 ms, what has changed ─▶ a message on $presence/<topic>
 import {
+  NO_EPOCH,
   ShardcastError,
   presenceTopic,
+  type MemberIdentity,
   type Position,
   type PresenceMember,
+  type PresentFrame,
 } from "@shardcast/protocol";
-import {
-  PresenceTable,
-  type PresenceChange,
-  type PresencePage,
-  type Reporter,
-} from "./presence-table.ts";
+import { PresenceTable, type PresenceChange, type Reporter } from "./presence-table.ts";
 
 /** How long changes are gathered: what watchers get grows with the square of who comes and goes. */
 const TELL_MS = 100;
 /** How long after the ring has changed the others may take to tell who is there. */
 const SETTLE_MS = 2000;
-/** Of a topic that nobody has used. */
-const NOWHERE: Position = { epoch: "0000000000000000", offset: 0 };
+const NOWHERE: Position = { epoch: NO_EPOCH, offset: 0 };
 /** Members in one message to the watchers. */
 const MEMBERS_PER_MESSAGE = 500;
 
@@ -37,10 +34,8 @@ export interface PresenceOwnerOptions {
   readonly positionOf: (topic: string) => Position | undefined;
 }
 
-export interface PresenceAnswer extends PresencePage {
-  /** Of the topic that its watchers follow: what is stored after it is not in the page, or is there twice. */
-  readonly position: Position;
-}
+/** What is stored after its position is not in the page, or is there twice. */
+export type PresenceAnswer = Omit<PresentFrame, "type" | "seq">;
 
 interface Watched {
   readonly table: PresenceTable;
@@ -78,22 +73,15 @@ export class PresenceOwner {
 
   /** @throws SHARDCAST_NOT_OWNER, SHARDCAST_PRESENCE_FULL */
   enter(reporter: Reporter, topic: string, member: PresenceMember): void {
-    const watched = this.#watched(topic);
-    const { table } = watched;
+    const { table } = this.#watched(topic);
     if (table.count >= this.#options.maxMembers && !table.has(member)) {
       throw new ShardcastError("SHARDCAST_PRESENCE_FULL");
     }
     table.enter(reporter, member);
-    this.#activate(topic, watched);
   }
 
   /** Its client has left, or its link was lost: then it may come back for a while. */
-  leave(
-    reporter: Reporter,
-    topic: string,
-    member: Omit<PresenceMember, "info">,
-    isLost: boolean,
-  ): void {
+  leave(reporter: Reporter, topic: string, member: MemberIdentity, isLost: boolean): void {
     const watched = this.#topics.get(topic);
     if (watched === undefined) return;
     if (isLost) watched.table.lose(reporter, member, Date.now() + this.#options.timeoutMs);

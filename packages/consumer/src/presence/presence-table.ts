@@ -1,5 +1,10 @@
 // Who is on one topic, as its presence owner knows it, and what has changed since its watchers were told.
-import type { PresenceMember } from "@shardcast/protocol";
+import {
+  memberKey,
+  type MemberIdentity,
+  type PresenceMember,
+  type PresentFrame,
+} from "@shardcast/protocol";
 
 /** Of users and infos in one page: no answer is much larger than a page of messages. */
 const PAGE_CHARS = 64 * 1024;
@@ -15,13 +20,7 @@ export interface PresenceChange {
   readonly users: number;
 }
 
-export interface PresencePage {
-  readonly count: number;
-  readonly users: number;
-  readonly members: readonly PresenceMember[];
-  /** Where the next page goes on; 0 where this is the last. */
-  readonly next: number;
-}
+export type PresencePage = Omit<PresentFrame, "type" | "seq" | "position">;
 
 /** Somebody who says that a member is there. */
 interface Report {
@@ -61,11 +60,12 @@ export class PresenceTable {
   }
 
   has(member: PresenceMember): boolean {
-    return this.#entries.has(keyOf(member));
+    return this.#entries.has(memberKey(member));
   }
 
+  /** Adds a member, or gives it another info. Whoever else has it there goes on having it there. */
   enter(reporter: Reporter, member: PresenceMember): void {
-    const key = keyOf(member);
+    const key = memberKey(member);
     const known = this.#entries.get(key);
     if (known?.member.info !== member.info) this.#change(key);
     if (known === undefined) this.#count(member.user, 1);
@@ -81,15 +81,15 @@ export class PresenceTable {
   }
 
   /** One of a reporter's members has left. */
-  leave(reporter: Reporter, member: Omit<PresenceMember, "info">): void {
-    const key = keyOf(member);
+  leave(reporter: Reporter, member: MemberIdentity): void {
+    const key = memberKey(member);
     const entry = this.#entries.get(key);
     if (entry?.reports.some((one) => one.reporter === reporter) === true) this.#remove(key, entry);
   }
 
   /** One of a reporter's members is lost: at `leavesAt` it is gone, unless somebody has it there by then. */
-  lose(reporter: Reporter, member: Omit<PresenceMember, "info">, leavesAt: number): void {
-    const entry = this.#entries.get(keyOf(member));
+  lose(reporter: Reporter, member: MemberIdentity, leavesAt: number): void {
+    const entry = this.#entries.get(memberKey(member));
     if (entry !== undefined) this.#lose(reporter, entry, leavesAt);
   }
 
@@ -172,9 +172,4 @@ export class PresenceTable {
     this.#nextNumber += 1;
     return number;
   }
-}
-
-/** Two users may choose the same id: neither is taken for the other. */
-function keyOf({ memberId, user }: Omit<PresenceMember, "info">): string {
-  return `${user}\n${memberId}`;
 }

@@ -15,6 +15,11 @@ export const CLIENT_OPTIONS = {
     describe: "Any node of the cluster",
   },
   psk: { type: "string", requiresArg: true, describe: "The pre-shared key (or PSK)" },
+  token: {
+    type: "string",
+    requiresArg: true,
+    describe: "A token in place of the key (or SHARDCAST_TOKEN)",
+  },
   "psk-file": {
     type: "string",
     requiresArg: true,
@@ -26,9 +31,10 @@ export const CLIENT_OPTIONS = {
 /** @throws what `connect` throws, SHARDCAST_KEY_MISSING */
 export async function connectClient(raw: Readonly<Record<string, unknown>>): Promise<Client> {
   const url = text(raw, "url");
-  const psk = keyOf(raw);
+  const token = raw["token"] ?? process.env["SHARDCAST_TOKEN"];
+  const access = typeof token === "string" && token !== "" ? { token } : { psk: keyOf(raw) };
   try {
-    return await connect({ url, psk, connectTimeoutMs: CONNECT_TIMEOUT_MS });
+    return await connect({ url, ...access, connectTimeoutMs: CONNECT_TIMEOUT_MS });
   } catch (error) {
     if (!(error instanceof ShardcastError) || error.code !== "SHARDCAST_TIMEOUT") throw error;
     const detail = `${error.message}; npm start runs a cluster`;

@@ -36,6 +36,8 @@ export interface ClusterOptions {
   readonly logFolder: string;
   /** Undefined where the environment has the key. */
   readonly keyFile: string | undefined;
+  /** Undefined where the environment says with what tokens are signed. */
+  readonly secretFile: string | undefined;
   readonly drainTimeoutMs: number;
   readonly isLegacySpoken: boolean;
   /** What `up` itself was started with. */
@@ -85,10 +87,12 @@ export function planCluster(options: ClusterOptions, ports: readonly number[]): 
   };
 }
 
-function commonArgs({ keyFile, drainTimeoutMs, isLegacySpoken }: ClusterOptions): string[] {
+function commonArgs(options: ClusterOptions): string[] {
+  const { keyFile, secretFile, drainTimeoutMs, isLegacySpoken } = options;
   return [
     `--drain-timeout=${drainTimeoutMs}`,
     ...(keyFile === undefined ? [] : [`--psk-file=${keyFile}`]),
+    ...(secretFile === undefined ? [] : [`--token-secret-file=${secretFile}`]),
     ...(isLegacySpoken ? ["--legacy-protocol"] : []),
   ];
 }

@@ -6,6 +6,7 @@ import { dataCommand } from "./data.ts";
 import { explain } from "./fault.ts";
 import { publishCommand } from "./publish.ts";
 import { subscribeCommand } from "./subscribe.ts";
+import { tokenCommand } from "./token.ts";
 import { upCommand } from "./up.ts";
 
 const HELP_COLUMNS = 100;
@@ -20,8 +21,9 @@ export async function main(bins: NodeBins): Promise<void> {
       .command(upCommand(bins))
       .command(publishCommand)
       .command(subscribeCommand)
+      .command(tokenCommand)
       .command(dataCommand)
-      .demandCommand(1, "no command: up, publish, subscribe or data; --help tells more")
+      .demandCommand(1, "no command: up, publish, subscribe, token or data; --help tells more")
       .strict()
       .locale("en")
       .wrap(Math.min(HELP_COLUMNS, process.stdout.isTTY ? process.stdout.columns : HELP_COLUMNS))

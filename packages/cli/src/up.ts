@@ -74,8 +74,10 @@ export function upCommand(bins: NodeBins): CommandModule {
 
 async function up(raw: Readonly<Record<string, unknown>>, bins: NodeBins): Promise<void> {
   const options = readOptions(raw, bins);
-  const { keyFile, host, drainTimeoutMs } = options;
-  if (keyFile !== undefined && ensureKeyFile(keyFile)) print(`made a random key: ${keyFile}`);
+  const { keyFile, secretFile, host, drainTimeoutMs } = options;
+  for (const file of [keyFile, secretFile]) {
+    if (file !== undefined && ensureKeyFile(file)) print(`made a random key: ${file}`);
+  }
   const plan = planCluster(options, await claimPorts(host, portsOf(options)));
   makeFolder(options.logFolder);
   const supervisor = new Supervisor({ plan, drainTimeoutMs, print });
@@ -110,6 +112,7 @@ function readOptions(raw: Readonly<Record<string, unknown>>, bins: NodeBins): Cl
     consumerConfig: raw["consumer-config"] === undefined ? undefined : text(raw, "consumer-config"),
     logFolder: join(data, "logs"),
     keyFile: keyFileOf(raw, data),
+    secretFile: secretFileOf(data),
     drainTimeoutMs: wholeNumber(raw, "drain-timeout", 0, DAY_MS),
     isLegacySpoken: raw["legacy-protocol"] === true,
     env: process.env,
@@ -133,6 +136,14 @@ function keyFileOf(raw: Readonly<Record<string, unknown>>, data: string): string
   const { PSK, SHARDCAST_PSK } = process.env;
   const isInEnv = [PSK, SHARDCAST_PSK].some((key) => key !== undefined && key !== "");
   return isInEnv ? undefined : join(data, "psk");
+}
+
+/** Tokens are signed with a secret of this cluster, unless the environment says with what. */
+function secretFileOf(data: string): string | undefined {
+  const names = ["SECRET", "SECRET_FILE", "KEY", "JWKS"].map((name) => `SHARDCAST_TOKEN_${name}`);
+  return names.some((name) => (process.env[name] ?? "") !== "")
+    ? undefined
+    : join(data, "token-secret");
 }
 
 function makeFolder(folder: string): void {

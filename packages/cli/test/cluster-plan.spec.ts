@@ -12,6 +12,7 @@ const OPTIONS: ClusterOptions = {
   consumerConfig: undefined,
   logFolder: "logs",
   keyFile: "psk",
+  secretFile: undefined,
   drainTimeoutMs: 3000,
   isLegacySpoken: false,
   env: {},

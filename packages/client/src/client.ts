@@ -5,10 +5,10 @@ import {
   parseFrom,
   presenceTopicFault,
   type From,
-  type Keys,
 } from "@shardcast/protocol";
 import { Attendee, type AttendeeHost } from "./attendee.ts";
 import type { LinkEvent } from "./connection.ts";
+import type { CredentialSource } from "./credentials.ts";
 import type { PublishData } from "./data.ts";
 import { Emitter } from "./emitter.ts";
 import { Follower } from "./follower.ts";
@@ -54,9 +54,10 @@ export class Client {
   #state: "open" | "draining" | "closed" = "open";
   /** The last thing that went wrong with a link, for the error of a `connect` that took too long. */
   #fault: ShardcastError | undefined;
+  #user: string | undefined;
   #resolveClosed: (error: ShardcastError | undefined) => void = () => undefined;
 
-  private constructor(settings: Settings, keys: Keys, runtime: Runtime) {
+  private constructor(settings: Settings, credentials: CredentialSource, runtime: Runtime) {
     this.#settings = settings;
     this.#runtime = runtime;
     this.#outbox = new Outbox(settings, runtime);
@@ -76,10 +77,13 @@ export class Client {
     this.#route = createRoute(settings, {
       settings,
       runtime,
-      keys,
+      credentials,
       link: (event) => this.#linkChanged(event),
       failed: (error) => this.#end(error),
       stale: () => this.#route.refresh(),
+      authorized: (user) => {
+        this.#user = user;
+      },
     });
   }
 
@@ -87,8 +91,12 @@ export class Client {
    * For `connect`.
    * @throws what ended the client before it could be used, SHARDCAST_TIMEOUT where nothing did
    */
-  static async open(settings: Settings, keys: Keys, runtime: Runtime): Promise<Client> {
-    const client = new Client(settings, keys, runtime);
+  static async open(
+    settings: Settings,
+    credentials: CredentialSource,
+    runtime: Runtime,
+  ): Promise<Client> {
+    const client = new Client(settings, credentials, runtime);
     await client.#opened();
     return client;
   }
@@ -155,6 +163,11 @@ export class Client {
   /** The nodes that links are open to at the moment. */
   nodes(): { readonly node: string; readonly url: string }[] {
     return [...this.#route.pools].flatMap(({ nodes }) => nodes);
+  }
+
+  /** Who the client's token names, once a node has accepted it. */
+  get user(): string | undefined {
+    return this.#user;
   }
 
   /** Publishes that have no answer yet. */

@@ -1,16 +1,26 @@
 // The way in: options in, a usable client out.
 import { createKeys } from "#platform";
+import { ShardcastError } from "@shardcast/protocol";
 import { Client } from "./client.ts";
+import { KeySource, TokenSource, type CredentialSource } from "./credentials.ts";
 import { readOptions, type ConnectOptions } from "./options.ts";
 import { PLATFORM_RUNTIME } from "./runtime.ts";
 
 /**
  * Connects to a cluster; resolves when the client can be used. From then on it stays connected by
  * itself until it is closed, or until a node ends a link for a reason that no retry can mend.
- * @throws SHARDCAST_HANDSHAKE_FAILED where the keys differ, SHARDCAST_TIMEOUT where no link is open
+ * @throws SHARDCAST_HANDSHAKE_FAILED where the keys differ, SHARDCAST_TOKEN_INVALID, SHARDCAST_TOKEN_EXPIRED, SHARDCAST_TIMEOUT where no link is open
  * within `connectTimeoutMs` (`cause` tells the last failure), SHARDCAST_KEY_MISSING,
  * SHARDCAST_OPTION_INVALID, or the code with which a node refuses
  */
 export async function connect(options: ConnectOptions): Promise<Client> {
-  return Client.open(readOptions(options), createKeys(options.psk), PLATFORM_RUNTIME);
+  return Client.open(readOptions(options), sourceOf(options), PLATFORM_RUNTIME);
+}
+
+function sourceOf({ psk, token, getToken }: ConnectOptions): CredentialSource {
+  if ([psk, token, getToken].filter((given) => given !== undefined).length > 1) {
+    throw new ShardcastError("SHARDCAST_OPTION_INVALID", "give one of psk, token and getToken");
+  }
+  const source = token ?? getToken;
+  return source === undefined ? new KeySource(createKeys(psk)) : new TokenSource(source);
 }

@@ -5,12 +5,14 @@
 import {
   ShardcastError,
   backoffMs,
+  encodeFrame,
   type Endpoint,
   type Frame,
-  type Keys,
+  type Credentials,
   type WelcomeFrame,
 } from "@shardcast/protocol";
 import { Attending } from "./attending.ts";
+import type { CredentialSource } from "./credentials.ts";
 import { Following } from "./following.ts";
 import { Link, type LinkOwner } from "./link.ts";
 import type { LinkEnd } from "./link-end.ts";
@@ -34,12 +36,14 @@ export interface LinkEvent {
 export interface ConnectionContext {
   readonly settings: Settings;
   readonly runtime: Runtime;
-  readonly keys: Keys;
+  readonly credentials: CredentialSource;
   readonly link: (event: LinkEvent) => void;
   /** A try to connect ended in a way in which every other would. */
   readonly failed: (error: ShardcastError) => void;
   /** The cluster may not be what it was when this connection was chosen. */
   readonly stale: () => void;
+  /** A node has accepted a token, which names this user. */
+  readonly authorized: (user: string) => void;
 }
 
 export interface Place {
@@ -66,6 +70,8 @@ export class Connection implements LinkOwner {
   readonly #context: ConnectionContext;
   #current: OpenLink | undefined;
   #next: Link | undefined;
+  /** A token is awaited, for the next link. */
+  #isWaiting = false;
   #urlIndex: number;
   #failureCount = 0;
   #cancelRetry: (() => void) | undefined;
@@ -108,6 +114,7 @@ export class Connection implements LinkOwner {
     this.#next = undefined;
     this.#failureCount = 0;
     this.#current = { link, nodeId: welcome.nodeId };
+    this.#context.credentials.accepted();
     this.#emit("open", link, undefined);
     this.#resolveOpened();
     this.sender.opened(link, welcome);
@@ -115,7 +122,7 @@ export class Connection implements LinkOwner {
     this.attending.opened(link);
   }
 
-  linkReceived(_link: Link, frame: Frame): void {
+  linkReceived(link: Link, frame: Frame): void {
     switch (frame.type) {
       case "message":
         this.following.received(frame);
@@ -145,6 +152,13 @@ export class Connection implements LinkOwner {
       case "regroup":
         this.#refreshWithin(frame.withinMs);
         return;
+      case "authorized":
+        this.#context.credentials.accepted();
+        this.#context.authorized(frame.user);
+        return;
+      case "expiring":
+        this.#renew(link);
+        return;
       default:
         throw new ShardcastError(
           "SHARDCAST_FRAME_UNEXPECTED",
@@ -153,7 +167,8 @@ export class Connection implements LinkOwner {
     }
   }
 
-  linkEnded(link: Link, { error, isFatal }: LinkEnd): void {
+  linkEnded(link: Link, end: LinkEnd): void {
+    const { error } = end;
     if (link === this.#next) {
       this.#next = undefined;
       this.#emit("failed", link, error);
@@ -165,17 +180,65 @@ export class Connection implements LinkOwner {
       this.#cancelRetry?.();
       this.#cancelRetry = undefined;
     }
-    if (isFatal) this.#context.failed(error);
+    if (this.#isFatal(link, end)) this.#context.failed(error);
     else if (this.#next === undefined && this.#cancelRetry === undefined) this.#retry();
   }
 
   #dial(): void {
-    if (this.#isClosed || this.#next !== undefined) return;
-    const { settings, runtime, keys } = this.#context;
+    if (this.#isClosed || this.#next !== undefined || this.#isWaiting) return;
+    const credentials = this.#context.credentials.get();
+    if (!(credentials instanceof Promise)) {
+      this.#open(credentials);
+      return;
+    }
+    this.#isWaiting = true;
+    credentials.then(
+      (token) => {
+        this.#isWaiting = false;
+        if (!this.#isClosed) this.#open(token);
+      },
+      (cause: unknown) => {
+        this.#isWaiting = false;
+        if (!this.#isClosed) this.#tokenFailed(cause);
+      },
+    );
+  }
+
+  #open(credentials: Credentials): void {
+    const { settings, runtime } = this.#context;
     const { endpoint, urls } = this.#place;
     const url = urls[this.#urlIndex] ?? "";
     const { handshakeTimeoutMs } = settings;
-    this.#next = new Link({ url, endpoint, keys, handshakeTimeoutMs, runtime }, this);
+    this.#next = new Link({ url, endpoint, credentials, handshakeTimeoutMs, runtime }, this);
+  }
+
+  /** The application has no token at the moment, or never again. */
+  #tokenFailed(cause: unknown): void {
+    const { endpoint, urls } = this.#place;
+    const error =
+      cause instanceof ShardcastError
+        ? cause
+        : new ShardcastError("SHARDCAST_LINK_LOST", `no token: ${String(cause)}`, { cause });
+    const url = urls[this.#urlIndex] ?? "";
+    this.#context.link({ state: "failed", node: undefined, url, endpoint, error });
+    if (error.retryable) this.#retry();
+    else this.#context.failed(error);
+  }
+
+  /** Where it does not come in time, the node ends the link, and the next one asks again. */
+  #renew(link: Link): void {
+    if (!this.#context.credentials.isRenewable) return;
+    this.#context.credentials.renew().then(
+      (token) => link.send(encodeFrame({ type: "token", token })),
+      () => undefined,
+    );
+  }
+
+  #isFatal({ credentials }: Link, { error, isFatal }: LinkEnd): boolean {
+    const isToken = ["SHARDCAST_TOKEN_INVALID", "SHARDCAST_TOKEN_EXPIRED"].includes(error.code);
+    if (!isToken) return isFatal;
+    const mayTryAnother = this.#context.credentials.refused(credentials);
+    return isFatal ? !mayTryAnother : !this.#context.credentials.isRenewable;
   }
 
   #retry(): void {

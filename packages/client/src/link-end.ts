@@ -26,7 +26,12 @@ export function endByClose(
   const isFatal = !isReconnectable(code);
   const known = codeOf(reason, code);
   if (known !== undefined) {
-    return { error: new ShardcastError(known, `${url}: ${ERRORS[known].message}`), isFatal };
+    // Behind the code a node may say more.
+    const detail = reason.startsWith(`${known}: `) ? reason.slice(known.length) : "";
+    return {
+      error: new ShardcastError(known, `${url}: ${ERRORS[known].message}${detail}`),
+      isFatal,
+    };
   }
   const detail = [fault, `the link ended with code ${code}`, reason].filter(Boolean).join(": ");
   const unknown = isFatal ? "SHARDCAST_CLOSED" : "SHARDCAST_LINK_LOST";

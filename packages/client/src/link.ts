@@ -12,7 +12,7 @@ import {
   type ClientStep,
   type Endpoint,
   type Frame,
-  type Keys,
+  type Credentials,
   type WelcomeFrame,
 } from "@shardcast/protocol";
 import { endByClose, endByFault, isCloseReason, type LinkEnd } from "./link-end.ts";
@@ -26,7 +26,7 @@ export interface LinkOptions {
   /** `ws(s)://host:port` */
   readonly url: string;
   readonly endpoint: Endpoint;
-  readonly keys: Keys;
+  readonly credentials: Credentials;
   readonly handshakeTimeoutMs: number;
   readonly runtime: Runtime;
 }
@@ -42,6 +42,7 @@ export interface LinkOwner {
 
 export class Link {
   readonly url: string;
+  readonly credentials: Credentials;
   readonly #options: LinkOptions;
   readonly #owner: LinkOwner;
   readonly #socket: WebSocket;
@@ -56,13 +57,14 @@ export class Link {
   #outBytes = 0;
 
   constructor(options: LinkOptions, owner: LinkOwner) {
-    const { url, endpoint, keys, runtime } = options;
+    const { url, endpoint, credentials, runtime } = options;
     const subprotocol = SUBPROTOCOLS.binary;
     const nonce = crypto.getRandomValues(new Uint8Array(NONCE_BYTES));
     this.url = url;
+    this.credentials = credentials;
     this.#options = options;
     this.#owner = owner;
-    this.#handshake = new ClientHandshake(keys, { endpoint, subprotocol }, nonce);
+    this.#handshake = new ClientHandshake(credentials, { endpoint, subprotocol }, nonce);
     this.#cancelTimer = runtime.after(options.handshakeTimeoutMs, () =>
       this.#end(endByFault(url, "SHARDCAST_HANDSHAKE_TIMEOUT")),
     );

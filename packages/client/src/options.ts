@@ -5,8 +5,16 @@ import { TIMER_MAX_MS } from "./runtime.ts";
 
 /** Where to connect: either `url`, or lists of nodes. */
 export interface ConnectOptions {
-  /** The pre-shared key of the cluster. */
-  readonly psk: string;
+  /** The pre-shared key of the cluster: for back ends, never for browsers or phones. */
+  readonly psk?: string | undefined;
+  /** A signed token in place of the key; the empty text where nodes let in who is nobody. It ends when it expires. */
+  readonly token?: string | undefined;
+  /**
+   * Gives a token each time that one is needed: for the first link, before the last one expires, and where a node
+   * has refused it. What it throws is tried again, but for a ShardcastError with SHARDCAST_UNAUTHORIZED, which
+   * ends the client.
+   */
+  readonly getToken?: (() => string | Promise<string>) | undefined;
   /** Any node, as `http(s)://` or `ws(s)://host:port`. */
   readonly url?: string | undefined;
   /**

@@ -3,8 +3,10 @@ import { ShardcastError, type Keys } from "@shardcast/protocol";
 
 export const WebSocket = globalThis.WebSocket;
 
-/** @throws SHARDCAST_OPTION_INVALID always: whoever loads the page could read the key */
-export function createKeys(_psk: string): Keys {
+/** @throws SHARDCAST_KEY_MISSING, SHARDCAST_OPTION_INVALID: whoever loads the page could read the key */
+export function createKeys(psk: string | undefined): Keys {
+  if (psk === undefined)
+    throw new ShardcastError("SHARDCAST_KEY_MISSING", "give token or getToken");
   throw new ShardcastError(
     "SHARDCAST_OPTION_INVALID",
     "psk does not belong in a browser: whoever loads the page could read it",

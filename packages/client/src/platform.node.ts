@@ -1,6 +1,6 @@
 // What the SDK takes from Node: a WebSocket class, and the proof of a pre-shared key.
 import { WebSocket as NodeWebSocket } from "ws";
-import type { Keys } from "@shardcast/protocol";
+import { ShardcastError, type Keys } from "@shardcast/protocol";
 import { PskKeys } from "@shardcast/protocol/proof";
 
 /** A page of messages may come as one WebSocket message; a node is trusted, but not with all of the memory. */
@@ -25,5 +25,8 @@ export const WebSocket = PlatformWebSocket as unknown as typeof globalThis.WebSo
 
 /** @throws SHARDCAST_KEY_MISSING where the key is empty, or, in JavaScript, not there at all */
 export function createKeys(psk: string | undefined): Keys {
-  return new PskKeys(psk ?? "");
+  if (psk === undefined || psk === "") {
+    throw new ShardcastError("SHARDCAST_KEY_MISSING", "give psk, token or getToken");
+  }
+  return new PskKeys(psk);
 }

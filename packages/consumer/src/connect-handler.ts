@@ -25,6 +25,10 @@ export class ConnectHandler implements LinkHandler {
     this.#subscriptions.writable(link);
   }
 
+  permitted(link: Link): void {
+    this.#subscriptions.permitted(link);
+  }
+
   closed(link: Link): void {
     this.#subscriptions.closed(link);
   }

@@ -16,6 +16,7 @@ import { Subscription } from "./subscription.ts";
 import type { Topics } from "./topics.ts";
 
 const MAX_READ_BYTES = 1024 * 1024;
+const LIVE: From = { type: "live" };
 
 export interface SubscriberHandlerOptions {
   readonly topics: Topics;
@@ -65,6 +66,18 @@ export class SubscriberHandler implements LinkHandler {
     }
   }
 
+  /** Ends what the client may not do any more. */
+  permitted(link: FrameSink): void {
+    const { access } = link;
+    if (access === undefined) return;
+    this.#options.presence.permitted(link, access);
+    for (const subscription of [...(this.#subscriptions.get(link)?.all() ?? [])]) {
+      const { view } = subscription;
+      const fault = access.followFault(view.name, LIVE);
+      if (fault !== undefined) view.end(subscription, fault);
+    }
+  }
+
   closed(link: FrameSink): void {
     this.#options.presence.closed(link);
     const subscriptions = this.#subscriptions.get(link);
@@ -74,7 +87,7 @@ export class SubscriberHandler implements LinkHandler {
 
   /** Subscribes a link; what is wrong with it is told in an unsubscribed frame. */
   subscribe(sink: FrameSink, sub: number, topic: string, from: From): void {
-    const fault = this.#fault(sink, sub, topic);
+    const fault = this.#fault(sink, sub, topic) ?? sink.access?.followFault(topic, from);
     if (fault !== undefined) {
       sink.send({ type: "unsubscribed", sub, code: fault, reason: "" });
       return;
@@ -84,6 +97,7 @@ export class SubscriberHandler implements LinkHandler {
     const subscriptions = this.#subscriptions.get(sink) ?? new LinkSubscriptions();
     this.#subscriptions.set(sink, subscriptions);
     const subscription = new Subscription(sink, sub, source.view, subscriptions);
+    subscription.resumesFrom = sink.access?.resumesFrom(topic);
     subscriptions.add(subscription);
     source.subscribe(subscription, from);
   }

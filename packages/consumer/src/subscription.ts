@@ -19,6 +19,8 @@ export class Subscription {
   cursor = 0;
   /** It was at head once: if it is behind now, it could not keep up. */
   wasLive = false;
+  /** What was stored before this time (ms since 1970) is not for it, where it starts from a position. */
+  resumesFrom: number | undefined;
   /** Its place among the topic's live ones. */
   liveIndex = -1;
   /** A page is being read, or is to be read in the next turn. */

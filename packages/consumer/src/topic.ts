@@ -84,12 +84,14 @@ export class Topic implements TurnWork {
   subscribe(subscription: Subscription, from: From): void {
     this.#others.add(subscription);
     const start = this.#log.resolve(from);
-    if (typeof start === "number") this.#begin(subscription, from, start);
-    else {
-      start
+    const since = this.#resumesFrom(subscription, from);
+    if (typeof start === "number" && typeof since === "number") {
+      this.#begin(subscription, from, start, since);
+    } else {
+      Promise.all([start, since])
         .then(
-          (offset) => {
-            this.#begin(subscription, from, offset);
+          (offsets) => {
+            this.#begin(subscription, from, ...offsets);
           },
           () => {
             this.end(subscription, "SHARDCAST_OWNER_UNAVAILABLE");
@@ -189,10 +191,18 @@ export class Topic implements TurnWork {
     }
   }
 
-  #begin(subscription: Subscription, from: From, start: number): void {
+  /** The offset before what a subscription may get that goes on from a position. */
+  #resumesFrom({ resumesFrom }: Subscription, from: From): number | Promise<number> {
+    if (resumesFrom === undefined || from.type !== "position") return 0;
+    return this.#log.resolve({ type: "since", time: resumesFrom });
+  }
+
+  /** @param since the offset before the first message that it may get */
+  #begin(subscription: Subscription, from: From, start: number, since: number): void {
     if (subscription.state !== "starting") return;
     const { sink, sub } = subscription;
-    const { epoch, head, oldest } = this.#log;
+    const { epoch, head } = this.#log;
+    const oldest = Math.max(this.#log.oldest, since + 1);
     const isOtherEpoch = from.type === "position" && from.position.epoch !== epoch;
     const recovered = !isOtherEpoch && start + 1 >= oldest;
     subscription.state = "behind";
@@ -209,7 +219,8 @@ export class Topic implements TurnWork {
       head: known,
       oldest,
     });
-    if (isOtherEpoch) this.#sendGap(subscription, 1);
+    if (isOtherEpoch) this.#sendGap(subscription, 1, oldest);
+    else if (start + 1 < oldest) this.#sendGap(subscription, start + 1, oldest);
     this.catchUp(subscription);
   }
 
@@ -260,8 +271,9 @@ export class Topic implements TurnWork {
     }
   }
 
-  #sendGap(subscription: Subscription, first: number): void {
-    const { epoch, oldest } = this.#log;
+  /** @param oldest the first message that it can have */
+  #sendGap(subscription: Subscription, first: number, oldest = this.#log.oldest): void {
+    const { epoch } = this.#log;
     const { sink, sub } = subscription;
     sink.send({ type: "gap", sub, epoch, first, last: oldest - 1 });
     subscription.cursor = oldest - 1;

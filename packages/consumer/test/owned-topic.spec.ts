@@ -15,6 +15,7 @@ const ORIGIN: PublishOrigin = {
   ack: () => undefined,
   passAck: () => undefined,
   isNode: false,
+  access: undefined,
   refusedTopics: undefined,
   refuseInFlight: () => false,
   refuse: () => undefined,

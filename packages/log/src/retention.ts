@@ -1,5 +1,5 @@
 // How much of each topic is kept: rules on topic patterns, the first that fits counts.
-import { ShardcastError, matchesTopic, topicPatternFault } from "@shardcast/protocol";
+import { ShardcastError, TopicPattern, topicPatternFault } from "@shardcast/protocol";
 
 /** What a topic keeps: whatever goes beyond any of the three is trimmed, oldest first. */
 export interface Retention {
@@ -19,17 +19,17 @@ export interface RetentionRule extends Partial<Retention> {
 const FIELDS = ["count", "bytes", "ageMs"] as const;
 
 export class RetentionRules {
-  readonly #rules: readonly RetentionRule[];
+  readonly #rules: readonly { readonly pattern: TopicPattern; readonly rule: RetentionRule }[];
   readonly #defaults: Retention;
 
   constructor(defaults: Retention, rules: readonly RetentionRule[] = []) {
     this.#defaults = defaults;
-    this.#rules = rules;
+    this.#rules = rules.map((rule) => ({ pattern: new TopicPattern(rule.topics), rule }));
   }
 
   of(topic: string): Retention {
-    const rule = this.#rules.find(({ topics }) => matchesTopic(topics, topic));
-    return rule === undefined ? this.#defaults : { ...this.#defaults, ...rule };
+    const found = this.#rules.find(({ pattern }) => pattern.matches(topic));
+    return found === undefined ? this.#defaults : { ...this.#defaults, ...found.rule };
   }
 }
 

@@ -111,6 +111,13 @@ function writeBody(writer: ByteWriter, frame: Frame): void {
       writer.uint32(frame.windowMessages);
       writer.uint32(frame.heartbeatMs);
       return;
+    case "token": // token long text
+      writer.longText(frame.token);
+      return;
+    case "authorized": // user text · expiresInMs u48
+      writer.shortText(frame.user);
+      writer.uint48(frame.expiresInMs);
+      return;
     case "publish": // seq u32 · timeoutMs u32 · topic text · content
       writer.uint32(frame.seq);
       writer.uint32(frame.timeoutMs);
@@ -205,6 +212,7 @@ function writeBody(writer: ByteWriter, frame: Frame): void {
       return;
     case "drain": // withinMs u32
     case "regroup": // withinMs u32
+    case "expiring": // withinMs u32
       writer.uint32(frame.withinMs);
       return;
   }
@@ -232,6 +240,10 @@ function readBody(reader: ByteReader, type: FrameType): Frame {
         windowMessages: reader.uint32(),
         heartbeatMs: reader.uint32(),
       };
+    case "token":
+      return { type, token: reader.longText() };
+    case "authorized":
+      return { type, user: reader.shortText(), expiresInMs: reader.uint48() };
     case "publish":
       return {
         type,
@@ -342,6 +354,7 @@ function readBody(reader: ByteReader, type: FrameType): Frame {
       };
     case "drain":
     case "regroup":
+    case "expiring":
       return { type, withinMs: reader.uint32() };
   }
 }

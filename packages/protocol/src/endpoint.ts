@@ -4,13 +4,22 @@ import { FRAME_TYPES, type FrameType } from "./frame.ts";
 
 export const ENDPOINTS = {
   /** Producer node: clients publish. */
-  produce: ["publish", "heartbeat"],
+  produce: ["publish", "token", "heartbeat"],
   /** Consumer node: producer nodes, and consumers that pass publishes on, hand messages to their owner. */
   producer: ["publish", "heartbeat"],
   /** Consumer node: clients follow topics. `/subscribe/:topic` subscribes at once. */
-  subscribe: ["subscribe", "unsubscribe", "enter", "leave", "presence", "heartbeat"],
+  subscribe: ["subscribe", "unsubscribe", "enter", "leave", "presence", "token", "heartbeat"],
   /** Consumer node: both over one link. */
-  connect: ["publish", "subscribe", "unsubscribe", "enter", "leave", "presence", "heartbeat"],
+  connect: [
+    "publish",
+    "subscribe",
+    "unsubscribe",
+    "enter",
+    "leave",
+    "presence",
+    "token",
+    "heartbeat",
+  ],
   /** Consumer node: another consumer follows a topic that this one owns. */
   relay: ["subscribe", "unsubscribe", "read", "enter", "leave", "presence", "heartbeat"],
 } as const satisfies Record<string, readonly FrameType[]>;
@@ -20,6 +29,11 @@ export type Endpoint = keyof typeof ENDPOINTS;
 /** Tells whether a client may send frames of this type byte on an endpoint. */
 export function isFrameAllowed(endpoint: Endpoint, type: number): boolean {
   return ALLOWED.get(endpoint)?.has(type) ?? false;
+}
+
+/** Tells whether clients that bring a token are let in; the others are for nodes, which know the key. */
+export function isForTokens(endpoint: Endpoint): boolean {
+  return isFrameAllowed(endpoint, FRAME_TYPES.token);
 }
 
 const ALLOWED = new Map<string, ReadonlySet<number>>(

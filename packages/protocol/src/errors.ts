@@ -30,6 +30,17 @@ export const ERRORS = {
     retryable: true,
     closeCode: 4006,
   },
+  SHARDCAST_TOKEN_EXPIRED: { message: "the token has expired", retryable: true, closeCode: 4007 },
+  SHARDCAST_LINKS_LIMIT: {
+    message: "the address or the user has as many links as it may",
+    retryable: true,
+    closeCode: 4008,
+  },
+  SHARDCAST_TOKEN_KEYS_UNAVAILABLE: {
+    message: "the keys that tokens are checked with cannot be had at the moment",
+    retryable: true,
+    closeCode: 4009,
+  },
   // These end a link, and the client must not reconnect unchanged (4500–4999).
   SHARDCAST_HANDSHAKE_FAILED: {
     message: "the proof does not match: the keys differ",
@@ -56,7 +67,23 @@ export const ERRORS = {
     retryable: false,
     closeCode: 4504,
   },
-  // These answer an upgrade over HTTP; no link comes about.
+  SHARDCAST_TOKEN_INVALID: {
+    message: "the token cannot be accepted",
+    retryable: false,
+    closeCode: 4507,
+  },
+  SHARDCAST_DISCONNECTED: {
+    message: "an administrator has ended the link",
+    retryable: false,
+    closeCode: 4508,
+  },
+  // This one answers requests, too: what is asked for needs a permission that there is not.
+  SHARDCAST_FORBIDDEN: {
+    message: "the permission for it is missing",
+    retryable: false,
+    closeCode: 4509,
+  },
+  // These answer an upgrade or a request over HTTP; no link comes about.
   SHARDCAST_ENDPOINT_UNKNOWN: {
     message: "the node has no such endpoint",
     retryable: false,
@@ -68,9 +95,20 @@ export const ERRORS = {
     closeCode: 4506,
   },
   SHARDCAST_UNAUTHORIZED: {
-    message: "the request brings no API key, or another one",
+    message: "the request does not say who sends it, or not so that it can be believed",
     retryable: false,
   },
+  SHARDCAST_ORIGIN_FORBIDDEN: {
+    message: "pages of that origin are not let in",
+    retryable: false,
+  },
+  SHARDCAST_HANDSHAKES_LIMIT: {
+    message: "too many links are being opened at the moment",
+    retryable: true,
+  },
+  SHARDCAST_REQUEST_INVALID: { message: "the request breaks the rules", retryable: false },
+  SHARDCAST_REQUEST_REPLAYED: { message: "the signed request came before", retryable: false },
+  SHARDCAST_NOT_FOUND: { message: "there is none of that name", retryable: false },
   // These answer a publish, a subscribe, a read or a question about presence; the link stays.
   SHARDCAST_TOPIC_INVALID: { message: "the topic breaks the rules", retryable: false },
   SHARDCAST_TOPIC_RESERVED: {
@@ -81,6 +119,10 @@ export const ERRORS = {
   SHARDCAST_MESSAGE_ID_INVALID: { message: "the message id breaks the rules", retryable: false },
   SHARDCAST_ATTRIBUTES_INVALID: { message: "the attributes break the rules", retryable: false },
   SHARDCAST_POSITION_INVALID: { message: "the start position breaks the rules", retryable: false },
+  SHARDCAST_RATE_LIMITED: {
+    message: "more is published than the link or the user may",
+    retryable: true,
+  },
   SHARDCAST_WINDOW_FULL: { message: "too many publishes await their ack", retryable: true },
   SHARDCAST_OWNER_UNAVAILABLE: { message: "the topic's owner is out of reach", retryable: true },
   SHARDCAST_NOT_OWNER: { message: "this consumer does not own the topic", retryable: true },

@@ -7,6 +7,8 @@ export const FRAME_TYPES = {
   challenge: 0x01,
   proof: 0x02,
   welcome: 0x03,
+  token: 0x04,
+  authorized: 0x05,
   publish: 0x10,
   ack: 0x11,
   reject: 0x12,
@@ -26,6 +28,7 @@ export const FRAME_TYPES = {
   present: 0x20,
   drain: 0x80,
   regroup: 0x81,
+  expiring: 0x82,
 } as const;
 
 export type FrameType = keyof typeof FRAME_TYPES;
@@ -55,9 +58,26 @@ export interface ProofFrame {
 /** Node → client: the node's own proof, and what the link may carry. */
 export interface WelcomeFrame extends LinkLimits {
   readonly type: "welcome";
+  /** Zeros where the client brought a token: who knows no key cannot check it. */
   readonly mac: Uint8Array;
   readonly nodeId: string;
   readonly linkId: string;
+}
+
+/** Client → node: who I am, in place of a proof, and later again before the token expires. */
+export interface TokenFrame {
+  readonly type: "token";
+  /** A signed JWT; empty for a client that is nobody, where the node lets such in. */
+  readonly token: string;
+}
+
+/** Node → client: the token is accepted. Right behind the welcome, and after each later one. */
+export interface AuthorizedFrame {
+  readonly type: "authorized";
+  /** Of the token; empty where it names nobody. */
+  readonly user: string;
+  /** Until then another token has to come; 0 where none has to. */
+  readonly expiresInMs: number;
 }
 
 export interface LinkLimits {
@@ -263,10 +283,18 @@ export interface RegroupFrame {
   readonly withinMs: number;
 }
 
+/** Node → client: the token is about to expire, and with it the link. Another one is due within this time. */
+export interface ExpiringFrame {
+  readonly type: "expiring";
+  readonly withinMs: number;
+}
+
 export type Frame =
   | ChallengeFrame
   | ProofFrame
   | WelcomeFrame
+  | TokenFrame
+  | AuthorizedFrame
   | PublishFrame
   | AckFrame
   | RejectFrame
@@ -285,4 +313,5 @@ export type Frame =
   | PresenceFrame
   | PresentFrame
   | DrainFrame
-  | RegroupFrame;
+  | RegroupFrame
+  | ExpiringFrame;

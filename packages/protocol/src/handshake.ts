@@ -6,9 +6,17 @@
 //    │◀─ proof{keyId, clientNonce, mac} ─────│   mac over the transcript, label "client"
 //    │── welcome{mac, limits} ──────────────▶│   mac over the transcript, label "node"
 //
-// The node proves itself only after the client has: who knows no key learns nothing from it.
+// The node proves itself only after the client has: who knows no key learns nothing from it. A client that
+// holds no key brings a token in place of the proof; whether it is good is not decided here.
 import type { Endpoint, Subprotocol } from "./endpoint.ts";
-import type { ChallengeFrame, Frame, LinkLimits, ProofFrame, WelcomeFrame } from "./frame.ts";
+import type {
+  ChallengeFrame,
+  Frame,
+  LinkLimits,
+  ProofFrame,
+  TokenFrame,
+  WelcomeFrame,
+} from "./frame.ts";
 import { encodeText } from "./text.ts";
 
 /** Who made a mac. The two sides sign different labels, so neither's mac can stand for the other's. */
@@ -87,20 +95,25 @@ export class NodeHandshake {
 
 /** What the client does next: send a frame, use the link, or give up. */
 export type ClientStep =
-  | { readonly type: "send"; readonly frame: ProofFrame }
+  | { readonly type: "send"; readonly frame: ProofFrame | TokenFrame }
   | { readonly type: "open"; readonly welcome: WelcomeFrame }
   | { readonly type: "fail"; readonly reason: string };
 
+/** What a client brings: keys to prove that it knows, or a token that tells who it is. */
+export type Credentials =
+  | { readonly type: "keys"; readonly keys: Keys }
+  | { readonly type: "token"; readonly token: string };
+
 /** The client's side of one link: waits for the challenge, then for the welcome. One of each is all it takes. */
 export class ClientHandshake {
-  readonly #keys: Keys;
+  readonly #credentials: Credentials;
   readonly #context: HandshakeContext;
   readonly #nonce: Uint8Array;
   #nodeNonce: Uint8Array | undefined;
   #isSpent = false;
 
-  constructor(keys: Keys, context: HandshakeContext, nonce: Uint8Array) {
-    this.#keys = keys;
+  constructor(credentials: Credentials, context: HandshakeContext, nonce: Uint8Array) {
+    this.#credentials = credentials;
     this.#context = context;
     this.#nonce = nonce;
   }
@@ -116,32 +129,39 @@ export class ClientHandshake {
     if (frame.type === "challenge" && this.#nodeNonce === undefined) {
       // A copy: the frame is a view into a buffer that is about to be used again.
       this.#nodeNonce = frame.nonce.slice();
-      return this.#prove(this.#nodeNonce);
+      return this.#answer(this.#nodeNonce);
     }
     if (frame.type === "welcome" && this.#nodeNonce !== undefined) {
-      return this.#verify(frame, this.#nodeNonce);
+      return this.#welcomed(frame, this.#nodeNonce);
     }
     return unexpected(frame);
   }
 
-  #prove(nodeNonce: Uint8Array): ClientStep {
-    const { keyId } = this.#keys;
-    const mac = this.#mac("client", nodeNonce);
+  #answer(nodeNonce: Uint8Array): ClientStep {
+    const credentials = this.#credentials;
+    if (credentials.type === "token") {
+      return { type: "send", frame: { type: "token", token: credentials.token } };
+    }
+    const { keyId } = credentials.keys;
+    const mac = this.#mac("client", credentials.keys, nodeNonce);
     if (mac === undefined) return { type: "fail", reason: "no key" };
     return { type: "send", frame: { type: "proof", keyId, nonce: this.#nonce, mac } };
   }
 
-  #verify(welcome: WelcomeFrame, nodeNonce: Uint8Array): ClientStep {
-    const expected = this.#mac("node", nodeNonce);
-    if (expected === undefined || !this.#keys.isEqual(expected, welcome.mac)) {
+  /** To who brings a token TLS alone tells who the node is. */
+  #welcomed(welcome: WelcomeFrame, nodeNonce: Uint8Array): ClientStep {
+    const credentials = this.#credentials;
+    if (credentials.type === "token") return { type: "open", welcome };
+    const expected = this.#mac("node", credentials.keys, nodeNonce);
+    if (expected === undefined || !credentials.keys.isEqual(expected, welcome.mac)) {
       return { type: "fail", reason: "the node did not prove that it knows the key" };
     }
     return { type: "open", welcome };
   }
 
-  #mac(label: ProofLabel, node: Uint8Array): Uint8Array | undefined {
+  #mac(label: ProofLabel, keys: Keys, node: Uint8Array): Uint8Array | undefined {
     const nonces = { node, client: this.#nonce };
-    return this.#keys.mac(this.#keys.keyId, handshakeTranscript(label, this.#context, nonces));
+    return keys.mac(keys.keyId, handshakeTranscript(label, this.#context, nonces));
   }
 }
 

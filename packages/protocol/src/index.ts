@@ -7,6 +7,7 @@
 //   publish-head, message-layout, content   the same bytes, read and patched in place
 //   handshake                   the proof, as state machines (its hashes: @shardcast/protocol/proof)
 //   legacy-frame, legacy-handshake   the original queue's protocol
+//   permissions, topic-pattern  what a client may do, and with which topics
 //   errors                      the one table of codes
 export * from "./backoff.ts";
 export {
@@ -50,13 +51,21 @@ export {
   topicOfPresence,
 } from "./presence.ts";
 export {
+  ACTIONS,
+  Permissions,
+  parseGrants,
+  parseGrantText,
+  type Action,
+  type Grant,
+} from "./permissions.ts";
+export {
   PUBLISH_SEQ_AT,
   PUBLISH_TIMEOUT_AT,
   PublishHead,
   readPublishTopic,
 } from "./publish-head.ts";
 export { Ring, isSameMember, type RingMember } from "./ring.ts";
-export { decodeText, encodeText } from "./text.ts";
+export { decodeText, encodeText, isPlainText, textBytes } from "./text.ts";
 export { SHARD_COUNT, shardOf, topicFault, type TopicFault } from "./topic.ts";
-export { matchesTopic, topicPatternFault } from "./topic-pattern.ts";
+export { TopicPattern, topicPatternFault } from "./topic-pattern.ts";
 export { binaryToJson, framesToBinary } from "./transcode.ts";

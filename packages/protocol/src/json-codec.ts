@@ -91,7 +91,10 @@ function toJson(frame: Frame): Record<string, unknown> {
       };
     case "drain":
     case "regroup":
+    case "expiring":
       return { ...frame, optional: true };
+    case "token":
+    case "authorized":
     case "reject":
     case "unsubscribe":
     case "unsubscribed":
@@ -125,6 +128,14 @@ function fromJson(type: FrameType, reader: JsonReader): Frame {
         maxTopics: reader.uint32("maxTopics"),
         windowMessages: reader.uint32("windowMessages"),
         heartbeatMs: reader.uint32("heartbeatMs"),
+      };
+    case "token":
+      return { type, token: reader.optionalLongText("token") ?? "" };
+    case "authorized":
+      return {
+        type,
+        user: reader.optionalShortText("user") ?? "",
+        expiresInMs: reader.optionalUint48("expiresInMs"),
       };
     case "publish":
       return {
@@ -246,6 +257,7 @@ function fromJson(type: FrameType, reader: JsonReader): Frame {
       };
     case "drain":
     case "regroup":
+    case "expiring":
       return { type, withinMs: reader.uint32("withinMs") };
   }
 }

@@ -18,6 +18,8 @@ export const PRESENCE_PAGE_MAX_COUNT = 1000;
 export const FRAME_MAX_BODY_BYTES = 0xff_ff_ff;
 /** All that a side may send before the handshake is done. */
 export const HANDSHAKE_MAX_BYTES = 4096;
+/** A token, in UTF-8 bytes. */
+export const TOKEN_MAX_BYTES = 4000;
 /** A nonce and a mac. */
 export const NONCE_BYTES = 32;
 export const MAC_BYTES = 32;

@@ -273,10 +273,10 @@ describe("docs/protocol.md", () => {
     it("has the frames that the two sides send", () => {
       const keys = new PskKeys(field("psk"));
       const node = new NodeHandshake(keys, context, nonces.node);
-      const client = new ClientHandshake(keys, context, nonces.client);
+      const client = new ClientHandshake({ type: "keys", keys }, context, nonces.client);
       expect(hex(encodeFrame(node.challenge))).to.equal(field("challengeFrame"));
       const step = client.receive(node.challenge);
-      if (step.type !== "send") throw new Error("no proof");
+      if (step.type !== "send" || step.frame.type !== "proof") throw new Error("no proof");
       expect(hex(encodeFrame(step.frame))).to.equal(field("proofFrame"));
       const [example] = decodeFrames(unhex(field("welcomeFrame")));
       if (example?.type !== "welcome") throw new Error("no welcome");

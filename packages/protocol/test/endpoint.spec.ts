@@ -25,8 +25,17 @@ describe("isFrameAllowed", () => {
       Object.keys(ENDPOINTS).every((one) => !isFrameAllowed(one as Endpoint, FRAME_TYPES[name])),
     );
     expect(never).to.have.members([
-      ...["challenge", "proof", "welcome", "ack", "reject", "subscribed", "unsubscribed"],
-      ...["message", "gap", "page", "entered", "present", "drain", "regroup"],
+      ...[
+        "challenge",
+        "proof",
+        "welcome",
+        "authorized",
+        "ack",
+        "reject",
+        "subscribed",
+        "unsubscribed",
+      ],
+      ...["message", "gap", "page", "entered", "present", "drain", "regroup", "expiring"],
     ]);
   });
 });
@@ -38,6 +47,7 @@ describe("FRAME_TYPES", () => {
     expect(FRAME_NAMES.filter((name) => FRAME_TYPES[name] >= SKIPPABLE_FROM)).to.deep.equal([
       "drain",
       "regroup",
+      "expiring",
     ]);
   });
 });

@@ -46,6 +46,16 @@ export const GOLDEN: readonly Golden[] = [
       `"maxPayloadBytes":1048576,"maxTopics":1000,"windowMessages":4096,"heartbeatMs":25000}`,
   },
   {
+    frame: { type: "token", token: "a.b.c" },
+    hex: "04 000007 0005 612e622e63",
+    json: '{"type":"token","token":"a.b.c"}',
+  },
+  {
+    frame: { type: "authorized", user: "ann", expiresInMs: 60_000 },
+    hex: "05 00000a 03 616e6e 00000000ea60",
+    json: '{"type":"authorized","user":"ann","expiresInMs":60000}',
+  },
+  {
     frame: { type: "publish", seq: 7, timeoutMs: 5000, topic: "news", payload: utf8("hi") },
     hex: "10 000010 00000007 00001388 04 6e657773 00 6869",
     json: '{"type":"publish","seq":7,"timeoutMs":5000,"topic":"news","payload":"hi"}',
@@ -246,5 +256,10 @@ export const GOLDEN: readonly Golden[] = [
     frame: { type: "regroup", withinMs: 1000 },
     hex: "81 000004 000003e8",
     json: '{"type":"regroup","withinMs":1000,"optional":true}',
+  },
+  {
+    frame: { type: "expiring", withinMs: 30_000 },
+    hex: "82 000004 00007530",
+    json: '{"type":"expiring","withinMs":30000,"optional":true}',
   },
 ];

@@ -33,12 +33,14 @@ function nodeOf(keys: Keys = KEYS, context = CONTEXT): NodeHandshake {
 }
 
 function clientOf(keys: Keys = KEYS, context = CONTEXT): ClientHandshake {
-  return new ClientHandshake(keys, context, createNonce());
+  return new ClientHandshake({ type: "keys", keys }, context, createNonce());
 }
 
 function proofOf(client: ClientHandshake, challenge: ChallengeFrame): ProofFrame {
   const step = client.receive(challenge);
-  if (step.type !== "send") throw new Error(`the client does not prove itself: ${step.type}`);
+  if (step.type !== "send" || step.frame.type !== "proof") {
+    throw new Error(`the client does not prove itself: ${step.type}`);
+  }
   return step.frame;
 }
 
@@ -143,7 +145,11 @@ describe("handshake", () => {
 
     it("refuses its own nonce sent back, even with the right key (reflection)", () => {
       const node = nodeOf();
-      const reflecting = new ClientHandshake(KEYS, CONTEXT, node.challenge.nonce);
+      const reflecting = new ClientHandshake(
+        { type: "keys", keys: KEYS },
+        CONTEXT,
+        node.challenge.nonce,
+      );
       expect(node.accept(proofOf(reflecting, node.challenge), FIELDS)).to.equal(undefined);
     });
 

@@ -116,6 +116,8 @@ export const FRAMES: {
     windowMessages: uint32,
     heartbeatMs: uint32,
   }),
+  token: fc.record({ type: fc.constant("token"), token: longText }),
+  authorized: fc.record({ type: fc.constant("authorized"), user: shortText, expiresInMs: uint48 }),
   publish: fc
     .tuple(
       fc.record({
@@ -208,6 +210,7 @@ export const FRAMES: {
     members: fc.array(member, { maxLength: 4 }),
   }),
   drain: fc.record({ type: fc.constant("drain"), withinMs: uint32 }),
+  expiring: fc.record({ type: fc.constant("expiring"), withinMs: uint32 }),
   regroup: fc.record({ type: fc.constant("regroup"), withinMs: uint32 }),
 };
 

@@ -1,8 +1,8 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import { matchesTopic, topicPatternFault } from "../src/topic-pattern.ts";
+import { TopicPattern, topicPatternFault } from "../src/topic-pattern.ts";
 
-describe("matchesTopic", () => {
+describe("TopicPattern", () => {
   for (const [pattern, fits, fitsNot] of [
     ["news", ["news"], ["new", "newsy", "a news"]],
     ["*", ["", "anything", "a/b"], []],
@@ -15,10 +15,24 @@ describe("matchesTopic", () => {
     ["*ab*ab*", ["abab", "xabyabz"], ["ab", "aab"]],
   ] as const) {
     it(`${pattern} stands for what it says`, () => {
-      for (const topic of fits) expect(matchesTopic(pattern, topic), topic).to.equal(true);
-      for (const topic of fitsNot) expect(matchesTopic(pattern, topic), topic).to.equal(false);
+      for (const topic of fits)
+        expect(new TopicPattern(pattern).matches(topic), topic).to.equal(true);
+      for (const topic of fitsNot)
+        expect(new TopicPattern(pattern).matches(topic), topic).to.equal(false);
     });
   }
+
+  it("gives the system's topics only to patterns that name them", () => {
+    const fits = (pattern: string, topic: string): boolean =>
+      new TopicPattern(pattern).matches(topic);
+    expect(["*", "*a", "*$presence/a"].some((pattern) => fits(pattern, "$presence/a"))).to.equal(
+      false,
+    );
+    expect(
+      ["$*", "$presence/*", "$presence/a"].every((pattern) => fits(pattern, "$presence/a")),
+    ).to.equal(true);
+    expect(fits("*$", "a$")).to.equal(true);
+  });
 
   it("agrees with a regular expression", () => {
     const text = fc.string({ unit: fc.constantFrom("a", "b", "*"), maxLength: 8 });
@@ -26,14 +40,14 @@ describe("matchesTopic", () => {
     fc.assert(
       fc.property(text, topic, (pattern, name) => {
         const expected = new RegExp(`^${pattern.replaceAll("*", ".*")}$`, "s").test(name);
-        expect(matchesTopic(pattern, name)).to.equal(expected);
+        expect(new TopicPattern(pattern).matches(name)).to.equal(expected);
       }),
       { numRuns: 2000 },
     );
   });
 
   it("is not made slow by any pattern", () => {
-    expect(matchesTopic("*a".repeat(120) + "*b", "a".repeat(255))).to.equal(false);
+    expect(new TopicPattern("*a".repeat(120) + "*b").matches("a".repeat(255))).to.equal(false);
   });
 });
 

@@ -15,9 +15,12 @@ import {
   type Subprotocol,
 } from "@shardcast/protocol";
 import { WebSocketServer } from "ws";
+import { clientAddress } from "./access/client-address.ts";
+import type { OriginList } from "./access/origin-list.ts";
+import { TokenBucket } from "./access/token-bucket.ts";
 import type { LinkHandler } from "./link-handler.ts";
 import { NodeSocket, listenToSocket } from "./node-socket.ts";
-import { PendingLink, type HandshakeOptions } from "./pending-link.ts";
+import { PendingLink, type HandshakeOffer, type HandshakeOptions } from "./pending-link.ts";
 import type { Route } from "./route.ts";
 
 /** Frames of one turn that a peer may put into one WebSocket message, beside one of the largest. */
@@ -30,6 +33,9 @@ const CLOSE_TIMEOUT_MS = 2000;
 export interface AcceptorOptions extends HandshakeOptions {
   /** Links and handshakes at once; more are refused with HTTP 503. */
   readonly maxLinks: number;
+  readonly handshakesPerSecond: number;
+  readonly origins: OriginList;
+  readonly trustedHops: number;
   readonly handlers: Partial<Record<Endpoint, LinkHandler>>;
   /** Serves upgrades that offer no subprotocol, where the node speaks the original queue's protocol. */
   readonly legacy: LegacyAcceptor | undefined;
@@ -45,10 +51,12 @@ export interface LegacyAcceptor {
 export class Acceptor {
   readonly #options: AcceptorOptions;
   readonly #server: WebSocketServer;
+  readonly #handshakes: TokenBucket;
   #isDraining = false;
 
   constructor(options: AcceptorOptions) {
     this.#options = options;
+    this.#handshakes = new TokenBucket(options.handshakesPerSecond, Date.now());
     const frameBytes = options.limits.maxPayloadBytes + PUBLISH_OVERHEAD_BYTES;
     this.#server = new WebSocketServer({
       noServer: true,
@@ -78,6 +86,9 @@ export class Acceptor {
       if (subprotocol === undefined && !isLegacy) {
         throw new Refusal(400, "SHARDCAST_SUBPROTOCOL_UNSUPPORTED");
       }
+      if (!this.#options.origins.allows(request.headers.origin)) {
+        throw new Refusal(403, "SHARDCAST_ORIGIN_FORBIDDEN");
+      }
       this.#refuseIfFull();
       if (!(tcp instanceof Socket)) throw new Refusal(400, "SHARDCAST_INTERNAL");
       // The upgrade's answer and the challenge behind it are one write: 38 µs of 470 a connection.
@@ -85,7 +96,11 @@ export class Acceptor {
       this.#server.handleUpgrade(request, tcp, head, (socket) => {
         tcp.removeListener("error", tcpOnError);
         // The server was told to make its sockets of that class.
-        if (socket instanceof NodeSocket) this.#open(socket, tcp, route, subprotocol);
+        if (!(socket instanceof NodeSocket)) return;
+        listenToSocket(socket);
+        if (subprotocol === undefined) this.#options.legacy?.accept(socket, tcp, route);
+        else
+          PendingLink.start(socket, tcp, this.#options, this.#offerOf(request, route, subprotocol));
       });
       tcp.uncork();
     } catch (error) {
@@ -100,12 +115,13 @@ export class Acceptor {
     if (sweep.linkCount + sweep.pendingCount >= maxLinks) {
       throw new Refusal(503, "SHARDCAST_NODE_FULL");
     }
+    if (!this.#handshakes.take(1, Date.now())) throw new Refusal(503, "SHARDCAST_HANDSHAKES_LIMIT");
   }
 
-  #open(socket: NodeSocket, tcp: Socket, route: Route, subprotocol: Subprotocol | undefined): void {
-    listenToSocket(socket);
-    if (subprotocol === undefined) this.#options.legacy?.accept(socket, tcp, route);
-    else PendingLink.start(socket, tcp, this.#options, { route, subprotocol });
+  #offerOf(request: IncomingMessage, route: Route, subprotocol: Subprotocol): HandshakeOffer {
+    const { headers, socket } = request;
+    const address = clientAddress(socket.remoteAddress ?? "", headers, this.#options.trustedHops);
+    return { route, subprotocol, address, token: bearerToken(headers.authorization) };
   }
 
   #routeOf(request: IncomingMessage): Route {
@@ -155,6 +171,11 @@ function decodeTopic(encoded: string): string {
   } catch {
     throw new Refusal(400, "SHARDCAST_TOPIC_INVALID");
   }
+}
+
+/** What `Authorization: Bearer …` brings. */
+function bearerToken(authorization: string | undefined): string | undefined {
+  return /^Bearer +(\S+) *$/i.exec(authorization ?? "")?.[1];
 }
 
 function offeredSubprotocols(request: IncomingMessage): ReadonlySet<string> {

@@ -5,6 +5,7 @@
 //   upstream → peer                         topics followed at their owner
 //   legacy-acceptor → legacy-link → legacy-publisher, legacy-subscriber
 //   turn, sweep, shared-frames              what makes many links cheap
+export type { LinkAccess } from "./access/link-access.ts";
 export type { FrameSink } from "./frame-sink.ts";
 export { createLegacyAcceptor } from "./legacy-acceptor.ts";
 export type { LegacySubscriptions } from "./legacy-subscriber.ts";

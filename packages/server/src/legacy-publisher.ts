@@ -27,6 +27,8 @@ export class LegacyPublisher implements LegacyRole, PublishOrigin {
   /** Nothing that was refused comes again: the protocol has no answer that could ask for it. */
   readonly refusedTopics = undefined;
   readonly isNode = false;
+  /** Who knows the key may do all. */
+  readonly access = undefined;
   readonly #link: LegacyLink;
   readonly #options: LegacyPublisherOptions;
   #isHeld = false;

@@ -43,6 +43,8 @@ interface Followed {
 }
 
 export class LegacySubscriber implements LegacyRole, FrameSink {
+  /** Who knows the key may do all. */
+  readonly access = undefined;
   readonly #link: LegacyLink;
   readonly #options: LegacySubscriberOptions;
   readonly #followed = new Map<number, Followed>();

@@ -16,4 +16,6 @@ export interface LinkHandler {
   /** All that was written has left the process, after the link had been congested. */
   writable(link: Link): void;
   closed(link: Link): void;
+  /** The client's permissions may be others now. */
+  permitted?(link: Link): void;
 }

@@ -9,6 +9,7 @@ import {
   ShardcastError,
   binaryToJson,
   closeCodeOf,
+  decodeFrame,
   decodeJsonFrames,
   encodeFrame,
   forEachFrame,
@@ -22,6 +23,10 @@ import {
   type ErrorCode,
   type Frame,
 } from "@shardcast/protocol";
+import type { Gate } from "./access/gate.ts";
+import type { AccessHolder, LinkAccess } from "./access/link-access.ts";
+import { tokenFault } from "./access/token-fault.ts";
+import { closeText } from "./close-text.ts";
 import type { LinkHandler, LinkTarget } from "./link-handler.ts";
 import type { NodeSocket } from "./node-socket.ts";
 import type { PublishOrigin, Refusal } from "./publish-target.ts";
@@ -57,10 +62,17 @@ export interface LinkOptions {
   readonly isJson: boolean;
   readonly handler: LinkHandler;
   readonly context: LinkContext;
+  /** The client's, behind the proxies. */
+  readonly address: string;
+  /** Undefined where the client has proved that it knows the key. */
+  readonly access: LinkAccess | undefined;
+  readonly gate: Gate;
 }
 
-export class Link extends TurnLink implements PublishOrigin {
+export class Link extends TurnLink implements PublishOrigin, AccessHolder {
   readonly id: string;
+  readonly address: string;
+  readonly access: LinkAccess | undefined;
   readonly isJson: boolean;
   /** Publishes of this link that have no answer yet. */
   inFlightCount = 0;
@@ -73,20 +85,38 @@ export class Link extends TurnLink implements PublishOrigin {
   /** Frames of this turn; valid between `reserve` and the end of the caller's writing. */
   out = EMPTY;
   readonly #handler: LinkHandler;
+  readonly #gate: Gate;
+  /** A token that came over the link is being checked. */
+  #isRenewing = false;
   #outEnd = 0;
 
   constructor(socket: NodeSocket, tcp: Socket, options: LinkOptions) {
     super(socket, tcp, options.endpoint, options.context);
     this.id = options.id;
     this.isJson = options.isJson;
+    this.address = options.address;
+    this.access = options.access;
     this.#handler = options.handler;
+    this.#gate = options.gate;
   }
 
   /** Takes the socket over from the handshake, with the welcome as its first frame. */
   open(welcome: Frame, target: LinkTarget): void {
     this.attach();
     this.send(welcome);
+    if (this.access !== undefined) {
+      this.#gate.watch(this.access, this);
+      this.#sendAuthorized(this.access);
+    }
     this.#handler.opened(this, target);
+  }
+
+  expiring(withinMs: number): void {
+    this.send({ type: "expiring", withinMs });
+  }
+
+  expired(): void {
+    this.close("SHARDCAST_TOKEN_EXPIRED");
   }
 
   get isNode(): boolean {
@@ -198,8 +228,9 @@ export class Link extends TurnLink implements PublishOrigin {
       this.context.logger.error({ error, link: this.id }, "a link's handler failed");
   }
 
-  close(reason: CloseReason): void {
-    this.closeWith(closeCodeOf(reason), reason);
+  /** @param detail for people, beside the code */
+  close(reason: CloseReason, detail = ""): void {
+    this.closeWith(closeCodeOf(reason), closeText(reason, detail));
   }
 
   /** Closes the message that `out` holds and queues it behind what was queued before. */
@@ -231,6 +262,7 @@ export class Link extends TurnLink implements PublishOrigin {
   protected ended(): void {
     this.out = EMPTY;
     this.#outEnd = 0;
+    if (this.access !== undefined) this.#gate.leave(this.access);
     this.#handler.closed(this);
   }
 
@@ -239,6 +271,7 @@ export class Link extends TurnLink implements PublishOrigin {
     if (!this.isOpen) return;
     if (isFrameAllowed(this.endpoint, type)) {
       if (type === FRAME_TYPES.heartbeat) this.#beatAnswered();
+      else if (type === FRAME_TYPES.token) this.#renew(decodeFrame(bytes, start, end));
       else this.#handler.received(this, type, bytes, start, end);
       return;
     }
@@ -246,6 +279,33 @@ export class Link extends TurnLink implements PublishOrigin {
     throw new ShardcastError(
       KNOWN_TYPES.has(type) ? "SHARDCAST_FRAME_UNEXPECTED" : "SHARDCAST_FRAME_UNKNOWN",
     );
+  }
+
+  /** Another token, before the last one expires. Until it is accepted the last one counts. */
+  #renew(frame: Frame | undefined): void {
+    const { access } = this;
+    if (access === undefined || frame?.type !== "token" || this.#isRenewing) {
+      throw new ShardcastError("SHARDCAST_FRAME_UNEXPECTED");
+    }
+    this.#isRenewing = true;
+    this.#gate.renew(access, frame.token).then(
+      () => {
+        this.#isRenewing = false;
+        if (!this.isOpen) return;
+        this.#sendAuthorized(access);
+        this.#handler.permitted?.(this);
+      },
+      (error: unknown) => {
+        const detail = error instanceof ShardcastError ? error.message : "";
+        this.close(tokenFault(error), detail);
+      },
+    );
+  }
+
+  #sendAuthorized({ user, expiresAt }: LinkAccess): void {
+    const expiresInMs =
+      expiresAt === Infinity ? 0 : Math.max(1, Math.round(expiresAt - Date.now()));
+    this.send({ type: "authorized", user, expiresInMs });
   }
 
   /** @returns whether what follows of the topic is refused from now on */

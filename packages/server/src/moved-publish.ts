@@ -15,6 +15,7 @@ export const NOBODY: PublishOrigin = {
   inFlightCount: 0,
   isOpen: false,
   isNode: false,
+  access: undefined,
   ack: () => undefined,
   passAck: () => undefined,
   refusedTopics: undefined,

@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { ShardcastError } from "@shardcast/protocol";
 import { PskKeys } from "@shardcast/protocol/proof";
 import yargs, { type Options } from "yargs";
+import { ACCESS_OPTIONS, parseAccessOptions, type AccessOptions } from "./access/access-options.ts";
 import { NODE_ID } from "./consumer-list.ts";
 import { parseConsumerSource, type ConsumerSource } from "./consumer-source.ts";
 import { optionInvalid, text, wholeNumber, type RawOptions } from "./option-value.ts";
@@ -65,6 +66,7 @@ export const NODE_OPTIONS = {
     choices: ["trace", "debug", "info", "warn", "error", "silent"],
     describe: "What is logged",
   },
+  ...ACCESS_OPTIONS,
 } as const satisfies Record<string, Options>;
 
 /** What every node is started with, parsed and checked. */
@@ -75,6 +77,7 @@ export interface NodeOptions {
   readonly consumers: ConsumerSource;
   readonly psk: string;
   readonly keys: PskKeys;
+  readonly access: AccessOptions;
   readonly handshakeTimeoutMs: number;
   readonly heartbeatMs: number;
   readonly maxPayloadBytes: number;
@@ -160,6 +163,7 @@ export function parseNodeOptions(raw: RawOptions, env: NodeJS.ProcessEnv): NodeO
     consumers: consumersOf(raw),
     psk,
     keys: new PskKeys(psk, previous),
+    access: parseAccessOptions(raw),
     handshakeTimeoutMs: wholeNumber(raw, "handshake-timeout", 1, DAY_MS),
     heartbeatMs: wholeNumber(raw, "heartbeat-interval", 20, DAY_MS),
     maxPayloadBytes: wholeNumber(raw, "max-payload", 1, 15 * 1024 * 1024),

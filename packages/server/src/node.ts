@@ -9,6 +9,8 @@ import {
 } from "@shardcast/protocol";
 import Fastify, { type FastifyInstance, type FastifyReply } from "fastify";
 import type { Logger } from "pino";
+import { createGate } from "./access/create-gate.ts";
+import type { Gate } from "./access/gate.ts";
 import { Acceptor, type LegacyAcceptor } from "./acceptor.ts";
 import type { LinkHandler } from "./link-handler.ts";
 import type { Membership } from "./membership.ts";
@@ -51,6 +53,7 @@ export interface NodeCore {
   readonly turn: Turn;
   readonly sweep: Sweep;
   readonly linkContext: LinkContext;
+  readonly gate: Gate;
   readonly metrics: NodeMetrics;
 }
 
@@ -67,7 +70,8 @@ export function createNodeCore(
   });
   const sweep = new Sweep({ heartbeatMs: options.heartbeatMs });
   const linkContext = { turn, sweep, logger, highWaterBytes: options.highWaterBytes };
-  return { options, membership, logger, turn, sweep, linkContext, metrics };
+  const gate = createGate(options.access, logger);
+  return { options, membership, logger, turn, sweep, linkContext, gate, metrics };
 }
 
 export class ShardcastNode {
@@ -147,6 +151,7 @@ export class ShardcastNode {
     for (const link of sweep.links()) link.close("SHARDCAST_NODE_DRAINING");
     await this.#parts.close();
     sweep.stop();
+    this.#core.gate.close();
     await this.#http.close();
   }
 }
@@ -165,6 +170,10 @@ function createAcceptor(core: NodeCore, parts: RoleParts): Acceptor {
     windowOf: (endpoint) => (isPeer(endpoint) ? PEER_WINDOW_MESSAGES : options.windowMessages),
     handshakeTimeoutMs: options.handshakeTimeoutMs,
     maxLinks: options.maxLinks,
+    handshakesPerSecond: options.access.handshakesPerSecond,
+    origins: options.access.origins,
+    trustedHops: options.access.trustedHops,
+    gate: core.gate,
     handlers: parts.handlers,
     context: linkContext,
     legacy: parts.legacy,

@@ -101,7 +101,7 @@ export class Peer {
     } as ConstructorParameters<typeof WebSocket>[2]);
     this.#socket = socket;
     this.#handshake = new ClientHandshake(
-      keys,
+      { type: "keys", keys },
       { endpoint, subprotocol: SUBPROTOCOLS.binary },
       createNonce(),
     );

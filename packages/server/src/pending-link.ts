@@ -3,6 +3,7 @@
 import { randomUUID } from "node:crypto";
 import type { Socket } from "node:net";
 import {
+  MAC_BYTES,
   NodeHandshake,
   SUBPROTOCOLS,
   ShardcastError,
@@ -11,20 +12,29 @@ import {
   decodeJsonFrames,
   encodeFrame,
   encodeJsonFrame,
+  isForTokens,
   type CloseReason,
   type Endpoint,
   type Frame,
   type Keys,
   type LinkLimits,
   type ProofFrame,
+  type WelcomeFields,
   type Subprotocol,
+  type WelcomeFrame,
 } from "@shardcast/protocol";
 import { createNonce } from "@shardcast/protocol/proof";
+import type { Gate } from "./access/gate.ts";
+import type { LinkAccess } from "./access/link-access.ts";
+import { tokenFault } from "./access/token-fault.ts";
 import { Link } from "./link.ts";
 import type { NodeSocket } from "./node-socket.ts";
 import { PendingSocket } from "./pending-socket.ts";
 import type { Route } from "./route.ts";
 import type { LinkContext } from "./turn-link.ts";
+
+/** A node cannot prove itself to who knows no key. */
+const NO_MAC = new Uint8Array(MAC_BYTES);
 
 /** What the handshakes of a node have in common. */
 export interface HandshakeOptions {
@@ -35,6 +45,7 @@ export interface HandshakeOptions {
   readonly windowOf: (endpoint: Endpoint) => number;
   readonly handshakeTimeoutMs: number;
   readonly context: LinkContext;
+  readonly gate: Gate;
   readonly counters: { handshakes: number; handshakeFailures: number };
 }
 
@@ -42,6 +53,10 @@ export interface HandshakeOptions {
 export interface HandshakeOffer {
   readonly route: Route;
   readonly subprotocol: Subprotocol;
+  /** The client's, behind the proxies. */
+  readonly address: string;
+  /** What the upgrade itself has brought. */
+  readonly token: string | undefined;
 }
 
 export class PendingLink extends PendingSocket {
@@ -50,6 +65,7 @@ export class PendingLink extends PendingSocket {
   readonly #options: HandshakeOptions;
   readonly #offer: HandshakeOffer;
   readonly #handshake: NodeHandshake;
+  #isAnswered = false;
 
   private constructor(
     socket: NodeSocket,
@@ -75,6 +91,11 @@ export class PendingLink extends PendingSocket {
     offer: HandshakeOffer,
   ): void {
     const pending = new PendingLink(socket, tcp, options, offer);
+    if (offer.token !== undefined) {
+      pending.begin(undefined);
+      pending.#identify(offer.token);
+      return;
+    }
     const { challenge } = pending.#handshake;
     pending.begin(pending.#isJson ? encodeJsonFrame(challenge) : encodeFrame(challenge));
   }
@@ -82,8 +103,10 @@ export class PendingLink extends PendingSocket {
   received(data: Buffer, isBinary: boolean): void {
     try {
       const frame = this.#decode(data, isBinary);
-      if (frame.type !== "proof") throw new ShardcastError("SHARDCAST_FRAME_UNEXPECTED");
-      this.#accept(frame);
+      if (this.#isAnswered) throw new ShardcastError("SHARDCAST_FRAME_UNEXPECTED");
+      if (frame.type === "proof") this.#accept(frame);
+      else if (frame.type === "token") this.#identify(frame.token);
+      else throw new ShardcastError("SHARDCAST_FRAME_UNEXPECTED");
     } catch (error) {
       this.fail(reasonOf(error));
     }
@@ -98,18 +121,46 @@ export class PendingLink extends PendingSocket {
   }
 
   #accept(proof: ProofFrame): void {
-    const { nodeId, limits, windowOf, context } = this.#options;
-    const { endpoint, handler, target } = this.#offer.route;
-    const id = randomUUID();
-    const fields = { ...limits, windowMessages: windowOf(endpoint), nodeId, linkId: id };
-    const welcome = this.#handshake.accept(proof, fields);
-    if (welcome === undefined) {
-      this.fail("SHARDCAST_HANDSHAKE_FAILED");
+    const welcome = this.#handshake.accept(proof, this.#welcomeFields());
+    if (welcome === undefined) this.fail("SHARDCAST_HANDSHAKE_FAILED");
+    else this.#open(welcome, undefined);
+  }
+
+  /** A token in place of a proof. The socket is not read meanwhile: nothing but the answer is next. */
+  #identify(token: string): void {
+    this.#isAnswered = true;
+    const { gate } = this.#options;
+    const { route, address } = this.#offer;
+    if (!isForTokens(route.endpoint)) {
+      this.fail("SHARDCAST_FORBIDDEN");
       return;
     }
+    gate
+      .identify(token)
+      .then((identity) => {
+        if (!this.isPending) return;
+        const access = gate.enter(identity, address);
+        this.#open({ type: "welcome", mac: NO_MAC, ...this.#welcomeFields() }, access);
+      })
+      .catch((error: unknown) => {
+        this.fail(tokenFault(error), error instanceof ShardcastError ? error.message : "");
+      });
+  }
+
+  #open(welcome: WelcomeFrame, access: LinkAccess | undefined): void {
+    const { context, gate } = this.#options;
+    const { route, address } = this.#offer;
+    const { endpoint, handler, target } = route;
     this.succeed();
-    const options = { id, endpoint, isJson: this.#isJson, handler, context };
+    const id = welcome.linkId;
+    const options = { id, endpoint, isJson: this.#isJson, handler, context, address, access, gate };
     new Link(this.#socket, this.#tcp, options).open(welcome, target);
+  }
+
+  #welcomeFields(): WelcomeFields {
+    const { nodeId, limits, windowOf } = this.#options;
+    const { endpoint } = this.#offer.route;
+    return { ...limits, windowMessages: windowOf(endpoint), nodeId, linkId: randomUUID() };
   }
 
   #decode(data: Buffer, isBinary: boolean): Frame {

@@ -3,6 +3,7 @@
 import type { Socket } from "node:net";
 import { HANDSHAKE_MAX_BYTES, type CloseReason } from "@shardcast/protocol";
 import type { NodeSocket, SocketOwner } from "./node-socket.ts";
+import { closeText } from "./close-text.ts";
 import type { Pending, Sweep } from "./sweep.ts";
 
 export interface PendingOptions {
@@ -28,13 +29,18 @@ export abstract class PendingSocket implements SocketOwner, Pending {
   abstract received(data: Buffer, isBinary: boolean): void;
   protected abstract closeCodeOf(reason: CloseReason): number;
 
-  /** Begins with the node's challenge, in the codec of the link. */
-  protected begin(challenge: string | Uint8Array): void {
+  /** Begins with the node's challenge, in the codec of the link, where the client has still to say who it is. */
+  protected begin(challenge: string | Uint8Array | undefined): void {
     this.#socket.owner = this;
     // Ahead of ws's own listener: what is over the limit must not be gathered in its receiver.
     this.#tcp.prependListener("data", this.#count);
     this.#options.sweep.addPending(this);
-    this.#socket.send(challenge);
+    if (challenge !== undefined) this.#socket.send(challenge);
+  }
+
+  /** The handshake is neither done nor given up. */
+  protected get isPending(): boolean {
+    return this.#socket.owner === this;
   }
 
   /** The client has proved itself: the socket has no owner until its link takes it over. */
@@ -43,11 +49,12 @@ export abstract class PendingSocket implements SocketOwner, Pending {
     this.#options.counters.handshakes += 1;
   }
 
-  protected fail(reason: CloseReason): void {
-    if (this.#socket.owner !== this) return;
+  /** @param detail for people, beside the code */
+  protected fail(reason: CloseReason, detail = ""): void {
+    if (!this.isPending) return;
     this.#leave();
     this.#options.counters.handshakeFailures += 1;
-    this.#socket.close(this.closeCodeOf(reason), reason);
+    this.#socket.close(this.closeCodeOf(reason), closeText(reason, detail));
   }
 
   expire(): void {

@@ -54,7 +54,10 @@ export class PublishRouter {
       return true;
     }
     const target = this.#targets.get(head.topic) ?? this.#route(head.topic);
-    const fault = typeof target === "string" ? target : this.#fault(head, end);
+    const fault =
+      typeof target === "string"
+        ? target
+        : (origin.access?.publishFault(topic, end - start) ?? this.#fault(head, end));
     if (fault !== undefined) {
       origin.refuse({ seq, topic, code: fault, reason: "" });
       return true;

@@ -1,5 +1,6 @@
 // The two ends of a publish within a node: who brought it, and who takes it.
 import type { AckFields, ErrorCode, PublishHead } from "@shardcast/protocol";
+import type { LinkAccess } from "./access/link-access.ts";
 import type { RefusedTopics } from "./refused-topics.ts";
 
 /** The answer to a publish that was not stored. */
@@ -14,6 +15,8 @@ export interface Refusal {
 export interface PublishOrigin {
   inFlightCount: number;
   readonly isOpen: boolean;
+  /** Undefined where it may publish to any topic, and as much as it likes. */
+  readonly access: LinkAccess | undefined;
   /** It is another node, which goes by a ring of its own. */
   readonly isNode: boolean;
   /** The publish is stored. */

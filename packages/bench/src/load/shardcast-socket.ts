@@ -67,7 +67,7 @@ export class ShardcastSocket implements RawSocketOptions {
     const { keys, endpoint } = options;
     const context = { endpoint, subprotocol: SUBPROTOCOLS.binary };
     const welcomed = new Promise<void>((resolve, reject) => {
-      const handshake = new ClientHandshake(keys, context, createNonce());
+      const handshake = new ClientHandshake({ type: "keys", keys }, context, createNonce());
       socket.#opening = { handshake, early: [], resolve, reject };
     });
     // Where the upgrade fails, that is told first.

@@ -81,6 +81,15 @@ export class Attendance implements PresenceDesk {
     if (attendee?.sink === sink) this.#leave(key, attendee, lost);
   }
 
+  /** Takes a link's members off the lists of topics that it may not be on any more. */
+  retain(sink: FrameSink, isAllowed: (topic: string) => boolean): void {
+    for (const key of [...(this.#keys.get(sink) ?? [])]) {
+      const attendee = this.#attendees.get(key);
+      if (attendee?.sink !== sink || isAllowed(attendee.topic)) continue;
+      this.#leave(key, attendee, false);
+    }
+  }
+
   closed(sink: FrameSink): void {
     for (const key of this.#keys.get(sink) ?? []) {
       const attendee = this.#attendees.get(key);

@@ -15,6 +15,7 @@ interface Pending {
 
 export class OwnPublisher implements PublishOrigin {
   inFlightCount = 0;
+  readonly access = undefined;
   readonly refusedTopics = undefined;
   readonly isOpen = true;
   readonly isNode = false;

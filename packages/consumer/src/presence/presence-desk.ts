@@ -10,6 +10,8 @@ export interface PresenceDesk {
   leave(sink: FrameSink, frame: LeaveFrame): void;
   /** @throws a ShardcastError with a code for the client */
   page(topic: string, after: number, limit: number): Promise<PresenceAnswer>;
+  /** Takes back what came over a link for topics that it may not be on any more. */
+  retain(sink: FrameSink, isAllowed: (topic: string) => boolean): void;
   /** All that came over a link is lost. */
   closed(sink: FrameSink): void;
 }
@@ -25,6 +27,8 @@ export function deskOf(owner: PresenceOwner): PresenceDesk {
       owner.leave(sink, topic, { memberId, user }, lost);
     },
     page: (topic, after, limit) => owner.page(topic, after, limit),
+    // Other consumers may all.
+    retain: () => undefined,
     closed: (sink) => owner.lost(sink),
   };
 }

@@ -10,7 +10,7 @@ import {
   type LeaveFrame,
   type PresenceFrame,
 } from "@shardcast/protocol";
-import type { FrameSink } from "@shardcast/server";
+import type { FrameSink, LinkAccess } from "@shardcast/server";
 import type { PresenceDesk } from "./presence-desk.ts";
 
 export class PresenceHandler {
@@ -28,13 +28,15 @@ export class PresenceHandler {
   received(sink: FrameSink, frame: EnterFrame | LeaveFrame | PresenceFrame): void {
     switch (frame.type) {
       case "leave":
-        this.#desk.leave(sink, frame);
+        this.#desk.leave(sink, ownMember(sink, frame));
         return;
       case "enter": {
         const { seq, topic } = frame;
-        const fault = memberFault(frame) ? "SHARDCAST_MEMBER_INVALID" : presenceTopicFault(topic);
+        const member = ownMember(sink, frame);
+        const rules = memberFault(member) ? "SHARDCAST_MEMBER_INVALID" : presenceTopicFault(topic);
+        const fault = rules ?? userFault(sink, frame) ?? sink.access?.presenceFault(topic);
         this.#answer(sink, seq, fault, async () => {
-          await this.#desk.enter(sink, frame);
+          await this.#desk.enter(sink, member);
           return { type: "entered", seq };
         });
         return;
@@ -42,12 +44,18 @@ export class PresenceHandler {
       case "presence": {
         const { seq, topic, after } = frame;
         const limit = Math.min(frame.limit, PRESENCE_PAGE_MAX_COUNT);
-        this.#answer(sink, seq, presenceTopicFault(topic), async () => {
+        const fault = presenceTopicFault(topic) ?? sink.access?.presenceFault(topic);
+        this.#answer(sink, seq, fault, async () => {
           return { ...(await this.#desk.page(topic, after, limit)), type: "present", seq };
         });
         return;
       }
     }
+  }
+
+  /** Takes the link's members off the lists that it may not be on any more. */
+  permitted(sink: FrameSink, access: LinkAccess): void {
+    this.#desk.retain(sink, (topic) => access.presenceFault(topic) === undefined);
   }
 
   closed(sink: FrameSink): void {
@@ -79,4 +87,14 @@ export class PresenceHandler {
       done({ type: "reject", seq, code, reason: "" });
     });
   }
+}
+
+/** Who came with a token is the user whom it names, and nobody else. */
+function ownMember<Named extends EnterFrame | LeaveFrame>(sink: FrameSink, frame: Named): Named {
+  return sink.access === undefined ? frame : { ...frame, user: sink.access.user };
+}
+
+function userFault({ access }: FrameSink, { user }: EnterFrame): ErrorCode | undefined {
+  const isOther = access !== undefined && user !== "" && user !== access.user;
+  return isOther ? "SHARDCAST_FORBIDDEN" : undefined;
 }

@@ -6,6 +6,7 @@ import type { FrameSink, SharedFrames } from "@shardcast/server";
 export class SinkRecorder implements FrameSink {
   isOpen = true;
   isCongested = false;
+  access: FrameSink["access"];
   readonly frames: Frame[] = [];
   /** What came shared, so that a test can tell that it was the same bytes. */
   readonly shared: SharedFrames[] = [];

@@ -28,7 +28,7 @@ export class RawClient {
   private constructor(url: string, { psk, endpoint, path }: RawClientOptions) {
     const subprotocol = "shardcast.v1";
     this.#handshake = new ClientHandshake(
-      new PskKeys(psk),
+      { type: "keys", keys: new PskKeys(psk) },
       { endpoint, subprotocol },
       createNonce(),
     );

@@ -23,6 +23,7 @@ export interface V1Options {
   readonly endpoint: Endpoint;
   readonly subprotocol?: Subprotocol;
   readonly path?: string;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 export class V1Socket {
@@ -33,10 +34,15 @@ export class V1Socket {
   #closed: { readonly code: number; readonly reason: string } | undefined;
 
   private constructor(url: string, options: V1Options) {
-    const { endpoint, subprotocol = SUBPROTOCOLS.binary, path = `/${endpoint}` } = options;
+    const {
+      endpoint,
+      subprotocol = SUBPROTOCOLS.binary,
+      path = `/${endpoint}`,
+      headers = {},
+    } = options;
     this.#endpoint = endpoint;
     this.#subprotocol = subprotocol;
-    this.socket = new WebSocket(url + path, subprotocol);
+    this.socket = new WebSocket(url + path, subprotocol, { headers });
     this.socket.on("message", (data: Buffer, isBinary) => {
       const frames = isBinary ? decodeFrames(data) : decodeJsonFrames(data.toString("utf8"));
       this.frames.push(...frames);
@@ -51,9 +57,15 @@ export class V1Socket {
 
   /** Resolves with the challenge there, and nothing sent. */
   static async open(url: string, options: V1Options): Promise<V1Socket> {
+    const socket = await V1Socket.dial(url, options);
+    await socket.first("challenge");
+    return socket;
+  }
+
+  /** Resolves when the upgrade is done. */
+  static async dial(url: string, options: V1Options): Promise<V1Socket> {
     const socket = new V1Socket(url, options);
     await once(socket.socket, "open");
-    await socket.first("challenge");
     return socket;
   }
 
@@ -72,9 +84,13 @@ export class V1Socket {
   ): Promise<ProofFrame> {
     const context = { endpoint: this.#endpoint, subprotocol: this.#subprotocol, ...other };
     const keys: Keys = new PskKeys(psk);
-    const handshake = new ClientHandshake(keys, context, other.nonce ?? randomBytes(32));
+    const handshake = new ClientHandshake(
+      { type: "keys", keys },
+      context,
+      other.nonce ?? randomBytes(32),
+    );
     const step = handshake.receive(await this.first("challenge"));
-    if (step.type !== "send") throw new Error(`no proof: ${step.type}`);
+    if (step.type !== "send" || step.frame.type !== "proof") throw new Error("no proof");
     return step.frame;
   }
 

@@ -1,0 +1,70 @@
+// `shardcast token`: a token for development, signed with the secret that the nodes have.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseGrantText, ShardcastError } from "@shardcast/protocol";
+import { optionInvalid, text, wholeNumber } from "@shardcast/server";
+import { SignJWT } from "jose";
+import type { Argv, CommandModule } from "yargs";
+import { reasonOf } from "./fault.ts";
+
+const HOUR_S = 3600;
+
+export const tokenCommand: CommandModule = {
+  command: "token",
+  describe: "Make a token for a client, and print it",
+  builder: (argv: Argv) =>
+    argv.options({
+      sub: { type: "string", requiresArg: true, demandOption: true, describe: "The user" },
+      allow: {
+        type: "string",
+        array: true,
+        requiresArg: true,
+        default: [],
+        describe:
+          "What it may do: publish,subscribe:chat/* (also history, presence); may come again",
+      },
+      expires: { type: "number", default: HOUR_S, describe: "Seconds that it lasts" },
+      audience: { type: "string", requiresArg: true, describe: "The claim aud" },
+      issuer: { type: "string", requiresArg: true, describe: "The claim iss" },
+      "token-secret-file": {
+        type: "string",
+        requiresArg: true,
+        defaultDescription: join("data", "token-secret"),
+        describe: "File with the secret; or the secret itself in SHARDCAST_TOKEN_SECRET",
+      },
+    }),
+  handler: token,
+};
+
+async function token(raw: Readonly<Record<string, unknown>>): Promise<void> {
+  const expires = wholeNumber(raw, "expires", 1, Number.MAX_SAFE_INTEGER);
+  const now = Math.floor(Date.now() / 1000);
+  const allow = raw["allow"] as readonly string[];
+  const claims = { caps: allow.flatMap((grants) => parseGrantText(grants)) };
+  const jwt = new SignJWT(claims)
+    .setProtectedHeader({ alg: "HS256", typ: "JWT" })
+    .setSubject(text(raw, "sub"))
+    .setIssuedAt(now)
+    .setExpirationTime(now + expires);
+  if (raw["audience"] !== undefined) jwt.setAudience(text(raw, "audience"));
+  if (raw["issuer"] !== undefined) jwt.setIssuer(text(raw, "issuer"));
+  process.stdout.write(`${await jwt.sign(new TextEncoder().encode(secretOf(raw)))}\n`);
+}
+
+/** A file that is named comes first, then the environment, then the usual file. */
+function secretOf(raw: Readonly<Record<string, unknown>>): string {
+  const { SHARDCAST_TOKEN_SECRET: secret } = process.env;
+  const isNamed = raw["token-secret-file"] !== undefined;
+  if (!isNamed && secret !== undefined && secret !== "") return secret;
+  const file = isNamed ? text(raw, "token-secret-file") : join("data", "token-secret");
+  let content: string;
+  try {
+    content = readFileSync(file, "utf8");
+  } catch (cause) {
+    const detail = `the secret of tokens cannot be read: ${reasonOf(cause)}; npm start makes one`;
+    throw new ShardcastError("SHARDCAST_KEY_MISSING", detail, { cause });
+  }
+  const first = content.split("\n", 1)[0]?.trim() ?? "";
+  if (first === "") throw optionInvalid(`${file} is empty`);
+  return first;
+}

@@ -1,0 +1,15 @@
+// The gate that a node's options ask for.
+import type { Logger } from "pino";
+import type { AccessOptions } from "./access-options.ts";
+import { Gate } from "./gate.ts";
+import { RemoteKeys } from "./token-keys.ts";
+import { TokenVerifier } from "./token-verifier.ts";
+
+export function createGate(options: AccessOptions, logger: Logger): Gate {
+  const { jwksUrl, tokenKeys, anonymous, limits } = options;
+  const remote = jwksUrl === undefined ? [] : [new RemoteKeys({ url: jwksUrl, logger })];
+  for (const keys of remote) void keys.refresh();
+  const keys = [...tokenKeys, ...remote];
+  const verifier = keys.length === 0 ? undefined : new TokenVerifier({ ...options, keys });
+  return new Gate({ verifier, anonymous, limits });
+}

@@ -1,0 +1,171 @@
+// Lets clients in that hold no pre-shared key: checks their tokens, counts their links, and tells them when
+// their time is over.
+import { ShardcastError, type Permissions } from "@shardcast/protocol";
+import { addressGroup } from "./client-address.ts";
+import { ExpiryClock } from "./expiry-clock.ts";
+import type { Identity } from "./identity.ts";
+import { LinkAccess, type AccessHolder } from "./link-access.ts";
+import type { TokenVerifier } from "./token-verifier.ts";
+import { UserUsage } from "./user-usage.ts";
+
+const TICK_MS = 250;
+
+/** What one client, or all links of one user, may take of a node. Infinity where there is no limit. */
+export interface AccessLimits {
+  readonly linksPerAddress: number;
+  readonly linksPerUser: number;
+  /** Of one link. */
+  readonly publishesPerSecond: number;
+  readonly publishBytesPerSecond: number;
+  readonly userPublishesPerSecond: number;
+  readonly userPublishBytesPerSecond: number;
+  /** How far back a client may resume that has no permission `history`. */
+  readonly resumeWindowMs: number;
+}
+
+export interface GateOptions {
+  /** Undefined where no token is accepted. */
+  readonly verifier: TokenVerifier | undefined;
+  /** What those may do who bring an empty token; undefined where they are not let in. */
+  readonly anonymous: Permissions | undefined;
+  readonly limits: AccessLimits;
+  /** @default Date.now */
+  readonly now?: () => number;
+}
+
+export class Gate {
+  readonly counters = { accepted: 0, refused: 0 };
+  readonly #options: GateOptions;
+  readonly #now: () => number;
+  readonly #clock: ExpiryClock;
+  readonly #linksByAddress = new Map<string, number>();
+  readonly #usageByUser = new Map<string, UserUsage>();
+  /** Users without a link, who are forgotten as soon as that would allow them no more. */
+  readonly #unlinked = new Map<string, UserUsage>();
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(options: GateOptions) {
+    this.#options = options;
+    this.#now = options.now ?? Date.now;
+    this.#clock = new ExpiryClock(this.#now);
+    this.#timer = setInterval(() => this.tick(), TICK_MS);
+    this.#timer.unref();
+  }
+
+  /**
+   * Who brings a token; an empty one is nobody's.
+   * @throws SHARDCAST_TOKEN_INVALID, SHARDCAST_TOKEN_EXPIRED, SHARDCAST_TOKEN_KEYS_UNAVAILABLE
+   */
+  async identify(token: string): Promise<Identity> {
+    try {
+      const identity = await this.#identify(token);
+      this.counters.accepted += 1;
+      return identity;
+    } catch (error) {
+      this.counters.refused += 1;
+      throw error;
+    }
+  }
+
+  /**
+   * Lets a link in; `leave` has to be called for it.
+   * @throws SHARDCAST_LINKS_LIMIT
+   */
+  enter(identity: Identity, address: string): LinkAccess {
+    const { linksPerAddress, linksPerUser } = this.#options.limits;
+    const group = addressGroup(address);
+    const links = this.#linksByAddress.get(group) ?? 0;
+    if (links >= linksPerAddress) {
+      throw new ShardcastError("SHARDCAST_LINKS_LIMIT", `${linksPerAddress} from one address`);
+    }
+    const usage = this.#usageOf(identity.user);
+    if (usage !== undefined && usage.linkCount >= linksPerUser) {
+      throw new ShardcastError("SHARDCAST_LINKS_LIMIT", `${linksPerUser} of one user`);
+    }
+    this.#linksByAddress.set(group, links + 1);
+    if (usage !== undefined) {
+      usage.linkCount += 1;
+      this.#unlinked.delete(identity.user);
+    }
+    return this.#accessOf(identity, address, usage);
+  }
+
+  /** What a single request may do that has an identity of its own. */
+  visit(identity: Identity, address: string): LinkAccess {
+    return this.#accessOf(identity, address, this.#usageOf(identity.user));
+  }
+
+  /** Whoever holds the access is told of its end from now on. */
+  watch(access: LinkAccess, holder: AccessHolder): void {
+    access.holder = holder;
+    this.#clock.add(access);
+  }
+
+  /** @throws as `identify`, and SHARDCAST_TOKEN_INVALID where the token is another user's */
+  async renew(access: LinkAccess, token: string): Promise<void> {
+    const identity = await this.identify(token);
+    if (identity.user !== access.user) {
+      throw new ShardcastError("SHARDCAST_TOKEN_INVALID", "it is another user's");
+    }
+    access.renew(identity);
+    if (access.holder !== undefined) this.#clock.add(access);
+  }
+
+  leave(access: LinkAccess): void {
+    access.holder = undefined;
+    this.#clock.delete(access);
+    const group = addressGroup(access.address);
+    const links = (this.#linksByAddress.get(group) ?? 1) - 1;
+    if (links > 0) this.#linksByAddress.set(group, links);
+    else this.#linksByAddress.delete(group);
+    const usage = this.#usageByUser.get(access.user);
+    if (usage === undefined) return;
+    usage.linkCount -= 1;
+    if (usage.linkCount === 0) this.#unlinked.set(access.user, usage);
+  }
+
+  /** Called by the timer. */
+  tick(): void {
+    this.#clock.tick();
+    const now = this.#now();
+    for (const [user, usage] of this.#unlinked) {
+      if (!usage.isIdle(now)) continue;
+      this.#unlinked.delete(user);
+      this.#usageByUser.delete(user);
+    }
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+  }
+
+  async #identify(token: string): Promise<Identity> {
+    const { verifier, anonymous } = this.#options;
+    if (token === "") {
+      if (anonymous !== undefined) {
+        return { user: "", permissions: anonymous, expiresAt: Infinity };
+      }
+      throw new ShardcastError("SHARDCAST_TOKEN_INVALID", "it is empty");
+    }
+    if (verifier === undefined) {
+      throw new ShardcastError("SHARDCAST_TOKEN_INVALID", "the node accepts none");
+    }
+    return verifier.verify(token);
+  }
+
+  #usageOf(user: string): UserUsage | undefined {
+    if (user === "") return undefined;
+    const { userPublishesPerSecond, userPublishBytesPerSecond } = this.#options.limits;
+    let usage = this.#usageByUser.get(user);
+    if (usage === undefined) {
+      usage = new UserUsage(userPublishesPerSecond, userPublishBytesPerSecond, this.#now());
+      this.#usageByUser.set(user, usage);
+      this.#unlinked.set(user, usage);
+    }
+    return usage;
+  }
+
+  #accessOf(identity: Identity, address: string, usage: UserUsage | undefined): LinkAccess {
+    return new LinkAccess(identity, address, usage, this.#options.limits, this.#now);
+  }
+}

@@ -1,0 +1,116 @@
+// What one client without the pre-shared key may do: over a link, or with a request over HTTP. Clients that
+// have proved that they know the key have none of these, and may do all that their endpoint offers.
+import { topicOfPresence, type ErrorCode, type From } from "@shardcast/protocol";
+import type { Identity } from "./identity.ts";
+import { TokenBucket } from "./token-bucket.ts";
+import type { AccessLimits } from "./gate.ts";
+import type { UserUsage } from "./user-usage.ts";
+
+/** What a client's link is told of its access. */
+export interface AccessHolder {
+  /** Another token is due within this time. */
+  expiring(withinMs: number): void;
+  expired(): void;
+}
+
+export class LinkAccess {
+  readonly address: string;
+  /** The slot of the expiry clock that it is in. */
+  clockSlot: number | undefined;
+  /** Its holder was told that the end is near. */
+  isAnnounced = false;
+  holder: AccessHolder | undefined;
+  readonly #limits: AccessLimits;
+  readonly #usage: UserUsage | undefined;
+  readonly #publishes: TokenBucket;
+  readonly #bytes: TokenBucket;
+  readonly #now: () => number;
+  #identity: Identity;
+  /** The last topic that was published to, and whether it may be: nearly always it is the next one as well. */
+  #lastTopic: string | undefined;
+  #mayPublishLast = false;
+
+  /** @param usage of the user, where there is one */
+  constructor(
+    identity: Identity,
+    address: string,
+    usage: UserUsage | undefined,
+    limits: AccessLimits,
+    now: () => number,
+  ) {
+    this.#identity = identity;
+    this.address = address;
+    this.#usage = usage;
+    this.#limits = limits;
+    this.#now = now;
+    this.#publishes = new TokenBucket(limits.publishesPerSecond, now());
+    this.#bytes = new TokenBucket(limits.publishBytesPerSecond, now());
+  }
+
+  get user(): string {
+    return this.#identity.user;
+  }
+
+  get expiresAt(): number {
+    return this.#identity.expiresAt;
+  }
+
+  /** Why a publish is refused; undefined where it is not, and then it counts. */
+  publishFault(topic: string, bytes: number): ErrorCode | undefined {
+    if (topic !== this.#lastTopic) {
+      this.#lastTopic = topic;
+      this.#mayPublishLast = this.#identity.permissions.allows("publish", topic);
+    }
+    if (!this.#mayPublishLast) return "SHARDCAST_FORBIDDEN";
+    return this.#takes(bytes) ? undefined : "SHARDCAST_RATE_LIMITED";
+  }
+
+  /** Why a topic may not be followed from a place on. */
+  followFault(topic: string, from: From): ErrorCode | undefined {
+    const { permissions } = this.#identity;
+    const watched = topicOfPresence(topic);
+    if (watched !== undefined) return this.presenceFault(watched);
+    if (!permissions.allows("subscribe", topic)) return "SHARDCAST_FORBIDDEN";
+    if (from.type === "live" || from.type === "position") return undefined;
+    return this.historyFault(topic);
+  }
+
+  /** Why what was stored before may not be read. */
+  historyFault(topic: string): ErrorCode | undefined {
+    return this.#identity.permissions.allows("history", topic) ? undefined : "SHARDCAST_FORBIDDEN";
+  }
+
+  /** Why somebody may not be on a topic, or know who is. */
+  presenceFault(topic: string): ErrorCode | undefined {
+    return this.#identity.permissions.allows("presence", topic) ? undefined : "SHARDCAST_FORBIDDEN";
+  }
+
+  /** From when on messages are given to a subscription that resumes; undefined where it may have all. */
+  resumesFrom(topic: string): number | undefined {
+    const mayReadAll =
+      topicOfPresence(topic) !== undefined || this.historyFault(topic) === undefined;
+    return mayReadAll ? undefined : this.#now() - this.#limits.resumeWindowMs;
+  }
+
+  /** Another token of the same user was accepted. */
+  renew(identity: Identity): void {
+    this.#identity = identity;
+    this.#lastTopic = undefined;
+    this.isAnnounced = false;
+  }
+
+  #takes(bytes: number): boolean {
+    const now = this.#now();
+    const buckets = [
+      { bucket: this.#publishes, units: 1 },
+      { bucket: this.#bytes, units: bytes },
+      ...(this.#usage?.buckets(bytes) ?? []),
+    ];
+    for (const [index, { bucket, units }] of buckets.entries()) {
+      if (bucket.take(units, now)) continue;
+      for (const taken of buckets.slice(0, index)) taken.bucket.giveBack(taken.units);
+      return false;
+    }
+    return true;
+  }
+}

@@ -1,0 +1,151 @@
+// The keys that tokens are signed with: secrets, public keys from a file, or a set of them at a URL. Each kind
+// takes the algorithms of its own keys only, whatever the token's head says.
+import { createPublicKey, type KeyObject } from "node:crypto";
+import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTHeaderParameters } from "jose";
+import { ShardcastError } from "@shardcast/protocol";
+import type { Logger } from "pino";
+
+export const SECRET_ALGORITHMS: readonly string[] = ["HS256"];
+export const KEY_ALGORITHMS: readonly string[] = [
+  ...["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"],
+  ...["ES256", "ES384", "ES512", "EdDSA", "Ed25519"],
+];
+
+/** Keys that `jose` can check a signature with. */
+export type SigningKey = Uint8Array | KeyObject | CryptoKey;
+
+/** Finds the keys that may have signed a token. */
+export interface TokenKeys {
+  readonly algorithms: readonly string[];
+  /** @throws SHARDCAST_TOKEN_KEYS_UNAVAILABLE */
+  candidates(header: JWTHeaderParameters): Promise<readonly SigningKey[]>;
+}
+
+/** Secrets that both ends know: the newest first. */
+export class SecretKeys implements TokenKeys {
+  readonly algorithms = SECRET_ALGORITHMS;
+  readonly #secrets: readonly Uint8Array[];
+
+  constructor(secrets: readonly string[]) {
+    this.#secrets = secrets.map((secret) => new TextEncoder().encode(secret));
+  }
+
+  candidates(): Promise<readonly SigningKey[]> {
+    return Promise.resolve(this.#secrets);
+  }
+}
+
+/** One public key, in PEM. */
+export class PemKey implements TokenKeys {
+  readonly algorithms = KEY_ALGORITHMS;
+  readonly #key: KeyObject;
+
+  /** @throws whatever node:crypto throws where it is none */
+  constructor(pem: string) {
+    this.#key = createPublicKey(pem);
+  }
+
+  candidates(): Promise<readonly SigningKey[]> {
+    return Promise.resolve([this.#key]);
+  }
+}
+
+/** A set of public keys, as JSON (RFC 7517). */
+export class JwksKeys implements TokenKeys {
+  readonly algorithms = KEY_ALGORITHMS;
+  readonly #set: ReturnType<typeof createLocalJWKSet>;
+
+  constructor(set: JSONWebKeySet) {
+    this.#set = createLocalJWKSet(set);
+  }
+
+  async candidates(header: JWTHeaderParameters): Promise<readonly SigningKey[]> {
+    try {
+      return [await this.#set(header)];
+    } catch (error) {
+      if (error instanceof errors.JWKSMultipleMatchingKeys) {
+        const keys: SigningKey[] = [];
+        for await (const key of error) keys.push(key);
+        return keys;
+      }
+      return [];
+    }
+  }
+}
+
+/** So long is a set good without asking for a newer one. */
+const FRESH_MS = 5 * 60_000;
+/** And so long a key that is not in it is not asked for again. */
+const COOLDOWN_MS = 10_000;
+const FETCH_TIMEOUT_MS = 5000;
+const SET_MAX_BYTES = 1024 * 1024;
+
+export interface RemoteKeysOptions {
+  readonly url: URL;
+  readonly logger: Logger;
+  /** @default Date.now */
+  readonly now?: () => number;
+}
+
+/**
+ * A set of public keys at a URL. It is fetched again every five minutes, and where a token names a key that is
+ * not in it; while that fails, the last one serves.
+ */
+export class RemoteKeys implements TokenKeys {
+  readonly algorithms = KEY_ALGORITHMS;
+  readonly #options: RemoteKeysOptions;
+  readonly #now: () => number;
+  #keys: JwksKeys | undefined;
+  #triedAt = -Infinity;
+  #fetching: Promise<void> | undefined;
+
+  constructor(options: RemoteKeysOptions) {
+    this.#options = options;
+    this.#now = options.now ?? Date.now;
+  }
+
+  async candidates(header: JWTHeaderParameters): Promise<readonly SigningKey[]> {
+    const age = this.#now() - this.#triedAt;
+    if (this.#keys !== undefined && age > FRESH_MS) void this.refresh();
+    const found = (await this.#keys?.candidates(header)) ?? [];
+    if (found.length > 0) return found;
+    if (age > COOLDOWN_MS || this.#fetching !== undefined) await this.refresh();
+    if (this.#keys === undefined) throw new ShardcastError("SHARDCAST_TOKEN_KEYS_UNAVAILABLE");
+    return this.#keys.candidates(header);
+  }
+
+  /** Fetches the set, once at a time. Never rejects: where it fails, what was there stays. */
+  refresh(): Promise<void> {
+    this.#triedAt = this.#now();
+    this.#fetching ??= this.#fetch()
+      .catch((error: unknown) => {
+        const { url, logger } = this.#options;
+        logger.warn({ error, url: url.href }, "the keys of tokens cannot be fetched");
+      })
+      .finally(() => {
+        this.#fetching = undefined;
+      });
+    return this.#fetching;
+  }
+
+  async #fetch(): Promise<void> {
+    const response = await fetch(this.#options.url, {
+      headers: { accept: "application/jwk-set+json, application/json" },
+      redirect: "error",
+      signal: AbortSignal.timeout(FETCH_TIMEOUT_MS),
+    });
+    if (!response.ok) throw new Error(`answered with status ${response.status}`);
+    this.#keys = new JwksKeys(JSON.parse(await textOf(response)) as JSONWebKeySet);
+  }
+}
+
+async function textOf(response: Response): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of response.body ?? []) {
+    bytes += (chunk as Uint8Array).length;
+    if (bytes > SET_MAX_BYTES) throw new Error(`has over ${SET_MAX_BYTES} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString("utf8");
+}

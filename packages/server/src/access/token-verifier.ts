@@ -1,0 +1,117 @@
+// From a signed token (JWT, RFC 7519) to an identity. docs/protocol.md#tokens
+import {
+  MEMBER_USER_MAX_BYTES,
+  Permissions,
+  ShardcastError,
+  TOKEN_MAX_BYTES,
+  parseGrants,
+  textBytes,
+  isPlainText,
+} from "@shardcast/protocol";
+import { decodeProtectedHeader, errors, jwtVerify, type JWTPayload } from "jose";
+import type { Identity } from "./identity.ts";
+import type { SigningKey, TokenKeys } from "./token-keys.ts";
+
+export interface TokenVerifierOptions {
+  /** At the most one of each kind takes an algorithm. */
+  readonly keys: readonly TokenKeys[];
+  /** Undefined where tokens that are made for somebody are for somebody else. */
+  readonly audience: string | undefined;
+  readonly issuer: string | undefined;
+  /** How far the clocks of those who sign may be off. */
+  readonly leewayMs: number;
+  /** What a token allows that has no claim `caps`. */
+  readonly defaultPermissions: Permissions;
+  /** @default Date.now */
+  readonly now?: () => number;
+}
+
+export class TokenVerifier {
+  readonly #options: TokenVerifierOptions;
+  readonly #now: () => number;
+
+  constructor(options: TokenVerifierOptions) {
+    this.#options = options;
+    this.#now = options.now ?? Date.now;
+  }
+
+  /** @throws SHARDCAST_TOKEN_INVALID, SHARDCAST_TOKEN_EXPIRED, SHARDCAST_TOKEN_KEYS_UNAVAILABLE */
+  async verify(token: string): Promise<Identity> {
+    if (textBytes(token) > TOKEN_MAX_BYTES) {
+      throw invalid(`it has over ${TOKEN_MAX_BYTES} bytes`);
+    }
+    const header = headerOf(token);
+    const keys = this.#options.keys.filter(({ algorithms }) => algorithms.includes(header.alg));
+    if (keys.length === 0) throw invalid("no key here is for its algorithm");
+    for (const source of keys) {
+      for (const key of await source.candidates(header)) {
+        const payload = await this.#claims(token, key, source.algorithms);
+        if (payload !== undefined) return this.#identity(payload);
+      }
+    }
+    throw invalid("its signature matches no key");
+  }
+
+  /** Undefined where another key has signed it. */
+  async #claims(
+    token: string,
+    key: SigningKey,
+    algorithms: readonly string[],
+  ): Promise<JWTPayload | undefined> {
+    const { audience, issuer, leewayMs } = this.#options;
+    try {
+      const { payload } = await jwtVerify(token, key, {
+        algorithms: [...algorithms],
+        requiredClaims: ["sub", "exp"],
+        clockTolerance: leewayMs / 1000,
+        currentDate: new Date(this.#now()),
+        ...(audience === undefined ? {} : { audience }),
+        ...(issuer === undefined ? {} : { issuer }),
+      });
+      return payload;
+    } catch (error) {
+      if (error instanceof errors.JWTExpired) throw new ShardcastError("SHARDCAST_TOKEN_EXPIRED");
+      if (error instanceof errors.JWTClaimValidationFailed) {
+        throw invalid(
+          `its claim ${error.claim} is ${error.reason === "missing" ? "missing" : "refused"}`,
+        );
+      }
+      // A signature that does not match; or a key of another kind than the algorithm asks for.
+      if (error instanceof errors.JWSSignatureVerificationFailed) return undefined;
+      if (error instanceof TypeError) return undefined;
+      throw invalid("it cannot be understood");
+    }
+  }
+
+  #identity(payload: JWTPayload): Identity {
+    const { sub = "", exp = 0, aud, caps } = payload as JWTPayload & { readonly caps?: unknown };
+    if (sub === "" || textBytes(sub) > MEMBER_USER_MAX_BYTES || !isPlainText(sub)) {
+      throw invalid(
+        `its claim sub is 1 to ${MEMBER_USER_MAX_BYTES} bytes without control characters`,
+      );
+    }
+    // RFC 7519 §4.1.3: who does not know itself in it must refuse.
+    if (aud !== undefined && this.#options.audience === undefined) {
+      throw invalid("its claim aud is refused: the node has no --token-audience");
+    }
+    return {
+      user: sub,
+      permissions:
+        caps === undefined ? this.#options.defaultPermissions : new Permissions(parseGrants(caps)),
+      expiresAt: exp * 1000 + this.#options.leewayMs,
+    };
+  }
+}
+
+function headerOf(token: string): { readonly alg: string } {
+  try {
+    const header = decodeProtectedHeader(token);
+    return { ...header, alg: String(header.alg) };
+  } catch {
+    throw invalid("it is no JWT");
+  }
+}
+
+function invalid(detail: string): ShardcastError {
+  return new ShardcastError("SHARDCAST_TOKEN_INVALID", detail);
+}

@@ -24,5 +24,6 @@ export {
   type MemoryLogOptions,
   type MemoryTopicLogOptions,
 } from "./memory-log.ts";
+export { compareNames } from "./name-order.ts";
 export { RetentionRules, parseRetentionRules, type Retention } from "./retention.ts";
 export { checkStore, repairStore, type StoreReport } from "./salvage.ts";

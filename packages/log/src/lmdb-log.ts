@@ -4,6 +4,7 @@ import { DataFolder } from "./data-folder.ts";
 import { createEpoch } from "./epoch.ts";
 import { FORGET_AFTER_MS, type Log } from "./log.ts";
 import { LmdbTopicLog, type DiskUse, type IdRetention } from "./lmdb-topic-log.ts";
+import { rangeAfter } from "./name-order.ts";
 import type { RetentionRules } from "./retention.ts";
 import { putState, readState } from "./store-state.ts";
 import type { Store } from "./store.ts";
@@ -99,6 +100,12 @@ export class LmdbLog implements Log {
     log.release();
     this.#open.delete(topic);
     return true;
+  }
+
+  topics(after: string, limit: number): string[] {
+    const { start, end } = rangeAfter("", after);
+    const keys = this.#store.keys("topics", start, end, limit);
+    return Array.from(keys, (key) => key.toString("utf8"));
   }
 
   /** Trims a few of the topics that nobody has open, and forgets those that are past their time. */

@@ -6,6 +6,7 @@ import { Batch } from "./batch.ts";
 import { createEpoch } from "./epoch.ts";
 import { FORGET_AFTER_MS, type Log, type StoredIds, type TopicLog } from "./log.ts";
 import type { Retention, RetentionRules } from "./retention.ts";
+import { firstNames } from "./name-order.ts";
 import { Segment, type SegmentLimits } from "./segment.ts";
 
 export interface MemoryLogOptions {
@@ -65,6 +66,10 @@ export class MemoryLog implements Log {
     if (log.oldest <= log.head || log.lastTime >= now - FORGET_AFTER_MS) return false;
     this.#topics.delete(topic);
     return true;
+  }
+
+  topics(after: string, limit: number): string[] {
+    return firstNames(this.#topics.keys(), after, limit);
   }
 
   tidy(): void {

@@ -234,5 +234,58 @@ export function describeLog(
       expect(again.epoch).not.to.equal(topic.epoch);
       expect(log.bytes).to.equal(0);
     });
+
+    async function makeTopics(log: Log, names: readonly string[]): Promise<void> {
+      for (const name of names) {
+        await log.open(name, 1);
+        await log.commit(log.laneOf(name));
+      }
+    }
+
+    it("lists its topics in the order of their bytes, those without messages too", async () => {
+      const { log, topic } = await open();
+      await append(log, topic, 1, 1);
+      // In UTF-16 the last would come before the one in front of it.
+      const names = ["$presence/a", "B", "a", "a/b", "ab", "ß", "\uff5e", "😀"];
+      await makeTopics(log, [...names].reverse());
+      const all = [...names.slice(0, 5), "news", ...names.slice(5)];
+      expect(await log.topics("", 100)).to.deep.equal(all);
+      expect(await log.topics("", 0)).to.deep.equal([]);
+      expect(await log.topics("a", 3)).to.deep.equal(["a/b", "ab", "news"]);
+      expect(await log.topics("a/", 1)).to.deep.equal(["a/b"]);
+      expect(await log.topics("\uff5e", 100)).to.deep.equal(["😀"]);
+      expect(await log.topics("😀", 100)).to.deep.equal([]);
+      expect(await log.topics("x".repeat(5000), 100)).to.deep.equal(["ß", "\uff5e", "😀"]);
+    });
+
+    it("lists many topics page by page, each once", async () => {
+      const { log } = await open();
+      const names = Array.from({ length: 250 }, (_, number) => `many/${1000 + number}`);
+      await Promise.all(names.map((name) => Promise.resolve(log.open(name, 1))));
+      for (const name of names) await log.commit(log.laneOf(name));
+      await log.commit(log.laneOf("news"));
+      const listed: string[] = [];
+      for (let page = await log.topics("", 64); page.length > 0;) {
+        expect(page.length).to.be.at.most(64);
+        listed.push(...page);
+        page = await log.topics(page.at(-1) ?? "", 64);
+      }
+      expect(listed).to.deep.equal([...names, "news"]);
+    });
+
+    it("lists a topic that has lost its messages until it is forgotten", async () => {
+      const { log, topic } = await open({ ageMs: 100 });
+      await append(log, topic, 1, 3);
+      await trim(log, topic, now + 1000);
+      expect(await log.topics("", 10)).to.deep.equal(["news"]);
+      const later = now + FORGET_AFTER_MS + 1000;
+      log.release("news", later);
+      for (let call = 0; call < 3; call += 1) log.tidy(later);
+      await log.commit(log.laneOf("news"));
+      await pass(later - now);
+      expect(await log.topics("", 10)).to.deep.equal([]);
+      await makeTopics(log, ["news"]);
+      expect(await log.topics("", 10)).to.deep.equal(["news"]);
+    });
   });
 }

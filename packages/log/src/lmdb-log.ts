@@ -3,6 +3,7 @@
 import { DataFolder } from "./data-folder.ts";
 import { createEpoch } from "./epoch.ts";
 import { FORGET_AFTER_MS, type Log } from "./log.ts";
+import { LmdbState } from "./lmdb-state.ts";
 import { LmdbTopicLog, type DiskUse, type IdRetention } from "./lmdb-topic-log.ts";
 import { rangeAfter } from "./name-order.ts";
 import type { RetentionRules } from "./retention.ts";
@@ -32,6 +33,7 @@ export interface LmdbLogOptions {
 }
 
 export class LmdbLog implements Log {
+  readonly state: LmdbState;
   readonly #options: LmdbLogOptions;
   readonly #folder: DataFolder;
   readonly #store: Store;
@@ -47,6 +49,7 @@ export class LmdbLog implements Log {
   private constructor(folder: DataFolder, options: LmdbLogOptions) {
     this.#folder = folder;
     this.#store = folder.store;
+    this.state = new LmdbState(folder.store);
     this.#options = options;
     const { nextNumber, bytes } = readState(this.#store);
     this.#nextNumber = nextNumber;

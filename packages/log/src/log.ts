@@ -2,6 +2,7 @@
 import type { Epoch, From } from "@shardcast/protocol";
 import type { Batch } from "./batch.ts";
 import type { IdRecord } from "./id-record.ts";
+import type { StateStore } from "./state-store.ts";
 
 /** How long a topic that has become empty keeps its epoch: a client that missed nothing is told so. */
 export const FORGET_AFTER_MS = 24 * 60 * 60 * 1000;
@@ -79,6 +80,8 @@ export interface Log {
    * @throws SHARDCAST_LOG_UNAVAILABLE
    */
   topics(after: string, limit: number): readonly string[] | Promise<readonly string[]>;
+  /** What is kept in the engine beside the topics. */
+  readonly state: StateStore;
   /** A short piece of the work that is nobody's errand: trimming topics that are not open. */
   tidy(now: number): void;
   /** Bytes of messages kept. */

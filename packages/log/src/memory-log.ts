@@ -6,6 +6,7 @@ import { Batch } from "./batch.ts";
 import { createEpoch } from "./epoch.ts";
 import { FORGET_AFTER_MS, type Log, type StoredIds, type TopicLog } from "./log.ts";
 import type { Retention, RetentionRules } from "./retention.ts";
+import { MemoryState } from "./memory-state.ts";
 import { firstNames } from "./name-order.ts";
 import { Segment, type SegmentLimits } from "./segment.ts";
 
@@ -25,6 +26,7 @@ export interface MemoryTopicLogOptions {
 }
 
 export class MemoryLog implements Log {
+  readonly state = new MemoryState();
   readonly #topics = new Map<string, MemoryTopicLog>();
   readonly #options: MemoryLogOptions;
   readonly #total = { bytes: 0 };
@@ -78,6 +80,7 @@ export class MemoryLog implements Log {
 
   close(): Promise<void> {
     this.#topics.clear();
+    this.state.clear();
     return Promise.resolve();
   }
 }

@@ -56,7 +56,7 @@ export {
   readPublishTopic,
 } from "./publish-head.ts";
 export { Ring, isSameMember, type RingMember } from "./ring.ts";
-export { decodeText, encodeText } from "./text.ts";
+export { decodeText, encodeText, isWellFormed } from "./text.ts";
 export { SHARD_COUNT, shardOf, topicFault, type TopicFault } from "./topic.ts";
 export { matchesTopic, topicPatternFault } from "./topic-pattern.ts";
 export { binaryToJson, framesToBinary } from "./transcode.ts";

@@ -18,6 +18,7 @@ import {
 import type { Keys } from "./keys.ts";
 import { mergedPage } from "./merged-pages.ts";
 import { isRefusal, type RedisConnection } from "./redis-connection.ts";
+import { RedisState } from "./redis-state.ts";
 import { RedisTopicLog } from "./redis-topic-log.ts";
 import { asNumber, asText, asTexts } from "./reply.ts";
 import { OPEN, RENEW, TAKE, TOPICS } from "./scripts.ts";
@@ -38,6 +39,7 @@ export interface RedisLogOptions {
 }
 
 export class RedisLog implements Log {
+  readonly state: RedisState;
   readonly #options: RedisLogOptions;
   readonly #now: () => number;
   /** The fences of the shards that this node has taken, or is about to. */
@@ -50,6 +52,7 @@ export class RedisLog implements Log {
 
   constructor(options: RedisLogOptions) {
     this.#options = options;
+    this.state = new RedisState(options);
     this.#now = options.now ?? Date.now;
   }
 

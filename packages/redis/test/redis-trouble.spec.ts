@@ -195,4 +195,24 @@ describe("the log in Redis, in trouble", function () {
     expect((await log.topics("", 1000)).length).to.equal(4);
     expect(Number(server.cli("zcard", list))).to.equal(4);
   });
+
+  it("says of the state what it says of messages: no memory, too few replicas, no server", async () => {
+    const { state } = await logOf("c1");
+    await state.set([["a", "1"]]);
+    const set = (): Promise<void> => state.set([["b", "2"]]);
+    server.cli("config", "set", "maxmemory", "100kb");
+    expect(await codeOf(set())).to.equal("SHARDCAST_LOG_UNAVAILABLE");
+    expect(await state.get("a")).to.equal("1");
+    server.cli("config", "set", "maxmemory", "0");
+    await set();
+    const replicated = await logOf("c1", 1);
+    expect(await codeOf(replicated.state.set([["a", "3"]]))).to.equal("SHARDCAST_LOG_UNAVAILABLE");
+    const log = await logOf("c2");
+    await server.end();
+    for (const call of [set(), state.get("a"), state.list("", "", 1), state.delete(["a"])]) {
+      expect(await codeOf(call)).to.equal("SHARDCAST_LOG_UNAVAILABLE");
+    }
+    expect(await codeOf(Promise.resolve(log.topics("", 1)))).to.equal("SHARDCAST_LOG_UNAVAILABLE");
+    await server.start();
+  });
 });

@@ -3,6 +3,7 @@
 //   log, retention              what a log is asked for, and how much of each topic it keeps
 //   memory-log                  in the process
 //   lmdb-log → lmdb-topic-log → series → store      on disk
+//   state-store, memory-state, lmdb-state           small texts by key that are kept beside the topics
 //   salvage                     what is whole in a store, and a copy of it
 //   data-folder                 the folder that a store is in: whose it is, and who has it open
 export { Batch } from "./batch.ts";
@@ -24,5 +25,14 @@ export {
   type MemoryLogOptions,
   type MemoryTopicLogOptions,
 } from "./memory-log.ts";
+export { compareNames } from "./name-order.ts";
 export { RetentionRules, parseRetentionRules, type Retention } from "./retention.ts";
 export { checkStore, repairStore, type StoreReport } from "./salvage.ts";
+export {
+  MAX_STATE_KEY_BYTES,
+  MAX_STATE_VALUE_BYTES,
+  checkStateEntry,
+  checkStateKey,
+  type StateEntry,
+  type StateStore,
+} from "./state-store.ts";

@@ -3,7 +3,9 @@
 import { DataFolder } from "./data-folder.ts";
 import { createEpoch } from "./epoch.ts";
 import { FORGET_AFTER_MS, type Log } from "./log.ts";
+import { LmdbState } from "./lmdb-state.ts";
 import { LmdbTopicLog, type DiskUse, type IdRetention } from "./lmdb-topic-log.ts";
+import { rangeAfter } from "./name-order.ts";
 import type { RetentionRules } from "./retention.ts";
 import { putState, readState } from "./store-state.ts";
 import type { Store } from "./store.ts";
@@ -31,6 +33,7 @@ export interface LmdbLogOptions {
 }
 
 export class LmdbLog implements Log {
+  readonly state: LmdbState;
   readonly #options: LmdbLogOptions;
   readonly #folder: DataFolder;
   readonly #store: Store;
@@ -46,6 +49,7 @@ export class LmdbLog implements Log {
   private constructor(folder: DataFolder, options: LmdbLogOptions) {
     this.#folder = folder;
     this.#store = folder.store;
+    this.state = new LmdbState(folder.store);
     this.#options = options;
     const { nextNumber, bytes } = readState(this.#store);
     this.#nextNumber = nextNumber;
@@ -99,6 +103,12 @@ export class LmdbLog implements Log {
     log.release();
     this.#open.delete(topic);
     return true;
+  }
+
+  topics(after: string, limit: number): string[] {
+    const { start, end } = rangeAfter("", after);
+    const keys = this.#store.keys("topics", start, end, limit);
+    return Array.from(keys, (key) => key.toString("utf8"));
   }
 
   /** Trims a few of the topics that nobody has open, and forgets those that are past their time. */

@@ -2,6 +2,7 @@
 import type { Epoch, From } from "@shardcast/protocol";
 import type { Batch } from "./batch.ts";
 import type { IdRecord } from "./id-record.ts";
+import type { StateStore } from "./state-store.ts";
 
 /** How long a topic that has become empty keeps its epoch: a client that missed nothing is told so. */
 export const FORGET_AFTER_MS = 24 * 60 * 60 * 1000;
@@ -70,6 +71,17 @@ export interface Log {
   commit(lane: number): Promise<void> | undefined;
   /** Lets go of a topic that nobody uses; false where that would lose something. */
   release(topic: string, now: number): boolean;
+  /**
+   * Names of topics that the log has a record of, in the order of their UTF-8, after a name ("" from the
+   * start): `limit` at the most, and fewer only where no more follow. A topic is among them when the commit
+   * that follows its making is done, with or without messages, and until it is forgotten; so are the system's
+   * own (`$…`). On disk and in memory they are the topics that this node has, or had while it owned them; in
+   * Redis, those of the whole cluster.
+   * @throws SHARDCAST_LOG_UNAVAILABLE
+   */
+  topics(after: string, limit: number): readonly string[] | Promise<readonly string[]>;
+  /** What is kept in the engine beside the topics. */
+  readonly state: StateStore;
   /** A short piece of the work that is nobody's errand: trimming topics that are not open. */
   tidy(now: number): void;
   /** Bytes of messages kept. */

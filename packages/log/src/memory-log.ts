@@ -6,6 +6,8 @@ import { Batch } from "./batch.ts";
 import { createEpoch } from "./epoch.ts";
 import { FORGET_AFTER_MS, type Log, type StoredIds, type TopicLog } from "./log.ts";
 import type { Retention, RetentionRules } from "./retention.ts";
+import { MemoryState } from "./memory-state.ts";
+import { firstNames } from "./name-order.ts";
 import { Segment, type SegmentLimits } from "./segment.ts";
 
 export interface MemoryLogOptions {
@@ -24,6 +26,7 @@ export interface MemoryTopicLogOptions {
 }
 
 export class MemoryLog implements Log {
+  readonly state = new MemoryState();
   readonly #topics = new Map<string, MemoryTopicLog>();
   readonly #options: MemoryLogOptions;
   readonly #total = { bytes: 0 };
@@ -67,12 +70,17 @@ export class MemoryLog implements Log {
     return true;
   }
 
+  topics(after: string, limit: number): string[] {
+    return firstNames(this.#topics.keys(), after, limit);
+  }
+
   tidy(): void {
     // What is kept belongs to topics that are open, and those are trimmed by whoever opened them.
   }
 
   close(): Promise<void> {
     this.#topics.clear();
+    this.state.clear();
     return Promise.resolve();
   }
 }

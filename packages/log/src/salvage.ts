@@ -3,6 +3,7 @@
 import { ShardcastError, type Epoch } from "@shardcast/protocol";
 import { Batch } from "./batch.ts";
 import { createEpoch } from "./epoch.ts";
+import { storedEntries } from "./lmdb-state.ts";
 import { decodeKey, seekKey, type RecordKey } from "./record-key.ts";
 import type { Mark } from "./series.ts";
 import { putState } from "./store-state.ts";
@@ -34,14 +35,20 @@ interface Survey {
   readonly faults: readonly string[];
 }
 
+/** What others keep in the store, as far as it can be read. */
+interface StateSurvey {
+  readonly last: Buffer | undefined;
+  readonly faults: readonly string[];
+}
+
 export function checkStore(store: Store): StoreReport {
-  return reportOf(surveyAll(store));
+  return reportOf(surveyAll(store), surveyState(store));
 }
 
 /**
  * Copies into an empty store whatever is whole and followed by nothing that is broken: offsets have no holes.
  * A topic whose end is lost gets a new epoch, since offsets may be given a second time; `isAnew` gives one to
- * all, for a copy that is older than what clients have seen.
+ * all, for a copy that is older than what clients have seen. The state is copied as far as it can be read.
  * @throws SHARDCAST_LOG_UNAVAILABLE
  */
 export async function repairStore(
@@ -57,20 +64,25 @@ export async function repairStore(
     const isKept = survey.isEndKnown && !isAnew;
     await copyTopic(survey, isKept ? epoch : createEpoch(), { from, to });
   }
-  const report = reportOf(surveys);
+  const state = surveyState(from);
+  await copyState(state, { from, to });
+  const report = reportOf(surveys, state);
   putState(to, { nextNumber, bytes: report.bytes });
   await to.commit();
   return report;
 }
 
-function reportOf(surveys: readonly Survey[]): StoreReport {
+function reportOf(surveys: readonly Survey[], state: StateSurvey): StoreReport {
   const sum = (value: (survey: Survey) => number): number =>
     surveys.reduce((total, survey) => total + value(survey), 0);
   return {
     topics: surveys.length,
     messages: sum(({ floor, end }) => end.offset - floor.offset),
     bytes: sum(({ floor, end }) => end.sum - floor.sum),
-    faults: surveys.flatMap(({ topic, faults }) => faults.map((fault) => `${topic}: ${fault}`)),
+    faults: [
+      ...surveys.flatMap(({ topic, faults }) => faults.map((fault) => `${topic}: ${fault}`)),
+      ...state.faults,
+    ],
   };
 }
 
@@ -147,5 +159,31 @@ async function copyTopic(
   to.put("topics", Buffer.from(topic), encodeTopicRecord({ ...record, epoch, messages: floor }));
   await copy("messages", floor);
   await copy("ids", record.ids);
+  await to.commit();
+}
+
+function surveyState(store: Store): StateSurvey {
+  let last: Buffer | undefined;
+  try {
+    for (const { key } of storedEntries(store)) last = key;
+    return { last, faults: [] };
+  } catch (error) {
+    const where = last === undefined ? "" : ` after ${last.toString("utf8")}`;
+    return { last, faults: [`nothing of the state can be read${where}: ${String(error)}`] };
+  }
+}
+
+async function copyState(
+  { last }: StateSurvey,
+  { from, to }: { readonly from: Store; readonly to: Store },
+): Promise<void> {
+  if (last === undefined) return;
+  let count = 0;
+  for (const { key, value } of storedEntries(from)) {
+    to.put("state", key, value);
+    count += 1;
+    if (count % CHUNK === 0) await to.commit();
+    if (key.equals(last)) break;
+  }
   await to.commit();
 }

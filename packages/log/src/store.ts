@@ -18,7 +18,12 @@ interface Write {
 export class Store {
   readonly #root: RootDatabase<Buffer, Buffer>;
   readonly #tables: Readonly<Record<Table, Database<Buffer, Buffer>>>;
-  #writes: Write[] = [];
+  #staged: Write[] = [];
+  /** Of all that wait for the disk. */
+  #waiting: Write[] = [];
+  #current: Promise<void> = Promise.resolve();
+  #next: Promise<void> | undefined;
+  #isClosed = false;
 
   /** @param file checked before: what is no store ends the process here */
   constructor(file: string, { readOnly = false } = {}) {
@@ -46,7 +51,11 @@ export class Store {
   }
 
   get isChanged(): boolean {
-    return this.#writes.length > 0;
+    return this.#staged.length > 0;
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed;
   }
 
   get(table: Table, key: Buffer): Buffer | undefined {
@@ -84,20 +93,58 @@ export class Store {
 
   /** Stages a write. The value must not change before it is committed. */
   put(table: Table, key: Buffer, value: Buffer): void {
-    this.#writes.push({ table, key, value });
+    this.#staged.push({ table, key, value });
   }
 
   remove(table: Table, key: Buffer): void {
-    this.#writes.push({ table, key, value: undefined });
+    this.#staged.push({ table, key, value: undefined });
   }
 
   /**
    * Makes all staged writes at once; where it fails, none of them.
    * @throws SHARDCAST_LOG_UNAVAILABLE
    */
-  async commit(): Promise<void> {
-    const writes = this.#writes;
-    this.#writes = [];
+  commit(): Promise<void> {
+    const writes = this.#staged;
+    this.#staged = [];
+    return this.write(writes);
+  }
+
+  /**
+   * Makes writes at once, and those of others with them that came while the disk was at work; where it fails,
+   * none of them. One transaction at a time: each costs a sync, however much is in it.
+   * @throws SHARDCAST_LOG_UNAVAILABLE
+   */
+  write(writes: readonly Write[]): Promise<void> {
+    if (this.#isClosed) return Promise.reject(closedFault());
+    for (const write of writes) this.#waiting.push(write);
+    this.#next ??= this.#current.then(() => this.#writeWaiting());
+    return this.#next;
+  }
+
+  /** Copies the store as it is at this moment, without what is free in it. It may be in use meanwhile. */
+  async backup(file: string): Promise<void> {
+    await this.#root.backup(file, true);
+  }
+
+  /** Ends when all that was to be written is. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#next?.catch(() => undefined);
+    await this.#current;
+    await this.#root.close();
+  }
+
+  #writeWaiting(): Promise<void> {
+    const writes = this.#waiting;
+    this.#waiting = [];
+    this.#next = undefined;
+    const done = this.#transact(writes);
+    this.#current = done.catch(() => undefined);
+    return done;
+  }
+
+  async #transact(writes: readonly Write[]): Promise<void> {
     try {
       await this.#root.batch(() => {
         for (const { table, key, value } of writes) {
@@ -109,15 +156,10 @@ export class Store {
       throw new ShardcastError("SHARDCAST_LOG_UNAVAILABLE", await causeOf(error), { cause: error });
     }
   }
+}
 
-  /** Copies the store as it is at this moment, without what is free in it. It may be in use meanwhile. */
-  async backup(file: string): Promise<void> {
-    await this.#root.backup(file, true);
-  }
-
-  async close(): Promise<void> {
-    await this.#root.close();
-  }
+function closedFault(): ShardcastError {
+  return new ShardcastError("SHARDCAST_LOG_UNAVAILABLE", "the log is closed");
 }
 
 /** lmdb hands the reason over as a promise of its own, which rejects. */

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -206,4 +207,69 @@ describe("LmdbLog", () => {
     expect(topic.read(1, MANY)).to.equal(page);
     await log.close();
   });
+
+  it("has its topics and its state again after it was closed, whole with a last write under way", async () => {
+    const options = optionsFor(newFolder());
+    const log = await LmdbLog.open(options);
+    log.open("news", 1).append(batchOf(1, 1), idsOf());
+    log.open("$own", 2);
+    await log.state.set([["a", "1"]]);
+    expect(log.topics("", 10)).to.deep.equal([]);
+    const committed = log.commit();
+    const set = log.state.set([["b", "2"]]);
+    await Promise.all([log.close(), committed, set]);
+    const again = await LmdbLog.open(options);
+    expect(again.topics("", 10)).to.deep.equal(["$own", "news"]);
+    expect(await again.state.list("", "", 10)).to.deep.equal([
+      ["a", "1"],
+      ["b", "2"],
+    ]);
+    await again.close();
+  });
+
+  it("writes no state and gives none once it is closed", async () => {
+    const log = await LmdbLog.open(optionsFor(newFolder()));
+    await log.close();
+    const { state } = log;
+    for (const refused of [state.set([["a", "1"]]), state.get("a"), state.list("", "", 1)]) {
+      const error = await refused.catch((reason: unknown) => reason);
+      expect(error).to.have.property("code", "SHARDCAST_LOG_UNAVAILABLE");
+    }
+  });
+
+  it("refuses state and messages alike while the disk is full, has what it had, and goes on", async () => {
+    const log = await LmdbLog.open(optionsFor(newFolder()));
+    const topic = log.open("news", 1);
+    await log.state.set([["a", "1"]]);
+    const codes: unknown[] = [];
+    const failed = (error: unknown): void => void codes.push((error as { code?: string }).code);
+    // lmdb tells the console of it as well.
+    const { error } = console;
+    console.error = () => undefined;
+    limitFiles(1_000_000);
+    try {
+      for (let round = 0; codes.length === 0; round += 1) {
+        topic.append(batchOf(topic.head + 1, topic.head + 1), idsOf());
+        const set = log.state.set([[`k${round}`, "v".repeat(60_000)]]);
+        await Promise.all([log.commit()?.catch(failed), set.catch(failed)]);
+      }
+      expect(await log.state.get("a")).to.equal("1");
+    } finally {
+      limitFiles("unlimited");
+      console.error = error;
+    }
+    expect(codes).to.deep.equal(["SHARDCAST_LOG_UNAVAILABLE", "SHARDCAST_LOG_UNAVAILABLE"]);
+    await log.state.set([["a", "2"]]);
+    expect(await log.state.get("a")).to.equal("2");
+    const { head } = topic;
+    topic.append(batchOf(head + 1, head + 1), idsOf());
+    await log.commit();
+    expect(offsetsOf(topic.read(head - 1, MANY))).to.deep.equal([head, head + 1]);
+    await log.close();
+  });
 });
+
+/** The kernel takes no byte of a file beyond this: what a full disk does, for this process. */
+function limitFiles(bytes: number | "unlimited"): void {
+  execFileSync("prlimit", ["--pid", `${process.pid}`, `--fsize=${bytes}:unlimited`]);
+}

@@ -10,6 +10,7 @@ import { checkStore, repairStore } from "../src/salvage.ts";
 import { batchOf, idsOf, offsetsOf } from "./support/batches.ts";
 
 const MANY = 1_000_000_000;
+const STATE = Array.from({ length: 300 }, (_, number) => [`k${1000 + number}`, "v"] as const);
 
 describe("a store that is checked and repaired", () => {
   let root: string;
@@ -43,6 +44,7 @@ describe("a store that is checked and repaired", () => {
     }
     log.open("whole", 2).append(batchOf(1, 1), idsOf());
     await log.commit();
+    await log.state.set(STATE);
     await log.close();
     return news.epoch;
   }
@@ -81,6 +83,7 @@ describe("a store that is checked and repaired", () => {
     expect(offsetsOf(log.open("whole", 2).read(0, MANY))).to.deep.equal([1]);
     expect(log.bytes).to.equal(report.bytes);
     expect(log.open("another", 3).number).to.equal(3);
+    expect(await log.state.list("", "", MANY)).to.deep.equal(STATE);
     await log.close();
   });
 

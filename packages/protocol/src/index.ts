@@ -65,7 +65,7 @@ export {
   readPublishTopic,
 } from "./publish-head.ts";
 export { Ring, isSameMember, type RingMember } from "./ring.ts";
-export { decodeText, encodeText, isPlainText, textBytes } from "./text.ts";
+export { decodeText, encodeText, isPlainText, isWellFormed, textBytes } from "./text.ts";
 export { SHARD_COUNT, shardOf, topicFault, type TopicFault } from "./topic.ts";
 export { TopicPattern, topicPatternFault } from "./topic-pattern.ts";
 export { binaryToJson, framesToBinary } from "./transcode.ts";

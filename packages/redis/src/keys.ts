@@ -5,6 +5,9 @@
 //   <prefix>{<shard>}:t:<topic>   hash: epoch, head, time, …      docs/architecture.md#the-log-in-redis
 //   <prefix>{<shard>}:m:<topic>   stream of message batches; an entry's id is its last offset
 //   <prefix>{<shard>}:i:<topic>   stream of message ids; an entry's id is its time
+//   <prefix>{<shard>}:topics      sorted set of the names of its topics, and of some that are gone since
+//   <prefix>{<part>}:state        hash: what is kept beside the topics, by its key, in 64 parts; and
+//                                 :state:keys, a sorted set of the keys
 //   <prefix>{nodes}               sorted set of the members by the end of their time, and :url, a hash
 import { shardOf } from "@shardcast/protocol";
 
@@ -13,6 +16,13 @@ export interface TopicKeys {
   readonly topic: string;
   readonly messages: string;
   readonly ids: string;
+  /** The names of all topics of the shard. */
+  readonly list: string;
+}
+
+export interface StateKeys {
+  readonly values: string;
+  readonly keys: string;
 }
 
 export class Keys {
@@ -34,11 +44,28 @@ export class Keys {
     return `${this.#prefix}{${shard}}`;
   }
 
+  /** The names of a shard's topics. */
+  topics(shard: number): string {
+    return `${this.shard(shard)}:topics`;
+  }
+
+  /** What the names of a shard's topics are behind, in the keys of their hashes. */
+  topicStem(shard: number): string {
+    return `${this.shard(shard)}:t:`;
+  }
+
+  state(part: number): StateKeys {
+    const values = `${this.shard(part)}:state`;
+    return { values, keys: `${values}:keys` };
+  }
+
   topic(topic: string): TopicKeys {
-    const shard = this.shard(shardOf(topic));
+    const number = shardOf(topic);
+    const shard = this.shard(number);
     return {
       shard,
-      topic: `${shard}:t:${topic}`,
+      list: this.topics(number),
+      topic: `${this.topicStem(number)}${topic}`,
       messages: `${shard}:m:${topic}`,
       ids: `${shard}:i:${topic}`,
     };

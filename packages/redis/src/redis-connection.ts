@@ -12,6 +12,8 @@ const SILENCE_MS = 5000;
 const PING_MS = 1000;
 const CONNECT_MS = 5000;
 const MAX_BACKOFF_MS = 1000;
+/** How long one wait for replicas may take. */
+const REPLICAS_WAIT_MS = 500;
 const BUFFERS = { [RESP_TYPES.BLOB_STRING]: Buffer } as const;
 
 /** What goes into a command. */
@@ -93,15 +95,15 @@ export class RedisConnection {
   }
 
   /**
-   * How many replicas have all that was sent for a key before, waiting for up to so many of them.
-   * @throws SHARDCAST_LOG_UNAVAILABLE
+   * Resolves when so many replicas have all that was sent for a key before.
+   * @throws SHARDCAST_LOG_UNAVAILABLE where they do not in time
    */
-  async replicas(key: string, wanted: number, timeoutMs: number): Promise<number> {
-    try {
-      return Number(await this.#client.wait(key, ["WAIT", String(wanted), String(timeoutMs)]));
-    } catch (error) {
-      throw this.#unavailable(error);
-    }
+  async replicated(key: string, wanted: number): Promise<void> {
+    if (wanted === 0) return;
+    const count = await this.#replicas(key, wanted);
+    if (count >= wanted) return;
+    const detail = `${String(count)} of ${wanted} replicas have it`;
+    throw new ShardcastError("SHARDCAST_LOG_UNAVAILABLE", detail);
   }
 
   /** Runs a script, which the server may know already. The first key tells a cluster where. */
@@ -139,6 +141,15 @@ export class RedisConnection {
       this.#client.destroy();
     } catch {
       // It was closed before it was open.
+    }
+  }
+
+  async #replicas(key: string, wanted: number): Promise<number> {
+    try {
+      const args = ["WAIT", String(wanted), String(REPLICAS_WAIT_MS)];
+      return Number(await this.#client.wait(key, args));
+    } catch (error) {
+      throw this.#unavailable(error);
     }
   }
 

@@ -8,17 +8,23 @@ import {
   type Log,
   type RetentionRules,
 } from "@shardcast/log";
-import { ShardcastError, shardOf, type Epoch, type Position } from "@shardcast/protocol";
+import {
+  SHARD_COUNT,
+  ShardcastError,
+  shardOf,
+  type Epoch,
+  type Position,
+} from "@shardcast/protocol";
 import type { Keys } from "./keys.ts";
+import { mergedPage } from "./merged-pages.ts";
 import { isRefusal, type RedisConnection } from "./redis-connection.ts";
+import { RedisState } from "./redis-state.ts";
 import { RedisTopicLog } from "./redis-topic-log.ts";
 import { asNumber, asText, asTexts } from "./reply.ts";
-import { OPEN, RENEW, TAKE } from "./scripts.ts";
+import { OPEN, RENEW, TAKE, TOPICS } from "./scripts.ts";
 
 /** Entries of ids that are read at once. */
 const IDS_AT_ONCE = 200;
-/** How long one wait for replicas may take; then it is tried again. */
-const REPLICAS_WAIT_MS = 500;
 
 export interface RedisLogOptions {
   readonly connection: RedisConnection;
@@ -33,6 +39,7 @@ export interface RedisLogOptions {
 }
 
 export class RedisLog implements Log {
+  readonly state: RedisState;
   readonly #options: RedisLogOptions;
   readonly #now: () => number;
   /** The fences of the shards that this node has taken, or is about to. */
@@ -45,6 +52,7 @@ export class RedisLog implements Log {
 
   constructor(options: RedisLogOptions) {
     this.#options = options;
+    this.state = new RedisState(options);
     this.#now = options.now ?? Date.now;
   }
 
@@ -72,8 +80,8 @@ export class RedisLog implements Log {
     const now = this.#now();
     const answer = await connection.run(
       OPEN,
-      [names.topic, names.messages, names.ids],
-      [createEpoch(), String(now), String(FORGET_AFTER_MS)],
+      [names.topic, names.messages, names.ids, names.list],
+      [createEpoch(), String(now), String(FORGET_AFTER_MS), topic],
     );
     const [epoch, head, time, sum, floor, floorSum] = asTexts(answer);
     const position = { epoch: asText(epoch), offset: asNumber(head) };
@@ -110,6 +118,22 @@ export class RedisLog implements Log {
     log?.lose();
     this.#open.delete(topic);
     return true;
+  }
+
+  /**
+   * All topics of the cluster, by one question to each shard. One that was last opened by a version that kept
+   * no list is missing until a node opens it for a publish.
+   * @throws SHARDCAST_LOG_UNAVAILABLE
+   */
+  topics(after: string, limit: number): Promise<readonly string[]> {
+    const { connection, keys } = this.#options;
+    const shards = Array.from({ length: SHARD_COUNT }, (_, shard) => {
+      return async (from: string, count: number) => {
+        const args = [from, String(count), keys.topicStem(shard)];
+        return asTexts(await connection.run(TOPICS, [keys.topics(shard)], args));
+      };
+    });
+    return mergedPage(shards, (name) => name, { after, limit });
   }
 
   /** Redis forgets by itself what has had its time. */
@@ -209,15 +233,8 @@ export class RedisLog implements Log {
   async #showReplicated(lane: number, logs: readonly RedisTopicLog[]): Promise<void> {
     const { replicas, connection, keys } = this.#options;
     if (replicas === 0) return;
-    const count = await connection.replicas(keys.shard(lane), replicas, REPLICAS_WAIT_MS);
-    if (count >= replicas) {
-      await Promise.all(logs.map((log) => log.show()));
-      return;
-    }
-    throw new ShardcastError(
-      "SHARDCAST_LOG_UNAVAILABLE",
-      `${String(count)} of ${replicas} replicas have it`,
-    );
+    await connection.replicated(keys.shard(lane), replicas);
+    await Promise.all(logs.map((log) => log.show()));
   }
 }
 

@@ -91,8 +91,11 @@ export class RedisSource implements TopicSource {
     for (;;) {
       const page = await readTopic(connection, names, request);
       if (page !== undefined) return page;
-      const args = [createEpoch(), String(Date.now()), String(FORGET_AFTER_MS)];
-      await connection.run(OPEN, [names.topic, names.messages, names.ids], args);
+      await connection.run(
+        OPEN,
+        [names.topic, names.messages, names.ids, names.list],
+        [createEpoch(), String(Date.now()), String(FORGET_AFTER_MS), name],
+      );
     }
   }
 

@@ -33,8 +33,11 @@ return tostring(fence)
 `);
 
 /**
- * Where a topic stands; one that is not there is made.
- * KEYS topic, messages, ids · ARGV epoch for a new one, now, ms that one without messages is kept
+ * Where a topic stands; one that is not there is made. Its name is put on the shard's list also where it is
+ * there already: a topic may be older than the list. With each that is made, names are looked at by chance, and
+ * those of topics that Redis has forgotten taken off: so the list does not grow for ever.
+ * KEYS topic, messages, ids, list
+ * ARGV epoch for a new one, now, ms that one without messages is kept, the topic's name
  * Returns epoch, head, time of the newest, bytes ever, floor, bytes up to the floor
  */
 export const OPEN = new Script(`
@@ -43,12 +46,40 @@ if not known[1] then
   redis.call('DEL', KEYS[2], KEYS[3])
   redis.call('HSET', KEYS[1], 'epoch', ARGV[1], 'head', 0, 'time', ARGV[2], 'sum', 0, 'floor', 0, 'floorsum', 0)
   redis.call('PEXPIRE', KEYS[1], ARGV[3])
+  redis.call('ZADD', KEYS[4], 0, ARGV[4])
+  local stem = string.sub(KEYS[1], 1, #KEYS[1] - #ARGV[4])
+  for _, name in ipairs(redis.call('ZRANDMEMBER', KEYS[4], 4)) do
+    if redis.pcall('EXISTS', stem .. name) == 0 then redis.call('ZREM', KEYS[4], name) end
+  end
   return {ARGV[1], '0', ARGV[2], '0', '0', '0'}
 end
+-- A server without memory for it still gives what it has.
+redis.pcall('ZADD', KEYS[4], 0, ARGV[4])
 if redis.call('EXISTS', KEYS[2]) == 0 then
   known[5], known[6] = known[2], known[4]
 end
 return known
+`);
+
+/**
+ * Names of a shard's topics, in order; those that Redis has forgotten meanwhile go.
+ * KEYS list · ARGV the name before, how many, what the topics' keys begin with
+ */
+export const TOPICS = new Script(`
+local names, limit, start = {}, tonumber(ARGV[2]), '(' .. ARGV[1]
+while #names < limit do
+  local found = redis.call('ZRANGE', KEYS[1], start, '+', 'BYLEX', 'LIMIT', 0, limit - #names)
+  if #found == 0 then break end
+  for _, name in ipairs(found) do
+    if redis.call('EXISTS', ARGV[3] .. name) == 1 then
+      names[#names + 1] = name
+    else
+      redis.call('ZREM', KEYS[1], name)
+    end
+  end
+  start = '(' .. found[#found]
+end
+return names
 `);
 
 /**

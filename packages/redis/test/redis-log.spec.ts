@@ -40,7 +40,7 @@ for (const kind of ["server", "cluster"] as const) {
       async (ms) => {
         const all = servers instanceof RedisServer ? [servers] : servers.masters;
         for (const server of all) {
-          for (const key of server.cli("keys", "*").split("\n")) {
+          for (const key of server.cli("keys", `test-${prefix}:*`).split("\n")) {
             const left = Number(server.cli("pttl", key));
             if (left > 0) server.cli("pexpire", key, String(Math.max(1, left - ms)));
           }

@@ -1,6 +1,6 @@
 // What becomes of the log when nodes disagree, or Redis is not what it was.
 import { RetentionRules, type TopicLog } from "@shardcast/log";
-import { ShardcastError } from "@shardcast/protocol";
+import { ShardcastError, shardOf } from "@shardcast/protocol";
 import { expect } from "chai";
 import { pino } from "pino";
 import { batchOf, idsOf, offsetsOf, textsOf } from "../../log/test/support/batches.ts";
@@ -166,5 +166,53 @@ describe("the log in Redis, in trouble", function () {
     expect(await codeOf(topic.read(0, MANY))).to.match(/^SHARDCAST_LOG_/);
     server.cli("set", keys.topic, "something else");
     expect(await codeOf(topic.read(0, MANY))).to.equal("SHARDCAST_LOG_UNAVAILABLE");
+  });
+
+  it("lists a topic that is older than the list when it is opened again", async () => {
+    const log = await logOf("c1");
+    await append(log, await log.open("news", 1), 1);
+    server.cli("del", new Keys(`trouble-${prefix}:`).topic("news").list);
+    expect(await log.topics("", 10)).to.deep.equal([]);
+    await (await logOf("c2")).open("news", 1);
+    expect(await log.topics("", 10)).to.deep.equal(["news"]);
+  });
+
+  it("keeps a list of topics short that come and go, though nobody reads it", async () => {
+    const log = await logOf("c1");
+    const shard = shardOf("0");
+    const names: string[] = [];
+    for (let number = 0; names.length < 200; number += 1) {
+      if (shardOf(String(number)) === shard) names.push(String(number));
+    }
+    const { list } = new Keys(`trouble-${prefix}:`).topic("0");
+    for (const [index, name] of names.entries()) {
+      await log.open(name, 1);
+      // Redis forgets each when the next four are there.
+      const old = names[index - 4];
+      if (old !== undefined) server.cli("del", new Keys(`trouble-${prefix}:`).topic(old).topic);
+    }
+    expect(Number(server.cli("zcard", list))).to.be.below(50);
+    expect((await log.topics("", 1000)).length).to.equal(4);
+    expect(Number(server.cli("zcard", list))).to.equal(4);
+  });
+
+  it("says of the state what it says of messages: no memory, too few replicas, no server", async () => {
+    const { state } = await logOf("c1");
+    await state.set([["a", "1"]]);
+    const set = (): Promise<void> => state.set([["b", "2"]]);
+    server.cli("config", "set", "maxmemory", "100kb");
+    expect(await codeOf(set())).to.equal("SHARDCAST_LOG_UNAVAILABLE");
+    expect(await state.get("a")).to.equal("1");
+    server.cli("config", "set", "maxmemory", "0");
+    await set();
+    const replicated = await logOf("c1", 1);
+    expect(await codeOf(replicated.state.set([["a", "3"]]))).to.equal("SHARDCAST_LOG_UNAVAILABLE");
+    const log = await logOf("c2");
+    await server.end();
+    for (const call of [set(), state.get("a"), state.list("", "", 1), state.delete(["a"])]) {
+      expect(await codeOf(call)).to.equal("SHARDCAST_LOG_UNAVAILABLE");
+    }
+    expect(await codeOf(Promise.resolve(log.topics("", 1)))).to.equal("SHARDCAST_LOG_UNAVAILABLE");
+    await server.start();
   });
 });

@@ -3,6 +3,11 @@ import { decodeFrames } from "@shardcast/protocol";
 import { expect } from "chai";
 import { FORGET_AFTER_MS, type Log, type TopicLog } from "../../src/log.ts";
 import type { Retention } from "../../src/retention.ts";
+import {
+  MAX_STATE_KEY_BYTES,
+  MAX_STATE_VALUE_BYTES,
+  type StateStore,
+} from "../../src/state-store.ts";
 import { batchOf, idsOf, offsetsOf } from "./batches.ts";
 
 const MANY = 1_000_000_000;
@@ -233,6 +238,159 @@ export function describeLog(
       expect(again.head).to.equal(0);
       expect(again.epoch).not.to.equal(topic.epoch);
       expect(log.bytes).to.equal(0);
+    });
+
+    async function makeTopics(log: Log, names: readonly string[]): Promise<void> {
+      for (const name of names) {
+        await log.open(name, 1);
+        await log.commit(log.laneOf(name));
+      }
+    }
+
+    it("lists its topics in the order of their bytes, those without messages too", async () => {
+      const { log, topic } = await open();
+      await append(log, topic, 1, 1);
+      // In UTF-16 the last would come before the one in front of it.
+      const names = ["$presence/a", "B", "a", "a/b", "ab", "ß", "\uff5e", "😀"];
+      await makeTopics(log, [...names].reverse());
+      const all = [...names.slice(0, 5), "news", ...names.slice(5)];
+      expect(await log.topics("", 100)).to.deep.equal(all);
+      expect(await log.topics("", 0)).to.deep.equal([]);
+      expect(await log.topics("a", 3)).to.deep.equal(["a/b", "ab", "news"]);
+      expect(await log.topics("a/", 1)).to.deep.equal(["a/b"]);
+      expect(await log.topics("\uff5e", 100)).to.deep.equal(["😀"]);
+      expect(await log.topics("😀", 100)).to.deep.equal([]);
+      expect(await log.topics("x".repeat(5000), 100)).to.deep.equal(["ß", "\uff5e", "😀"]);
+    });
+
+    it("lists many topics page by page, each once", async () => {
+      const { log } = await open();
+      const names = Array.from({ length: 250 }, (_, number) => `many/${1000 + number}`);
+      await Promise.all(names.map((name) => Promise.resolve(log.open(name, 1))));
+      for (const name of names) await log.commit(log.laneOf(name));
+      await log.commit(log.laneOf("news"));
+      const listed: string[] = [];
+      for (let page = await log.topics("", 64); page.length > 0;) {
+        expect(page.length).to.be.at.most(64);
+        listed.push(...page);
+        page = await log.topics(page.at(-1) ?? "", 64);
+      }
+      expect(listed).to.deep.equal([...names, "news"]);
+    });
+
+    it("lists a topic that has lost its messages until it is forgotten", async () => {
+      const { log, topic } = await open({ ageMs: 100 });
+      await append(log, topic, 1, 3);
+      await trim(log, topic, now + 1000);
+      expect(await log.topics("", 10)).to.deep.equal(["news"]);
+      const later = now + FORGET_AFTER_MS + 1000;
+      log.release("news", later);
+      for (let call = 0; call < 3; call += 1) log.tidy(later);
+      await log.commit(log.laneOf("news"));
+      await pass(later - now);
+      expect(await log.topics("", 10)).to.deep.equal([]);
+      await makeTopics(log, ["news"]);
+      expect(await log.topics("", 10)).to.deep.equal(["news"]);
+    });
+
+    async function openState(): Promise<StateStore> {
+      return (await open()).log.state;
+    }
+
+    it("keeps texts by key, the last that was set", async () => {
+      const state = await openState();
+      expect(await state.get("a")).to.equal(undefined);
+      await state.set([]);
+      await state.set([
+        ["a", "1"],
+        ["ß😀\n", "∂😀\u0000"],
+        ["empty", ""],
+      ]);
+      expect(await state.get("a")).to.equal("1");
+      expect(await state.get("ß😀\n")).to.equal("∂😀\u0000");
+      expect(await state.get("empty")).to.equal("");
+      await state.set([
+        ["a", "2"],
+        ["a", "3"],
+      ]);
+      expect(await state.get("a")).to.equal("3");
+      await state.delete(["a", "empty", "never there"]);
+      await state.delete([]);
+      expect(await state.get("a")).to.equal(undefined);
+      expect(await state.list("", "", 10)).to.deep.equal([["ß😀\n", "∂😀\u0000"]]);
+    });
+
+    it("lists what it keeps under a prefix, in the order of the keys' bytes", async () => {
+      const state = await openState();
+      const keys = [
+        "\u0000",
+        "a",
+        "a/",
+        "a/1",
+        "a/10",
+        "a/2",
+        "a/\uff5e",
+        "a/😀",
+        "a0",
+        "b/1",
+        "log",
+      ];
+      await state.set([...keys].reverse().map((key) => [key, `of ${key}`]));
+      const list = async (prefix: string, after: string, limit: number): Promise<string[]> =>
+        (await state.list(prefix, after, limit)).map(([key, value]) => {
+          expect(value).to.equal(`of ${key}`);
+          return key;
+        });
+      expect(await list("", "", 100)).to.deep.equal(keys);
+      expect(await list("a/", "", 100)).to.deep.equal(keys.slice(2, 8));
+      expect(await list("a/", "", 2)).to.deep.equal(["a/", "a/1"]);
+      expect(await list("a/", "a/1", 2)).to.deep.equal(["a/10", "a/2"]);
+      expect(await list("a/", "a", 1)).to.deep.equal(["a/"]);
+      expect(await list("a/", "a/😀", 100)).to.deep.equal([]);
+      expect(await list("a/", "b", 100)).to.deep.equal([]);
+      expect(await list("c", "", 100)).to.deep.equal([]);
+      expect(await list("", "", 0)).to.deep.equal([]);
+      expect(await list("x".repeat(5000), "", 100)).to.deep.equal([]);
+    });
+
+    it("keeps what many set at once, and lists it page by page", async () => {
+      const state = await openState();
+      const keys = Array.from({ length: 500 }, (_, number) => `k/${1000 + number}`);
+      await Promise.all(keys.map((key) => state.set([[key, key]])));
+      const listed: string[] = [];
+      for (let page = await state.list("k/", "", 128); page.length > 0;) {
+        expect(page.length).to.be.at.most(128);
+        listed.push(...page.map(([key]) => key));
+        page = await state.list("k/", listed.at(-1) ?? "", 128);
+      }
+      expect(listed).to.deep.equal(keys);
+    });
+
+    it("takes keys and values up to their limits, and nothing of a batch with one beyond", async () => {
+      const state = await openState();
+      const [key, value] = ["k".repeat(MAX_STATE_KEY_BYTES), "v".repeat(MAX_STATE_VALUE_BYTES)];
+      await state.set([[key, value]]);
+      expect(await state.get(key)).to.equal(value);
+      for (const [name, text] of [
+        ["", "v"],
+        [`${key}k`, "v"],
+        ["ß".repeat(MAX_STATE_KEY_BYTES / 2 + 1), "v"],
+        ["\ud800", "v"],
+        ["k", `${value}v`],
+        ["k", "\udc00"],
+      ] as const) {
+        const refusal = await state
+          .set([
+            ["good", "v"],
+            [name, text],
+          ])
+          .catch((error: unknown) => error);
+        expect(refusal, name.slice(0, 9)).to.be.instanceOf(RangeError);
+      }
+      for (const refused of [state.get(""), state.delete([`${key}k`])]) {
+        expect(await refused.catch((error: unknown) => error)).to.be.instanceOf(RangeError);
+      }
+      expect((await state.list("", "", 10)).length).to.equal(1);
     });
   });
 }

@@ -66,8 +66,6 @@ export function planCluster(options: ClusterOptions, ports: readonly number[]): 
   const members = options.redis === undefined ? [`--consumers=${ring}`] : [];
   const common = [`--host=${options.host}`, ...members, ...commonArgs(options)];
   const env = nodeEnv(options);
-  const { SHARDCAST_API_KEY } = options.env;
-  const apiKey = SHARDCAST_API_KEY === undefined ? {} : { SHARDCAST_API_KEY };
   const specOf = (id: string, port: number): Omit<NodeSpec, "bin" | "env"> => ({
     id,
     url: urlOf(options.host, port),
@@ -82,7 +80,7 @@ export function planCluster(options: ClusterOptions, ports: readonly number[]): 
     consumers: numbers(consumers).map((index) => {
       const spec = specOf(`c${index + 1}`, ports[producers + index] ?? 0);
       const args = [...spec.args, ...consumerArgs(options)];
-      return { ...spec, args, bin: fileURLToPath(bins.consumer), env: { ...env, ...apiKey } };
+      return { ...spec, args, bin: fileURLToPath(bins.consumer), env };
     }),
   };
 }

@@ -75,8 +75,9 @@ export function upCommand(bins: NodeBins): CommandModule {
 async function up(raw: Readonly<Record<string, unknown>>, bins: NodeBins): Promise<void> {
   const options = readOptions(raw, bins);
   const { keyFile, secretFile, host, drainTimeoutMs } = options;
-  for (const file of [keyFile, secretFile]) {
-    if (file !== undefined && ensureKeyFile(file)) print(`made a random key: ${file}`);
+  if (keyFile !== undefined && ensureKeyFile(keyFile)) print(`made a random key: ${keyFile}`);
+  if (secretFile !== undefined && ensureKeyFile(secretFile)) {
+    print(`made a random secret for tokens: ${secretFile}`);
   }
   const plan = planCluster(options, await claimPorts(host, portsOf(options)));
   makeFolder(options.logFolder);

@@ -78,10 +78,6 @@ export const CONSUMER_OPTIONS = {
     describe: "ms that a member counts as present whose link is lost, or whose node is",
   },
   "max-present": { type: "number", default: 100_000, describe: "Members present on one topic" },
-  "api-key": {
-    type: "string",
-    describe: "The key of back ends that ask over HTTP; better as SHARDCAST_API_KEY",
-  },
   "max-owned-topics": {
     type: "number",
     default: 1_000_000,
@@ -108,8 +104,6 @@ export interface ConsumerOptions {
   readonly presenceTimeoutMs: number;
   /** Members of one topic. */
   readonly maxPresent: number;
-  /** Undefined where nobody may ask over HTTP. */
-  readonly apiKey: string | undefined;
   /** Messages; Infinity where subscribers may fall behind as far as they like. */
   readonly maxLag: number;
 }
@@ -157,7 +151,6 @@ export function parseConsumerOptions(raw: RawOptions): ConsumerOptions {
     maxOwnedTopics: wholeNumber(raw, "max-owned-topics", 1, max),
     presenceTimeoutMs: wholeNumber(raw, "presence-timeout", 0, DAY_MS),
     maxPresent: wholeNumber(raw, "max-present", 0, 10_000_000),
-    apiKey: raw["api-key"] === undefined ? undefined : text(raw, "api-key"),
     dedupe: { windowMs: wholeNumber(raw, "dedupe-window", 0, max), maxIds: DEDUPE_MAX_IDS },
     maxLag: raw["slow-subscribers"] === "disconnect" ? maxLag : Infinity,
   };

@@ -13,7 +13,6 @@ import {
   type NodeCore,
   type PublishTarget,
 } from "@shardcast/server";
-import { ApiKey } from "./api-key.ts";
 import { ConnectHandler } from "./connect-handler.ts";
 import { advertisedUrl } from "./advertised-url.ts";
 import type { ConsumerOptions } from "./consumer-options.ts";
@@ -25,6 +24,7 @@ import { deskOf } from "./presence/presence-desk.ts";
 import { PresenceHandler } from "./presence/presence-handler.ts";
 import { PresenceOwner } from "./presence/presence-owner.ts";
 import { addPresenceRoute } from "./presence/presence-route.ts";
+import { addTopicRoutes } from "./http/topic-routes.ts";
 import { SubscriberHandler } from "./subscriber-handler.ts";
 import { openLog } from "./open-log.ts";
 import { Topics } from "./topics.ts";
@@ -151,8 +151,16 @@ export async function startConsumer(
       relay,
       connect: new ConnectHandler(publishes, subscribe),
     },
-    addRoutes: (http) => {
-      addPresenceRoute(http, attendance, new ApiKey(consumerOptions.apiKey));
+    addRoutes: (http, access) => {
+      void http.register((scope, _options, done) => {
+        const isLogShared = redis !== undefined;
+        addTopicRoutes(scope, { core, access, handler: subscribe, log, isLogShared });
+        done();
+      });
+      void http.register((scope, _options, done) => {
+        addPresenceRoute(scope, attendance, access);
+        done();
+      });
     },
     legacy: createLegacyAcceptor(core, { publishes, subscriptions: subscribe }),
     waitingFor: () => [

@@ -6,6 +6,7 @@ import {
   PublishHandler,
   PublishRouter,
   Uplinks,
+  addProduceRoutes,
   createLegacyAcceptor,
   type NodeCore,
 } from "@shardcast/server";
@@ -49,6 +50,13 @@ export async function startProducer(
   const node = await ShardcastNode.listen(core, {
     role: "producer",
     handlers: { produce },
+    addRoutes: (http, access) => {
+      void http.register((scope, _options, done) => {
+        const publish = produce.publish.bind(produce);
+        addProduceRoutes(scope, { access, publish, maxPayloadBytes });
+        done();
+      });
+    },
     legacy: createLegacyAcceptor(core, { publishes: produce, subscriptions: undefined }),
     waitingFor: () => (membership.ring === undefined ? ["consumers"] : uplinks.faults()),
     drain: (deadline) => uplinks.drain(deadline),

@@ -5,7 +5,6 @@ import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import {
   ENDPOINTS,
-  ERRORS,
   PUBLISH_OVERHEAD_BYTES,
   SUBPROTOCOLS,
   ShardcastError,
@@ -18,6 +17,7 @@ import { WebSocketServer } from "ws";
 import { clientAddress } from "./access/client-address.ts";
 import type { OriginList } from "./access/origin-list.ts";
 import { TokenBucket } from "./access/token-bucket.ts";
+import { PROBLEM_TYPE, problemOf } from "./http/problem.ts";
 import type { LinkHandler } from "./link-handler.ts";
 import { NodeSocket, listenToSocket } from "./node-socket.ts";
 import { PendingLink, type HandshakeOffer, type HandshakeOptions } from "./pending-link.ts";
@@ -152,12 +152,10 @@ class Refusal extends ShardcastError {
 
 function refuse(tcp: Duplex, error: unknown): void {
   const status = error instanceof Refusal ? error.status : 400;
-  const code = error instanceof ShardcastError ? error.code : "SHARDCAST_INTERNAL";
-  const message = error instanceof ShardcastError ? error.message : ERRORS[code].message;
-  const body = JSON.stringify({ code, message });
+  const body = JSON.stringify({ ...problemOf(error), status, title: STATUS_CODES[status] ?? "" });
   tcp.end(
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\nConnection: close\r\n` +
-      `Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+      `Content-Type: ${PROBLEM_TYPE}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   );
 }
 

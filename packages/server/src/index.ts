@@ -5,13 +5,23 @@
 //   upstream → peer                         topics followed at their owner
 //   legacy-acceptor → legacy-link → legacy-publisher, legacy-subscriber
 //   turn, sweep, shared-frames              what makes many links cheap
-export type { LinkAccess } from "./access/link-access.ts";
+export type { AccessHolder, LinkAccess } from "./access/link-access.ts";
 export type { FrameSink } from "./frame-sink.ts";
 export { createLegacyAcceptor } from "./legacy-acceptor.ts";
 export type { LegacySubscriptions } from "./legacy-subscriber.ts";
 export type { Link } from "./link.ts";
 export type { LinkHandler, LinkTarget } from "./link-handler.ts";
-export { ShardcastNode, type HttpServer, type NodeCore } from "./node.ts";
+export { HttpAccess } from "./http/http-access.ts";
+export { addProduceRoutes } from "./http/produce-routes.ts";
+export {
+  MESSAGE_SCHEMA,
+  POSITION_SCHEMA,
+  PROBLEM_RESPONSES,
+  TOPIC_PARAMS,
+} from "./http/schemas.ts";
+export { problem, problemOf, sendProblem } from "./http/problem.ts";
+export type { SweptLink } from "./sweep.ts";
+export { ShardcastNode, type NodeCore } from "./node.ts";
 export { parseConsumers } from "./consumer-list.ts";
 export type { Membership } from "./membership.ts";
 export { MOVED_REASON, NOBODY, type MovedPublish } from "./moved-publish.ts";

@@ -1,17 +1,14 @@
 // A running node: HTTP routes, WebSocket endpoints, the sweep, metrics, and the way it stops.
 import type { AddressInfo } from "node:net";
-import {
-  SHARD_COUNT,
-  ShardcastError,
-  TOPIC_MAX_BYTES,
-  type Endpoint,
-  type ErrorCode,
-} from "@shardcast/protocol";
-import Fastify, { type FastifyInstance, type FastifyReply } from "fastify";
+import { ShardcastError, type Endpoint } from "@shardcast/protocol";
+import type { FastifyInstance } from "fastify";
 import type { Logger } from "pino";
 import { createGate } from "./access/create-gate.ts";
 import type { Gate } from "./access/gate.ts";
 import { Acceptor, type LegacyAcceptor } from "./acceptor.ts";
+import { createHttp } from "./http/create-http.ts";
+import { HttpAccess } from "./http/http-access.ts";
+import { addNodeRoutes } from "./http/node-routes.ts";
 import type { LinkHandler } from "./link-handler.ts";
 import type { Membership } from "./membership.ts";
 import type { NodeMetrics } from "./metrics.ts";
@@ -23,11 +20,8 @@ import type { LinkContext } from "./turn-link.ts";
 /** A link between nodes carries the publishes of many clients. */
 const PEER_WINDOW_MESSAGES = 65_536;
 
-const CONNECTIONS_CHECK_MS = 500;
 /** Clients ask for the new list of consumers at a random moment within this. */
 const REGROUP_MS = 1000;
-
-export type HttpServer = Pick<FastifyInstance, "get">;
 
 export type Role = "producer" | "consumer";
 
@@ -39,7 +33,7 @@ export interface RoleParts {
   /** Empty where the node is ready; else what it waits for. */
   readonly waitingFor: () => string[];
   /** Adds HTTP routes of the role's own. What they throw as a ShardcastError is answered with its code. */
-  readonly addRoutes?: (http: HttpServer) => void;
+  readonly addRoutes?: (http: FastifyInstance, access: HttpAccess) => void;
   /** Finishes what is under way, until the deadline at the latest. */
   readonly drain: (deadline: number) => Promise<void>;
   readonly close: () => Promise<void> | void;
@@ -100,21 +94,11 @@ export class ShardcastNode {
    */
   static async listen(core: NodeCore, parts: RoleParts): Promise<ShardcastNode> {
     const { options, membership, sweep } = core;
-    const http = Fastify({
-      logger: false,
-      forceCloseConnections: true,
-      // A topic as a part of a path, percent-encoded.
-      routerOptions: { maxParamLength: 3 * TOPIC_MAX_BYTES },
-      // A connection that never finishes its request is no better than one that never proves itself.
-      requestTimeout: options.handshakeTimeoutMs,
-      http: {
-        requestTimeout: options.handshakeTimeoutMs,
-        headersTimeout: options.handshakeTimeoutMs,
-        connectionsCheckingInterval: CONNECTIONS_CHECK_MS,
-      },
-    });
+    const http = await createHttp(options, `Shardcast ${parts.role}`);
     const acceptor = createAcceptor(core, parts);
-    addRoutes(http, core, parts);
+    const { role, waitingFor } = parts;
+    addNodeRoutes(http, { id: options.id, role, membership, metrics: core.metrics, waitingFor });
+    parts.addRoutes?.(http, createHttpAccess(core));
     http.server.on("upgrade", (request, socket, head) => {
       acceptor.upgrade(request, socket, head);
     });
@@ -181,49 +165,14 @@ function createAcceptor(core: NodeCore, parts: RoleParts): Acceptor {
   });
 }
 
+function createHttpAccess({ options, gate }: NodeCore): HttpAccess {
+  const { access } = options;
+  return new HttpAccess({ ...access, gate, isAnonymousAllowed: access.anonymous !== undefined });
+}
+
 /** Endpoints that other nodes dial. */
 function isPeer(endpoint: Endpoint): boolean {
   return endpoint === "producer" || endpoint === "relay";
-}
-
-function addRoutes(http: FastifyInstance, core: NodeCore, parts: RoleParts): void {
-  const { options, membership, metrics } = core;
-  http.get("/healthz", () => ({ status: "ok" }));
-  http.get("/readyz", (_request, reply) => {
-    const waitingFor = parts.waitingFor();
-    const isReady = waitingFor.length === 0;
-    return reply
-      .code(isReady ? 200 : 503)
-      .send({ status: isReady ? "ready" : "waiting", waitingFor });
-  });
-  http.get("/metrics", async (_request, reply) =>
-    reply.type(metrics.contentType).send(await metrics.render()),
-  );
-  http.get("/cluster", () => ({
-    node: { id: options.id, role: parts.role },
-    shards: SHARD_COUNT,
-    hash: "murmur3_32",
-    consumers: membership.members,
-  }));
-  parts.addRoutes?.(http);
-  http.setErrorHandler((error, _request, reply) => answerError(error, reply));
-  http.setNotFoundHandler((_request, reply) =>
-    reply.code(404).send({ code: "SHARDCAST_ENDPOINT_UNKNOWN", message: "no such path" }),
-  );
-}
-
-/** Codes that have a status of their own; what can be tried again is 503, what cannot 400. */
-const STATUSES: Partial<Record<ErrorCode, number>> = { SHARDCAST_UNAUTHORIZED: 401 };
-
-function answerError(error: unknown, reply: FastifyReply): FastifyReply {
-  if (error instanceof ShardcastError) {
-    const { code, message, retryable } = error;
-    return reply.code(STATUSES[code] ?? (retryable ? 503 : 400)).send({ code, message });
-  }
-  // Fastify's own, as of a path that is no UTF-8.
-  const { statusCode = 500 } = error as { statusCode?: number };
-  const code = statusCode < 500 ? "SHARDCAST_ENDPOINT_UNKNOWN" : "SHARDCAST_INTERNAL";
-  return reply.code(statusCode).send({ code, message: "the request cannot be understood" });
 }
 
 function listenError(cause: unknown, { host, port }: NodeOptions): ShardcastError {

@@ -4,6 +4,8 @@ import { Permissions, parseGrantText } from "@shardcast/protocol";
 import type { JSONWebKeySet } from "jose";
 import type { Options } from "yargs";
 import { optionInvalid, text, wholeNumber, type RawOptions } from "../option-value.ts";
+import { SecretKey } from "../http/secret-key.ts";
+import { WebhookSenders } from "../http/webhook-senders.ts";
 import type { AccessLimits } from "./gate.ts";
 import { OriginList } from "./origin-list.ts";
 import { JwksKeys, PemKey, SecretKeys, type TokenKeys } from "./token-keys.ts";
@@ -98,6 +100,20 @@ export const ACCESS_OPTIONS = {
     default: "*",
     describe: "Whose pages may connect: https://app.example.com,https://*.example.com",
   },
+  "api-key": {
+    type: "string",
+    describe: "The key of back ends that ask over HTTP; better as SHARDCAST_API_KEY",
+  },
+  "admin-key": {
+    type: "string",
+    describe:
+      "The key of administrators, for GET /links and the like; better as SHARDCAST_ADMIN_KEY",
+  },
+  "webhook-keys": {
+    type: "string",
+    describe:
+      'A file with the keys of back ends that sign what they send: [{"name":"shop","keys":["whsec_…"],"allow":"publish:orders/*"}]',
+  },
   "trusted-hops": {
     type: "number",
     default: 0,
@@ -119,6 +135,9 @@ export interface AccessOptions {
   readonly handshakesPerSecond: number;
   readonly origins: OriginList;
   readonly trustedHops: number;
+  readonly apiKey: SecretKey;
+  readonly adminKey: SecretKey;
+  readonly senders: WebhookSenders;
 }
 
 /** @throws SHARDCAST_OPTION_INVALID */
@@ -143,6 +162,9 @@ export function parseAccessOptions(raw: RawOptions): AccessOptions {
     },
     handshakesPerSecond: limit(raw, "max-handshakes"),
     origins: new OriginList(text(raw, "origins")),
+    apiKey: new SecretKey(optional(raw, "api-key")),
+    adminKey: new SecretKey(optional(raw, "admin-key")),
+    senders: sendersOf(raw),
     trustedHops: wholeNumber(raw, "trusted-hops", 0, 100),
   };
 }
@@ -162,6 +184,11 @@ function permissionsOf(name: string, grants: string): Permissions {
   } catch (error) {
     throw optionInvalid(`--${name}: ${error instanceof Error ? error.message : ""}`);
   }
+}
+
+function sendersOf(raw: RawOptions): WebhookSenders {
+  const file = optional(raw, "webhook-keys");
+  return file === undefined ? new WebhookSenders([]) : WebhookSenders.fromFile(file);
 }
 
 function secretsOf(raw: RawOptions): TokenKeys[] {

@@ -9,6 +9,15 @@ import type { TokenVerifier } from "./token-verifier.ts";
 import { UserUsage } from "./user-usage.ts";
 
 const TICK_MS = 250;
+const UNLIMITED: AccessLimits = {
+  linksPerAddress: Infinity,
+  linksPerUser: Infinity,
+  publishesPerSecond: Infinity,
+  publishBytesPerSecond: Infinity,
+  userPublishesPerSecond: Infinity,
+  userPublishBytesPerSecond: Infinity,
+  resumeWindowMs: Infinity,
+};
 
 /** What one client, or all links of one user, may take of a node. Infinity where there is no limit. */
 export interface AccessLimits {
@@ -90,9 +99,16 @@ export class Gate {
     return this.#accessOf(identity, address, usage);
   }
 
-  /** What a single request may do that has an identity of its own. */
+  /** What a single request may do. Requests of nobody count together where they come from one address. */
   visit(identity: Identity, address: string): LinkAccess {
-    return this.#accessOf(identity, address, this.#usageOf(identity.user));
+    // No user is called so: a user has no control character.
+    const user = identity.user === "" ? `\n${addressGroup(address)}` : identity.user;
+    return this.#accessOf(identity, address, this.#usageOf(user));
+  }
+
+  /** What a request may do whose sender is known and has no limits. */
+  trust(identity: Identity, address: string): LinkAccess {
+    return new LinkAccess(identity, address, undefined, UNLIMITED, this.#now);
   }
 
   /** Whoever holds the access is told of its end from now on. */

@@ -47,6 +47,10 @@ export class LinkAccess {
     this.#bytes = new TokenBucket(limits.publishBytesPerSecond, now());
   }
 
+  get identity(): Identity {
+    return this.#identity;
+  }
+
   get user(): string {
     return this.#identity.user;
   }

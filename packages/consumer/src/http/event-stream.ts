@@ -1,0 +1,193 @@
+// One topic followed over HTTP, as server-sent events (WHATWG HTML §9.2). It is a link among the others: it
+// gets heartbeats, is drained, and ends with its token.
+import type { ServerResponse } from "node:http";
+import {
+  ShardcastError,
+  formatPosition,
+  isErrorCode,
+  type CloseReason,
+  type Endpoint,
+  type ErrorCode,
+  type Frame,
+} from "@shardcast/protocol";
+import type {
+  AccessHolder,
+  FrameSink,
+  LinkAccess,
+  NodeCore,
+  SharedFrames,
+  SweptLink,
+} from "@shardcast/server";
+import type { SubscriberHandler } from "../subscriber-handler.ts";
+import type { EventTexts } from "./event-texts.ts";
+
+const SUB = 0;
+const HEADERS = {
+  "content-type": "text/event-stream; charset=utf-8",
+  "cache-control": "no-store",
+  // A proxy that gathers what it passes on would keep it from the client. nginx heeds this.
+  "x-accel-buffering": "no",
+};
+
+export interface EventStreamOptions {
+  readonly core: NodeCore;
+  readonly handler: SubscriberHandler;
+  readonly texts: EventTexts;
+  readonly id: string;
+  readonly topic: string;
+  readonly address: string;
+  readonly access: LinkAccess | undefined;
+}
+
+export class EventStream implements FrameSink, SweptLink, AccessHolder {
+  readonly endpoint: Endpoint = "subscribe";
+  readonly id: string;
+  readonly address: string;
+  readonly access: LinkAccess | undefined;
+  sweepSlot = 0;
+  isSilent = false;
+  /** Nothing ever comes from the client: a dead one shows by what it does not take. */
+  isHeard = true;
+  isOpen = true;
+  isCongested = false;
+  readonly #response: ServerResponse;
+  readonly #options: EventStreamOptions;
+  #epoch = "";
+  #text = "";
+  #isDeferred = false;
+  #started: ((error?: ShardcastError) => void) | undefined;
+
+  constructor(response: ServerResponse, options: EventStreamOptions) {
+    this.id = options.id;
+    this.address = options.address;
+    this.access = options.access;
+    this.#response = response;
+    this.#options = options;
+  }
+
+  /**
+   * Resolves when the subscription stands, and the first bytes are on their way.
+   * @throws the code that it is refused with
+   */
+  start(from: Parameters<SubscriberHandler["subscribe"]>[3]): Promise<void> {
+    const { core, handler, topic } = this.#options;
+    const response = this.#response;
+    response.on("close", () => this.#closed());
+    // The close event follows.
+    response.on("error", () => undefined);
+    response.on("drain", () => {
+      this.isHeard = true;
+      this.isCongested = false;
+      handler.writable(this);
+    });
+    core.sweep.addLink(this);
+    if (this.access !== undefined) core.gate.watch(this.access, this);
+    return new Promise((resolve, reject) => {
+      this.#started = (error) => {
+        this.#started = undefined;
+        if (error === undefined) resolve();
+        else reject(error);
+      };
+      handler.subscribe(this, SUB, topic, from);
+    });
+  }
+
+  send(frame: Frame): void {
+    switch (frame.type) {
+      case "subscribed":
+        this.#epoch = frame.position.epoch;
+        this.#response.writeHead(200, HEADERS);
+        // An id without data is no event, and yet what the client resumes from.
+        this.#write(`id: ${formatPosition(frame.position)}\n\n`);
+        this.#started?.();
+        return;
+      case "gap": {
+        this.#epoch = frame.epoch;
+        const { epoch, first, last } = frame;
+        const id = formatPosition({ epoch, offset: last });
+        this.#write(`id: ${id}\nevent: gap\ndata: ${JSON.stringify({ epoch, first, last })}\n\n`);
+        return;
+      }
+      case "unsubscribed":
+        if (frame.code !== "")
+          this.#end(isErrorCode(frame.code) ? frame.code : "SHARDCAST_INTERNAL");
+        return;
+      default:
+    }
+  }
+
+  sendShared(shared: SharedFrames): void {
+    this.#write(this.#options.texts.of(shared, this.#epoch));
+  }
+
+  close(reason: CloseReason): void {
+    this.#end(reason);
+  }
+
+  terminate(): void {
+    this.#response.destroy();
+  }
+
+  /** A comment, which no client sees. */
+  beat(): void {
+    this.#write(":\n\n");
+    this.isHeard = !this.isCongested;
+  }
+
+  drain(withinMs: number): void {
+    setTimeout(() => this.close("SHARDCAST_NODE_DRAINING"), Math.random() * withinMs).unref();
+  }
+
+  regroup(): void {
+    // Every node serves every topic.
+  }
+
+  expiring(): void {
+    // A stream cannot be told anything: it ends, and its client comes again with another token.
+  }
+
+  expired(): void {
+    this.close("SHARDCAST_TOKEN_EXPIRED");
+  }
+
+  /** Writes all that the turn has brought. */
+  endTurn(): void {
+    this.#isDeferred = false;
+    const text = this.#text;
+    this.#text = "";
+    if (!this.isOpen || text === "") return;
+    this.#response.write(text);
+    this.isCongested = this.#response.writableLength > this.#options.core.options.highWaterBytes;
+  }
+
+  #write(text: string): void {
+    if (!this.isOpen) return;
+    this.#text += text;
+    if (this.#isDeferred) return;
+    this.#isDeferred = true;
+    this.#options.core.turn.deferWrite(this);
+  }
+
+  #end(code: ErrorCode): void {
+    if (!this.isOpen) return;
+    if (this.#started !== undefined) {
+      this.#started(new ShardcastError(code));
+      this.#closed();
+      return;
+    }
+    this.#write(`event: end\ndata: ${JSON.stringify({ code })}\n\n`);
+    this.endTurn();
+    this.#response.end();
+    this.#closed();
+  }
+
+  #closed(): void {
+    if (!this.isOpen) return;
+    this.isOpen = false;
+    const { core, handler } = this.#options;
+    core.sweep.deleteLink(this);
+    if (this.access !== undefined) core.gate.leave(this.access);
+    handler.closed(this);
+    this.#started?.(new ShardcastError("SHARDCAST_LINK_LOST"));
+  }
+}

@@ -1,0 +1,138 @@
+// Reading over HTTP: event streams, pages of messages, and what topics there are. docs/http.md#subscribe
+import { randomUUID } from "node:crypto";
+import { ShardcastError, formatFrom, parseFrom, type From } from "@shardcast/protocol";
+import type { Log } from "@shardcast/log";
+import type { HttpAccess, LinkAccess, NodeCore } from "@shardcast/server";
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import type { SubscriberHandler } from "../subscriber-handler.ts";
+import { EventStream } from "./event-stream.ts";
+import { EventTexts } from "./event-texts.ts";
+import { readPage } from "./page-sink.ts";
+import {
+  DEFAULT_LIMIT,
+  MAX_LIMIT,
+  MESSAGES_SCHEMA,
+  SUBSCRIBE_SCHEMA,
+  TOPICS_SCHEMA,
+  TOPIC_SCHEMA,
+} from "./topic-schemas.ts";
+
+/** Names that are looked at for one page of topics. */
+const MAX_NAMES = 10_000;
+
+export interface TopicRoutesOptions {
+  readonly core: NodeCore;
+  readonly access: HttpAccess;
+  readonly handler: SubscriberHandler;
+  readonly log: Log;
+  /** Whether the log has what all consumers own. */
+  readonly isLogShared: boolean;
+}
+
+interface TopicRequest {
+  readonly Params: { readonly topic: string };
+  readonly Querystring: {
+    readonly from?: string;
+    readonly after?: string;
+    readonly limit?: number;
+    readonly lastEventId?: string;
+  };
+}
+
+interface ListRequest {
+  readonly Querystring: { readonly after?: string; readonly limit?: number };
+}
+
+export function addTopicRoutes(http: FastifyInstance, options: TopicRoutesOptions): void {
+  const { core, access, handler } = options;
+  const texts = new EventTexts();
+  http.addHook("onRequest", access.onRequest);
+  http.addHook("preHandler", access.preHandler);
+
+  http.get<TopicRequest>("/subscribe/:topic", {
+    schema: SUBSCRIBE_SCHEMA,
+    handler: async (request, reply) => {
+      const { topic } = request.params;
+      const { access: caller } = access.callerOf(request);
+      if (core.sweep.linkCount >= core.options.maxLinks) {
+        throw new ShardcastError("SHARDCAST_NODE_FULL");
+      }
+      const from = startOf(request);
+      const address = access.addressOf(request);
+      // It counts as a link, not as a request.
+      const entered = caller === undefined ? undefined : core.gate.enter(caller.identity, address);
+      const parts = { core, handler, texts, id: randomUUID(), topic, address, access: entered };
+      const stream = new EventStream(reply.raw, parts);
+      for (const [name, value] of Object.entries(reply.getHeaders())) {
+        if (value !== undefined) reply.raw.setHeader(name, value);
+      }
+      await stream.start(from);
+      reply.hijack();
+    },
+  });
+
+  http.get<TopicRequest>("/topics/:topic/messages", {
+    schema: MESSAGES_SCHEMA,
+    handler: async (request) => {
+      const { topic } = request.params;
+      const { after = "earliest", limit = DEFAULT_LIMIT } = request.query;
+      const from = parseFrom(after);
+      const { access: caller } = access.callerOf(request);
+      const fault = caller?.historyFault(topic);
+      if (fault !== undefined) throw new ShardcastError(fault);
+      return { topic, ...(await readPage(handler, { topic, from, limit, access: caller })) };
+    },
+  });
+
+  http.get<TopicRequest>("/topics/:topic", {
+    schema: TOPIC_SCHEMA,
+    handler: async (request) => {
+      const { topic } = request.params;
+      const { access: caller } = access.callerOf(request);
+      const from: From = { type: "live" };
+      const { head, oldest } = await readPage(handler, { topic, from, limit: 1, access: caller });
+      return { topic, owner: core.membership.ownerOf(topic)?.id ?? "", head, oldest };
+    },
+  });
+
+  http.get<ListRequest>("/topics", {
+    schema: TOPICS_SCHEMA,
+    handler: (request) => {
+      const { after = "", limit = DEFAULT_LIMIT } = request.query;
+      return listTopics(options, access.callerOf(request).access, { after, limit });
+    },
+  });
+}
+
+async function listTopics(
+  { log, isLogShared, core }: TopicRoutesOptions,
+  access: LinkAccess | undefined,
+  { after, limit }: { readonly after: string; readonly limit: number },
+): Promise<{ readonly topics: readonly string[]; readonly next: string }> {
+  const topics: string[] = [];
+  let last = after;
+  for (let seen = 0; seen < MAX_NAMES;) {
+    const names = await log.topics(last, MAX_LIMIT);
+    for (const name of names) {
+      last = name;
+      const isHere = isLogShared || core.membership.owns(name);
+      const mayFollow = access?.followFault(name, { type: "live" }) === undefined;
+      if (isHere && mayFollow) topics.push(name);
+      if (topics.length === limit) return { topics, next: last };
+    }
+    seen += names.length;
+    if (names.length < MAX_LIMIT) return { topics, next: "" };
+  }
+  return { topics, next: last };
+}
+
+/** Where a stream starts: after the last event that the client has, or as it asks. */
+function startOf({ headers, query }: FastifyRequest<TopicRequest>): From {
+  const header = headers["last-event-id"];
+  const last = typeof header === "string" && header !== "" ? header : query.lastEventId;
+  const from = parseFrom(last ?? query.from ?? "live");
+  if (last !== undefined && from.type !== "position") {
+    throw new ShardcastError("SHARDCAST_POSITION_INVALID", `${formatFrom(from)} is no position`);
+  }
+  return from;
+}

@@ -1,0 +1,62 @@
+// Errors over HTTP: problem details (RFC 9457) with the codes of the protocol. docs/http.md#errors
+import { STATUS_CODES } from "node:http";
+import { ERRORS, ShardcastError, type ErrorCode } from "@shardcast/protocol";
+import type { FastifyReply } from "fastify";
+
+export const PROBLEM_TYPE = "application/problem+json";
+
+/** What an error's body has. */
+export interface Problem {
+  /** `about:blank`: the title is that of the status, and the code tells the rest. */
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  /** For people. */
+  readonly detail: string;
+  readonly code: ErrorCode;
+}
+
+/** Codes that have a status of their own; of the others, what can be tried again is 503, what cannot 400. */
+const STATUSES: Partial<Record<ErrorCode, number>> = {
+  SHARDCAST_UNAUTHORIZED: 401,
+  SHARDCAST_TOKEN_INVALID: 401,
+  SHARDCAST_TOKEN_EXPIRED: 401,
+  SHARDCAST_FORBIDDEN: 403,
+  SHARDCAST_ORIGIN_FORBIDDEN: 403,
+  SHARDCAST_TOPIC_RESERVED: 403,
+  SHARDCAST_ENDPOINT_UNKNOWN: 404,
+  SHARDCAST_NOT_FOUND: 404,
+  SHARDCAST_REQUEST_REPLAYED: 409,
+  SHARDCAST_PAYLOAD_TOO_LARGE: 413,
+  SHARDCAST_FRAME_TOO_LARGE: 413,
+  SHARDCAST_RATE_LIMITED: 429,
+  SHARDCAST_LINKS_LIMIT: 429,
+  SHARDCAST_INTERNAL: 500,
+};
+/** Seconds. */
+const RETRY_AFTER = 1;
+
+export function problemOf(error: unknown): Problem {
+  if (error instanceof ShardcastError) return problem(error.code, error.message);
+  const { statusCode = 500 } = error as { readonly statusCode?: number };
+  // Fastify's own: what a client sent that is no request, or too much of it.
+  if (statusCode === 413) return problem("SHARDCAST_PAYLOAD_TOO_LARGE");
+  if (statusCode >= 500) return problem("SHARDCAST_INTERNAL");
+  const detail = error instanceof Error ? error.message : "";
+  return { ...problem("SHARDCAST_REQUEST_INVALID", detail), ...titled(statusCode) };
+}
+
+export function problem(code: ErrorCode, detail: string = ERRORS[code].message): Problem {
+  const status = STATUSES[code] ?? (ERRORS[code].retryable ? 503 : 400);
+  return { type: "about:blank", ...titled(status), detail, code };
+}
+
+export function sendProblem(reply: FastifyReply, found: Problem): FastifyReply {
+  if (found.status === 401) reply.header("www-authenticate", "Bearer");
+  if (found.status === 429 || found.status === 503) reply.header("retry-after", RETRY_AFTER);
+  return reply.code(found.status).type(PROBLEM_TYPE).send(JSON.stringify(found));
+}
+
+function titled(status: number): Pick<Problem, "status" | "title"> {
+  return { title: STATUS_CODES[status] ?? "Error", status };
+}

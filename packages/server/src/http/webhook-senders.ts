@@ -1,0 +1,94 @@
+// Back ends that sign what they send (Standard Webhooks): each with keys of its own, and what it may do.
+import { readFileSync } from "node:fs";
+import type { IncomingHttpHeaders } from "node:http";
+import { Permissions, ShardcastError, parseGrantText } from "@shardcast/protocol";
+import { ReplayGuard, WebhookKeys, verifyWebhook, type ReplayClaim } from "@shardcast/webhooks";
+import type { Identity } from "../access/identity.ts";
+import { optionInvalid } from "../option-value.ts";
+
+interface Sender {
+  readonly keys: WebhookKeys;
+  readonly identity: Identity;
+}
+
+/** A request whose signature is right, and which did not come before. */
+export interface SignedRequest {
+  readonly identity: Identity;
+  /** `webhook-id`: the same for each try of the same message. */
+  readonly id: string;
+  readonly claim: ReplayClaim;
+}
+
+export class WebhookSenders {
+  readonly #senders: readonly Sender[];
+  readonly #guard = new ReplayGuard();
+
+  constructor(senders: readonly Sender[]) {
+    this.#senders = senders;
+  }
+
+  /**
+   * Reads a file such as `[{"name": "shop", "keys": ["whsec_…"], "allow": "publish:orders/*"}]`.
+   * @throws SHARDCAST_OPTION_INVALID
+   */
+  static fromFile(file: string): WebhookSenders {
+    try {
+      const senders: unknown = JSON.parse(readFileSync(file, "utf8"));
+      if (!Array.isArray(senders)) throw new Error("it is a list");
+      return new WebhookSenders(senders.map(parseSender));
+    } catch (error) {
+      const why = error instanceof Error ? error.message : "";
+      throw optionInvalid(`--webhook-keys ${file} cannot be used: ${why}`);
+    }
+  }
+
+  get count(): number {
+    return this.#senders.length;
+  }
+
+  /**
+   * Finds out who has signed a request. `content` is its body; a request without one signs its method and target,
+   * as `GET /topics/news`, in place of it.
+   * @throws SHARDCAST_UNAUTHORIZED, SHARDCAST_REQUEST_REPLAYED, SHARDCAST_NODE_FULL
+   */
+  verify(headers: IncomingHttpHeaders, content: Uint8Array): SignedRequest {
+    let reason = "no key is known here";
+    for (const { keys, identity } of this.#senders) {
+      const verdict = verifyWebhook({ headers, body: content, nowMs: Date.now() }, keys);
+      if (verdict.type === "valid") {
+        return { identity, id: verdict.id, claim: this.#claim(verdict) };
+      }
+      ({ reason } = verdict);
+    }
+    throw new ShardcastError("SHARDCAST_UNAUTHORIZED", `the signature is refused: ${reason}`);
+  }
+
+  #claim(stamp: { readonly id: string; readonly timestampS: number }): ReplayClaim {
+    const verdict = this.#guard.claim(stamp);
+    switch (verdict.type) {
+      case "claimed":
+        return verdict.claim;
+      case "full":
+        throw new ShardcastError(verdict.code, "too many signed requests within five minutes");
+      case "busy":
+      case "replay":
+      case "outside":
+        throw new ShardcastError("SHARDCAST_REQUEST_REPLAYED");
+    }
+  }
+}
+
+function parseSender(value: unknown): Sender {
+  if (typeof value !== "object" || value === null) throw new Error("it has objects");
+  const { name, keys, allow } = value as Readonly<Record<string, unknown>>;
+  if (typeof name !== "string" || name === "") throw new Error('each has a "name"');
+  if (!Array.isArray(keys) || !keys.every((key) => typeof key === "string")) {
+    throw new Error(`"keys" of ${name} is a list of whsec_…`);
+  }
+  if (typeof allow !== "string") throw new Error(`"allow" of ${name} is like publish:orders/*`);
+  const permissions = new Permissions(parseGrantText(allow));
+  return {
+    keys: new WebhookKeys(keys),
+    identity: { user: name, permissions, expiresAt: Infinity },
+  };
+}

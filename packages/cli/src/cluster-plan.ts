@@ -61,14 +61,14 @@ export function portsOf({ port, producers, consumers }: ClusterOptions): number[
 /** @param ports one for each of {@link portsOf} */
 export function planCluster(options: ClusterOptions, ports: readonly number[]): ClusterPlan {
   const { producers, consumers, bins } = options;
-  const consumerUrls = ports.slice(producers).map((port) => urlOf(options.host, port));
+  const consumerUrls = ports.slice(producers).map((port) => urlOf(options, port));
   const ring = consumerUrls.map((url, index) => `c${index + 1}=${url}`).join(",");
   const members = options.redis === undefined ? [`--consumers=${ring}`] : [];
   const common = [`--host=${options.host}`, ...members, ...commonArgs(options)];
   const env = nodeEnv(options);
   const specOf = (id: string, port: number): Omit<NodeSpec, "bin" | "env"> => ({
     id,
-    url: urlOf(options.host, port),
+    url: urlOf(options, port),
     args: [`--id=${id}`, `--port=${port}`, ...common],
     logFile: join(options.logFolder, `${id}.log`),
   });
@@ -127,10 +127,11 @@ function envNameOf(option: string): string {
 }
 
 /** Where nodes listen on every address, this machine reaches them by the loopback one. */
-function urlOf(host: string, port: number): string {
-  if (host === "0.0.0.0") return `ws://127.0.0.1:${port}`;
-  if (host === "::") return `ws://[::1]:${port}`;
-  return `ws://${host.includes(":") ? `[${host}]` : host}:${port}`;
+function urlOf({ host, env }: ClusterOptions, port: number): string {
+  const scheme = (env["SHARDCAST_TLS_CERT"] ?? "") === "" ? "ws" : "wss";
+  if (host === "0.0.0.0") return `${scheme}://127.0.0.1:${port}`;
+  if (host === "::") return `${scheme}://[::1]:${port}`;
+  return `${scheme}://${host.includes(":") ? `[${host}]` : host}:${port}`;
 }
 
 function numbers(count: number): number[] {

@@ -10,5 +10,6 @@ export function advertisedUrl(
   const outside = Object.values(networkInterfaces())
     .flatMap((entries) => entries ?? [])
     .find(({ internal, family }) => !internal && family === "IPv4");
-  return outside === undefined ? node.url : `ws://${outside.address}:${node.port}`;
+  const [scheme = "ws:"] = node.url.split("//", 1);
+  return outside === undefined ? node.url : `${scheme}//${outside.address}:${node.port}`;
 }

@@ -2,30 +2,14 @@
 // nodes.
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect, type Client, type ConnectOptions } from "@shardcast/client";
-import { ShardcastError, type Grant } from "@shardcast/protocol";
+import { ShardcastError } from "@shardcast/protocol";
 import { expect } from "chai";
-import { SignJWT } from "jose";
 import { eventually } from "./support/eventually.ts";
 import { TEST_PSK, TestCluster, topicOwnedBy, type NodeProcess } from "./support/nodes.ts";
+import { TOKEN_SECRET, tokenOf } from "./support/tokens.ts";
 import { V1Socket } from "./support/v1-socket.ts";
 
-const SECRET = "the secret of the tests, which is long enough";
 const ALL = ["publish", "subscribe", "history", "presence"] as const;
-
-interface TokenOptions {
-  readonly sub?: string;
-  readonly caps?: readonly Grant[];
-  readonly expiresInS?: number;
-  readonly secret?: string;
-}
-
-function tokenOf({ sub = "ann", caps, expiresInS = 3600, secret }: TokenOptions): Promise<string> {
-  return new SignJWT(caps === undefined ? {} : { caps })
-    .setProtectedHeader({ alg: "HS256" })
-    .setSubject(sub)
-    .setExpirationTime(Math.floor(Date.now() / 1000) + expiresInS)
-    .sign(new TextEncoder().encode(secret ?? SECRET));
-}
 
 async function codeOf(promise: Promise<unknown>): Promise<string> {
   const error = await promise.then(
@@ -45,7 +29,7 @@ describe("a client with a token", () => {
   before(async function () {
     this.timeout(60_000);
     const args = {
-      ...{ "token-secret": SECRET, "token-leeway": 0, "resume-window": 0 },
+      ...{ "token-secret": TOKEN_SECRET, "token-leeway": 0, "resume-window": 0 },
       ...{ anonymous: "subscribe:demo/*", "link-publishes": 20, "max-links-per-user": 3 },
     };
     cluster = await TestCluster.plan(2, { args });

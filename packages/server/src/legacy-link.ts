@@ -1,5 +1,6 @@
 // A link of the original protocol, from the client's proof on: frames of text in and out, one write a
 // turn, and the node's own answer, which leaves when the link's role is ready and not before.
+import { randomUUID } from "node:crypto";
 import type { Socket } from "node:net";
 import {
   ShardcastError,
@@ -33,6 +34,10 @@ export interface LegacyLinkOptions {
 }
 
 export class LegacyLink extends TurnLink {
+  readonly id = randomUUID();
+  readonly address: string;
+  /** Who knows the key may do all. */
+  readonly access = undefined;
   readonly #handshake: LegacyHandshake;
   readonly #role: LegacyRole;
   #isReady = false;
@@ -40,6 +45,7 @@ export class LegacyLink extends TurnLink {
 
   constructor(socket: NodeSocket, tcp: Socket, options: LegacyLinkOptions) {
     super(socket, tcp, options.endpoint, options.context);
+    this.address = tcp.remoteAddress ?? "";
     this.#handshake = options.handshake;
     this.#role = options.role(this);
   }

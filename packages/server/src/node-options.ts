@@ -8,6 +8,7 @@ import { ACCESS_OPTIONS, parseAccessOptions, type AccessOptions } from "./access
 import { NODE_ID } from "./consumer-list.ts";
 import { parseConsumerSource, type ConsumerSource } from "./consumer-source.ts";
 import { optionInvalid, text, wholeNumber, type RawOptions } from "./option-value.ts";
+import { TLS_OPTIONS, parseTlsOptions, type TlsOptions } from "./tls.ts";
 import { readPsk } from "./psk-options.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -67,6 +68,7 @@ export const NODE_OPTIONS = {
     describe: "What is logged",
   },
   ...ACCESS_OPTIONS,
+  ...TLS_OPTIONS,
 } as const satisfies Record<string, Options>;
 
 /** What every node is started with, parsed and checked. */
@@ -78,6 +80,7 @@ export interface NodeOptions {
   readonly psk: string;
   readonly keys: PskKeys;
   readonly access: AccessOptions;
+  readonly tls: TlsOptions;
   readonly handshakeTimeoutMs: number;
   readonly heartbeatMs: number;
   readonly maxPayloadBytes: number;
@@ -164,6 +167,7 @@ export function parseNodeOptions(raw: RawOptions, env: NodeJS.ProcessEnv): NodeO
     psk,
     keys: new PskKeys(psk, previous),
     access: parseAccessOptions(raw),
+    tls: parseTlsOptions(raw),
     handshakeTimeoutMs: wholeNumber(raw, "handshake-timeout", 1, DAY_MS),
     heartbeatMs: wholeNumber(raw, "heartbeat-interval", 20, DAY_MS),
     maxPayloadBytes: wholeNumber(raw, "max-payload", 1, 15 * 1024 * 1024),

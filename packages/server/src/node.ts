@@ -8,6 +8,7 @@ import type { Gate } from "./access/gate.ts";
 import { Acceptor, type LegacyAcceptor } from "./acceptor.ts";
 import { createHttp } from "./http/create-http.ts";
 import { HttpAccess } from "./http/http-access.ts";
+import { addLinkRoutes } from "./http/link-routes.ts";
 import { addNodeRoutes } from "./http/node-routes.ts";
 import type { LinkHandler } from "./link-handler.ts";
 import type { Membership } from "./membership.ts";
@@ -85,7 +86,8 @@ export class ShardcastNode {
     const { address, port } = http.server.address() as AddressInfo;
     this.port = port;
     const host = address === "0.0.0.0" || address === "::" ? "127.0.0.1" : address;
-    this.url = `ws://${host.includes(":") ? `[${host}]` : host}:${port}`;
+    const scheme = core.options.tls.certificate === undefined ? "ws" : "wss";
+    this.url = `${scheme}://${host.includes(":") ? `[${host}]` : host}:${port}`;
   }
 
   /**
@@ -98,7 +100,12 @@ export class ShardcastNode {
     const acceptor = createAcceptor(core, parts);
     const { role, waitingFor } = parts;
     addNodeRoutes(http, { id: options.id, role, membership, metrics: core.metrics, waitingFor });
-    parts.addRoutes?.(http, createHttpAccess(core));
+    const access = createHttpAccess(core);
+    void http.register((scope, _options, done) => {
+      addLinkRoutes(scope, access, sweep);
+      done();
+    });
+    parts.addRoutes?.(http, access);
     http.server.on("upgrade", (request, socket, head) => {
       acceptor.upgrade(request, socket, head);
     });
@@ -108,6 +115,8 @@ export class ShardcastNode {
       sweep.stop();
       throw listenError(cause, options);
     }
+    const unfollow = options.tls.certificate?.follow(http.server, core.logger);
+    http.server.once("close", () => unfollow?.());
     membership.onChange(() => {
       for (const link of sweep.links()) if (!isPeer(link.endpoint)) link.regroup(REGROUP_MS);
     });

@@ -37,6 +37,8 @@ export interface PeerOptions {
   readonly endpoint: Endpoint;
   readonly keys: Keys;
   readonly logger: Logger;
+  /** Whose certificates are believed; undefined for Node's own list. */
+  readonly ca: readonly string[] | undefined;
 }
 
 export class Peer {
@@ -91,13 +93,14 @@ export class Peer {
   }
 
   #dial(): void {
-    const { member, endpoint, keys } = this.#options;
+    const { member, endpoint, keys, ca } = this.#options;
     const socket = new WebSocket(`${member.url}/${endpoint}`, [SUBPROTOCOLS.binary], {
       perMessageDeflate: false,
       maxPayload: MAX_MESSAGE_BYTES,
       handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
       closeTimeout: 1000,
       generateMask: leaveUnmasked,
+      ...(ca === undefined ? {} : { ca }),
     } as ConstructorParameters<typeof WebSocket>[2]);
     this.#socket = socket;
     this.#handshake = new ClientHandshake(

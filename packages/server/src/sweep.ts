@@ -1,6 +1,7 @@
 // One timer for all links of a node: ends handshakes that take too long, sends heartbeats, and ends
 // links that have gone silent. Links are spread over slots, so that a tick touches only its share.
 import { encodeFrame, type CloseReason, type Endpoint } from "@shardcast/protocol";
+import type { LinkAccess } from "./access/link-access.ts";
 import { SharedFrames } from "./shared-frames.ts";
 
 const TICKS_PER_HEARTBEAT = 100;
@@ -16,7 +17,12 @@ export interface Pending {
 
 /** A link as the sweep sees it, whatever protocol it speaks. */
 export interface SweptLink {
+  readonly id: string;
   readonly endpoint: Endpoint;
+  /** The client's, behind the proxies. */
+  readonly address: string;
+  /** Undefined where the client has proved that it knows the key. */
+  readonly access: LinkAccess | undefined;
   /** The sweep's notes: which slot the link is in, and whether its last interval was silent. */
   sweepSlot: number;
   isSilent: boolean;

@@ -4,6 +4,7 @@
 import type { Socket } from "node:net";
 import type { CloseReason, Endpoint } from "@shardcast/protocol";
 import type { Logger } from "pino";
+import type { LinkAccess } from "./access/link-access.ts";
 import type { NodeSocket, SocketOwner } from "./node-socket.ts";
 import type { SharedFrames } from "./shared-frames.ts";
 import type { Sweep, SweptLink } from "./sweep.ts";
@@ -24,6 +25,9 @@ export interface LinkContext {
 
 export abstract class TurnLink implements SocketOwner, SweptLink, TurnWork {
   readonly endpoint: Endpoint;
+  abstract readonly id: string;
+  abstract readonly address: string;
+  abstract readonly access: LinkAccess | undefined;
   isHeard = true;
   isSilent = false;
   sweepSlot = 0;

@@ -42,6 +42,8 @@ const NO_BYTES = Buffer.alloc(0);
 export interface UplinkOptions {
   readonly member: RingMember;
   readonly keys: Keys;
+  /** Whose certificates are believed; undefined for Node's own list. */
+  readonly ca: readonly string[] | undefined;
   readonly logger: Logger;
   readonly turn: Turn;
   /** Publishes on their way to the owner at once. */

@@ -36,6 +36,8 @@ interface Question {
 export interface UpstreamOptions {
   readonly member: RingMember;
   readonly keys: Keys;
+  /** Whose certificates are believed; undefined for Node's own list. */
+  readonly ca: readonly string[] | undefined;
   readonly logger: Logger;
   /** Told when the link is open, again and again. */
   readonly opened: () => void;

@@ -14,6 +14,7 @@ const CORS_MAX_AGE_S = 600;
 
 export async function createHttp(options: NodeOptions, title: string): Promise<FastifyInstance> {
   const { origins } = options.access;
+  const { certificate } = options.tls;
   // A connection that never finishes its request is no better than one that never proves itself.
   const requestTimeout = BODY_TIMEOUT_FACTOR * options.handshakeTimeoutMs;
   const timing = {
@@ -27,6 +28,7 @@ export async function createHttp(options: NodeOptions, title: string): Promise<F
     // A topic as a part of a path, percent-encoded.
     routerOptions: { maxParamLength: 3 * TOPIC_MAX_BYTES },
     requestTimeout,
+    ...(certificate === undefined ? {} : { https: { ...certificate.pair, ...timing } }),
     http: timing,
     ajv: { customOptions: { removeAdditional: false, coerceTypes: true } },
   });

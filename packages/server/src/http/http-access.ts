@@ -102,7 +102,7 @@ export class HttpAccess {
 }
 
 export function bearerOf({ headers }: FastifyRequest): string | undefined {
-  return /^Bearer +(\S+) *$/i.exec(headers.authorization ?? "")?.[1];
+  return /^Bearer +(\S.*)$/i.exec(headers.authorization ?? "")?.[1];
 }
 
 function isSigned({ headers }: FastifyRequest): boolean {

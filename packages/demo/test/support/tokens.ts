@@ -1,0 +1,24 @@
+// Tokens as an application's back end would make them.
+import type { Grant } from "@shardcast/protocol";
+import { SignJWT } from "jose";
+
+/** `--token-secret` of the nodes. */
+export const TOKEN_SECRET = "the secret of the tests, which is long enough";
+
+export interface TokenOptions {
+  /** @default "ann" */
+  readonly sub?: string;
+  readonly caps?: readonly Grant[];
+  /** @default an hour */
+  readonly expiresInS?: number;
+  readonly secret?: string;
+}
+
+export function tokenOf(options: TokenOptions): Promise<string> {
+  const { sub = "ann", caps, expiresInS = 3600, secret = TOKEN_SECRET } = options;
+  return new SignJWT(caps === undefined ? {} : { caps })
+    .setProtectedHeader({ alg: "HS256" })
+    .setSubject(sub)
+    .setExpirationTime(Math.floor(Date.now() / 1000) + expiresInS)
+    .sign(new TextEncoder().encode(secret));
+}

@@ -1,0 +1,121 @@
+// TLS of a node: the certificate of what it listens on, read again when the files change, and whom it believes
+// on the links that it opens.
+import { readFileSync, unwatchFile, watchFile } from "node:fs";
+import type { Server } from "node:http";
+import { createSecureContext, rootCertificates } from "node:tls";
+import type { Logger } from "pino";
+import type { Options } from "yargs";
+import { optionInvalid, text, type RawOptions } from "./option-value.ts";
+
+const POLL_MS = 2000;
+
+export const TLS_OPTIONS = {
+  "tls-cert": {
+    type: "string",
+    describe:
+      "A file with the node's certificate and its chain, in PEM: all that it serves is TLS then",
+  },
+  "tls-key": { type: "string", describe: "The file with the certificate's private key, in PEM" },
+  "tls-ca": {
+    type: "string",
+    describe:
+      "A file with certificates, in PEM, that other nodes' may be signed by beside the usual ones",
+  },
+} as const satisfies Record<string, Options>;
+
+export interface TlsOptions {
+  /** Undefined where the node serves without TLS. */
+  readonly certificate: Certificate | undefined;
+  /** Whom the node believes that opens a link; undefined for Node's own list. */
+  readonly ca: readonly string[] | undefined;
+}
+
+/** @throws SHARDCAST_OPTION_INVALID */
+export function parseTlsOptions(raw: RawOptions): TlsOptions {
+  const hasCertificate = raw["tls-cert"] !== undefined;
+  if (hasCertificate !== (raw["tls-key"] !== undefined)) {
+    throw optionInvalid("--tls-cert and --tls-key go together");
+  }
+  return {
+    certificate: hasCertificate
+      ? Certificate.of(text(raw, "tls-cert"), text(raw, "tls-key"))
+      : undefined,
+    ca: raw["tls-ca"] === undefined ? undefined : [...rootCertificates, read(text(raw, "tls-ca"))],
+  };
+}
+
+interface Pair {
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** A certificate and its key, as two files that are replaced now and then. */
+export class Certificate {
+  readonly #certFile: string;
+  readonly #keyFile: string;
+  #pair: Pair;
+
+  private constructor(certFile: string, keyFile: string, pair: Pair) {
+    this.#certFile = certFile;
+    this.#keyFile = keyFile;
+    this.#pair = pair;
+  }
+
+  /** @throws SHARDCAST_OPTION_INVALID where they cannot be read, or do not belong together */
+  static of(certFile: string, keyFile: string): Certificate {
+    try {
+      return new Certificate(certFile, keyFile, readPair(certFile, keyFile));
+    } catch (error) {
+      const why = error instanceof Error ? error.message : "";
+      throw optionInvalid(`--tls-cert and --tls-key cannot be used: ${why}`);
+    }
+  }
+
+  get pair(): Pair {
+    return this.#pair;
+  }
+
+  /**
+   * Gives a server each later pair, for connections from then on. A pair that cannot be used, as while only one of
+   * the two files is new, changes nothing.
+   * @returns what ends it
+   */
+  follow(server: Server, logger: Logger): () => void {
+    const adopt = (): void => {
+      try {
+        const pair = readPair(this.#certFile, this.#keyFile);
+        if (pair.cert === this.#pair.cert && pair.key === this.#pair.key) return;
+        this.#pair = pair;
+        (server as Server & { setSecureContext(pair: Pair): void }).setSecureContext(pair);
+        logger.info("the certificate was replaced");
+      } catch (error) {
+        logger.warn({ error }, "the certificate stays as it was");
+      }
+    };
+    const files = [this.#certFile, this.#keyFile];
+    // By polling: a file that is replaced through a link, as in Kubernetes, sends no event.
+    for (const file of files) watchFile(file, { interval: POLL_MS, persistent: false }, adopt);
+    return () => {
+      for (const file of files) unwatchFile(file, adopt);
+    };
+  }
+}
+
+/** @throws whatever Node throws where they are not a certificate and its key */
+function readPair(certFile: string, keyFile: string): Pair {
+  const pair = { cert: readFileSync(certFile, "utf8"), key: readFileSync(keyFile, "utf8") };
+  createSecureContext(pair);
+  return pair;
+}
+
+/** @throws SHARDCAST_OPTION_INVALID */
+function read(file: string): string {
+  try {
+    const ca = readFileSync(file, "utf8");
+    createSecureContext({ ca });
+    return ca;
+  } catch (error) {
+    const why = error instanceof Error ? error.message : "";
+    throw optionInvalid(`--tls-ca ${file} cannot be used: ${why}`);
+  }
+}

@@ -24,6 +24,7 @@ import { deskOf } from "./presence/presence-desk.ts";
 import { PresenceHandler } from "./presence/presence-handler.ts";
 import { PresenceOwner } from "./presence/presence-owner.ts";
 import { addPresenceRoute } from "./presence/presence-route.ts";
+import { Occupancy } from "./events/occupancy.ts";
 import { addTopicRoutes } from "./http/topic-routes.ts";
 import { SubscriberHandler } from "./subscriber-handler.ts";
 import { openLog } from "./open-log.ts";
@@ -77,6 +78,9 @@ export async function startConsumer(
     maxLag: consumerOptions.maxLag,
     tail: consumerOptions.tail,
     context: { turn, counters: fanOut, failed },
+    occupancy: new Occupancy({
+      ...{ events: core.events, membership, isLogShared: shared !== undefined },
+    }),
     opened: (name) => owner.opened(name),
     upstreamOf: (owner) => upstreams.to(owner),
     shared,
@@ -105,16 +109,24 @@ export async function startConsumer(
     watched: () => topics.presenceNames(),
   });
   const uplinks = new Uplinks(core);
-  const routerTo = (targetOf: (member: RingMember) => PublishTarget): PublishRouter =>
+  const { publishTimeoutMs } = options;
+  const routing = { membership, maxPayloadBytes, publishTimeoutMs };
+  const producer = new PublishHandler(
     new PublishRouter({
-      membership,
-      maxPayloadBytes,
-      publishTimeoutMs: options.publishTimeoutMs,
-      targetOf,
-    });
-  const ownRouter = routerTo((member) => (membership.isSelf(member) ? owner : NOT_OWNER));
-  const producer = new PublishHandler(ownRouter, PEER_WINDOW_MESSAGES);
-  const router = routerTo((member) => (membership.isSelf(member) ? owner : uplinks.to(member)));
+      ...routing,
+      isForNodes: true,
+      targetOf: (member) => (membership.isSelf(member) ? owner : NOT_OWNER),
+    }),
+    PEER_WINDOW_MESSAGES,
+  );
+  const targetOf = (member: RingMember): PublishTarget =>
+    membership.isSelf(member) ? owner : uplinks.to(member);
+  const router = new PublishRouter({ ...routing, targetOf });
+  /** What this node has to say itself. */
+  const own = new PublishHandler(
+    new PublishRouter({ ...routing, isForNodes: true, targetOf }),
+    PEER_WINDOW_MESSAGES,
+  );
   const publishes = new PublishHandler(router, windowMessages);
   membership.onChange(() => {
     topics.regroup();
@@ -126,11 +138,11 @@ export async function startConsumer(
   });
   const { maxTopics } = options;
   const subscribe = new SubscriberHandler({
-    ...{ topics, maxTopics, isOwnedOnly: false },
+    ...{ topics, maxTopics, isOwnedOnly: false, events: core.events },
     presence: new PresenceHandler(attendance, PRESENCE_WINDOW),
   });
   const relay = new SubscriberHandler({
-    ...{ topics, maxTopics: PEER_TOPICS, isOwnedOnly: true },
+    ...{ topics, maxTopics: PEER_TOPICS, isOwnedOnly: true, events: undefined },
     presence: new PresenceHandler(deskOf(presence), Infinity),
   });
   core.metrics.gauges(redis?.gauges() ?? []);
@@ -188,6 +200,7 @@ export async function startConsumer(
     throw error;
   });
   uplinks.start();
+  core.events.start(own.publish.bind(own));
   redis?.members.join({ id, url: consumerOptions.advertise ?? advertisedUrl(options.host, node) });
   return node;
 }

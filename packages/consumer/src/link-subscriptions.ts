@@ -8,9 +8,15 @@ interface Many {
 }
 
 export class LinkSubscriptions {
+  readonly #ended: ((topic: string) => void) | undefined;
   #only: Subscription | undefined;
   /** From the second one on, all of them. */
   #many: Many | undefined;
+
+  /** @param ended told the topic of each subscription that has ended */
+  constructor(ended?: (topic: string) => void) {
+    this.#ended = ended;
+  }
 
   get count(): number {
     return this.#many?.bySub.size ?? (this.#only === undefined ? 0 : 1);
@@ -45,10 +51,14 @@ export class LinkSubscriptions {
   }
 
   delete(subscription: Subscription): void {
-    if (this.#only === subscription) this.#only = undefined;
+    if (this.#only === subscription) {
+      this.#only = undefined;
+      this.#ended?.(subscription.view.name);
+    }
     // Another of the same number may have taken its place.
     if (this.#many?.bySub.get(subscription.sub) !== subscription) return;
     this.#many.bySub.delete(subscription.sub);
     this.#many.topics.delete(subscription.view.name);
+    this.#ended?.(subscription.view.name);
   }
 }

@@ -8,7 +8,7 @@ import {
   type From,
   type ReadFrame,
 } from "@shardcast/protocol";
-import type { FrameSink, Link, LinkHandler, LinkTarget } from "@shardcast/server";
+import type { FrameSink, LifecycleEvents, Link, LinkHandler, LinkTarget } from "@shardcast/server";
 import { RelayedTopic } from "./relayed-topic.ts";
 import { LinkSubscriptions } from "./link-subscriptions.ts";
 import type { PresenceHandler } from "./presence/presence-handler.ts";
@@ -24,6 +24,8 @@ export interface SubscriberHandlerOptions {
   /** A relay is served from topics that this node owns, and from no others: relays never chain. */
   readonly isOwnedOnly: boolean;
   readonly presence: PresenceHandler;
+  /** Told who follows what; undefined where it is other nodes that do. */
+  readonly events: LifecycleEvents | undefined;
 }
 
 export class SubscriberHandler implements LinkHandler {
@@ -94,11 +96,11 @@ export class SubscriberHandler implements LinkHandler {
     }
     const { topics } = this.#options;
     const source = topics.served(topic);
-    const subscriptions = this.#subscriptions.get(sink) ?? new LinkSubscriptions();
-    this.#subscriptions.set(sink, subscriptions);
+    const subscriptions = this.#subscriptions.get(sink) ?? this.#subscriptionsOf(sink);
     const subscription = new Subscription(sink, sub, source.view, subscriptions);
     subscription.resumesFrom = sink.access?.resumesFrom(topic);
     subscriptions.add(subscription);
+    this.#options.events?.subscribed(topic, sink);
     source.subscribe(subscription, from);
   }
 
@@ -107,6 +109,16 @@ export class SubscriberHandler implements LinkHandler {
     const subscription = this.#subscriptions.get(sink)?.get(sub);
     // One that has ended meanwhile was told so already.
     subscription?.view.end(subscription);
+  }
+
+  #subscriptionsOf(sink: FrameSink): LinkSubscriptions {
+    const { events } = this.#options;
+    const isTold = events?.has("subscriptions") === true;
+    const subscriptions = new LinkSubscriptions(
+      isTold ? (topic) => events.unsubscribed(topic, sink) : undefined,
+    );
+    this.#subscriptions.set(sink, subscriptions);
+    return subscriptions;
   }
 
   #fault(sink: FrameSink, sub: number, topic: string): ErrorCode | undefined {

@@ -4,6 +4,7 @@ import { ShardcastError, type ErrorCode, type From, type Position } from "@shard
 import type { Turn, TurnWork } from "@shardcast/server";
 import type { Batch } from "@shardcast/log";
 import type { ReadableLog } from "@shardcast/log";
+import type { Occupancy } from "./events/occupancy.ts";
 import type { Subscription } from "./subscription.ts";
 
 /** What one catching-up subscription is sent a turn. */
@@ -26,6 +27,8 @@ export interface TopicContext {
   readonly counters: FanOutCounters;
   /** Told of an error that nobody waits for. */
   readonly failed: (error: unknown) => void;
+  /** Told of the first subscriber and of the last; undefined where others are elsewhere. */
+  readonly occupancy?: Occupancy | undefined;
 }
 
 export class Topic implements TurnWork {
@@ -83,6 +86,7 @@ export class Topic implements TurnWork {
   /** Adds a subscription: it is told where it starts, and gets everything after that, once and in order. */
   subscribe(subscription: Subscription, from: From): void {
     this.#others.add(subscription);
+    if (this.subscriberCount === 1) this.#context.occupancy?.occupied(this.name);
     const start = this.#log.resolve(from);
     const since = this.#resumesFrom(subscription, from);
     if (typeof start === "number" && typeof since === "number") {
@@ -108,6 +112,7 @@ export class Topic implements TurnWork {
     this.#others.delete(subscription);
     this.#ahead.delete(subscription);
     subscription.end();
+    if (this.subscriberCount === 0) this.#context.occupancy?.vacated(this.name);
     if (subscription.sink.isOpen) {
       const { sub } = subscription;
       subscription.sink.send({ type: "unsubscribed", sub, code, reason: "" });

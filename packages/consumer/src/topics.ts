@@ -11,6 +11,7 @@ import type { DedupeOptions } from "./dedupe-window.ts";
 import type { Log, MemoryTopicLogOptions, TopicLog } from "@shardcast/log";
 import { OwnedTopic } from "./owned-topic.ts";
 import { RelayedTopic } from "./relayed-topic.ts";
+import type { Occupancy } from "./events/occupancy.ts";
 import { Topic, type TopicContext } from "./topic.ts";
 
 /** What one call of `tidy` takes, about, and how far apart two rounds of all topics begin. */
@@ -27,6 +28,7 @@ export interface TopicsOptions {
   readonly maxLag: number;
   readonly turn: Turn;
   readonly context: TopicContext;
+  readonly occupancy: Occupancy;
   /** What a relay keeps of each topic. */
   readonly tail: MemoryTopicLogOptions;
   /** Told of an owned topic that was not known. */
@@ -125,7 +127,8 @@ export class Topics {
   relayed(name: string): RelayedTopic {
     const known = this.#relayed.get(name);
     if (known !== undefined) return known;
-    const { membership, turn, tail, context, shared, upstreamOf } = this.#options;
+    const { membership, turn, tail, shared, upstreamOf } = this.#options;
+    const context = this.#contextOf(shared !== undefined);
     const owner = membership.ownerOf(name);
     if (owner === undefined) throw new ShardcastError("SHARDCAST_OWNER_UNAVAILABLE");
     const options = { owner, source: shared ?? upstreamOf(owner), tail, turn, context };
@@ -177,6 +180,12 @@ export class Topics {
     }
   }
 
+  /** @param hasSubscribers whether all of a topic's subscribers in reach are here: those of relays as well */
+  #contextOf(hasSubscribers: boolean): TopicContext {
+    const { context, occupancy } = this.#options;
+    return hasSubscribers ? { ...context, occupancy } : context;
+  }
+
   #tidyTopic(topic: OwnedTopic | RelayedTopic, now: number): void {
     const { log, maxLag } = this.#options;
     const { view } = topic;
@@ -201,7 +210,8 @@ export class Topics {
   }
 
   #own(name: string, id: number, log: TopicLog): OwnedTopic {
-    const { dedupe, context } = this.#options;
+    const { dedupe, shared } = this.#options;
+    const context = this.#contextOf(shared === undefined);
     const view = new Topic(name, id, log, context);
     const lane = this.#options.log.laneOf(name);
     const owned = new OwnedTopic(view, log, lane, dedupe, Date.now());

@@ -9,6 +9,7 @@ import {
   addProduceRoutes,
   createLegacyAcceptor,
   type NodeCore,
+  type PublishRouterOptions,
 } from "@shardcast/server";
 
 /** Listens, and dials all consumers; it is ready when they are there, and needs none of them to start. */
@@ -21,14 +22,17 @@ export async function startProducer(
     redisOptions === undefined ? undefined : new RedisCluster(redisOptions, membership, logger);
   const { maxPayloadBytes, windowMessages } = options;
   const uplinks = new Uplinks(core);
-  const router = new PublishRouter({
+  const routing: PublishRouterOptions = {
     membership,
     maxPayloadBytes,
     publishTimeoutMs: options.publishTimeoutMs,
     targetOf: (owner) => uplinks.to(owner),
-  });
+  };
+  const router = new PublishRouter(routing);
   membership.onChange(() => router.reroute(uplinks.regroup()));
   const produce = new PublishHandler(router, windowMessages);
+  const ownRouter = new PublishRouter({ ...routing, isForNodes: true });
+  const own = new PublishHandler(ownRouter, windowMessages);
   metrics.counters([
     { name: "publishes_total", help: "Publishes taken", value: () => produce.counters.received },
     { name: "publish_bytes_total", help: "Bytes of these", value: () => produce.counters.bytes },
@@ -66,5 +70,6 @@ export async function startProducer(
     },
   });
   uplinks.start();
+  core.events.start(own.publish.bind(own));
   return node;
 }

@@ -1,7 +1,7 @@
 // @shardcast/protocol: what both ends of a link must agree on. No sockets, no timers, no runtime.
 //
 //   topic, ring, position       names, who owns them, where one is in them
-//   presence                    who is on a topic
+//   presence, events            who is on a topic; what happens to links and topics
 //   frame, endpoint, limits     what may be said, where, and how much
 //   binary-codec, json-codec    how it looks on the wire
 //   publish-head, message-layout, content   the same bytes, read and patched in place
@@ -23,6 +23,7 @@ export { readUint32, readUint48, writeUint32, writeUint48 } from "./bytes.ts";
 export { contentFault, payloadStart, type Content } from "./content.ts";
 export * from "./endpoint.ts";
 export * from "./errors.ts";
+export { isEventsTopic, linkEventsTopic, topicEventsTopic } from "./events.ts";
 export * from "./frame.ts";
 export * from "./handshake.ts";
 export { decodeJsonFrames, encodeJsonFrame } from "./json-codec.ts";

@@ -1,4 +1,5 @@
 // Who is on a topic: what a member may be, and the topic on which changes are told. docs/protocol.md#members
+import { isEventsTopic } from "./events.ts";
 import type { MemberIdentity, PresenceMember } from "./frame.ts";
 import {
   MEMBER_ID_MAX_BYTES,
@@ -27,8 +28,9 @@ export function presenceTopicFault(topic: string): TopicFault | undefined {
   return topicFault(topic) ?? (isTooLong ? "SHARDCAST_TOPIC_INVALID" : undefined);
 }
 
-/** What is wrong with a topic that somebody wants to follow: what tells presence may be followed, too. */
+/** What is wrong with a topic that somebody wants to follow: what tells presence, or events, may be followed, too. */
 export function followedTopicFault(name: string): TopicFault | undefined {
+  if (isEventsTopic(name)) return undefined;
   const topic = topicOfPresence(name);
   return topic === undefined ? topicFault(name) : presenceTopicFault(topic);
 }

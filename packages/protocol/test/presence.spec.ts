@@ -27,12 +27,23 @@ describe("presence", () => {
     expect(presenceTopicFault("$presence/x")).to.equal("SHARDCAST_TOPIC_RESERVED");
   });
 
-  it("lets its topics be followed, and no other of the system's", () => {
+  it("lets its topics and those of events be followed, and no other of the system's", () => {
     expect(followedTopicFault("news")).to.equal(undefined);
     expect(followedTopicFault("$presence/news")).to.equal(undefined);
     expect(followedTopicFault("$presence/")).to.equal("SHARDCAST_TOPIC_INVALID");
     expect(followedTopicFault("$presence/$presence/x")).to.equal("SHARDCAST_TOPIC_RESERVED");
-    expect(followedTopicFault("$events/news")).to.equal("SHARDCAST_TOPIC_RESERVED");
+    expect(followedTopicFault("$events/links/c1")).to.equal(undefined);
+    for (const name of [
+      "$events/",
+      "$events",
+      "$push",
+      "$events/\n",
+      `$events/${"x".repeat(248)}`,
+    ]) {
+      expect(followedTopicFault(name), name).to.be.oneOf([
+        ...["SHARDCAST_TOPIC_RESERVED", "SHARDCAST_TOPIC_INVALID"],
+      ]);
+    }
   });
 
   it("takes members within the limits, in any script", () => {

@@ -7,6 +7,7 @@ import yargs, { type Options } from "yargs";
 import { ACCESS_OPTIONS, parseAccessOptions, type AccessOptions } from "./access/access-options.ts";
 import { NODE_ID } from "./consumer-list.ts";
 import { parseConsumerSource, type ConsumerSource } from "./consumer-source.ts";
+import { EVENT_KINDS, type EventKind } from "./lifecycle-events.ts";
 import { optionInvalid, text, wholeNumber, type RawOptions } from "./option-value.ts";
 import { TLS_OPTIONS, parseTlsOptions, type TlsOptions } from "./tls.ts";
 import { readPsk } from "./psk-options.ts";
@@ -61,6 +62,12 @@ export const NODE_OPTIONS = {
     default: false,
     describe: "Speak the original queue's protocol to clients that offer no subprotocol",
   },
+  events: {
+    type: "string",
+    describe:
+      "What is told on the topics $events/…: links, subscriptions, occupancy, set apart by commas",
+    defaultDescription: "nothing",
+  },
   "log-level": {
     type: "string",
     default: "info",
@@ -91,6 +98,7 @@ export interface NodeOptions {
   readonly highWaterBytes: number;
   readonly drainTimeoutMs: number;
   readonly isLegacySpoken: boolean;
+  readonly events: readonly EventKind[];
   readonly logLevel: string;
 }
 
@@ -178,6 +186,7 @@ export function parseNodeOptions(raw: RawOptions, env: NodeJS.ProcessEnv): NodeO
     highWaterBytes: wholeNumber(raw, "high-water", 1024, 2 ** 31),
     drainTimeoutMs: wholeNumber(raw, "drain-timeout", 0, DAY_MS),
     isLegacySpoken: raw["legacy-protocol"] === true,
+    events: eventsOf(raw),
     logLevel: text(raw, "log-level"),
   };
 }
@@ -192,6 +201,15 @@ function consumersOf(raw: RawOptions): ConsumerSource {
     );
   }
   return parseConsumerSource(isListed ? text(raw, "consumers") : undefined);
+}
+
+function eventsOf(raw: RawOptions): EventKind[] {
+  const kinds = raw["events"] === undefined ? [] : text(raw, "events").split(",");
+  return kinds.map((name) => {
+    const kind = EVENT_KINDS.find((one) => one === name.trim());
+    if (kind === undefined) throw optionInvalid(`--events has ${EVENT_KINDS.join(", ")}`);
+    return kind;
+  });
 }
 
 function idOf(raw: RawOptions): string {

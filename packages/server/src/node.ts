@@ -11,6 +11,7 @@ import { HttpAccess } from "./http/http-access.ts";
 import { addLinkRoutes } from "./http/link-routes.ts";
 import { addNodeRoutes } from "./http/node-routes.ts";
 import type { LinkHandler } from "./link-handler.ts";
+import { LifecycleEvents } from "./lifecycle-events.ts";
 import type { Membership } from "./membership.ts";
 import type { NodeMetrics } from "./metrics.ts";
 import type { NodeOptions } from "./node-options.ts";
@@ -48,6 +49,7 @@ export interface NodeCore {
   readonly turn: Turn;
   readonly sweep: Sweep;
   readonly linkContext: LinkContext;
+  readonly events: LifecycleEvents;
   readonly gate: Gate;
   readonly metrics: NodeMetrics;
 }
@@ -64,9 +66,10 @@ export function createNodeCore(
     },
   });
   const sweep = new Sweep({ heartbeatMs: options.heartbeatMs });
-  const linkContext = { turn, sweep, logger, highWaterBytes: options.highWaterBytes };
+  const events = new LifecycleEvents(options.id, options.events);
+  const linkContext = { turn, sweep, logger, events, highWaterBytes: options.highWaterBytes };
   const gate = createGate(options.access, logger);
-  return { options, membership, logger, turn, sweep, linkContext, gate, metrics };
+  return { options, membership, logger, turn, sweep, linkContext, events, gate, metrics };
 }
 
 export class ShardcastNode {

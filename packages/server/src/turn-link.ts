@@ -5,6 +5,7 @@ import type { Socket } from "node:net";
 import type { CloseReason, Endpoint } from "@shardcast/protocol";
 import type { Logger } from "pino";
 import type { LinkAccess } from "./access/link-access.ts";
+import type { LifecycleEvents } from "./lifecycle-events.ts";
 import type { NodeSocket, SocketOwner } from "./node-socket.ts";
 import type { SharedFrames } from "./shared-frames.ts";
 import type { Sweep, SweptLink } from "./sweep.ts";
@@ -21,6 +22,7 @@ export interface LinkContext {
   readonly highWaterBytes: number;
   readonly logger: Logger;
   readonly sweep: Sweep;
+  readonly events: LifecycleEvents;
 }
 
 export abstract class TurnLink implements SocketOwner, SweptLink, TurnWork {
@@ -74,6 +76,7 @@ export abstract class TurnLink implements SocketOwner, SweptLink, TurnWork {
   protected attach(): void {
     this.#socket.owner = this;
     this.context.sweep.addLink(this);
+    this.context.events.connected(this);
   }
 
   /** Stops reading from the peer until as many `resumeReading` have come. */
@@ -96,6 +99,7 @@ export abstract class TurnLink implements SocketOwner, SweptLink, TurnWork {
     this.#isOpen = false;
     this.#chunks = NO_CHUNKS;
     this.context.sweep.deleteLink(this);
+    this.context.events.disconnected(this);
     this.ended();
   }
 

@@ -81,6 +81,7 @@ export class EventStream implements FrameSink, SweptLink, AccessHolder {
       handler.writable(this);
     });
     core.sweep.addLink(this);
+    core.events.connected(this);
     if (this.access !== undefined) core.gate.watch(this.access, this);
     return new Promise((resolve, reject) => {
       this.#started = (error) => {
@@ -186,6 +187,7 @@ export class EventStream implements FrameSink, SweptLink, AccessHolder {
     this.isOpen = false;
     const { core, handler } = this.#options;
     core.sweep.deleteLink(this);
+    core.events.disconnected(this);
     if (this.access !== undefined) core.gate.leave(this.access);
     handler.closed(this);
     this.#started?.(new ShardcastError("SHARDCAST_LINK_LOST"));

@@ -1,1 +1,28 @@
-export {};
+// @shardcast/webhooks: Standard Webhooks, sent and received. It knows nothing of topics or links.
+//
+//   webhook-keys → webhook-key            the live keys of an endpoint
+//   sign-webhook, verify-webhook          the headers, made and checked
+//   replay-guard                          what was accepted before
+//   webhook-sender → webhook-attempt → post-result, retry-after
+//     ↳ webhook-target, guarded-lookup → address-guard      what may be connected to
+//   retry-delay                           when to try again
+export { AddressGuard } from "./address-guard.ts";
+export type { Resolve } from "./guarded-lookup.ts";
+export type { PostResult } from "./post-result.ts";
+export {
+  ReplayGuard,
+  type ClaimVerdict,
+  type ReplayClaim,
+  type ReplayGuardOptions,
+} from "./replay-guard.ts";
+export { RETRY_SCHEDULE_MS, retryDelayMs } from "./retry-delay.ts";
+export { isWebhookId, type WebhookStamp } from "./signed-content.ts";
+export { signWebhook, type UnsignedWebhook, type WebhookHeaders } from "./sign-webhook.ts";
+export {
+  verifyWebhook,
+  type InvalidReason,
+  type ReceivedWebhook,
+  type WebhookVerdict,
+} from "./verify-webhook.ts";
+export { WebhookKeys } from "./webhook-keys.ts";
+export { WebhookSender, type WebhookPost, type WebhookSenderOptions } from "./webhook-sender.ts";

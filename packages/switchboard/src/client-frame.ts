@@ -14,7 +14,7 @@ export interface ClientFrame {
   readonly id: string | undefined;
 }
 
-export type FrameCode =
+type FrameCode =
   | "SWITCHBOARD_FRAME_BINARY"
   | "SWITCHBOARD_FRAME_NOT_JSON"
   | "SWITCHBOARD_FRAME_INVALID"

@@ -2,45 +2,10 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "chai";
+import { FakeElement } from "./support/fake-element.ts";
 
 const WEB = join("packages", "switchboard", "web");
 const MARKUP = '<img src=x onerror="alert(1)"><script>alert(2)</script>';
-
-/** As much of an element as the page may use; anything else, innerHTML first of all, is an error. */
-class FakeElement {
-  readonly tag: string;
-  readonly children: FakeElement[] = [];
-  readonly dataset: Record<string, string> = {};
-  className = "";
-  textContent = "";
-  href = "";
-  src = "";
-  click: (() => void) | undefined;
-
-  constructor(tag: string) {
-    this.tag = tag;
-  }
-
-  set innerHTML(_markup: string) {
-    throw new Error("innerHTML was set");
-  }
-
-  append(...children: FakeElement[]): void {
-    this.children.push(...children);
-  }
-
-  addEventListener(_name: string, listener: () => void): void {
-    this.click = listener;
-  }
-
-  get all(): FakeElement[] {
-    return [this, ...this.children.flatMap((child) => child.all)];
-  }
-
-  get text(): string {
-    return this.all.map(({ textContent }) => textContent).join("");
-  }
-}
 
 interface FrameView {
   frameElement(document: unknown, frame: unknown, act: (message: unknown) => void): FakeElement;
@@ -84,7 +49,7 @@ describe("a frame on the page", () => {
       ],
     });
     expect(tagsOf(element)).to.deep.equal(["div", "p", "div", "button", "button", "a"]);
-    for (const { click } of element.all) click?.();
+    for (const each of element.all) each.fire("click");
     expect(said.splice(0)).to.deep.equal([
       { message: MARKUP, payload: { pet: "cat" } },
       { message: "No payload", payload: undefined },

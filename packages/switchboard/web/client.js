@@ -92,8 +92,9 @@ function retry() {
 }
 
 function addressOf(text) {
-  const isSecure = location.protocol === "https:";
-  const url = new URL(/^wss?:\/\//.test(text) ? text : `${isSecure ? "wss" : "ws"}://${text}`);
+  const scheme = location.protocol === "https:" ? "wss" : "ws";
+  const isWhole = /^(ws|http)s?:\/\//.test(text);
+  const url = new URL(isWhole ? text.replace(/^http/, "ws") : `${scheme}://${text}`);
   if (session !== undefined) url.searchParams.set("session", session);
   if (session !== undefined && position !== undefined) url.searchParams.set("position", position);
   return url.href;

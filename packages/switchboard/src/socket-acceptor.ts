@@ -65,6 +65,11 @@ export class SocketAcceptor {
     this.#heartbeat = setInterval(() => this.#beat(), options.heartbeatMs);
   }
 
+  /** Nobody is let in any more. */
+  get isDraining(): boolean {
+    return this.#isDraining;
+  }
+
   get count(): number {
     return this.#seats.size;
   }

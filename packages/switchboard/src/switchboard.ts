@@ -137,7 +137,7 @@ function addRoutes(
   webFolder: string,
   logger: Logger,
 ): void {
-  const { http, cluster, accepted, backEnd, metrics } = parts;
+  const { http, cluster, accepted, backEnd, sockets, metrics } = parts;
   addGauges(parts);
   // What is signed are the very bytes, whatever they say to be.
   http.removeAllContentTypeParsers();
@@ -159,6 +159,7 @@ function addRoutes(
     const waitingFor = [
       ...(cluster.isConnected ? [] : ["the cluster"]),
       ...(accepted.isReady ? [] : ["the requests accepted before"]),
+      ...(sockets.isDraining ? ["its end"] : []),
     ];
     const isReady = waitingFor.length === 0;
     return reply

@@ -36,6 +36,7 @@ export class Cluster {
   readonly #abort = new AbortController();
   readonly #listeners: (() => void)[] = [];
   #client: Client | undefined;
+  #wasConnected = false;
   #fail: (error: ShardcastError) => void = () => undefined;
 
   constructor(options: ClusterOptions, logger: Logger) {
@@ -118,12 +119,12 @@ export class Cluster {
   }
 
   async #stayConnected(): Promise<void> {
-    for (let isFirst = true; !this.#abort.signal.aborted; isFirst = false) {
+    while (!this.#abort.signal.aborted) {
       try {
         await this.#connectUntilLost();
       } catch (error) {
         if (!(error instanceof ShardcastError)) throw error;
-        if (isFirst && !error.retryable) this.#fail(error);
+        if (!this.#wasConnected && !error.retryable) this.#fail(error);
         this.#logger.warn({ error }, "the cluster cannot be used");
       }
       await wait(RETRY_MS, undefined, { signal: this.#abort.signal }).catch(() => undefined);
@@ -147,6 +148,7 @@ export class Cluster {
       return;
     }
     this.#client = client;
+    this.#wasConnected = true;
     for (const listener of this.#listeners) listener();
     const error = await client.closed;
     this.#client = undefined;

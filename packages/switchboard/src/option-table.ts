@@ -69,6 +69,12 @@ export const OPTIONS = {
     default: 30 * 24 * 60 * 60,
     describe: "s for which a session that is not used holds",
   },
+  "client-sessions": {
+    type: "boolean",
+    variable: "SWITCHBOARD_CLIENT_SESSIONS",
+    default: false,
+    describe: "Take random UUIDs as sessions too, as clients of the original make them",
+  },
   origins: {
     ...TEXT,
     variable: "SWITCHBOARD_ORIGINS",

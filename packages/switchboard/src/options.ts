@@ -60,6 +60,7 @@ export function readOptions(
       lifetimeMs: whole(raw, "session-lifetime", 1, 10 * 365 * 24 * 60 * 60) * 1000,
     },
     sockets: {
+      clientSessionSecret: raw["client-sessions"] === true ? secretOf(raw, "secret") : undefined,
       origins: list(optional(raw, "origins") ?? ""),
       maxSockets: whole(raw, "max-sockets", 1, 1_000_000),
       maxSocketsPerSession: whole(raw, "max-session-sockets", 1, 1000),
@@ -83,7 +84,11 @@ function parse(argv: readonly string[], env: NodeJS.ProcessEnv): Raw {
   const entries = Object.entries<OptionEntry>(OPTIONS);
   const known = entries.map(([name, { variable, ...option }]) => [
     name,
-    { ...option, requiresArg: true, describe: `${option.describe ?? ""} (or ${variable})` },
+    {
+      ...option,
+      requiresArg: option.type !== "boolean",
+      describe: `${option.describe ?? ""} (or ${variable})`,
+    },
   ]);
   const fromEnv = entries.flatMap(([name, { variable }]) => {
     const value = env[variable];

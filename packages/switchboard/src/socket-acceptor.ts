@@ -6,6 +6,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import { parsePosition } from "@shardcast/protocol";
 import { WebSocketServer, type WebSocket } from "ws";
 import type { SwitchboardFrame } from "./client-frame.ts";
+import { ClientSessions } from "./client-session.ts";
 import { readConfirmed } from "./confirmed-position.ts";
 import {
   CLOSE_CODES,
@@ -21,6 +22,8 @@ import { createUserId, type UserId } from "./user.ts";
 const CLOSE_TIMEOUT_MS = 1000;
 
 export interface SocketOptions {
+  /** What sessions of the clients' own making are read with; none is taken, where it is left out. */
+  readonly clientSessionSecret: string | undefined;
   /** Any, where it is empty. A client that names no origin is no browser, and is let in. */
   readonly origins: readonly string[];
   readonly maxSockets: number;
@@ -39,6 +42,7 @@ type SessionFrame = Extract<SwitchboardFrame, { readonly type: "session" }>;
 
 export class SocketAcceptor {
   readonly #seal: SessionSeal;
+  readonly #clientSessions: ClientSessions | undefined;
   readonly #options: SocketOptions;
   readonly #context: ConversationContext;
   readonly #server: WebSocketServer;
@@ -52,6 +56,9 @@ export class SocketAcceptor {
   constructor(seal: SessionSeal, options: SocketOptions, context: ConversationContext) {
     this.#seal = seal;
     this.#options = options;
+    const { clientSessionSecret } = options;
+    this.#clientSessions =
+      clientSessionSecret === undefined ? undefined : new ClientSessions(clientSessionSecret);
     this.#context = context;
     // closeTimeout is not in the published types yet.
     const serverOptions = {
@@ -129,9 +136,8 @@ export class SocketAcceptor {
   ): Promise<{ readonly start: ConversationStart; readonly frame: SessionFrame }> {
     const { metrics } = this.#context;
     const brought = query.get("session") ?? "";
-    const session = brought === "" ? undefined : await this.#seal.unseal(brought);
-    if (session !== undefined) {
-      const { userId } = session;
+    const userId = await this.#userOf(brought);
+    if (userId !== undefined) {
       const position = await this.#positionOf(userId, query.get("position") ?? "");
       metrics.countSession("resumed");
       const frame = { ...(await this.#sessionFrame(userId, position)), resumed: true };
@@ -142,6 +148,11 @@ export class SocketAcceptor {
     metrics.countSession(brought === "" ? "new" : "refused");
     if (brought === "") return { start, frame };
     return { start, frame: { ...frame, refused: "SWITCHBOARD_SESSION_INVALID" } };
+  }
+
+  async #userOf(session: string): Promise<UserId | undefined> {
+    if (session === "") return undefined;
+    return (await this.#seal.unseal(session))?.userId ?? this.#clientSessions?.userOf(session);
   }
 
   /** What the client says that it has; else what it has confirmed. */

@@ -74,6 +74,12 @@ describe("requests of the back end", () => {
     );
   });
 
+  it("are what the stand-in makes", async () => {
+    const to = createUserId();
+    expect(await bench.concierge.say({ body: "hi", to }, a.url)).to.equal(204);
+    expect(await storedFor(to)).to.deep.equal([{ from: "POSTBACK", body: "hi", to }]);
+  });
+
   it("are refused without a signature, with no word of the inside", async () => {
     const to = createUserId();
     const body = JSON.stringify({ to, body: "x" });

@@ -200,6 +200,36 @@ describe("a conversation over two switchboards", () => {
     for (const socket of sockets) await socket.close();
   });
 
+  it("takes up what a client of the original calls its session, where it is told to", async () => {
+    const nodes = await Promise.all(
+      [1, 2].map(() => bench.switchboard({ SWITCHBOARD_CLIENT_SESSIONS: "true" })),
+    );
+    const [one, two] = nodes.map(({ url }) => url);
+    const session = "3f0b7a52-55c1-4f3e-9c7e-0d6f1c1b2a90";
+    const socket = await UserSocket.open(one ?? "", { session });
+    const to = await userOf(socket);
+    await say(to, numbered(2));
+    await socket.gets(2);
+    socket.drop();
+    await say(to, numbered(2, 3));
+    const again = await UserSocket.open(two ?? "", { session });
+    await eventually("the last one comes", () => again.bodies.includes("m4"));
+    expect(await userOf(again)).to.equal(to);
+    // Who knows the user's id, or guesses, has nothing; and a node that is not told to takes none.
+    for (const [url, guess] of [
+      [one, to],
+      [one, "bob"],
+      [a.url, session],
+    ] as const) {
+      const guesser = await UserSocket.open(url ?? "", { session: guess });
+      expect(guesser.isResumed).to.be.false;
+      expect(await userOf(guesser)).to.not.equal(to);
+      await guesser.close();
+    }
+    await again.close();
+    await Promise.all(nodes.map((node) => node.stop()));
+  });
+
   it("closes the oldest socket of a session that has too many", async () => {
     const node = await bench.switchboard({ SWITCHBOARD_MAX_SESSION_SOCKETS: "2" });
     const oldest = await UserSocket.open(node.url);

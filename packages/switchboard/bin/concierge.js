@@ -1,0 +1,3 @@
+#!/usr/bin/env node
+import { runConcierge } from "../dist/index.js";
+await runConcierge();

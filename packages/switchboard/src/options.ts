@@ -1,0 +1,184 @@
+// What a switchboard can be told: by the command line, or by the environment under the original's names. Whatever
+// cannot be used is told in one line, before anything listens.
+import { readFileSync } from "node:fs";
+import { ShardcastError } from "@shardcast/client";
+import yargs, { type Options } from "yargs";
+import type { ApiAuthOptions } from "./api-auth.ts";
+import type { BackEndOptions } from "./back-end.ts";
+import type { ClusterOptions } from "./cluster.ts";
+import { OPTIONS, type OptionEntry, type OptionName } from "./option-table.ts";
+import type { SealOptions } from "./session-seal.ts";
+import type { SocketOptions } from "./socket-acceptor.ts";
+
+const HELP_COLUMNS = 100;
+const DAY_MS = 24 * 60 * 60 * 1000;
+const SECRET_MIN_CHARACTERS = 16;
+
+type Raw = Readonly<Record<string, unknown>>;
+
+export interface SwitchboardOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly cluster: ClusterOptions;
+  readonly conciergeUrl: string;
+  readonly signature: ApiAuthOptions;
+  readonly seal: SealOptions;
+  readonly sockets: SocketOptions;
+  readonly rate: { readonly messagesPerSecond: number; readonly burstMessages: number };
+  readonly version: BackEndOptions;
+  readonly maxBodyBytes: number;
+  readonly maxRemembered: number;
+  readonly drainTimeoutMs: number;
+  readonly pushApiKey: string | undefined;
+  readonly logLevel: string;
+}
+
+/**
+ * @returns undefined where only the help was asked for
+ * @throws SHARDCAST_OPTION_INVALID, SHARDCAST_KEY_MISSING
+ */
+export function readOptions(
+  argv: readonly string[],
+  env: NodeJS.ProcessEnv,
+): SwitchboardOptions | undefined {
+  const raw = parse(argv, env);
+  if (raw["help"] === true) return undefined;
+  return {
+    host: text(raw, "host"),
+    port: whole(raw, "port", 0, 65_535),
+    cluster: {
+      producers: urls(raw, "producers"),
+      consumers: urls(raw, "consumers"),
+      psk: pskOf(raw),
+      timeoutMs: whole(raw, "publish-timeout", 1, 60_000),
+    },
+    conciergeUrl: conciergeUrlOf(raw),
+    signature: { secret: secretOf(raw, "postback-secret"), accessId: optional(raw, "access-id") },
+    seal: {
+      secret: secretOf(raw, "secret"),
+      previousSecret: optional(raw, "secret-previous"),
+      lifetimeMs: whole(raw, "session-lifetime", 1, 10 * 365 * 24 * 60 * 60) * 1000,
+    },
+    sockets: {
+      clientSessionSecret: raw["client-sessions"] === true ? secretOf(raw, "secret") : undefined,
+      origins: list(optional(raw, "origins") ?? ""),
+      maxSockets: whole(raw, "max-sockets", 1, 1_000_000),
+      maxSocketsPerSession: whole(raw, "max-session-sockets", 1, 1000),
+      maxFrameBytes: whole(raw, "max-frame", 128, 1024 * 1024),
+      heartbeatMs: whole(raw, "heartbeat-interval", 20, DAY_MS),
+    },
+    rate: {
+      messagesPerSecond: whole(raw, "rate", 1, 100_000),
+      burstMessages: whole(raw, "burst", 1, 100_000),
+    },
+    version: { timeoutMs: 2000, cacheMs: 3000 },
+    maxBodyBytes: whole(raw, "max-body", 128, 1024 * 1024),
+    maxRemembered: whole(raw, "max-remembered", 1, 10_000_000),
+    drainTimeoutMs: whole(raw, "drain-timeout", 0, DAY_MS),
+    pushApiKey: optional(raw, "push-api-key"),
+    logLevel: text(raw, "log-level"),
+  };
+}
+
+function parse(argv: readonly string[], env: NodeJS.ProcessEnv): Raw {
+  const entries = Object.entries<OptionEntry>(OPTIONS);
+  const known = entries.map(([name, { variable, ...option }]) => [
+    name,
+    {
+      ...option,
+      requiresArg: option.type !== "boolean",
+      describe: `${option.describe ?? ""} (or ${variable})`,
+    },
+  ]);
+  const fromEnv = entries.flatMap(([name, { variable }]) => {
+    const value = env[variable];
+    return value === undefined || value === "" ? [] : [`--${name}=${value}`];
+  });
+  return yargs([...fromEnv, ...argv])
+    .scriptName("shardcast-switchboard")
+    .usage("$0 [options]\n\nSigned HTTP of a back end to WebSockets of its users, and back.")
+    .options(Object.fromEntries(known) as Record<string, Options>)
+    .strict()
+    .parserConfiguration({
+      "camel-case-expansion": false,
+      "dot-notation": false,
+      // An argument counts more than the environment.
+      "duplicate-arguments-array": false,
+    })
+    .locale("en")
+    .wrap(HELP_COLUMNS)
+    .version(false)
+    .exitProcess(false)
+    .fail((message: string | undefined, error: unknown) => {
+      const why = message ?? (error instanceof Error ? error.message : "unusable options");
+      throw invalid(why.trim().replace(/\s*\n\s*/g, " "));
+    })
+    .parseSync();
+}
+
+function optional(raw: Raw, name: OptionName): string | undefined {
+  return raw[name] === undefined ? undefined : text(raw, name);
+}
+
+function text(raw: Raw, name: OptionName): string {
+  const value = raw[name];
+  if (typeof value === "string" && value !== "") return value;
+  throw invalid(`--${name} (or ${OPTIONS[name].variable}) is needed`);
+}
+
+function whole(raw: Raw, name: OptionName, min: number, max: number): number {
+  const value = raw[name];
+  if (typeof value === "number" && Number.isInteger(value) && value >= min && value <= max) {
+    return value;
+  }
+  throw invalid(`--${name} is a whole number from ${min} to ${max}`);
+}
+
+function secretOf(raw: Raw, name: "secret" | "postback-secret"): string {
+  const value = text(raw, name);
+  if (value.length >= SECRET_MIN_CHARACTERS) return value;
+  throw invalid(
+    `--${name} (or ${OPTIONS[name].variable}) has at least ${SECRET_MIN_CHARACTERS} characters`,
+  );
+}
+
+function pskOf(raw: Raw): string {
+  if (raw["psk"] !== undefined) return text(raw, "psk");
+  const file = optional(raw, "psk-file");
+  if (file === undefined) {
+    throw new ShardcastError("SHARDCAST_KEY_MISSING", "no pre-shared key: give PSK or --psk-file");
+  }
+  try {
+    const [key = ""] = readFileSync(file, "utf8").split("\n");
+    if (key.trim() !== "") return key.trim();
+  } catch (cause) {
+    throw new ShardcastError("SHARDCAST_KEY_MISSING", `--psk-file ${file} cannot be read`, {
+      cause,
+    });
+  }
+  throw new ShardcastError("SHARDCAST_KEY_MISSING", `--psk-file ${file} is empty`);
+}
+
+function conciergeUrlOf(raw: Raw): string {
+  const url = text(raw, "concierge-url");
+  if (URL.canParse(url) && /^https?:$/.test(new URL(url).protocol)) return url;
+  throw invalid(`--concierge-url ${url} is no http(s) URL`);
+}
+
+function urls(raw: Raw, name: "producers" | "consumers"): string[] {
+  const found = list(text(raw, name)).map((entry) => entry.replace(/^[\w.:-]+=/, ""));
+  const wrong = found.find((url) => !URL.canParse(url));
+  if (found.length > 0 && wrong === undefined) return found;
+  throw invalid(`--${name}: ${wrong ?? "an empty list"} is no ws(s)://host:port`);
+}
+
+function list(value: string): string[] {
+  return value
+    .split(",")
+    .map((entry) => entry.trim())
+    .filter((entry) => entry !== "");
+}
+
+function invalid(detail: string): ShardcastError {
+  return new ShardcastError("SHARDCAST_OPTION_INVALID", detail);
+}

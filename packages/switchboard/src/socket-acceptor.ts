@@ -1,0 +1,229 @@
+// The way from an upgrade to a conversation: origin and limits are checked, the session is unsealed or made, and
+// the client is told both. Everything else that is true of all sockets: heartbeats, renewed sessions, the drain.
+import type { IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
+import { setTimeout as wait } from "node:timers/promises";
+import { parsePosition } from "@shardcast/protocol";
+import { WebSocketServer, type WebSocket } from "ws";
+import type { SwitchboardFrame } from "./client-frame.ts";
+import { ClientSessions } from "./client-session.ts";
+import { readConfirmed } from "./confirmed-position.ts";
+import {
+  CLOSE_CODES,
+  Conversation,
+  FIRST_POSITION,
+  type ConversationContext,
+  type ConversationStart,
+} from "./conversation.ts";
+import type { SessionSeal } from "./session-seal.ts";
+import { createUserId, type UserId } from "./user.ts";
+
+/** How long a client may take to answer a close. */
+const CLOSE_TIMEOUT_MS = 1000;
+
+export interface SocketOptions {
+  /** What sessions of the clients' own making are read with; none is taken, where it is left out. */
+  readonly clientSessionSecret: string | undefined;
+  /** Any, where it is empty. A client that names no origin is no browser, and is let in. */
+  readonly origins: readonly string[];
+  readonly maxSockets: number;
+  /** One more closes the oldest, which may well be one that is dead and not known to be. */
+  readonly maxSocketsPerSession: number;
+  readonly maxFrameBytes: number;
+  readonly heartbeatMs: number;
+}
+
+interface Seat {
+  readonly conversation: Conversation;
+  sealedAt: number;
+}
+
+type SessionFrame = Extract<SwitchboardFrame, { readonly type: "session" }>;
+
+export class SocketAcceptor {
+  readonly #seal: SessionSeal;
+  readonly #clientSessions: ClientSessions | undefined;
+  readonly #options: SocketOptions;
+  readonly #context: ConversationContext;
+  readonly #server: WebSocketServer;
+  /** In the order in which they came. */
+  readonly #seats = new Set<Seat>();
+  readonly #byUser = new Map<UserId, Set<Seat>>();
+  readonly #heartbeat: NodeJS.Timeout;
+  #openingCount = 0;
+  #isDraining = false;
+
+  constructor(seal: SessionSeal, options: SocketOptions, context: ConversationContext) {
+    this.#seal = seal;
+    this.#options = options;
+    const { clientSessionSecret } = options;
+    this.#clientSessions =
+      clientSessionSecret === undefined ? undefined : new ClientSessions(clientSessionSecret);
+    this.#context = context;
+    // closeTimeout is not in the published types yet.
+    const serverOptions = {
+      noServer: true,
+      clientTracking: false,
+      perMessageDeflate: false,
+      maxPayload: options.maxFrameBytes,
+      closeTimeout: CLOSE_TIMEOUT_MS,
+    };
+    this.#server = new WebSocketServer(serverOptions);
+    this.#heartbeat = setInterval(() => this.#beat(), options.heartbeatMs);
+  }
+
+  /** Nobody is let in any more. */
+  get isDraining(): boolean {
+    return this.#isDraining;
+  }
+
+  get count(): number {
+    return this.#seats.size;
+  }
+
+  /** For the HTTP server's "upgrade". */
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    // Without a listener, a client that is gone would end the process.
+    socket.on("error", () => socket.destroy());
+    this.#openingCount += 1;
+    this.#open(request, socket, head)
+      .catch((error: unknown) => {
+        this.#context.logger.warn({ error }, "a client could not be let in");
+        refuse(socket, "503 Service Unavailable");
+      })
+      .finally(() => (this.#openingCount -= 1));
+  }
+
+  /** Closes all sockets, spread over the time given, so that their clients do not all come back at once. */
+  async drain(withinMs: number): Promise<void> {
+    this.#isDraining = true;
+    clearInterval(this.#heartbeat);
+    const seats = [...this.#seats];
+    for (const { conversation } of seats) conversation.drain();
+    const startedAt = performance.now();
+    for (const [index, { conversation }] of seats.entries()) {
+      const dueMs = startedAt + (withinMs * index) / seats.length - performance.now();
+      if (dueMs > 1) await wait(dueMs);
+      conversation.close(CLOSE_CODES.restart, "SWITCHBOARD_STOPPING");
+    }
+    const deadline = performance.now() + CLOSE_TIMEOUT_MS;
+    while (this.#seats.size > 0 && performance.now() < deadline) await wait(10);
+    for (const { conversation } of this.#seats) conversation.terminate();
+  }
+
+  async #open(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    const { origins, maxSockets } = this.#options;
+    const { origin } = request.headers;
+    if (origins.length > 0 && origin !== undefined && !origins.includes(origin)) {
+      refuse(socket, "403 Forbidden");
+      return;
+    }
+    const isFull = this.#seats.size + this.#openingCount > maxSockets;
+    if (isFull || this.#isDraining || !this.#context.cluster.isConnected) {
+      refuse(socket, "503 Service Unavailable");
+      return;
+    }
+    const { start, frame } = await this.#begin(queryOf(request));
+    if (socket.destroyed) return;
+    this.#server.handleUpgrade(request, socket, head, (webSocket) => {
+      this.#opened(webSocket, start, frame);
+    });
+  }
+
+  /** Who it is, and from where on it gets what was said. Whoever brings no good session is somebody new. */
+  async #begin(
+    query: URLSearchParams,
+  ): Promise<{ readonly start: ConversationStart; readonly frame: SessionFrame }> {
+    const { metrics } = this.#context;
+    const brought = query.get("session") ?? "";
+    const userId = await this.#userOf(brought);
+    if (userId !== undefined) {
+      const position = await this.#positionOf(userId, query.get("position") ?? "");
+      metrics.countSession("resumed");
+      const frame = { ...(await this.#sessionFrame(userId, position)), resumed: true };
+      return { start: { userId, position }, frame };
+    }
+    const start = { userId: createUserId(), position: FIRST_POSITION };
+    const frame = await this.#sessionFrame(start.userId, start.position);
+    metrics.countSession(brought === "" ? "new" : "refused");
+    if (brought === "") return { start, frame };
+    return { start, frame: { ...frame, refused: "SWITCHBOARD_SESSION_INVALID" } };
+  }
+
+  async #userOf(session: string): Promise<UserId | undefined> {
+    if (session === "") return undefined;
+    return (await this.#seal.unseal(session))?.userId ?? this.#clientSessions?.userOf(session);
+  }
+
+  /** What the client says that it has; else what it has confirmed. */
+  async #positionOf(userId: UserId, brought: string): Promise<string> {
+    if (parsePosition(brought) !== undefined) return brought;
+    return (await readConfirmed(this.#context.cluster, userId)) ?? FIRST_POSITION;
+  }
+
+  async #sessionFrame(userId: UserId, position: string): Promise<SessionFrame> {
+    const session = await this.#seal.seal({ userId });
+    return { type: "session", session, position, resumed: false };
+  }
+
+  #opened(socket: WebSocket, start: ConversationStart, frame: SessionFrame): void {
+    // What breaks the protocol ends its own socket: ws closes it by itself.
+    socket.on("error", (error) => this.#context.logger.debug({ error }, "a socket failed"));
+    const conversation = new Conversation(socket, start, this.#context);
+    const seat = { conversation, sealedAt: Date.now() };
+    this.#take(seat);
+    socket.on("close", () => this.#leave(seat));
+    conversation.tell(frame);
+    if (this.#isDraining) conversation.close(CLOSE_CODES.restart, "SWITCHBOARD_STOPPING");
+    else conversation.follow();
+  }
+
+  #take(seat: Seat): void {
+    const { userId } = seat.conversation;
+    this.#seats.add(seat);
+    const seats = this.#byUser.get(userId) ?? new Set();
+    this.#byUser.set(userId, seats.add(seat));
+    if (seats.size <= this.#options.maxSocketsPerSession) return;
+    const [oldest] = seats;
+    if (oldest === undefined) return;
+    // One that is closing does not count any more.
+    seats.delete(oldest);
+    oldest.conversation.close(CLOSE_CODES.policy, "SWITCHBOARD_SESSION_SOCKETS");
+  }
+
+  /** Takes this one away, and no other of the same user. */
+  #leave(seat: Seat): void {
+    const { userId } = seat.conversation;
+    this.#seats.delete(seat);
+    const seats = this.#byUser.get(userId);
+    seats?.delete(seat);
+    if (seats?.size === 0) this.#byUser.delete(userId);
+  }
+
+  #beat(): void {
+    const now = Date.now();
+    for (const seat of this.#seats) {
+      seat.conversation.beat();
+      if (now - seat.sealedAt > this.#seal.lifetimeMs / 2) {
+        seat.sealedAt = now;
+        void this.#renew(seat.conversation);
+      }
+    }
+  }
+
+  /** A socket that stays open for long must not find its session over when it comes back. */
+  async #renew(conversation: Conversation): Promise<void> {
+    const frame = await this.#sessionFrame(conversation.userId, conversation.position);
+    conversation.tell({ ...frame, resumed: true });
+  }
+}
+
+function queryOf({ url = "" }: IncomingMessage): URLSearchParams {
+  const at = url.indexOf("?");
+  return new URLSearchParams(at < 0 ? "" : url.slice(at + 1));
+}
+
+function refuse(socket: Duplex, status: string): void {
+  if (socket.destroyed) return;
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+}

@@ -1,0 +1,199 @@
+// A running switchboard: HTTP for the back end and for people, WebSockets for users, and the cluster behind both.
+// It keeps nothing of its own, so that any number of them are one.
+import type { AddressInfo } from "node:net";
+import { ShardcastError } from "@shardcast/client";
+import Fastify, { type FastifyInstance } from "fastify";
+import type { Logger } from "pino";
+import { AcceptedRequests } from "./accepted-requests.ts";
+import { BackEnd } from "./back-end.ts";
+import { Cluster } from "./cluster.ts";
+import { addDownRoute } from "./down-route.ts";
+import { frontPage } from "./front-page.ts";
+import { SwitchboardMetrics } from "./metrics.ts";
+import type { SwitchboardOptions } from "./options.ts";
+import { problemOf, sendProblem } from "./problem.ts";
+import { SessionSeal } from "./session-seal.ts";
+import { SignatureCheck, webhookSecret } from "./signature.ts";
+import { SocketAcceptor } from "./socket-acceptor.ts";
+import { UpDelivery } from "./up-delivery.ts";
+import { PAGE_HEADERS, addWebClient } from "./web-client.ts";
+
+/** A request that does not come to an end is none. */
+const REQUEST_TIMEOUT_MS = 10_000;
+const CONNECTIONS_CHECK_MS = 1000;
+/** What is left for messages without an ack, however long the rest took. */
+const MIN_CLUSTER_DRAIN_MS = 500;
+
+interface Parts {
+  readonly http: FastifyInstance;
+  readonly cluster: Cluster;
+  readonly accepted: AcceptedRequests;
+  readonly backEnd: BackEnd;
+  readonly upDelivery: UpDelivery;
+  readonly sockets: SocketAcceptor;
+  readonly metrics: SwitchboardMetrics;
+}
+
+export class Switchboard {
+  /** Rejects where the cluster can never be used: the keys differ, say. */
+  readonly failed: Promise<never>;
+  readonly url: string;
+  readonly #parts: Parts;
+  readonly #drainTimeoutMs: number;
+  #stopping: Promise<void> | undefined;
+
+  private constructor(parts: Parts, drainTimeoutMs: number) {
+    this.#parts = parts;
+    this.#drainTimeoutMs = drainTimeoutMs;
+    this.failed = parts.cluster.failed;
+    const { address, port } = parts.http.server.address() as AddressInfo;
+    const host = address === "0.0.0.0" || address === "::" ? "127.0.0.1" : address;
+    this.url = `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
+  }
+
+  /**
+   * Listens, and connects to the cluster meanwhile.
+   * @param webFolder where the files of the page are
+   * @throws SHARDCAST_PORT_TAKEN, SHARDCAST_OPTION_INVALID
+   */
+  static async listen(
+    options: SwitchboardOptions,
+    webFolder: string,
+    logger: Logger,
+  ): Promise<Switchboard> {
+    const parts = createParts(options, logger);
+    const { http, sockets, cluster, upDelivery } = parts;
+    addRoutes(parts, options, webFolder, logger);
+    http.server.on("upgrade", (request, socket, head) => {
+      sockets.upgrade(request, socket, head);
+    });
+    try {
+      await http.listen({ host: options.host, port: options.port, backlog: 4096 });
+    } catch (cause) {
+      throw listenError(cause, options);
+    }
+    cluster.open();
+    upDelivery.start();
+    return new Switchboard(parts, options.drainTimeoutMs);
+  }
+
+  /** Lets the clients go elsewhere, finishes what is under way, and stops. Called again, it is the same stop. */
+  drain(): Promise<void> {
+    this.#stopping ??= this.#drain();
+    return this.#stopping;
+  }
+
+  async #drain(): Promise<void> {
+    const { http, sockets, cluster, upDelivery } = this.#parts;
+    const deadline = Date.now() + this.#drainTimeoutMs;
+    await upDelivery.close();
+    await sockets.drain(this.#drainTimeoutMs / 2);
+    // Requests that are under way need the cluster still.
+    const cut = setTimeout(() => http.server.closeAllConnections(), deadline - Date.now());
+    await http.close();
+    clearTimeout(cut);
+    await cluster.drain(Math.max(deadline, Date.now() + MIN_CLUSTER_DRAIN_MS));
+  }
+}
+
+function createParts(options: SwitchboardOptions, logger: Logger): Parts {
+  const metrics = new SwitchboardMetrics();
+  const cluster = new Cluster(options.cluster, logger);
+  const accepted = new AcceptedRequests(cluster, { limit: options.maxRemembered }, logger);
+  const seal = new SessionSeal(options.seal);
+  const backEnd = new BackEnd(options.conciergeUrl, options.version);
+  const sockets = new SocketAcceptor(seal, options.sockets, {
+    cluster,
+    metrics,
+    logger,
+    ...options.rate,
+  });
+  const upDelivery = new UpDelivery(
+    {
+      consumers: options.cluster.consumers,
+      url: backEnd.postbackUrl,
+      secret: webhookSecret(options.signature.secret),
+      apiKey: options.pushApiKey,
+    },
+    logger,
+  );
+  const http = Fastify({
+    logger: false,
+    bodyLimit: options.maxBodyBytes,
+    forceCloseConnections: "idle",
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    http: {
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      headersTimeout: REQUEST_TIMEOUT_MS,
+      connectionsCheckingInterval: CONNECTIONS_CHECK_MS,
+    },
+  });
+  return { http, cluster, accepted, backEnd, upDelivery, sockets, metrics };
+}
+
+function addRoutes(
+  parts: Parts,
+  options: SwitchboardOptions,
+  webFolder: string,
+  logger: Logger,
+): void {
+  const { http, cluster, accepted, backEnd, sockets, metrics } = parts;
+  addGauges(parts);
+  // What is signed are the very bytes, whatever they say to be.
+  http.removeAllContentTypeParsers();
+  http.addContentTypeParser("*", { parseAs: "buffer" }, (_request, body, done) => done(null, body));
+  http.setErrorHandler((error, _request, reply) => {
+    const problem = problemOf(error);
+    if (problem.status >= 500) logger.error({ error }, "a request failed");
+    return sendProblem(reply, problem);
+  });
+  http.setNotFoundHandler((_request, reply) =>
+    sendProblem(reply, { status: 404, code: "SWITCHBOARD_NOT_FOUND", detail: "no such path" }),
+  );
+  http.get("/", async (_request, reply) => {
+    const page = frontPage(await backEnd.version());
+    return reply.headers(PAGE_HEADERS).type("text/html; charset=utf-8").send(page);
+  });
+  http.get("/healthz", () => ({ status: "ok" }));
+  http.get("/readyz", (_request, reply) => {
+    const waitingFor = [
+      ...(cluster.isConnected ? [] : ["the cluster"]),
+      ...(accepted.isReady ? [] : ["the requests accepted before"]),
+      ...(sockets.isDraining ? ["its end"] : []),
+    ];
+    const isReady = waitingFor.length === 0;
+    return reply
+      .code(isReady ? 200 : 503)
+      .send({ status: isReady ? "ready" : "waiting", waitingFor });
+  });
+  http.get("/metrics", async (_request, reply) =>
+    reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()),
+  );
+  addWebClient(http, webFolder);
+  const signatures = new SignatureCheck(options.signature);
+  addDownRoute(http, { cluster, signatures, accepted, metrics });
+}
+
+function addGauges({ metrics, sockets, cluster, accepted, upDelivery }: Parts): void {
+  metrics.gauge("sockets", "WebSockets that are open", () => sockets.count);
+  metrics.gauge("cluster_connected", "1 where the cluster can be used", () =>
+    Number(cluster.isConnected),
+  );
+  metrics.gauge(
+    "requests_remembered",
+    "Accepted requests that are remembered",
+    () => accepted.count,
+  );
+  metrics.gauge("push_ready", "1 where the push subscription was taken", () =>
+    Number(upDelivery.isReady),
+  );
+}
+
+function listenError(cause: unknown, { host, port }: SwitchboardOptions): ShardcastError {
+  const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
+  if (code === "EADDRINUSE") {
+    return new ShardcastError("SHARDCAST_PORT_TAKEN", `port ${port} is taken by another process`);
+  }
+  const why = cause instanceof Error ? cause.message : "";
+  return new ShardcastError("SHARDCAST_OPTION_INVALID", `cannot listen on ${host}:${port}: ${why}`);
+}

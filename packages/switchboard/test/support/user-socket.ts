@@ -1,0 +1,98 @@
+// A user's client: keeps every frame, so that none is missed.
+import { once } from "node:events";
+import { WebSocket, type ClientOptions } from "ws";
+import { eventually } from "../../../demo/test/support/eventually.ts";
+
+/** Any frame that the switchboard sends. */
+export type Frame = Readonly<Record<string, unknown>>;
+
+interface OpenOptions extends ClientOptions {
+  readonly session?: string | undefined;
+  readonly position?: string | undefined;
+  readonly path?: string;
+}
+
+export class UserSocket {
+  readonly frames: Frame[] = [];
+  readonly webSocket: WebSocket;
+  closeCode: number | undefined;
+
+  private constructor(webSocket: WebSocket) {
+    this.webSocket = webSocket;
+    webSocket.on("error", () => undefined);
+    webSocket.on("message", (data: Buffer) => {
+      this.frames.push(JSON.parse(data.toString()) as Frame);
+    });
+    webSocket.on("close", (code) => (this.closeCode = code));
+  }
+
+  /** Resolves when it has its session. */
+  static async open(url: string, options: OpenOptions = {}): Promise<UserSocket> {
+    const socket = UserSocket.dial(url, options);
+    await eventually("the session is told", () => {
+      if (socket.closeCode !== undefined) throw new Error(`closed by ${socket.closeCode}`);
+      return socket.frames.length > 0;
+    });
+    return socket;
+  }
+
+  /** Does not wait for anything. */
+  static dial(url: string, { session, position, path = "/", ...options }: OpenOptions): UserSocket {
+    const address = new URL(path, url.replace(/^http/, "ws"));
+    if (session !== undefined) address.searchParams.set("session", session);
+    if (position !== undefined) address.searchParams.set("position", position);
+    return new UserSocket(new WebSocket(address, options));
+  }
+
+  get session(): string {
+    return String(this.frames.find(({ type }) => type === "session")?.["session"]);
+  }
+
+  get isResumed(): boolean {
+    return this.frames[0]?.["resumed"] === true;
+  }
+
+  /** Of the last frame that has one. */
+  get position(): string {
+    return String(this.frames.findLast((frame) => "position" in frame)?.["position"]);
+  }
+
+  /** What the back end said. */
+  get messages(): Frame[] {
+    return this.frames.filter((frame) => "to" in frame);
+  }
+
+  get bodies(): unknown[] {
+    return this.messages.map(({ body }) => body);
+  }
+
+  send(frame: unknown): void {
+    this.webSocket.send(typeof frame === "string" ? frame : JSON.stringify(frame));
+  }
+
+  async has(what: string, isWanted: (frame: Frame) => boolean): Promise<Frame> {
+    return eventually(what, () => this.frames.find(isWanted));
+  }
+
+  async gets(count: number): Promise<this> {
+    await eventually(`${count} messages`, () => this.messages.length >= count);
+    return this;
+  }
+
+  async close(): Promise<void> {
+    if (this.webSocket.readyState === WebSocket.CLOSED) return;
+    const closed = once(this.webSocket, "close");
+    this.webSocket.close();
+    await closed;
+  }
+
+  /** As a phone that is gone: without a word. */
+  drop(): void {
+    this.webSocket.terminate();
+  }
+
+  /** Waits until the switchboard has closed it. */
+  async closed(): Promise<number> {
+    return eventually("the socket is closed", () => this.closeCode);
+  }
+}

@@ -1,4 +1,5 @@
 // The documents, held against the code: what they name exists.
+import { NODE_OPTIONS } from "@shardcast/server";
 import { expect } from "chai";
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
@@ -14,6 +15,12 @@ const DOCUMENTS = [
   ...readdirSync(join(ROOT, "packages"))
     .map((name) => `packages/${name}/README.md`)
     .filter((path) => existsSync(join(ROOT, path))),
+];
+
+/** Those that name options of nodes, and no others'. */
+const OPTION_DOCUMENTS = [
+  "README.md",
+  ...["architecture", "protocol", "operations", "security"].map((name) => `docs/${name}.md`),
 ];
 
 function read(path: string): string {
@@ -65,9 +72,31 @@ describe("documents", () => {
     }
   });
 
+  it("docs/security.md names tests that exist", () => {
+    const names = [...read("docs/security.md").matchAll(/`([a-z]+\/test[^`]*)`/g)];
+    expect(names.length).to.be.greaterThan(10);
+    for (const [, name = ""] of names) {
+      expect(existsSync(join(ROOT, "packages", name)), name).to.equal(true);
+    }
+  });
+
+  it("docs/operations.md tells the limits as they are", () => {
+    const rows = read("docs/operations.md").matchAll(/^\| `--([a-z-]+)` +\| ([0-9]+) +\|/gm);
+    const listed = [...rows].map(([, name = "", value]) => [name, Number(value)] as const);
+    expect(listed).to.have.length(10);
+    for (const [name, value] of listed) {
+      expect(
+        (NODE_OPTIONS as Readonly<Record<string, { default?: unknown }>>)[name],
+        name,
+      ).to.include({
+        default: value,
+      });
+    }
+  });
+
   it("names only options that exist", () => {
     const source = allSource();
-    for (const path of ["README.md", "docs/architecture.md", "docs/protocol.md"]) {
+    for (const path of OPTION_DOCUMENTS) {
       for (const [, name = ""] of read(path).matchAll(/`--([a-z][a-z-]+)/g)) {
         const isThere = new RegExp(`["\\s{]${name}["]?: \\{`).test(source);
         expect(isThere || source.includes(`"${name}"`), `${path}: --${name}`).to.equal(true);

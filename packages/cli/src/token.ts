@@ -1,13 +1,20 @@
 // `shardcast token`: a token for development, signed with the secret that the nodes have.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { parseGrantText, ShardcastError } from "@shardcast/protocol";
+import {
+  MEMBER_USER_MAX_BYTES,
+  ShardcastError,
+  isPlainText,
+  parseGrantText,
+  textBytes,
+} from "@shardcast/protocol";
 import { optionInvalid, text, wholeNumber } from "@shardcast/server";
 import { SignJWT } from "jose";
 import type { Argv, CommandModule } from "yargs";
 import { reasonOf } from "./fault.ts";
 
 const HOUR_S = 3600;
+const MAX_EXPIRES_S = 100 * 365 * 24 * HOUR_S;
 
 export const tokenCommand: CommandModule = {
   command: "token",
@@ -37,18 +44,27 @@ export const tokenCommand: CommandModule = {
 };
 
 async function token(raw: Readonly<Record<string, unknown>>): Promise<void> {
-  const expires = wholeNumber(raw, "expires", 1, Number.MAX_SAFE_INTEGER);
+  const expires = wholeNumber(raw, "expires", 1, MAX_EXPIRES_S);
   const now = Math.floor(Date.now() / 1000);
   const allow = raw["allow"] as readonly string[];
   const claims = { caps: allow.flatMap((grants) => parseGrantText(grants)) };
   const jwt = new SignJWT(claims)
     .setProtectedHeader({ alg: "HS256", typ: "JWT" })
-    .setSubject(text(raw, "sub"))
+    .setSubject(userOf(raw))
     .setIssuedAt(now)
     .setExpirationTime(now + expires);
   if (raw["audience"] !== undefined) jwt.setAudience(text(raw, "audience"));
   if (raw["issuer"] !== undefined) jwt.setIssuer(text(raw, "issuer"));
   process.stdout.write(`${await jwt.sign(new TextEncoder().encode(secretOf(raw)))}\n`);
+}
+
+/** No node accepts a token of any other. */
+function userOf(raw: Readonly<Record<string, unknown>>): string {
+  const user = text(raw, "sub");
+  if (textBytes(user) <= MEMBER_USER_MAX_BYTES && isPlainText(user)) return user;
+  throw optionInvalid(
+    `--sub has ${MEMBER_USER_MAX_BYTES} bytes or less, and no control characters`,
+  );
 }
 
 /** A file that is named comes first, then the environment, then the usual file. */

@@ -5,7 +5,6 @@
 import {
   ShardcastError,
   backoffMs,
-  encodeFrame,
   type Endpoint,
   type Frame,
   type Credentials,
@@ -114,7 +113,7 @@ export class Connection implements LinkOwner {
     this.#next = undefined;
     this.#failureCount = 0;
     this.#current = { link, nodeId: welcome.nodeId };
-    this.#context.credentials.accepted();
+    this.#context.credentials.accepted(link.latest);
     this.#emit("open", link, undefined);
     this.#resolveOpened();
     this.sender.opened(link, welcome);
@@ -153,7 +152,7 @@ export class Connection implements LinkOwner {
         this.#refreshWithin(frame.withinMs);
         return;
       case "authorized":
-        this.#context.credentials.accepted();
+        this.#context.credentials.accepted(link.latest);
         this.#context.authorized(frame.user);
         return;
       case "expiring":
@@ -228,8 +227,8 @@ export class Connection implements LinkOwner {
   /** Where it does not come in time, the node ends the link, and the next one asks again. */
   #renew(link: Link): void {
     if (!this.#context.credentials.isRenewable) return;
-    this.#context.credentials.renew().then(
-      (token) => link.send(encodeFrame({ type: "token", token })),
+    this.#context.credentials.renew(link.latest).then(
+      (token) => link.renew(token),
       () => undefined,
     );
   }

@@ -1,5 +1,9 @@
 // What a client's links say who it is with: a key, or a token, which has to be another one now and then.
 import { ShardcastError, type Credentials, type Keys } from "@shardcast/protocol";
+import { PLATFORM_RUNTIME, type Runtime } from "./runtime.ts";
+
+/** So long the application may take; then it is asked anew. */
+const GET_TOKEN_MS = 10_000;
 
 /** Gives the credentials of the next link. */
 export interface CredentialSource {
@@ -7,10 +11,10 @@ export interface CredentialSource {
   readonly isRenewable: boolean;
   /** @throws what the application's getToken throws */
   get(): Credentials | Promise<Credentials>;
-  /** A token that is not the last one: that one expires. */
-  renew(): Promise<string>;
-  /** A node has let a link in. */
-  accepted(): void;
+  /** A token that is not the last one of a link: that one expires. */
+  renew(last: Credentials): Promise<string>;
+  /** A node has accepted these. */
+  accepted(credentials: Credentials): void;
   /**
    * A node has refused these.
    * @returns whether others may be tried
@@ -47,12 +51,17 @@ export class KeySource implements CredentialSource {
 export class TokenSource implements CredentialSource {
   readonly isRenewable: boolean;
   readonly #getToken: (() => string | Promise<string>) | undefined;
+  readonly #after: Runtime["after"];
   #token: string | undefined;
   #isAccepted = false;
   #asking: Promise<string> | undefined;
 
   /** @param source a token, or what gives one each time that it is called */
-  constructor(source: string | (() => string | Promise<string>)) {
+  constructor(
+    source: string | (() => string | Promise<string>),
+    after: Runtime["after"] = PLATFORM_RUNTIME.after,
+  ) {
+    this.#after = after;
     this.isRenewable = typeof source !== "string";
     if (typeof source === "string") this.#token = source;
     else this.#getToken = source;
@@ -60,19 +69,18 @@ export class TokenSource implements CredentialSource {
 
   get(): Credentials | Promise<Credentials> {
     if (this.#token !== undefined) return { type: "token", token: this.#token };
-    return this.renew().then((token) => ({ type: "token", token }));
+    return this.#askOnce().then((token) => ({ type: "token", token }));
   }
 
-  /** Once at a time, whoever asks. */
-  renew(): Promise<string> {
-    this.#asking ??= this.#ask().finally(() => {
-      this.#asking = undefined;
-    });
-    return this.#asking;
+  renew(last: Credentials): Promise<string> {
+    const token = this.#token;
+    // Another link was told sooner, and has asked already.
+    const isNewer = token !== undefined && last.type === "token" && last.token !== token;
+    return isNewer ? Promise.resolve(token) : this.#askOnce();
   }
 
-  accepted(): void {
-    this.#isAccepted = true;
+  accepted(credentials: Credentials): void {
+    if (credentials.type === "token" && credentials.token === this.#token) this.#isAccepted = true;
   }
 
   refused(credentials: Credentials): boolean {
@@ -86,13 +94,35 @@ export class TokenSource implements CredentialSource {
     return wasAccepted;
   }
 
+  /** Once at a time, whoever asks. */
+  #askOnce(): Promise<string> {
+    this.#asking ??= this.#ask().finally(() => {
+      this.#asking = undefined;
+    });
+    return this.#asking;
+  }
+
   async #ask(): Promise<string> {
-    const token: unknown = await this.#getToken?.();
+    const token = await this.#answer();
     if (typeof token !== "string") {
       throw new ShardcastError("SHARDCAST_OPTION_INVALID", "getToken did not give a text");
     }
     this.#token = token;
     this.#isAccepted = false;
     return token;
+  }
+
+  /** What the application gives, in time. What comes later is not looked at. */
+  #answer(): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const cancel = this.#after(GET_TOKEN_MS, () => {
+        const detail = `getToken gave no token within ${GET_TOKEN_MS} ms`;
+        reject(new ShardcastError("SHARDCAST_TIMEOUT", detail));
+      });
+      Promise.resolve()
+        .then(() => this.#getToken?.())
+        .finally(cancel)
+        .then(resolve, reject);
+    });
   }
 }

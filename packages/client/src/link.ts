@@ -42,7 +42,10 @@ export interface LinkOwner {
 
 export class Link {
   readonly url: string;
+  /** What it was opened with. */
   readonly credentials: Credentials;
+  /** What the node was told last. */
+  latest: Credentials;
   readonly #options: LinkOptions;
   readonly #owner: LinkOwner;
   readonly #socket: WebSocket;
@@ -62,6 +65,7 @@ export class Link {
     const nonce = crypto.getRandomValues(new Uint8Array(NONCE_BYTES));
     this.url = url;
     this.credentials = credentials;
+    this.latest = credentials;
     this.#options = options;
     this.#owner = owner;
     this.#handshake = new ClientHandshake(credentials, { endpoint, subprotocol }, nonce);
@@ -79,6 +83,12 @@ export class Link {
     this.#out.push(frame);
     this.#outBytes += frame.length;
     if (this.#out.length === 1) queueMicrotask(() => this.#flush());
+  }
+
+  /** Brings another token, before the last one expires. */
+  renew(token: string): void {
+    this.latest = { type: "token", token };
+    this.send(encodeFrame({ type: "token", token }));
   }
 
   /** Sends what is queued, and ends the link without telling the owner. */

@@ -11,7 +11,7 @@ export interface ConnectOptions {
   readonly token?: string | undefined;
   /**
    * Gives a token each time that one is needed: for the first link, before the last one expires, and where a node
-   * has refused it. What it throws is tried again, but for a ShardcastError with SHARDCAST_UNAUTHORIZED, which
+   * has refused it. It has 10 s to do so, and is called again then. What it throws is tried again, but for a ShardcastError with SHARDCAST_UNAUTHORIZED, which
    * ends the client.
    */
   readonly getToken?: (() => string | Promise<string>) | undefined;

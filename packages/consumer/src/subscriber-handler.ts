@@ -17,6 +17,7 @@ import type { Topics } from "./topics.ts";
 
 const MAX_READ_BYTES = 1024 * 1024;
 const LIVE: From = { type: "live" };
+const EARLIEST: From = { type: "earliest" };
 
 export interface SubscriberHandlerOptions {
   readonly topics: Topics;
@@ -74,8 +75,8 @@ export class SubscriberHandler implements LinkHandler {
     if (access === undefined) return;
     this.#options.presence.permitted(link, access);
     for (const subscription of [...(this.#subscriptions.get(link)?.all() ?? [])]) {
-      const { view } = subscription;
-      const fault = access.followFault(view.name, LIVE);
+      const { view, readsHistory, wasLive } = subscription;
+      const fault = access.followFault(view.name, readsHistory && !wasLive ? EARLIEST : LIVE);
       if (fault !== undefined) view.end(subscription, fault);
     }
   }
@@ -89,7 +90,11 @@ export class SubscriberHandler implements LinkHandler {
 
   /** Subscribes a link; what is wrong with it is told in an unsubscribed frame. */
   subscribe(sink: FrameSink, sub: number, topic: string, from: From): void {
-    const fault = this.#fault(sink, sub, topic) ?? sink.access?.followFault(topic, from);
+    // Permission first: who may not follow a topic learns nothing else about it.
+    const fault =
+      followedTopicFault(topic) ??
+      sink.access?.followFault(topic, from) ??
+      this.#fault(sink, sub, topic);
     if (fault !== undefined) {
       sink.send({ type: "unsubscribed", sub, code: fault, reason: "" });
       return;
@@ -99,6 +104,7 @@ export class SubscriberHandler implements LinkHandler {
     const subscriptions = this.#subscriptions.get(sink) ?? this.#subscriptionsOf(sink);
     const subscription = new Subscription(sink, sub, source.view, subscriptions);
     subscription.resumesFrom = sink.access?.resumesFrom(topic);
+    subscription.readsHistory = from.type !== "live" && subscription.resumesFrom === undefined;
     subscriptions.add(subscription);
     this.#options.events?.subscribed(topic, sink);
     source.subscribe(subscription, from);
@@ -123,8 +129,6 @@ export class SubscriberHandler implements LinkHandler {
 
   #fault(sink: FrameSink, sub: number, topic: string): ErrorCode | undefined {
     const { maxTopics, isOwnedOnly, topics } = this.#options;
-    const fault = followedTopicFault(topic);
-    if (fault !== undefined) return fault;
     if (isOwnedOnly && !topics.isOwned(topic)) return "SHARDCAST_NOT_OWNER";
     if (topics.isOwned(topic) && !topics.hasRoomFor(topic)) return "SHARDCAST_NODE_FULL";
     if (!topics.hasOwner(topic)) return "SHARDCAST_OWNER_UNAVAILABLE";

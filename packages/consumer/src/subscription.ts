@@ -21,6 +21,8 @@ export class Subscription {
   wasLive = false;
   /** What was stored before this time (ms since 1970) is not for it, where it starts from a position. */
   resumesFrom: number | undefined;
+  /** What it begins with was stored before, and is for it as long as its client has the permission history. */
+  readsHistory = false;
   /** Its place among the topic's live ones. */
   liveIndex = -1;
   /** A page is being read, or is to be read in the next turn. */

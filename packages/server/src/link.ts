@@ -25,6 +25,7 @@ import {
 } from "@shardcast/protocol";
 import type { Gate } from "./access/gate.ts";
 import type { AccessHolder, LinkAccess } from "./access/link-access.ts";
+import { TokenBucket } from "./access/token-bucket.ts";
 import { tokenFault } from "./access/token-fault.ts";
 import { closeText } from "./close-text.ts";
 import type { LinkHandler, LinkTarget } from "./link-handler.ts";
@@ -41,6 +42,8 @@ import {
 } from "./websocket-frame.ts";
 
 const OUT_START_BYTES = 512;
+/** Checked of one link a second. */
+const TOKENS_PER_SECOND = 5;
 
 const KNOWN_TYPES: ReadonlySet<number> = new Set(Object.values(FRAME_TYPES));
 const EMPTY = Buffer.alloc(0);
@@ -88,6 +91,8 @@ export class Link extends TurnLink implements PublishOrigin, AccessHolder {
   readonly #gate: Gate;
   /** A token that came over the link is being checked. */
   #isRenewing = false;
+  /** To check one costs the node more than to send it. */
+  #tokens: TokenBucket | undefined;
   #outEnd = 0;
 
   constructor(socket: NodeSocket, tcp: Socket, options: LinkOptions) {
@@ -108,7 +113,11 @@ export class Link extends TurnLink implements PublishOrigin, AccessHolder {
       this.#gate.watch(this.access, this);
       this.#sendAuthorized(this.access);
     }
-    this.#handler.opened(this, target);
+    try {
+      this.#handler.opened(this, target);
+    } catch (error) {
+      this.fail(error);
+    }
   }
 
   expiring(withinMs: number): void {
@@ -287,6 +296,10 @@ export class Link extends TurnLink implements PublishOrigin, AccessHolder {
     if (access === undefined || frame?.type !== "token" || this.#isRenewing) {
       throw new ShardcastError("SHARDCAST_FRAME_UNEXPECTED");
     }
+    this.#tokens ??= new TokenBucket(TOKENS_PER_SECOND, Date.now());
+    if (!this.#tokens.take(1, Date.now())) {
+      throw new ShardcastError("SHARDCAST_FRAME_UNEXPECTED", "tokens come too fast");
+    }
     this.#isRenewing = true;
     this.#gate.renew(access, frame.token).then(
       () => {
@@ -296,8 +309,9 @@ export class Link extends TurnLink implements PublishOrigin, AccessHolder {
         this.#handler.permitted?.(this);
       },
       (error: unknown) => {
-        const detail = error instanceof ShardcastError ? error.message : "";
-        this.close(tokenFault(error), detail);
+        const isExpected = error instanceof ShardcastError;
+        if (!isExpected) this.context.logger.error({ error }, "a token could not be checked");
+        this.close(tokenFault(error), isExpected ? error.message : "");
       },
     );
   }

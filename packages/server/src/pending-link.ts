@@ -25,6 +25,7 @@ import {
 } from "@shardcast/protocol";
 import { createNonce } from "@shardcast/protocol/proof";
 import type { Gate } from "./access/gate.ts";
+import type { Identity } from "./access/identity.ts";
 import type { LinkAccess } from "./access/link-access.ts";
 import { tokenFault } from "./access/token-fault.ts";
 import { Link } from "./link.ts";
@@ -129,22 +130,29 @@ export class PendingLink extends PendingSocket {
   /** A token in place of a proof. The socket is not read meanwhile: nothing but the answer is next. */
   #identify(token: string): void {
     this.#isAnswered = true;
-    const { gate } = this.#options;
+    const { context, gate } = this.#options;
     const { route, address } = this.#offer;
     if (!isForTokens(route.endpoint)) {
       this.fail("SHARDCAST_FORBIDDEN");
       return;
     }
-    gate
-      .identify(token)
+    this.#identityOf(token)
       .then((identity) => {
         if (!this.isPending) return;
         const access = gate.enter(identity, address);
         this.#open({ type: "welcome", mac: NO_MAC, ...this.#welcomeFields() }, access);
       })
       .catch((error: unknown) => {
-        this.fail(tokenFault(error), error instanceof ShardcastError ? error.message : "");
+        const isExpected = error instanceof ShardcastError;
+        if (!isExpected) context.logger.error({ error }, "a token could not be checked");
+        this.fail(tokenFault(error), isExpected ? error.message : "");
       });
+  }
+
+  async #identityOf(token: string): Promise<Identity> {
+    const { gate } = this.#options;
+    gate.admit(this.#offer.address);
+    return gate.identify(token);
   }
 
   #open(welcome: WelcomeFrame, access: LinkAccess | undefined): void {

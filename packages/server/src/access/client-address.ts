@@ -3,6 +3,8 @@ import { isIPv4, isIPv6 } from "node:net";
 import type { IncomingHttpHeaders } from "node:http";
 
 const MAPPED_IPV4 = "::ffff:";
+/** Some proxies add the port. */
+const WITH_PORT = /^(?:\[([^\]]*)\](?::\d+)?|([\d.]+):\d+)$/;
 const HEXTETS = 8;
 /** What a provider hands to one subscriber: 64 bits. */
 const PREFIX_HEXTETS = 4;
@@ -18,7 +20,9 @@ export function clientAddress(
 ): string {
   if (trustedHops === 0) return plain(socketAddress);
   const forwarded = String(headers["x-forwarded-for"] ?? "").split(",");
-  const address = forwarded[forwarded.length - trustedHops]?.trim() ?? "";
+  const added = forwarded[forwarded.length - trustedHops]?.trim() ?? "";
+  const [, bracketed, dotted] = WITH_PORT.exec(added) ?? [];
+  const address = bracketed ?? dotted ?? added;
   // A proxy that adds nothing is the client, as far as is known.
   return isIPv4(address) || isIPv6(address) ? plain(address) : plain(socketAddress);
 }

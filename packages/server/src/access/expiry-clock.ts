@@ -20,6 +20,7 @@ export class ExpiryClock {
     this.delete(access);
     if (access.expiresAt === Infinity) return;
     const now = this.#now();
+    this.#setBack(now);
     const leftMs = access.expiresAt - now;
     const at = access.isAnnounced
       ? access.expiresAt
@@ -41,6 +42,7 @@ export class ExpiryClock {
   /** Tells all that are due. */
   tick(): void {
     const now = this.#now();
+    this.#setBack(now);
     const end = slotOf(now);
     // A clock that was set far ahead: what there is, instead of every second in between.
     const due =
@@ -53,6 +55,11 @@ export class ExpiryClock {
       this.#slots.delete(slot);
       for (const access of accesses) this.#tell(access, now);
     }
+  }
+
+  /** A clock that was ahead, and set right: what expires before it gets there again must not wait for that. */
+  #setBack(now: number): void {
+    this.#next = Math.min(this.#next, slotOf(now));
   }
 
   #tell(access: LinkAccess, now: number): void {

@@ -77,21 +77,29 @@ export class Gate {
   }
 
   /**
+   * Refuses an address that has as many links as it may: its tokens need not be looked at.
+   * @throws SHARDCAST_LINKS_LIMIT
+   */
+  admit(address: string): void {
+    const { linksPerAddress } = this.#options.limits;
+    if ((this.#linksByAddress.get(addressGroup(address)) ?? 0) >= linksPerAddress) {
+      throw new ShardcastError("SHARDCAST_LINKS_LIMIT", `${linksPerAddress} from one address`);
+    }
+  }
+
+  /**
    * Lets a link in; `leave` has to be called for it.
    * @throws SHARDCAST_LINKS_LIMIT
    */
   enter(identity: Identity, address: string): LinkAccess {
-    const { linksPerAddress, linksPerUser } = this.#options.limits;
+    const { linksPerUser } = this.#options.limits;
     const group = addressGroup(address);
-    const links = this.#linksByAddress.get(group) ?? 0;
-    if (links >= linksPerAddress) {
-      throw new ShardcastError("SHARDCAST_LINKS_LIMIT", `${linksPerAddress} from one address`);
-    }
+    this.admit(address);
     const usage = this.#usageOf(identity.user);
     if (usage !== undefined && usage.linkCount >= linksPerUser) {
       throw new ShardcastError("SHARDCAST_LINKS_LIMIT", `${linksPerUser} of one user`);
     }
-    this.#linksByAddress.set(group, links + 1);
+    this.#linksByAddress.set(group, (this.#linksByAddress.get(group) ?? 0) + 1);
     if (usage !== undefined) {
       usage.linkCount += 1;
       this.#unlinked.delete(identity.user);

@@ -1,6 +1,8 @@
 // Whose pages may connect: the Origin that a browser sends. Whoever is no browser sends none, or any.
 import { optionInvalid } from "../option-value.ts";
 
+/** What `*` stands for: names, and nothing that could end the host's. */
+const SUBDOMAINS = /^[a-z0-9_.-]+$/;
 const ORIGIN = /^[a-z][a-z0-9+.-]*:\/\/(\*\.)?[a-z0-9.[\]:-]+$/;
 
 export class OriginList {
@@ -32,6 +34,11 @@ export class OriginList {
     if (this.isAny || origin === undefined) return true;
     const name = origin.toLowerCase();
     if (this.#exact.has(name)) return true;
-    return this.#wild.some(([scheme, host]) => name.startsWith(scheme) && name.endsWith(host));
+    return this.#wild.some(
+      ([scheme, host]) =>
+        name.startsWith(scheme) &&
+        name.endsWith(host) &&
+        SUBDOMAINS.test(name.slice(scheme.length, -host.length)),
+    );
   }
 }

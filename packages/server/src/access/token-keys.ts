@@ -75,9 +75,12 @@ export class JwksKeys implements TokenKeys {
 
 /** So long is a set good without asking for a newer one. */
 const FRESH_MS = 5 * 60_000;
-/** And so long a key that is not in it is not asked for again. */
+/** From then on it serves only while a newer one cannot be had: keys may have been taken out of it. */
+const STALE_MS = 2 * FRESH_MS;
+/** So long the set is not asked for again. */
 const COOLDOWN_MS = 10_000;
-const FETCH_TIMEOUT_MS = 5000;
+/** Less than a handshake's time, so that who has waited for it is let in by the last set. */
+const FETCH_TIMEOUT_MS = 2500;
 const SET_MAX_BYTES = 1024 * 1024;
 
 export interface RemoteKeysOptions {
@@ -88,8 +91,8 @@ export interface RemoteKeysOptions {
 }
 
 /**
- * A set of public keys at a URL. It is fetched again every five minutes, and where a token names a key that is
- * not in it; while that fails, the last one serves.
+ * A set of public keys at a URL. It is fetched again where a token comes after five minutes, or names a key that
+ * is not in it; while that fails, the last one serves.
  */
 export class RemoteKeys implements TokenKeys {
   readonly algorithms = KEY_ALGORITHMS;
@@ -97,6 +100,8 @@ export class RemoteKeys implements TokenKeys {
   readonly #now: () => number;
   #keys: JwksKeys | undefined;
   #triedAt = -Infinity;
+  #fetchedAt = -Infinity;
+  #fetchCount = 0;
   #fetching: Promise<void> | undefined;
 
   constructor(options: RemoteKeysOptions) {
@@ -105,19 +110,28 @@ export class RemoteKeys implements TokenKeys {
   }
 
   async candidates(header: JWTHeaderParameters): Promise<readonly SigningKey[]> {
-    const age = this.#now() - this.#triedAt;
-    if (this.#keys !== undefined && age > FRESH_MS) void this.refresh();
+    const fetchCount = this.#fetchCount;
+    const isDue = this.#since(this.#triedAt) > COOLDOWN_MS;
+    const age = this.#since(this.#fetchedAt);
+    if (age > FRESH_MS && isDue) void this.refresh();
+    const hasWaited = age > STALE_MS && this.#fetching !== undefined;
+    if (hasWaited) await this.#fetching;
     const found = (await this.#keys?.candidates(header)) ?? [];
     if (found.length > 0) return found;
-    if (age > COOLDOWN_MS || this.#fetching !== undefined) await this.refresh();
-    if (this.#keys === undefined) throw new ShardcastError("SHARDCAST_TOKEN_KEYS_UNAVAILABLE");
+    if (!hasWaited && (isDue || this.#fetching !== undefined)) await this.refresh();
+    // Who signs may have a key that is not known yet, as long as nobody was asked: that may be tried again.
+    const isNewest = fetchCount !== this.#fetchCount || header.kid === undefined;
+    if (this.#keys === undefined || !isNewest) {
+      throw new ShardcastError("SHARDCAST_TOKEN_KEYS_UNAVAILABLE");
+    }
     return this.#keys.candidates(header);
   }
 
   /** Fetches the set, once at a time. Never rejects: where it fails, what was there stays. */
   refresh(): Promise<void> {
+    if (this.#fetching !== undefined) return this.#fetching;
     this.#triedAt = this.#now();
-    this.#fetching ??= this.#fetch()
+    this.#fetching = this.#fetch()
       .catch((error: unknown) => {
         const { url, logger } = this.#options;
         logger.warn({ error, url: url.href }, "the keys of tokens cannot be fetched");
@@ -134,8 +148,18 @@ export class RemoteKeys implements TokenKeys {
       redirect: "error",
       signal: AbortSignal.timeout(FETCH_TIMEOUT_MS),
     });
-    if (!response.ok) throw new Error(`answered with status ${response.status}`);
+    if (!response.ok) {
+      await response.body?.cancel();
+      throw new Error(`answered with status ${response.status}`);
+    }
     this.#keys = new JwksKeys(JSON.parse(await textOf(response)) as JSONWebKeySet);
+    this.#fetchedAt = this.#now();
+    this.#fetchCount += 1;
+  }
+
+  /** The clock may be set back: then a time is as old as it is ahead. */
+  #since(time: number): number {
+    return Math.abs(this.#now() - time);
   }
 }
 

@@ -2,6 +2,7 @@
 import {
   MEMBER_USER_MAX_BYTES,
   Permissions,
+  UINT48_MAX,
   ShardcastError,
   TOKEN_MAX_BYTES,
   parseGrants,
@@ -11,6 +12,9 @@ import {
 import { decodeProtectedHeader, errors, jwtVerify, type JWTPayload } from "jose";
 import type { Identity } from "./identity.ts";
 import type { SigningKey, TokenKeys } from "./token-keys.ts";
+
+/** A secret's or a key's mac, behind the head and the claims. */
+const SIGNATURE = /^[^.]+\.[^.]*\.([\w-]+)$/;
 
 export interface TokenVerifierOptions {
   /** At the most one of each kind takes an algorithm. */
@@ -41,6 +45,7 @@ export class TokenVerifier {
       throw invalid(`it has over ${TOKEN_MAX_BYTES} bytes`);
     }
     const header = headerOf(token);
+    if (!isCanonical(token)) throw invalid("it is no JWT");
     const keys = this.#options.keys.filter(({ algorithms }) => algorithms.includes(header.alg));
     if (keys.length === 0) throw invalid("no key here is for its algorithm");
     for (const source of keys) {
@@ -84,21 +89,28 @@ export class TokenVerifier {
   }
 
   #identity(payload: JWTPayload): Identity {
-    const { sub = "", exp = 0, aud, caps } = payload as JWTPayload & { readonly caps?: unknown };
-    if (sub === "" || textBytes(sub) > MEMBER_USER_MAX_BYTES || !isPlainText(sub)) {
+    // What jose says of the types of sub and caps nobody has checked.
+    const { exp = 0, aud } = payload;
+    const { sub, caps } = payload as Readonly<Record<string, unknown>>;
+    if (!isUser(sub)) {
       throw invalid(
         `its claim sub is 1 to ${MEMBER_USER_MAX_BYTES} bytes without control characters`,
       );
     }
+    const { leewayMs, defaultPermissions } = this.#options;
+    const expiresAt = Math.floor(exp * 1000) + leewayMs;
+    // One in ms instead of seconds would be good for ever.
+    if (expiresAt > UINT48_MAX) throw invalid("its claim exp is in seconds since 1970");
+    // jose goes by whole seconds, the clock that ends links does not.
+    if (expiresAt <= this.#now()) throw new ShardcastError("SHARDCAST_TOKEN_EXPIRED");
     // RFC 7519 §4.1.3: who does not know itself in it must refuse.
     if (aud !== undefined && this.#options.audience === undefined) {
       throw invalid("its claim aud is refused: the node has no --token-audience");
     }
     return {
       user: sub,
-      permissions:
-        caps === undefined ? this.#options.defaultPermissions : new Permissions(parseGrants(caps)),
-      expiresAt: exp * 1000 + this.#options.leewayMs,
+      permissions: caps === undefined ? defaultPermissions : new Permissions(parseGrants(caps)),
+      expiresAt,
     };
   }
 }
@@ -110,6 +122,17 @@ function headerOf(token: string): { readonly alg: string } {
   } catch {
     throw invalid("it is no JWT");
   }
+}
+
+/** One token has one spelling: base64url leaves bits of the last character open. RFC 4648 §3.5 */
+function isCanonical(token: string): boolean {
+  const signature = SIGNATURE.exec(token)?.[1];
+  return signature === Buffer.from(signature ?? "", "base64url").toString("base64url");
+}
+
+function isUser(sub: unknown): sub is string {
+  if (typeof sub !== "string" || sub === "") return false;
+  return textBytes(sub) <= MEMBER_USER_MAX_BYTES && isPlainText(sub);
 }
 
 function invalid(detail: string): ShardcastError {

@@ -1,0 +1,55 @@
+// What can be asked of nodes, by whom: each thing with the permissions that it needs, and with nothing less.
+import { expect } from "chai";
+import { CALLER_ARGS, allCallers, type Caller } from "./support/callers.ts";
+import { eventually } from "./support/eventually.ts";
+import { frameQuestions, type Nodes, type Question } from "./support/frame-questions.ts";
+import { TestCluster } from "./support/nodes.ts";
+
+const TOPIC = "room/1";
+/** Callers and ways to ask that are tried at once. */
+const BATCH = 20;
+
+/** Each entry asks in another way for what callers may or may not do. */
+const WAYS: Readonly<Record<string, (nodes: Nodes, topic: string) => Question[]>> = {
+  "by frames": frameQuestions,
+};
+
+describe("permissions", () => {
+  let cluster: TestCluster;
+  let nodes: Nodes;
+  let callers: readonly Caller[];
+
+  before(async function () {
+    this.timeout(60_000);
+    const args = { ...CALLER_ARGS, "max-links-per-user": 0, "link-publishes": 0 };
+    cluster = await TestCluster.plan(1, { args });
+    const consumer = await cluster.consumer(1, { args: { log: "memory" } });
+    const producer = await cluster.producer();
+    nodes = { consumer, producer };
+    callers = await allCallers(TOPIC);
+    await eventually("uplinks", async () => (await fetch(`${producer.httpUrl}/readyz`)).ok);
+  });
+
+  after(() => cluster.stop());
+
+  for (const [way, questionsOf] of Object.entries(WAYS)) {
+    it(`are what it takes, ${way}`, async function () {
+      this.timeout(120_000);
+      const cases = questionsOf(nodes, TOPIC).flatMap((question) =>
+        callers.map((caller) => ({ question, caller })),
+      );
+      const wrong: string[] = [];
+      while (cases.length > 0) {
+        const batch = cases.splice(0, BATCH).map(async ({ question, caller }) => {
+          const expected = question.expected(caller);
+          const said = await question.ask(caller);
+          if (said !== expected) {
+            wrong.push(`${question.name}, with ${caller.name}: ${said}, not ${expected}`);
+          }
+        });
+        await Promise.all(batch);
+      }
+      expect(wrong).to.deep.equal([]);
+    });
+  }
+});

@@ -1,0 +1,62 @@
+// Who may ask a node for something: with the key, with tokens of all sorts, or as nobody.
+import { ACTIONS, type Action, type Grant } from "@shardcast/protocol";
+import { SignJWT } from "jose";
+
+export const TOKEN_SECRET = "the secret of the tests, which is long enough";
+
+/** What nodes have to be told, so that callers are who they are. */
+export const CALLER_ARGS = { "token-secret": TOKEN_SECRET, anonymous: "subscribe:demo/*" } as const;
+
+export interface Caller {
+  readonly name: string;
+  /** Undefined for the key, empty for nobody. */
+  readonly token: string | undefined;
+  /** What it may do with the topic in question. */
+  readonly permissions: readonly Action[];
+}
+
+export interface TokenFields {
+  readonly sub?: string;
+  readonly caps?: readonly Grant[];
+  readonly expiresInS?: number;
+  readonly secret?: string;
+}
+
+export function tokenOf(fields: TokenFields = {}): Promise<string> {
+  const { sub = "ann", caps, expiresInS = 3600, secret = TOKEN_SECRET } = fields;
+  return new SignJWT(caps === undefined ? {} : { caps })
+    .setProtectedHeader({ alg: "HS256" })
+    .setSubject(sub)
+    .setExpirationTime(Math.floor(Date.now() / 1000) + expiresInS)
+    .sign(new TextEncoder().encode(secret));
+}
+
+/** The key, and each permission alone, and all but one, and none, and all for other topics, and nobody. */
+export async function allCallers(topic: string): Promise<Caller[]> {
+  const withToken = async (
+    name: string,
+    permissions: readonly Action[],
+    caps: readonly Grant[] | undefined = [{ topics: [topic], allow: permissions }],
+  ): Promise<Caller> => ({ name, permissions, token: await tokenOf({ caps }) });
+  return [
+    { name: "the key", token: undefined, permissions: ACTIONS },
+    { name: "nobody", token: "", permissions: [] },
+    await withToken("all permissions", ACTIONS),
+    { name: "a token without caps", token: await tokenOf(), permissions: [] },
+    await withToken("no permission", []),
+    await withToken(
+      "all for other topics",
+      [],
+      [{ topics: [`${topic}/*`, "other", `$presence/${topic}`, "$*"], allow: ACTIONS }],
+    ),
+    ...(await Promise.all(ACTIONS.map((action) => withToken(`${action} alone`, [action])))),
+    ...(await Promise.all(
+      ACTIONS.map((action) =>
+        withToken(
+          `all but ${action}`,
+          ACTIONS.filter((other) => other !== action),
+        ),
+      ),
+    )),
+  ];
+}

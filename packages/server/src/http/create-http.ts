@@ -76,6 +76,7 @@ export async function createHttp(
 /** `Expect` with anything but 100-continue. */
 function refuseExpectation(_request: IncomingMessage, response: ServerResponse): void {
   const found = requestProblem(417, "only 100-continue can be expected");
-  response.writeHead(found.status, { "content-type": PROBLEM_TYPE, connection: "close" });
-  response.end(JSON.stringify(found));
+  const body = JSON.stringify(found);
+  const headers = { "content-type": PROBLEM_TYPE, "content-length": Buffer.byteLength(body) };
+  response.writeHead(found.status, { ...headers, connection: "close" }).end(body);
 }

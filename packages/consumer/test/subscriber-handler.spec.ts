@@ -50,6 +50,7 @@ describe("SubscriberHandler with a token", () => {
       topics: topics as unknown as Topics,
       maxTopics: 10,
       isOwnedOnly: false,
+      events: undefined,
       presence: presence as unknown as PresenceHandler,
     });
     access = new LinkAccess(identity(ALL), "", undefined, NO_LIMITS, () => 2000);

@@ -99,7 +99,7 @@ export class ShardcastNode {
    */
   static async listen(core: NodeCore, parts: RoleParts): Promise<ShardcastNode> {
     const { options, membership, sweep } = core;
-    const http = await createHttp(options, `Shardcast ${parts.role}`);
+    const http = await createHttp(options, `Shardcast ${parts.role}`, core.logger);
     const acceptor = createAcceptor(core, parts);
     const { role, waitingFor } = parts;
     addNodeRoutes(http, { id: options.id, role, membership, metrics: core.metrics, waitingFor });
@@ -137,7 +137,7 @@ export class ShardcastNode {
     const deadline = Date.now() + options.drainTimeoutMs;
     const withinMs = Math.floor(options.drainTimeoutMs / 2);
     this.#acceptor.drain();
-    for (const link of sweep.links()) link.drain(withinMs);
+    sweep.drain(withinMs);
     await this.#parts.drain(deadline);
     // Other nodes stay until the end: they dial again, and this one may be the only owner.
     const hasClients = (): boolean => [...sweep.links()].some((link) => !isPeer(link.endpoint));
@@ -177,9 +177,12 @@ function createAcceptor(core: NodeCore, parts: RoleParts): Acceptor {
   });
 }
 
-function createHttpAccess({ options, gate }: NodeCore): HttpAccess {
+function createHttpAccess({ options, gate, sweep }: NodeCore): HttpAccess {
   const { access } = options;
-  return new HttpAccess({ ...access, gate, isAnonymousAllowed: access.anonymous !== undefined });
+  return new HttpAccess({
+    ...{ ...access, gate, isAnonymousAllowed: access.anonymous !== undefined },
+    isDraining: () => sweep.isDraining,
+  });
 }
 
 /** Endpoints that other nodes dial. */

@@ -56,6 +56,7 @@ export class Sweep {
   #next = 0;
   #joined = 0;
   #linkCount = 0;
+  #isDraining = false;
 
   constructor(options: SweepOptions) {
     const tickMs = Math.min(
@@ -71,6 +72,11 @@ export class Sweep {
 
   get linkCount(): number {
     return this.#linkCount;
+  }
+
+  /** No link is to join any more. */
+  get isDraining(): boolean {
+    return this.#isDraining;
   }
 
   get pendingCount(): number {
@@ -102,6 +108,12 @@ export class Sweep {
 
   deleteLink(link: SweptLink): void {
     if (this.#slots[link.sweepSlot]?.delete(link) === true) this.#linkCount -= 1;
+  }
+
+  /** Moves all links away within a time. */
+  drain(withinMs: number): void {
+    this.#isDraining = true;
+    for (const link of this.links()) link.drain(withinMs);
   }
 
   /** Called by the timer. */

@@ -22,9 +22,13 @@ import type { SubscriberHandler } from "../subscriber-handler.ts";
 import type { EventTexts } from "./event-texts.ts";
 
 const SUB = 0;
+/** How long a client may take to read what is left when its stream has ended. */
+const END_MS = 5000;
 const HEADERS = {
   "content-type": "text/event-stream; charset=utf-8",
   "cache-control": "no-store",
+  // Whoever resumes finds a node anew: this one may be stopping.
+  connection: "close",
   // A proxy that gathers what it passes on would keep it from the client. nginx heeds this.
   "x-accel-buffering": "no",
 };
@@ -178,7 +182,10 @@ export class EventStream implements FrameSink, SweptLink, AccessHolder {
     }
     this.#write(`event: end\ndata: ${JSON.stringify({ code })}\n\n`);
     this.endTurn();
-    this.#response.end();
+    // One that reads no more is not waited for: its link counts no longer.
+    const response = this.#response;
+    const timer = setTimeout(() => response.destroy(), END_MS).unref();
+    response.end(() => clearTimeout(timer));
     this.#closed();
   }
 

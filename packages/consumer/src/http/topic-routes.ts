@@ -51,6 +51,8 @@ export function addTopicRoutes(http: FastifyInstance, options: TopicRoutesOption
 
   http.get<TopicRequest>("/subscribe/:topic", {
     schema: SUBSCRIBE_SCHEMA,
+    // It has no end, and nothing that its head alone would tell.
+    exposeHeadRoute: false,
     handler: async (request, reply) => {
       const { topic } = request.params;
       const { access: caller } = access.callerOf(request);
@@ -58,6 +60,14 @@ export function addTopicRoutes(http: FastifyInstance, options: TopicRoutesOption
         throw new ShardcastError("SHARDCAST_NODE_FULL");
       }
       const from = startOf(request);
+      // Before it there are answers that are not finished; such a one is not told when the client goes.
+      if (reply.raw.socket === null && !reply.raw.destroyed) {
+        throw new ShardcastError("SHARDCAST_REQUEST_INVALID", "a stream cannot be pipelined");
+      }
+      // Nobody is told again of one that has gone already.
+      if (reply.raw.destroyed || request.raw.socket.destroyed) {
+        throw new ShardcastError("SHARDCAST_LINK_LOST");
+      }
       const address = access.addressOf(request);
       // It counts as a link, not as a request.
       const entered = caller === undefined ? undefined : core.gate.enter(caller.identity, address);
@@ -129,7 +139,9 @@ async function listTopics(
 /** Where a stream starts: after the last event that the client has, or as it asks. */
 function startOf({ headers, query }: FastifyRequest<TopicRequest>): From {
   const header = headers["last-event-id"];
-  const last = typeof header === "string" && header !== "" ? header : query.lastEventId;
+  const given = typeof header === "string" && header !== "" ? header : query.lastEventId;
+  // Empty is what a client has that had no event yet.
+  const last = given === "" ? undefined : given;
   const from = parseFrom(last ?? query.from ?? "live");
   if (last !== undefined && from.type !== "position") {
     throw new ShardcastError("SHARDCAST_POSITION_INVALID", `${formatFrom(from)} is no position`);

@@ -1,18 +1,27 @@
 // The HTTP server of a node: what all its routes have in common. The WebSocket endpoints are beside it, as
 // upgrades of the same server.
-import { ShardcastError, TOPIC_MAX_BYTES } from "@shardcast/protocol";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { ShardcastError } from "@shardcast/protocol";
 import cors from "@fastify/cors";
 import Fastify, { type FastifyInstance } from "fastify";
+import type { Logger } from "pino";
 import type { NodeOptions } from "../node-options.ts";
+import { answerClientError } from "./client-error.ts";
 import { addOpenApi } from "./openapi.ts";
-import { problem, problemOf, sendProblem } from "./problem.ts";
+import { PROBLEM_TYPE, problem, problemOf, requestProblem, sendProblem } from "./problem.ts";
 
 const CONNECTIONS_CHECK_MS = 500;
 /** A body may take as many times as long as what stands before it. */
 const BODY_TIMEOUT_FACTOR = 10;
 const CORS_MAX_AGE_S = 600;
+/** Node takes no longer head of a request: a topic that is too long is told so, not that there is no such path. */
+const PARAM_MAX_CHARACTERS = 16 * 1024;
 
-export async function createHttp(options: NodeOptions, title: string): Promise<FastifyInstance> {
+export async function createHttp(
+  options: NodeOptions,
+  title: string,
+  logger: Logger,
+): Promise<FastifyInstance> {
   const { origins } = options.access;
   const { certificate } = options.tls;
   // A connection that never finishes its request is no better than one that never proves itself.
@@ -21,32 +30,56 @@ export async function createHttp(options: NodeOptions, title: string): Promise<F
     requestTimeout,
     headersTimeout: options.handshakeTimeoutMs,
     connectionsCheckingInterval: CONNECTIONS_CHECK_MS,
+    // Node would answer for itself, without a code.
+    requireHostHeader: false,
   };
   const http = Fastify({
     logger: false,
     forceCloseConnections: true,
-    // A topic as a part of a path, percent-encoded.
-    routerOptions: { maxParamLength: 3 * TOPIC_MAX_BYTES },
+    routerOptions: { maxParamLength: PARAM_MAX_CHARACTERS },
     requestTimeout,
     ...(certificate === undefined ? {} : { https: { ...certificate.pair, ...timing } }),
     http: timing,
+    clientErrorHandler: answerClientError,
+    // Of the router: a path that cannot be decoded.
+    frameworkErrors: (error, _request, reply) => void sendProblem(reply, problemOf(error)),
     ajv: { customOptions: { removeAdditional: false, coerceTypes: true } },
   });
-  http.setErrorHandler((error, _request, reply) => sendProblem(reply, problemOf(error)));
+  http.server.on("checkExpectation", refuseExpectation);
+  http.setErrorHandler((error, _request, reply) => {
+    const found = problemOf(error);
+    if (found.code === "SHARDCAST_INTERNAL") logger.error({ error }, "a request failed");
+    return sendProblem(reply, found);
+  });
   http.setNotFoundHandler((_request, reply) =>
     sendProblem(reply, problem("SHARDCAST_ENDPOINT_UNKNOWN", "no such path")),
   );
   http.addHook("onRequest", (request, reply, done) => {
     // What is answered is data, whatever a browser would take it for.
     reply.header("x-content-type-options", "nosniff");
-    const isAllowed = origins.allows(request.headers.origin);
-    done(isAllowed ? undefined : new ShardcastError("SHARDCAST_ORIGIN_FORBIDDEN"));
+    const { host, origin } = request.headers;
+    // RFC 9112 §3.2
+    if (host === undefined && request.raw.httpVersion === "1.1") {
+      done(new ShardcastError("SHARDCAST_REQUEST_INVALID", "the header Host is missing"));
+    } else if (origins.allows(origin)) done();
+    else done(new ShardcastError("SHARDCAST_ORIGIN_FORBIDDEN"));
   });
   await http.register(cors, {
     origin: (origin, answer) => answer(null, origins.isAny || origins.allows(origin)),
     allowedHeaders: ["authorization", "content-type", "idempotency-key", "last-event-id"],
+    exposedHeaders: ["retry-after", "www-authenticate"],
     maxAge: CORS_MAX_AGE_S,
+    // An OPTIONS that asks for nothing is told what there is, as any other.
+    strictPreflight: false,
   });
   await addOpenApi(http, title);
   return http;
+}
+
+/** `Expect` with anything but 100-continue. */
+function refuseExpectation(_request: IncomingMessage, response: ServerResponse): void {
+  const found = requestProblem(417, "only 100-continue can be expected");
+  const body = JSON.stringify(found);
+  const headers = { "content-type": PROBLEM_TYPE, "content-length": Buffer.byteLength(body) };
+  response.writeHead(found.status, { ...headers, connection: "close" }).end(body);
 }

@@ -22,6 +22,8 @@ export interface HttpAccessOptions {
   readonly senders: WebhookSenders;
   readonly isAnonymousAllowed: boolean;
   readonly trustedHops: number;
+  /** The node is stopping: its clients find another. */
+  readonly isDraining: () => boolean;
 }
 
 const JWT = /^[\w-]+\.[\w-]*\.[\w-]*$/;
@@ -36,7 +38,10 @@ export class HttpAccess {
 
   /** For routes of clients: before the body is read, unless its signature is what counts. */
   readonly onRequest = async (request: FastifyRequest): Promise<void> => {
-    if (!isSigned(request)) this.#callers.set(request, await this.#identify(request));
+    if (this.#options.isDraining()) throw new ShardcastError("SHARDCAST_NODE_DRAINING");
+    // Nobody's body is read for a signature that is refused whatever it says.
+    if (isSigned(request)) this.#options.senders.check(request.headers);
+    else this.#callers.set(request, await this.#identify(request));
   };
 
   /** Behind the body, for requests that are signed. */
@@ -61,6 +66,11 @@ export class HttpAccess {
     if (!apiKey.matches(bearerOf(request) ?? "")) throw unauthorized();
     return Promise.resolve();
   };
+
+  /** False before the body is there of a request that is signed: anybody may have sent it. */
+  isKnown(request: FastifyRequest): boolean {
+    return this.#callers.has(request);
+  }
 
   /** Who has sent a request that has passed the hooks. */
   callerOf(request: FastifyRequest): Caller {

@@ -43,7 +43,12 @@ export function problemOf(error: unknown): Problem {
   if (statusCode === 413) return problem("SHARDCAST_PAYLOAD_TOO_LARGE");
   if (statusCode >= 500) return problem("SHARDCAST_INTERNAL");
   const detail = error instanceof Error ? error.message : "";
-  return { ...problem("SHARDCAST_REQUEST_INVALID", detail), ...titled(statusCode) };
+  return requestProblem(statusCode, detail);
+}
+
+/** A request that is none, or not one for this node, with the status that HTTP has for it. */
+export function requestProblem(status: number, detail: string): Problem {
+  return { ...problem("SHARDCAST_REQUEST_INVALID", detail), ...titled(status) };
 }
 
 export function problem(code: ErrorCode, detail: string = ERRORS[code].message): Problem {
@@ -53,6 +58,8 @@ export function problem(code: ErrorCode, detail: string = ERRORS[code].message):
 
 export function sendProblem(reply: FastifyReply, found: Problem): FastifyReply {
   if (found.status === 401) reply.header("www-authenticate", "Bearer");
+  // The next request would come to the same node.
+  if (found.code === "SHARDCAST_NODE_DRAINING") reply.header("connection", "close");
   if (found.status === 429 || found.status === 503) reply.header("retry-after", RETRY_AFTER);
   return reply.code(found.status).type(PROBLEM_TYPE).send(JSON.stringify(found));
 }

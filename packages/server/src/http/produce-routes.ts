@@ -1,23 +1,35 @@
 // POST /produce/:topic and POST /produce: publishing over HTTP. docs/http.md#publish
+import { createHash } from "node:crypto";
+import { setImmediate } from "node:timers/promises";
 import {
   ERRORS,
+  MESSAGE_ID_MAX_BYTES,
   PUBLISH_OVERHEAD_BYTES,
   ShardcastError,
+  contentFault,
   decodeJsonFrames,
+  decodeText,
   encodeFrame,
   topicFault,
   type Attributes,
+  type Content,
   type PublishFrame,
 } from "@shardcast/protocol";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { HttpPublisher, type PublishAnswer, type TakePublish } from "./http-publisher.ts";
 import type { HttpAccess } from "./http-access.ts";
+import { RequestBodies } from "./request-bodies.ts";
 import { ANSWER_SCHEMA, PROBLEM_RESPONSES, TOPIC_PARAMS } from "./schemas.ts";
 
 const NDJSON = "application/x-ndjson";
 const MAX_LINES = 10_000;
 /** Of a request with many publishes. */
 const MAX_BATCH_BYTES = 16 * 1024 * 1024;
+/** Of these, what is published in one turn. */
+const TURN_BYTES = 256 * 1024;
+const NEWLINE = 0x0a;
+/** A space, a tab, and the CR of those who end their lines with two. */
+const BLANKS = new Set([0x20, 0x09, 0x0d]);
 
 export interface ProduceRoutesOptions {
   readonly access: HttpAccess;
@@ -37,12 +49,9 @@ type LineAnswer =
 /** Adds the routes to a context of their own, in which a body is bytes, whatever its type. */
 export function addProduceRoutes(http: FastifyInstance, options: ProduceRoutesOptions): void {
   const { access, publish, maxPayloadBytes } = options;
-  http.removeAllContentTypeParsers();
-  http.addContentTypeParser("*", { parseAs: "buffer" }, (_request, body, done) => {
-    done(null, body);
-  });
   http.addHook("onRequest", access.onRequest);
   http.addHook("preHandler", access.preHandler);
+  new RequestBodies({ isKnown: (request) => access.isKnown(request) }).serve(http);
 
   http.post<TopicRequest>("/produce/:topic", {
     bodyLimit: maxPayloadBytes,
@@ -60,18 +69,18 @@ export function addProduceRoutes(http: FastifyInstance, options: ProduceRoutesOp
     handler: async (request) => {
       const { topic } = request.params;
       const { signedId } = access.callerOf(request);
-      const fault = topicFault(topic);
-      if (fault !== undefined) throw new ShardcastError(fault);
-      const messageId = headerOf(request, "idempotency-key") ?? signedId;
-      const frame: PublishFrame = {
-        type: "publish",
-        seq: 0,
-        timeoutMs: request.query.timeoutMs ?? 0,
-        topic,
+      // Of a signed request the header is anybody's, and the signed id is the sender's.
+      const messageId =
+        signedId === undefined ? headerOf(request, "idempotency-key") : idOf(signedId);
+      const content: Content = {
         ...(messageId === undefined ? {} : { messageId }),
         ...attributesOf(request),
         payload: bodyOf(request),
       };
+      const fault = topicFault(topic) ?? contentFault(content);
+      if (fault !== undefined) throw new ShardcastError(fault);
+      const { timeoutMs = 0 } = request.query;
+      const frame: PublishFrame = { type: "publish", seq: 0, timeoutMs, topic, ...content };
       const publisher = new HttpPublisher(access.callerOf(request).access, publish);
       return { topic, ...(await publisher.publish(0, encodeFrame(frame))) };
     },
@@ -91,10 +100,17 @@ export function addProduceRoutes(http: FastifyInstance, options: ProduceRoutesOp
       const { access: linkAccess, signedId } = access.callerOf(request);
       const lines = linesOf(bodyOf(request));
       const publisher = new HttpPublisher(linkAccess, publish);
-      const answers = lines.map((line, seq) => {
-        const id = signedId === undefined ? undefined : `${signedId}.${seq}`;
-        return publishLine(publisher, line, seq, id);
-      });
+      const answers: Promise<LineAnswer>[] = [];
+      let bytes = 0;
+      for (const [seq, line] of lines.entries()) {
+        const id = signedId === undefined ? undefined : idOf(`${signedId}.${seq}`);
+        answers.push(publishLine(publisher, line, seq, id));
+        bytes += line.length;
+        if (bytes < TURN_BYTES) continue;
+        // Others have their turn in between.
+        bytes = 0;
+        await setImmediate();
+      }
       const texts = (await Promise.all(answers)).map((answer) => `${JSON.stringify(answer)}\n`);
       return reply.type(NDJSON).send(texts.join(""));
     },
@@ -114,7 +130,7 @@ const IDEMPOTENCY = {
 /** The line has the fields of a publish frame in JSON; its place in the body is the frame's seq. */
 async function publishLine(
   publisher: HttpPublisher,
-  line: string,
+  line: Uint8Array,
   seq: number,
   messageId: string | undefined,
 ): Promise<LineAnswer> {
@@ -134,15 +150,17 @@ async function publishLine(
 }
 
 /** @throws SHARDCAST_REQUEST_INVALID, SHARDCAST_FRAME_MALFORMED */
-function frameOf(line: string, seq: number, messageId: string | undefined): PublishFrame {
+function frameOf(line: Uint8Array, seq: number, messageId: string | undefined): PublishFrame {
+  const text = decodeText(line, 0, line.length);
+  if (text === undefined) throw invalid("the line is not UTF-8");
   let fields: unknown;
   try {
-    fields = JSON.parse(line);
+    fields = JSON.parse(text);
   } catch {
-    throw new ShardcastError("SHARDCAST_REQUEST_INVALID", "the line is not JSON");
+    throw invalid("the line is not JSON");
   }
   if (typeof fields !== "object" || fields === null || Array.isArray(fields)) {
-    throw new ShardcastError("SHARDCAST_REQUEST_INVALID", "the line is no object");
+    throw invalid("the line is no object");
   }
   const id = messageId === undefined ? {} : { messageId };
   const [frame] = decodeJsonFrames(JSON.stringify({ ...id, ...fields, type: "publish", seq }));
@@ -150,15 +168,25 @@ function frameOf(line: string, seq: number, messageId: string | undefined): Publ
   return frame;
 }
 
-function linesOf(body: Uint8Array): string[] {
-  const lines = Buffer.from(body)
-    .toString("utf8")
-    .split("\n")
-    .filter((line) => line.trim() !== "");
-  if (lines.length > MAX_LINES) {
-    throw new ShardcastError("SHARDCAST_REQUEST_INVALID", `there are over ${MAX_LINES} lines`);
+/** Those that are not blank. */
+function linesOf(body: Uint8Array): Uint8Array[] {
+  const lines: Uint8Array[] = [];
+  for (let start = 0; start < body.length;) {
+    const newline = body.indexOf(NEWLINE, start);
+    const end = newline === -1 ? body.length : newline;
+    const line = body.subarray(start, end);
+    start = end + 1;
+    if (line.every((byte) => BLANKS.has(byte))) continue;
+    if (lines.length === MAX_LINES) throw invalid(`there are over ${MAX_LINES} lines`);
+    lines.push(line);
   }
   return lines;
+}
+
+/** What a sender calls its message, as an id that a message may have. */
+function idOf(signedId: string): string {
+  if (signedId.length <= MESSAGE_ID_MAX_BYTES) return signedId;
+  return createHash("sha256").update(signedId).digest("base64url");
 }
 
 function attributesOf({ headers }: FastifyRequest): { readonly attributes?: Attributes } {
@@ -173,4 +201,8 @@ function headerOf({ headers }: FastifyRequest, name: string): string | undefined
 
 function bodyOf({ body }: FastifyRequest): Uint8Array {
   return body instanceof Uint8Array ? body : new Uint8Array(0);
+}
+
+function invalid(detail: string): ShardcastError {
+  return new ShardcastError("SHARDCAST_REQUEST_INVALID", detail);
 }

@@ -6,6 +6,8 @@ import { ReplayGuard, WebhookKeys, verifyWebhook, type ReplayClaim } from "@shar
 import type { Identity } from "../access/identity.ts";
 import { optionInvalid } from "../option-value.ts";
 
+const NO_BYTES = new Uint8Array(0);
+
 interface Sender {
   readonly keys: WebhookKeys;
   readonly identity: Identity;
@@ -47,6 +49,17 @@ export class WebhookSenders {
   }
 
   /**
+   * Refuses what can be refused by the headers alone, before there is a body.
+   * @throws SHARDCAST_UNAUTHORIZED
+   */
+  check(headers: IncomingHttpHeaders): void {
+    const [sender] = this.#senders;
+    if (sender === undefined) throw refused("no key is known here");
+    const verdict = verifyWebhook({ headers, body: NO_BYTES, nowMs: Date.now() }, sender.keys);
+    if (verdict.type === "invalid" && verdict.reason !== "no-match") throw refused(verdict.reason);
+  }
+
+  /**
    * Finds out who has signed a request. `content` is its body; a request without one signs its method and target,
    * as `GET /topics/news`, in place of it.
    * @throws SHARDCAST_UNAUTHORIZED, SHARDCAST_REQUEST_REPLAYED, SHARDCAST_NODE_FULL
@@ -60,7 +73,7 @@ export class WebhookSenders {
       }
       ({ reason } = verdict);
     }
-    throw new ShardcastError("SHARDCAST_UNAUTHORIZED", `the signature is refused: ${reason}`);
+    throw refused(reason);
   }
 
   #claim(stamp: { readonly id: string; readonly timestampS: number }): ReplayClaim {
@@ -76,6 +89,10 @@ export class WebhookSenders {
         throw new ShardcastError("SHARDCAST_REQUEST_REPLAYED");
     }
   }
+}
+
+function refused(reason: string): ShardcastError {
+  return new ShardcastError("SHARDCAST_UNAUTHORIZED", `the signature is refused: ${reason}`);
 }
 
 function parseSender(value: unknown): Sender {

@@ -24,6 +24,7 @@ import type { TokenVerifier } from "../../src/access/token-verifier.ts";
 import { Acceptor } from "../../src/acceptor.ts";
 import type { LinkHandler } from "../../src/link-handler.ts";
 import type { Link } from "../../src/link.ts";
+import { LifecycleEvents } from "../../src/lifecycle-events.ts";
 import { Sweep } from "../../src/sweep.ts";
 import { Turn } from "../../src/turn.ts";
 import { ALL_TOPICS, Clock, NO_LIMITS, identityOf } from "./support.ts";
@@ -84,6 +85,7 @@ export class FrontDoor {
         highWaterBytes: 64 * 1024,
         logger: logger as unknown as Logger,
         sweep: this.sweep,
+        events: new LifecycleEvents("c1", []),
       },
       gate: this.gate,
       counters: { handshakes: 0, handshakeFailures: 0 },

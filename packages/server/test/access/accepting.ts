@@ -195,7 +195,7 @@ export class Caller {
 
   async first(type: FrameType): Promise<Frame> {
     const isThere = (): boolean => this.frames.some((frame) => frame.type === type);
-    await until(`${type}; ${this.#closed}`, isThere);
+    await until(`${type}; ${this.#closed ?? "it is open"}`, isThere);
     const frame = this.frames.find((one) => one.type === type);
     if (frame === undefined) throw new Error(`no ${type}`);
     return frame;

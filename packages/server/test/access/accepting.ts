@@ -28,7 +28,7 @@ import { Sweep } from "../../src/sweep.ts";
 import { Turn } from "../../src/turn.ts";
 import { ALL_TOPICS, Clock, NO_LIMITS, identityOf } from "./support.ts";
 
-export const PSK = "the key of the tests";
+const PSK = "the key of the tests";
 const PATIENCE_MS = 10_000;
 const LIMITS = {
   maxPayloadBytes: 1024,

@@ -4,14 +4,18 @@ import { CALLER_ARGS, allCallers, type Caller } from "./support/callers.ts";
 import { eventually } from "./support/eventually.ts";
 import { frameQuestions, type Nodes, type Question } from "./support/frame-questions.ts";
 import { TestCluster } from "./support/nodes.ts";
+import { API_KEY, routeQuestions } from "./support/route-questions.ts";
 
 const TOPIC = "room/1";
 /** Callers and ways to ask that are tried at once. */
 const BATCH = 20;
 
 /** Each entry asks in another way for what callers may or may not do. */
-const WAYS: Readonly<Record<string, (nodes: Nodes, topic: string) => Question[]>> = {
+const WAYS: Readonly<
+  Record<string, (nodes: Nodes, topic: string) => Question[] | Promise<Question[]>>
+> = {
   "by frames": frameQuestions,
+  "over HTTP": routeQuestions,
 };
 
 describe("permissions", () => {
@@ -21,7 +25,9 @@ describe("permissions", () => {
 
   before(async function () {
     this.timeout(60_000);
-    const args = { ...CALLER_ARGS, "max-links-per-user": 0, "link-publishes": 0 };
+    const limits = { "max-links-per-user": 0, "link-publishes": 0, "user-publishes": 0 };
+    const keys = { "api-key": API_KEY, "admin-key": "the key of administrators" };
+    const args = { ...CALLER_ARGS, ...limits, ...keys };
     cluster = await TestCluster.plan(1, { args });
     const consumer = await cluster.consumer(1, { args: { log: "memory" } });
     const producer = await cluster.producer();
@@ -35,7 +41,7 @@ describe("permissions", () => {
   for (const [way, questionsOf] of Object.entries(WAYS)) {
     it(`are what it takes, ${way}`, async function () {
       this.timeout(120_000);
-      const cases = questionsOf(nodes, TOPIC).flatMap((question) =>
+      const cases = (await questionsOf(nodes, TOPIC)).flatMap((question) =>
         callers.map((caller) => ({ question, caller })),
       );
       const wrong: string[] = [];

@@ -1,8 +1,6 @@
 // Who may ask a node for something: with the key, with tokens of all sorts, or as nobody.
 import { ACTIONS, type Action, type Grant } from "@shardcast/protocol";
-import { SignJWT } from "jose";
-
-export const TOKEN_SECRET = "the secret of the tests, which is long enough";
+import { TOKEN_SECRET, tokenOf } from "./tokens.ts";
 
 /** What nodes have to be told, so that callers are who they are. */
 export const CALLER_ARGS = { "token-secret": TOKEN_SECRET, anonymous: "subscribe:demo/*" } as const;
@@ -13,22 +11,6 @@ export interface Caller {
   readonly token: string | undefined;
   /** What it may do with the topic in question. */
   readonly permissions: readonly Action[];
-}
-
-export interface TokenFields {
-  readonly sub?: string;
-  readonly caps?: readonly Grant[];
-  readonly expiresInS?: number;
-  readonly secret?: string;
-}
-
-export function tokenOf(fields: TokenFields = {}): Promise<string> {
-  const { sub = "ann", caps, expiresInS = 3600, secret = TOKEN_SECRET } = fields;
-  return new SignJWT(caps === undefined ? {} : { caps })
-    .setProtectedHeader({ alg: "HS256" })
-    .setSubject(sub)
-    .setExpirationTime(Math.floor(Date.now() / 1000) + expiresInS)
-    .sign(new TextEncoder().encode(secret));
 }
 
 /** The key, and each permission alone, and all but one, and none, and all for other topics, and nobody. */

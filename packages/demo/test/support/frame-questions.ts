@@ -132,23 +132,24 @@ async function asking(
   }
 }
 
-/** What the node says to a frame: with a ping behind it, silence is an answer as well. */
+/** What the node says to a frame. Silence is an answer as well, where nothing came before the pings behind it. */
 async function answerTo(socket: V1Socket, { frame, yes }: Probe): Promise<string> {
-  let hasPong = false;
-  socket.socket.once("pong", () => (hasPong = true));
+  const silent = ["challenge", "welcome", "authorized", "heartbeat"];
+  const answer = (): Frame | undefined => socket.frames.find(({ type }) => !silent.includes(type));
   socket.send(frame);
-  socket.socket.ping();
-  const answer = (): Frame | undefined =>
-    socket.frames.find(
-      ({ type }) => !["challenge", "welcome", "authorized", "heartbeat"].includes(type),
-    );
-  await eventually("an answer", () => {
-    return !socket.isOpen || answer() !== undefined || (yes === undefined && hasPong);
-  });
+  // A pong overtakes the answers of its turn, but not those of the turn before.
+  for (let pings = 0; pings < 2; pings += 1) {
+    let hasPong = false;
+    socket.socket.once("pong", () => (hasPong = true));
+    if (socket.isOpen) socket.socket.ping();
+    await eventually("an answer", () => {
+      return !socket.isOpen || answer() !== undefined || (yes === undefined && hasPong);
+    });
+  }
   if (!socket.isOpen) return closeCode(socket);
-  const frameOfAnswer = answer();
-  if (frameOfAnswer === undefined || frameOfAnswer.type === yes) return "ok";
-  return "code" in frameOfAnswer ? frameOfAnswer.code : `an unexpected ${frameOfAnswer.type}`;
+  const said = answer();
+  if (said === undefined || said.type === yes) return "ok";
+  return "code" in said ? said.code : `an unexpected ${said.type}`;
 }
 
 async function closeCode(socket: V1Socket): Promise<string> {

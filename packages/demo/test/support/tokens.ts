@@ -14,7 +14,7 @@ export interface TokenOptions {
   readonly secret?: string;
 }
 
-export function tokenOf(options: TokenOptions): Promise<string> {
+export function tokenOf(options: TokenOptions = {}): Promise<string> {
   const { sub = "ann", caps, expiresInS = 3600, secret = TOKEN_SECRET } = options;
   return new SignJWT(caps === undefined ? {} : { caps })
     .setProtectedHeader({ alg: "HS256" })

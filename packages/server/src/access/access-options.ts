@@ -237,6 +237,10 @@ function jwksUrlOf(raw: RawOptions): URL | undefined {
   if (value === undefined) return undefined;
   const url = URL.canParse(value) ? new URL(value) : undefined;
   const isLocal = ["localhost", "127.0.0.1", "[::1]"].includes(url?.hostname ?? "");
+  if (url !== undefined && url.username + url.password !== "") {
+    // fetch takes none, and logs would have them.
+    throw optionInvalid("--token-jwks has neither a user nor a password");
+  }
   if (url?.protocol === "https:" || (url?.protocol === "http:" && isLocal)) return url;
   throw optionInvalid("--token-jwks is a URL that begins with https://");
 }

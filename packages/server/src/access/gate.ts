@@ -48,8 +48,9 @@ export class Gate {
   readonly #now: () => number;
   readonly #clock: ExpiryClock;
   readonly #linksByAddress = new Map<string, number>();
-  readonly #usageByUser = new Map<string, UserUsage>();
-  /** Users without a link, who are forgotten as soon as that would allow them no more. */
+  /** By user, or by address where they are nobody. */
+  readonly #usages = new Map<string, UserUsage>();
+  /** Those without a link, who are forgotten as soon as that would allow them no more. */
   readonly #unlinked = new Map<string, UserUsage>();
   readonly #timer: NodeJS.Timeout;
 
@@ -95,23 +96,19 @@ export class Gate {
     const { linksPerUser } = this.#options.limits;
     const group = addressGroup(address);
     this.admit(address);
-    const usage = this.#usageOf(identity.user);
-    if (usage !== undefined && usage.linkCount >= linksPerUser) {
+    const usage = this.#usageOf(identity.user, address);
+    if (identity.user !== "" && usage.linkCount >= linksPerUser) {
       throw new ShardcastError("SHARDCAST_LINKS_LIMIT", `${linksPerUser} of one user`);
     }
     this.#linksByAddress.set(group, (this.#linksByAddress.get(group) ?? 0) + 1);
-    if (usage !== undefined) {
-      usage.linkCount += 1;
-      this.#unlinked.delete(identity.user);
-    }
+    usage.linkCount += 1;
+    this.#unlinked.delete(publisherOf(identity.user, address));
     return this.#accessOf(identity, address, usage);
   }
 
   /** What a single request may do. Requests of nobody count together where they come from one address. */
   visit(identity: Identity, address: string): LinkAccess {
-    // No user is called so: a user has no control character.
-    const user = identity.user === "" ? `\n${addressGroup(address)}` : identity.user;
-    return this.#accessOf(identity, address, this.#usageOf(user));
+    return this.#accessOf(identity, address, this.#usageOf(identity.user, address));
   }
 
   /** What a request may do whose sender is known and has no limits. */
@@ -142,20 +139,21 @@ export class Gate {
     const links = (this.#linksByAddress.get(group) ?? 1) - 1;
     if (links > 0) this.#linksByAddress.set(group, links);
     else this.#linksByAddress.delete(group);
-    const usage = this.#usageByUser.get(access.user);
+    const publisher = publisherOf(access.user, access.address);
+    const usage = this.#usages.get(publisher);
     if (usage === undefined) return;
     usage.linkCount -= 1;
-    if (usage.linkCount === 0) this.#unlinked.set(access.user, usage);
+    if (usage.linkCount === 0) this.#unlinked.set(publisher, usage);
   }
 
   /** Called by the timer. */
   tick(): void {
     this.#clock.tick();
     const now = this.#now();
-    for (const [user, usage] of this.#unlinked) {
+    for (const [publisher, usage] of this.#unlinked) {
       if (!usage.isIdle(now)) continue;
-      this.#unlinked.delete(user);
-      this.#usageByUser.delete(user);
+      this.#unlinked.delete(publisher);
+      this.#usages.delete(publisher);
     }
   }
 
@@ -177,19 +175,27 @@ export class Gate {
     return verifier.verify(token);
   }
 
-  #usageOf(user: string): UserUsage | undefined {
-    if (user === "") return undefined;
+  #usageOf(user: string, address: string): UserUsage {
+    const publisher = publisherOf(user, address);
     const { userPublishesPerSecond, userPublishBytesPerSecond } = this.#options.limits;
-    let usage = this.#usageByUser.get(user);
+    let usage = this.#usages.get(publisher);
     if (usage === undefined) {
       usage = new UserUsage(userPublishesPerSecond, userPublishBytesPerSecond, this.#now());
-      this.#usageByUser.set(user, usage);
-      this.#unlinked.set(user, usage);
+      this.#usages.set(publisher, usage);
+      this.#unlinked.set(publisher, usage);
     }
     return usage;
   }
 
-  #accessOf(identity: Identity, address: string, usage: UserUsage | undefined): LinkAccess {
+  #accessOf(identity: Identity, address: string, usage: UserUsage): LinkAccess {
     return new LinkAccess(identity, address, usage, this.#options.limits, this.#now);
   }
+}
+
+/**
+ * Whose publishes are counted together. Those who are nobody are told apart by their addresses: else a link after
+ * the other would each begin anew. No user has a control character.
+ */
+function publisherOf(user: string, address: string): string {
+  return user === "" ? `\0${addressGroup(address)}` : user;
 }

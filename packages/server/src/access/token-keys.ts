@@ -5,8 +5,8 @@ import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTHeaderParameters
 import { ShardcastError } from "@shardcast/protocol";
 import type { Logger } from "pino";
 
-export const SECRET_ALGORITHMS: readonly string[] = ["HS256"];
-export const KEY_ALGORITHMS: readonly string[] = [
+const SECRET_ALGORITHMS: readonly string[] = ["HS256"];
+const KEY_ALGORITHMS: readonly string[] = [
   ...["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"],
   ...["ES256", "ES384", "ES512", "EdDSA", "Ed25519"],
 ];

@@ -29,7 +29,7 @@ import { Sweep } from "../../src/sweep.ts";
 import { Turn } from "../../src/turn.ts";
 import { ALL_TOPICS, Clock, NO_LIMITS, identityOf } from "./support.ts";
 
-export const PSK = "the key of the tests";
+const PSK = "the key of the tests";
 const PATIENCE_MS = 10_000;
 const LIMITS = {
   maxPayloadBytes: 1024,
@@ -197,7 +197,7 @@ export class Caller {
 
   async first(type: FrameType): Promise<Frame> {
     const isThere = (): boolean => this.frames.some((frame) => frame.type === type);
-    await until(`${type}; ${this.#closed}`, isThere);
+    await until(`${type}; ${this.#closed ?? "it is open"}`, isThere);
     const frame = this.frames.find((one) => one.type === type);
     if (frame === undefined) throw new Error(`no ${type}`);
     return frame;

@@ -140,6 +140,24 @@ describe("Gate", () => {
     expect(publishes()).to.deep.equal([undefined, undefined, limited]);
   });
 
+  it("takes those who are nobody at one address for one publisher", () => {
+    const gate = gateOf({ userPublishesPerSecond: 1 });
+    const publishes = (address: string): (string | undefined)[] => {
+      const access = enter(gate, "", address);
+      if (typeof access === "string") throw new Error(access);
+      const faults = [1, 2, 3].map(() => access.publishFault("news", 1));
+      gate.leave(access);
+      return faults;
+    };
+    const limited = "SHARDCAST_RATE_LIMITED";
+    expect(publishes("::1")).to.deep.equal([undefined, undefined, limited]);
+    expect(publishes("::2")).to.deep.equal([limited, limited, limited]);
+    expect(publishes("1.1.1.1")).to.deep.equal([undefined, undefined, limited]);
+    clock.ms += 2000;
+    gate.tick();
+    expect(publishes("::1")).to.deep.equal([undefined, undefined, limited]);
+  });
+
   it("counts requests of a user together with its links, and holds nothing of them", () => {
     const gate = gateOf({ userPublishesPerSecond: 1, linksPerUser: 1 });
     const link = enter(gate, "ann", "1.1.1.1");

@@ -29,7 +29,6 @@ export class Clock {
   readonly now = (): number => this.ms;
 }
 
-export type Claims = Readonly<Record<string, unknown>>;
 /** Makes the third part of a token from the first two. */
 export type Signer = (input: string) => Buffer;
 

@@ -12,7 +12,8 @@ import {
 } from "@shardcast/protocol";
 import { expect } from "chai";
 import { SignJWT } from "jose";
-import { CALLER_ARGS, TOKEN_SECRET, tokenOf } from "./support/callers.ts";
+import { CALLER_ARGS } from "./support/callers.ts";
+import { TOKEN_SECRET, tokenOf } from "./support/tokens.ts";
 import { eventually } from "./support/eventually.ts";
 import { TEST_PSK, TestCluster, type NodeProcess } from "./support/nodes.ts";
 import { RawLink } from "./support/raw-link.ts";

@@ -1,0 +1,90 @@
+// Every route of the nodes, and what it takes. The routes themselves come from what the nodes say of them: one that
+// is not in this table has no place in the test.
+import { expect } from "chai";
+import type { Action } from "@shardcast/protocol";
+import type { Caller } from "./callers.ts";
+import type { Nodes, Question } from "./frame-questions.ts";
+
+export const API_KEY = "the key of back ends";
+
+/** What a caller needs: permissions on the topic, nothing at all, or what no caller of the table has. */
+type Need = readonly Action[] | "nothing" | "the admin key";
+
+const NEEDS: Readonly<Record<string, Need>> = {
+  "GET /healthz": "nothing",
+  "GET /readyz": "nothing",
+  "GET /metrics": "nothing",
+  "GET /cluster": "nothing",
+  "POST /produce/{topic}": ["publish"],
+  "POST /produce": [],
+  "GET /subscribe/{topic}": ["subscribe"],
+  "GET /topics": [],
+  "GET /topics/{topic}": ["subscribe"],
+  "GET /topics/{topic}/messages": ["subscribe", "history"],
+  "GET /topics/{topic}/presence": ["presence"],
+  "GET /links": "the admin key",
+  "POST /links/disconnect": "the admin key",
+  "GET /push": "the admin key",
+  "GET /push/{name}": "the admin key",
+  "PUT /push/{name}": "the admin key",
+  "DELETE /push/{name}": "the admin key",
+  "POST /push/{name}/enable": "the admin key",
+};
+
+/** The routes of a node, as `GET /topics/{topic}`. */
+async function routesOf(url: string): Promise<string[]> {
+  const description = (await (await fetch(`${url}/openapi.json`)).json()) as {
+    readonly paths: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  };
+  return Object.entries(description.paths).flatMap(([path, methods]) =>
+    Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
+  );
+}
+
+export async function routeQuestions(
+  { producer, consumer }: Nodes,
+  topic: string,
+): Promise<Question[]> {
+  const questions: Question[] = [];
+  const seen = new Set<string>();
+  for (const node of [producer, consumer]) {
+    for (const route of await routesOf(node.httpUrl)) {
+      const need = NEEDS[route];
+      if (need === undefined) throw new Error(`${route} is not in the table of routes`);
+      seen.add(route);
+      questions.push({
+        name: `${route} of a ${node.role}`,
+        expected: (caller) => expectedOf(need, caller),
+        ask: (caller) => ask(node.httpUrl, route, topic, caller),
+      });
+    }
+  }
+  expect([...seen]).to.have.members(Object.keys(NEEDS));
+  return questions;
+}
+
+function expectedOf(need: Need, caller: Caller): string {
+  if (need === "nothing") return "done";
+  if (need === "the admin key") return "SHARDCAST_UNAUTHORIZED";
+  const isAllowed = need.every((action) => caller.permissions.includes(action));
+  return isAllowed ? "done" : "SHARDCAST_FORBIDDEN";
+}
+
+async function ask(url: string, route: string, topic: string, caller: Caller): Promise<string> {
+  const [method = "", path = ""] = route.split(" ");
+  const target = path.replace("{topic}", encodeURIComponent(topic)).replace("{name}", "mine");
+  const bearer = caller.token ?? API_KEY;
+  const abort = new AbortController();
+  const response = await fetch(url + target, {
+    method,
+    signal: abort.signal,
+    ...(bearer === "" ? {} : { headers: { authorization: `Bearer ${bearer}` } }),
+    ...(method === "GET" ? {} : { body: "" }),
+  });
+  if (response.ok || response.status === 503) {
+    // A stream has no end.
+    abort.abort();
+    return "done";
+  }
+  return ((await response.json()) as { readonly code: string }).code;
+}

@@ -50,7 +50,7 @@ interface Pair {
 }
 
 /** A certificate and its key, as two files that are replaced now and then. */
-export class Certificate {
+class Certificate {
   readonly #certFile: string;
   readonly #keyFile: string;
   #pair: Pair;

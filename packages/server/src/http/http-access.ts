@@ -111,7 +111,7 @@ export class HttpAccess {
   }
 }
 
-export function bearerOf({ headers }: FastifyRequest): string | undefined {
+function bearerOf({ headers }: FastifyRequest): string | undefined {
   return /^Bearer +(\S.*)$/i.exec(headers.authorization ?? "")?.[1];
 }
 

@@ -7,7 +7,6 @@ import {
   formatPosition,
   ERRORS,
   type AckFields,
-  type ErrorCode,
 } from "@shardcast/protocol";
 import type { LinkAccess } from "../access/link-access.ts";
 import type { PublishOrigin, Refusal } from "../publish-target.ts";
@@ -102,9 +101,4 @@ export class HttpPublisher implements PublishOrigin {
     this.#waiting.delete(seq);
     waiting?.resolve(answer);
   }
-}
-
-/** The code of what a publish was refused with. */
-export function codeOf(error: unknown): ErrorCode {
-  return error instanceof ShardcastError ? error.code : "SHARDCAST_INTERNAL";
 }

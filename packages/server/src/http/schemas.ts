@@ -1,6 +1,6 @@
 // What several routes have in common, as JSON Schema: it checks requests, and describes them in /openapi.json.
 
-export const PROBLEM_SCHEMA = {
+const PROBLEM_SCHEMA = {
   type: "object",
   description: "Problem details (RFC 9457); the code is one of the table in docs/protocol.md",
   required: ["type", "title", "status", "detail", "code"],

@@ -12,6 +12,7 @@ export type { LegacySubscriptions } from "./legacy-subscriber.ts";
 export type { Link } from "./link.ts";
 export type { LinkHandler, LinkTarget } from "./link-handler.ts";
 export { HttpAccess } from "./http/http-access.ts";
+export { HttpPublisher } from "./http/http-publisher.ts";
 export { addProduceRoutes } from "./http/produce-routes.ts";
 export {
   MESSAGE_SCHEMA,
@@ -25,6 +26,7 @@ export { ShardcastNode, type NodeCore } from "./node.ts";
 export { parseConsumers } from "./consumer-list.ts";
 export type { Membership } from "./membership.ts";
 export { MOVED_REASON, NOBODY, type MovedPublish } from "./moved-publish.ts";
+export type { NodeMetrics } from "./metrics.ts";
 export { NODE_OPTIONS } from "./node-options.ts";
 export { optionInvalid, text, wholeNumber, type RawOptions } from "./option-value.ts";
 export type { NodeSocket, SocketOwner } from "./node-socket.ts";

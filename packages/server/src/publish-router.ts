@@ -1,6 +1,12 @@
 // Takes publishes from links and hands each to whoever stores its topic: a producer node's uplinks, and
 // on a consumer's /connect its own topics too. Checks here cost the sender only.
-import { PublishHead, topicFault, type ErrorCode, type RingMember } from "@shardcast/protocol";
+import {
+  PublishHead,
+  topicFault,
+  type ErrorCode,
+  type RingMember,
+  type TopicFault,
+} from "@shardcast/protocol";
 import type { Membership } from "./membership.ts";
 import type { PublishOrigin, PublishTarget } from "./publish-target.ts";
 import { Unrouted } from "./unrouted.ts";
@@ -15,6 +21,8 @@ export interface PublishRouterOptions {
   readonly maxPayloadBytes: number;
   /** How long a publish that names no time of its own waits for a first consumer. */
   readonly publishTimeoutMs: number;
+  /** What is wrong with a topic. @default topicFault: the system's topics are for nobody */
+  readonly topicFault?: (topic: string) => TopicFault | undefined;
 }
 
 export class PublishRouter {
@@ -92,9 +100,9 @@ export class PublishRouter {
   }
 
   #route(topic: string): PublishTarget | ErrorCode {
-    const fault = topicFault(topic);
+    const { membership, targetOf, topicFault: faultOf = topicFault } = this.#options;
+    const fault = faultOf(topic);
     if (fault !== undefined) return fault;
-    const { membership, targetOf } = this.#options;
     const owner = membership.ownerOf(topic);
     if (owner === undefined) return this.#unrouted;
     const target = targetOf(owner);

@@ -21,6 +21,8 @@ export interface LaneHost {
   readonly turn: Turn;
   readonly failed: (error: unknown) => void;
   readonly counters: { stored: number; duplicates: number; commits: number; failedCommits: number };
+  /** Told of a topic that has got messages. */
+  readonly stored: (topic: string) => void;
   /** So many bytes that waited do not any more. */
   readonly took: (bytes: number) => void;
   /** A commit is done, or what it failed for. */
@@ -136,7 +138,7 @@ export class CommitLane implements TurnWork {
   }
 
   #finish(appended: readonly Appended[]): void {
-    const { counters } = this.#host;
+    const { counters, stored } = this.#host;
     for (const { topic, batches, publishes } of appended) {
       for (const publish of publishes) {
         publish.origin.ack(publish);
@@ -146,6 +148,7 @@ export class CommitLane implements TurnWork {
         counters.stored += batch.last - batch.first + 1;
         topic.view.deliver(batch);
       }
+      if (batches.length > 0) stored(topic.view.name);
     }
   }
 

@@ -1,6 +1,6 @@
 // A consumer node: owns topics by the ring, stores their messages, and fans them out; relays topics that
 // others own; and passes publishes on that came over /connect.
-import type { RingMember } from "@shardcast/protocol";
+import { followedTopicFault, type RingMember, type TopicFault } from "@shardcast/protocol";
 import { RedisCluster, RedisSource } from "@shardcast/redis";
 import {
   PublishHandler,
@@ -25,6 +25,10 @@ import { PresenceHandler } from "./presence/presence-handler.ts";
 import { PresenceOwner } from "./presence/presence-owner.ts";
 import { addPresenceRoute } from "./presence/presence-route.ts";
 import { addTopicRoutes } from "./http/topic-routes.ts";
+import { Push } from "./push/push.ts";
+import { addPushMetrics } from "./push/push-metrics.ts";
+import { addPushRoutes } from "./push/push-routes.ts";
+import { nodePublishFault, relayedTopicFault } from "./push/push-topic.ts";
 import { SubscriberHandler } from "./subscriber-handler.ts";
 import { openLog } from "./open-log.ts";
 import { Topics } from "./topics.ts";
@@ -88,6 +92,7 @@ export async function startConsumer(
     publishTimeoutMs: options.publishTimeoutMs,
     hasRoomFor: (name) => topics.hasRoomFor(name),
     ownedTopic: (name) => topics.owned(name),
+    stored: (name) => push.stored(name),
   });
   const ownPublisher = new OwnPublisher(owner);
   const presence = new PresenceOwner({
@@ -105,36 +110,53 @@ export async function startConsumer(
     watched: () => topics.presenceNames(),
   });
   const uplinks = new Uplinks(core);
-  const routerTo = (targetOf: (member: RingMember) => PublishTarget): PublishRouter =>
+  const routerTo = (
+    targetOf: (member: RingMember) => PublishTarget,
+    topicFault?: (topic: string) => TopicFault | undefined,
+  ): PublishRouter =>
     new PublishRouter({
       membership,
       maxPayloadBytes,
       publishTimeoutMs: options.publishTimeoutMs,
       targetOf,
+      ...(topicFault === undefined ? {} : { topicFault }),
     });
-  const ownRouter = routerTo((member) => (membership.isSelf(member) ? owner : NOT_OWNER));
+  const ownRouter = routerTo(
+    (member) => (membership.isSelf(member) ? owner : NOT_OWNER),
+    nodePublishFault,
+  );
   const producer = new PublishHandler(ownRouter, PEER_WINDOW_MESSAGES);
-  const router = routerTo((member) => (membership.isSelf(member) ? owner : uplinks.to(member)));
+  const ownerOf = (member: RingMember): PublishTarget =>
+    membership.isSelf(member) ? owner : uplinks.to(member);
+  const router = routerTo(ownerOf);
+  const nodeRouter = routerTo(ownerOf, nodePublishFault);
   const publishes = new PublishHandler(router, windowMessages);
+  const push: Push = new Push({
+    ...{ core, topics, log, router: nodeRouter, options: consumerOptions.push },
+  });
   membership.onChange(() => {
     topics.regroup();
     upstreams.regroup();
     presence.regroup();
     attendance.regroup();
     const isOwned = (topic: string): boolean => membership.owns(topic);
-    router.reroute([...owner.takeMoved(isOwned), ...uplinks.regroup()]);
+    // What is on its way was let through before; some of it is the node's own.
+    nodeRouter.reroute([...owner.takeMoved(isOwned), ...uplinks.regroup()]);
+    router.reroute([]);
+    push.regroup();
   });
   const { maxTopics } = options;
   const subscribe = new SubscriberHandler({
-    ...{ topics, maxTopics, isOwnedOnly: false },
+    ...{ topics, maxTopics, isOwnedOnly: false, topicFault: followedTopicFault },
     presence: new PresenceHandler(attendance, PRESENCE_WINDOW),
   });
   const relay = new SubscriberHandler({
-    ...{ topics, maxTopics: PEER_TOPICS, isOwnedOnly: true },
+    ...{ topics, maxTopics: PEER_TOPICS, isOwnedOnly: true, topicFault: relayedTopicFault },
     presence: new PresenceHandler(deskOf(presence), Infinity),
   });
   core.metrics.gauges(redis?.gauges() ?? []);
   addConsumerMetrics(core, { topics, owner, uplinks, log, fanOut, presence });
+  addPushMetrics(core.metrics, push);
   const timer = setInterval(() => {
     const now = Date.now();
     topics.tidy(now);
@@ -161,6 +183,11 @@ export async function startConsumer(
         addPresenceRoute(scope, attendance, access);
         done();
       });
+      void http.register((scope, _options, done) => {
+        const { urlFault } = consumerOptions.push;
+        addPushRoutes(scope, { access, urlFault, registry: push.registry });
+        done();
+      });
     },
     legacy: createLegacyAcceptor(core, { publishes, subscriptions: subscribe }),
     waitingFor: () => [
@@ -169,11 +196,12 @@ export async function startConsumer(
     ],
     drain: async (deadline) => {
       await redis?.members.leave();
-      await uplinks.drain(deadline);
+      await Promise.all([push.drain(deadline), uplinks.drain(deadline)]);
     },
     close: async () => {
       clearInterval(timer);
       presence.close();
+      await push.close();
       topics.close();
       uplinks.close();
       upstreams.close();
@@ -188,6 +216,7 @@ export async function startConsumer(
     throw error;
   });
   uplinks.start();
+  push.start();
   redis?.members.join({ id, url: consumerOptions.advertise ?? advertisedUrl(options.host, node) });
   return node;
 }

@@ -3,7 +3,6 @@
 import {
   decodeFrame,
   ShardcastError,
-  followedTopicFault,
   type ErrorCode,
   type From,
   type ReadFrame,
@@ -24,6 +23,8 @@ export interface SubscriberHandlerOptions {
   /** A relay is served from topics that this node owns, and from no others: relays never chain. */
   readonly isOwnedOnly: boolean;
   readonly presence: PresenceHandler;
+  /** What is wrong with a topic that somebody wants to follow. */
+  readonly topicFault: (topic: string) => ErrorCode | undefined;
 }
 
 export class SubscriberHandler implements LinkHandler {
@@ -110,8 +111,8 @@ export class SubscriberHandler implements LinkHandler {
   }
 
   #fault(sink: FrameSink, sub: number, topic: string): ErrorCode | undefined {
-    const { maxTopics, isOwnedOnly, topics } = this.#options;
-    const fault = followedTopicFault(topic);
+    const { maxTopics, isOwnedOnly, topics, topicFault } = this.#options;
+    const fault = topicFault(topic);
     if (fault !== undefined) return fault;
     if (isOwnedOnly && !topics.isOwned(topic)) return "SHARDCAST_NOT_OWNER";
     if (topics.isOwned(topic) && !topics.hasRoomFor(topic)) return "SHARDCAST_NODE_FULL";
@@ -124,8 +125,8 @@ export class SubscriberHandler implements LinkHandler {
   }
 
   #readFault(name: string): ErrorCode | undefined {
-    const { topics } = this.#options;
-    const fault = followedTopicFault(name);
+    const { topics, topicFault } = this.#options;
+    const fault = topicFault(name);
     if (fault !== undefined) return fault;
     if (!topics.isOwned(name)) return "SHARDCAST_NOT_OWNER";
     return topics.hasRoomFor(name) ? undefined : "SHARDCAST_NODE_FULL";

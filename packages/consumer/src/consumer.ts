@@ -92,7 +92,7 @@ export async function startConsumer(
     publishTimeoutMs: options.publishTimeoutMs,
     hasRoomFor: (name) => topics.hasRoomFor(name),
     ownedTopic: (name) => topics.owned(name),
-    stored: (name) => push.stored(name),
+    stored: (name, first) => push.stored(name, first),
   });
   const ownPublisher = new OwnPublisher(owner);
   const presence = new PresenceOwner({
@@ -133,6 +133,7 @@ export async function startConsumer(
   const publishes = new PublishHandler(router, windowMessages);
   const push: Push = new Push({
     ...{ core, topics, log, router: nodeRouter, options: consumerOptions.push },
+    isLogShared: redis !== undefined,
   });
   membership.onChange(() => {
     topics.regroup();

@@ -21,8 +21,8 @@ export interface OwnerOptions {
   /** @throws SHARDCAST_NOT_OWNER, SHARDCAST_LOG_UNAVAILABLE */
   readonly ownedTopic: (topic: string) => OwnedTopic | Promise<OwnedTopic>;
   readonly failed: (error: unknown) => void;
-  /** Told of a topic that has got messages. */
-  readonly stored: (topic: string) => void;
+  /** Told of a topic that has got messages, or may have; the first of them, where it is known. */
+  readonly stored: (topic: string, first?: number) => void;
 }
 
 export class Owner implements PublishTarget {

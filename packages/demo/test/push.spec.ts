@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { Webhook } from "standardwebhooks";
 import { RedisServer } from "../../faults/src/redis-server.ts";
 import { eventually } from "./support/eventually.ts";
-import { TEST_PSK, TestCluster, topicOwnedBy, type NodeProcess } from "./support/nodes.ts";
+import { TEST_PSK, TestCluster, ringOf, topicOwnedBy, type NodeProcess } from "./support/nodes.ts";
 import { PushReceiver } from "./support/push-receiver.ts";
 import { RawClient } from "./support/raw-client.ts";
 
@@ -404,6 +404,39 @@ describe("push subscriptions, as they are configured", function () {
         return "disabled" in (await ask(node, "GET", "/push/one")).body;
       });
     }
+  });
+
+  it("follow the ring: what a new owner does not have, the others tell it", async () => {
+    const list = cluster.consumers.split(",");
+    const late = ringOf(cluster.consumers).ownerOf("$push").id === "c1" ? 1 : 2;
+    const file = join(cluster.dataFolder, "consumers");
+    const topics = ownedTopics();
+    writeFileSync(file, list[late === 1 ? 1 : 0] ?? "");
+    cluster.consumers = `file:${file}`;
+    const first = await cluster.consumer(3 - late, { args: LOCAL });
+    await put(first, "kept", { topics: ["owned-*"], url: receiver.url });
+    await put(first, "gone", { topics: ["owned-*"], url: `${receiver.url}/gone` });
+    await ask(first, "DELETE", "/push/gone");
+    const client = await connect({ psk: TEST_PSK, url: first.url, route: "single" });
+    clients.push(client);
+    await Promise.all(topics.map((topic) => client.publish(topic, "before")));
+    await receiver.count(2);
+    writeFileSync(file, list.join("\n"));
+    const second = await cluster.consumer(late, { args: LOCAL });
+    await eventually("the new owner knows it", async () => {
+      return (await ask(second, "GET", "/push/kept")).status === 200;
+    });
+    expect((await ask(second, "GET", "/push/gone")).status).to.equal(404);
+    await eventually("the ring is known", async () => {
+      const { consumers } = (await ask(first, "GET", "/cluster")).body as { consumers: unknown[] };
+      return consumers.length === 2;
+    });
+    await Promise.all(topics.map((topic) => client.publish(topic, "after")));
+    for (const topic of topics) {
+      await eventually("both are there", () => receiver.textsOf(topic).join() === "before,after");
+    }
+    expect(await second.metric("push_delivered_total")).to.equal(1);
+    expect(receiver.pushes.length).to.equal(4);
   });
 
   it("come from a file, which nobody changes over HTTP", async () => {

@@ -27,13 +27,22 @@ export function encodePushEntry(entry: PushEntry): string {
 
 /** @throws Error where a text is none */
 export function decodePushEntry(text: string): PushEntry {
-  const value: unknown = JSON.parse(text);
+  const value = parseJson(text);
   if (typeof value !== "object" || value === null) throw new Error("an entry is an object");
   const { name, at, push, disabled } = value as Readonly<Record<string, unknown>>;
   checkPushName(name);
   if (typeof at !== "number" || !Number.isSafeInteger(at)) throw new Error("it has no time");
   const reason = typeof disabled === "string" ? disabled : null;
   return { name, at, push: decodePush(name, push), disabled: reason };
+}
+
+/** What JSON.parse says quotes the text, and there are keys in it. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new Error("it is not JSON");
+  }
 }
 
 function decodePush(name: string, value: unknown): StoredPush | null {

@@ -6,7 +6,8 @@ import type { PushPositions } from "./push-positions.ts";
 import type { PushQueue, PushScheduler } from "./push-scheduler.ts";
 import { PUSH_TOPIC } from "./push-topic.ts";
 
-const PAGE_TOPICS = 500;
+/** With Redis, each page asks all shards. */
+const PAGE_TOPICS = 5000;
 /** What one piece of the work takes, about. */
 const SLICE_MS = 2;
 const RETRY_MS = 1000;

@@ -29,8 +29,8 @@ export class PushQueue {
   isStopped = false;
   /** Topics were left out. */
   isOverfull = false;
-  /** When a failure was logged the last time. */
-  warnedAt = 0;
+  /** When each kind of trouble was logged the last time. */
+  readonly toldAt = new Map<string, number>();
 
   constructor(subscription: PushSubscription) {
     this.subscription = subscription;
@@ -67,6 +67,7 @@ export class PushScheduler {
     const known = this.#queues.get(subscription.name);
     if (known !== undefined && known.subscription.id === subscription.id) {
       known.subscription = subscription;
+      known.isOverfull = false;
       for (const topic of known.topics.values()) {
         const isWanted = subscription.isActive && subscription.matches(topic.name);
         if (isWanted) topic.retryNow();
@@ -85,8 +86,8 @@ export class PushScheduler {
     if (queue !== undefined) this.#stop(queue);
   }
 
-  /** A topic has something to deliver. */
-  wake(queue: PushQueue, name: string): void {
+  /** A topic has something to deliver, from an offset on where it is known. */
+  wake(queue: PushQueue, name: string, first?: number): void {
     if (this.#isStopped || queue.isStopped || !queue.subscription.isActive) return;
     const known = queue.topics.get(name);
     if (known !== undefined) {
@@ -97,7 +98,7 @@ export class PushScheduler {
       queue.isOverfull = true;
       return;
     }
-    const topic = new TopicPush(name, queue, this.#options.context);
+    const topic = new TopicPush(name, { queue, first }, this.#options.context);
     queue.topics.set(name, topic);
     this.#ready(queue, topic);
   }

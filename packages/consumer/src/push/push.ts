@@ -15,7 +15,7 @@ import type { PushOptions } from "./push-options.ts";
 import { PushPositions } from "./push-positions.ts";
 import { PushRegistry } from "./push-registry.ts";
 import { PushScan } from "./push-scan.ts";
-import { PushScheduler } from "./push-scheduler.ts";
+import { PushScheduler, type PushQueue } from "./push-scheduler.ts";
 import { positionPrefix } from "./push-subscription.ts";
 import { PUSH_TOPIC } from "./push-topic.ts";
 import type { PushCounters } from "./topic-push.ts";
@@ -23,6 +23,11 @@ import type { PushCounters } from "./topic-push.ts";
 const MAX_SOCKETS = 256;
 const LOAD_RETRY_MS = 1000;
 const POLL_MS = 5;
+/** How long nodes may take to see a new ring: until then another one may have stored to a topic. */
+const REGROUP_MS = 10_000;
+/** Topics whose subscriptions are remembered; more of them start the memory anew. */
+const REMEMBERED_TOPICS = 50_000;
+const NO_QUEUES: readonly PushQueue[] = [];
 /** Of the time to stop in: the positions come after the deliveries. */
 const DELIVERY_SHARE = 0.8;
 
@@ -31,6 +36,8 @@ export interface PushNodeOptions {
   readonly options: PushOptions;
   readonly topics: Topics;
   readonly log: Log;
+  /** Whether the log, and with it how far topics were delivered, is the same for all consumers. */
+  readonly isLogShared: boolean;
   /** Also takes the topic $push. */
   readonly router: PublishRouter;
 }
@@ -48,12 +55,14 @@ export class Push {
   readonly #scheduler: PushScheduler;
   readonly #scan: PushScan;
   readonly #feed: PushFeed;
+  readonly #queuesOf = new Map<string, readonly PushQueue[]>();
   #timer: NodeJS.Timeout | undefined;
+  #regroupTimer: NodeJS.Timeout | undefined;
   #isStopping = false;
 
   constructor(options: PushNodeOptions) {
     this.#options = options;
-    const { core, topics, log, router } = options;
+    const { core, topics, log, router, isLogShared } = options;
     const failed = (error: unknown): void => {
       core.logger.error({ error }, "pushing failed");
     };
@@ -84,7 +93,8 @@ export class Push {
     this.#scan = new PushScan({ log, topics, positions, scheduler, failed });
     this.#feed = new PushFeed({
       topics,
-      isThere: async () => (await log.topics(PUSH_TOPIC.slice(0, -1), 1)).includes(PUSH_TOPIC),
+      isThere: async () =>
+        isLogShared || (await log.topics(PUSH_TOPIC.slice(0, -1), 1)).includes(PUSH_TOPIC),
       began: () => this.registry.began(),
       received: (text, offset) => this.registry.received(text, offset),
       caughtUp: () => this.registry.caughtUp(),
@@ -127,28 +137,29 @@ export class Push {
     );
   }
 
-  /** A topic that this node owns has got messages. The hot path. */
-  stored(name: string): void {
+  /** A topic that this node owns has got messages, from an offset on where it is known. The hot path. */
+  stored(name: string, first?: number): void {
     if (name === PUSH_TOPIC) {
       this.#feed.start();
       return;
     }
-    for (const queue of this.#scheduler.queues()) {
-      const { subscription } = queue;
-      if (subscription.isActive && subscription.matches(name)) this.#scheduler.wake(queue, name);
-    }
+    const queues = this.#queuesOf.get(name) ?? this.#findQueues(name);
+    for (const queue of queues) this.#scheduler.wake(queue, name, first);
   }
 
   /** Goes by the ring as it is now. */
   regroup(): void {
     this.#scheduler.regroup();
     this.#scan.request();
+    clearTimeout(this.#regroupTimer);
+    this.#regroupTimer = setTimeout(() => this.#scan.request(), REGROUP_MS).unref();
   }
 
   /** Lets what is on its way come to its end, and keeps how far it has come. */
   async drain(deadline: number): Promise<void> {
     this.#isStopping = true;
     clearTimeout(this.#timer);
+    clearTimeout(this.#regroupTimer);
     this.#scan.close();
     this.#scheduler.stop();
     const deliveriesEnd = Date.now() + DELIVERY_SHARE * (deadline - Date.now());
@@ -170,8 +181,18 @@ export class Push {
     this.#positions.close();
   }
 
+  #findQueues(name: string): readonly PushQueue[] {
+    const found = [...this.#scheduler.queues()].filter(({ subscription }) => {
+      return subscription.isActive && subscription.matches(name);
+    });
+    if (this.#queuesOf.size >= REMEMBERED_TOPICS) this.#queuesOf.clear();
+    this.#queuesOf.set(name, found.length === 0 ? NO_QUEUES : found);
+    return found;
+  }
+
   #changed(name: string, goneId: string | undefined): void {
     const { logger } = this.#options.core;
+    this.#queuesOf.clear();
     if (goneId !== undefined) {
       this.#positions.forget(positionPrefix(name, goneId)).catch((error: unknown) => {
         logger.error({ error, subscription: name }, "positions cannot be forgotten");

@@ -25,8 +25,8 @@ const TURN_MESSAGES = 16;
 const TROUBLE_MS = 1000;
 /** Nobody is waited for longer, whatever Retry-After says. */
 const MAX_RETRY_AFTER_MS = 60 * 60 * 1000;
-/** A subscription whose endpoint fails is told of so often. */
-const WARN_MS = 10_000;
+/** Trouble of one kind with one subscription is logged so often; the metrics count it all. */
+const TELL_MS = 10_000;
 
 export interface PushCounters {
   delivered: number;
@@ -47,7 +47,7 @@ export interface PushCounters {
 
 /** What all topics share. */
 export interface PushContext {
-  readonly sender: WebhookSender;
+  readonly sender: Pick<WebhookSender, "post">;
   readonly positions: PushPositions;
   readonly logger: NodeCore["logger"];
   readonly counters: PushCounters;
@@ -73,6 +73,8 @@ export class TopicPush {
   hasNews = false;
   isRunning = false;
   readonly #queue: PushQueue;
+  /** The first message that came while it was known that the topic is pushed. */
+  readonly #first: number | undefined;
   readonly #context: PushContext;
   /** Of what was delivered last; undefined where the stored one is to be asked. */
   #position: Position | undefined;
@@ -86,9 +88,14 @@ export class TopicPush {
   #timer: NodeJS.Timeout | undefined;
   #ready: (() => void) | undefined;
 
-  constructor(name: string, queue: PushQueue, context: PushContext) {
+  constructor(
+    name: string,
+    { queue, first }: { readonly queue: PushQueue; readonly first: number | undefined },
+    context: PushContext,
+  ) {
     this.name = name;
     this.#queue = queue;
+    this.#first = first;
     this.#context = context;
   }
 
@@ -105,7 +112,7 @@ export class TopicPush {
     } catch (error) {
       // Its owner delivers it now.
       if (error instanceof ShardcastError && error.code === "SHARDCAST_NOT_OWNER") return "idle";
-      this.#context.logger.error({ error, ...this.#place() }, "a topic cannot be pushed");
+      this.#tell("error", "a topic cannot be pushed", { error });
       return TROUBLE_MS;
     } finally {
       this.isRunning = false;
@@ -152,7 +159,7 @@ export class TopicPush {
       const waitMs = await this.#deliver(message);
       if (waitMs !== undefined) return waitMs;
       if (this.#isUnwanted) return "more";
-      if (count >= TURN_MESSAGES && doOthersWait()) return "more";
+      if (count + 1 >= TURN_MESSAGES && doOthersWait()) return "more";
     }
   }
 
@@ -189,7 +196,9 @@ export class TopicPush {
     if (known === undefined) {
       const { config, createdAt } = subscription;
       if (config.from === "earliest") return log.resolve({ type: "earliest" });
-      return log.resolve({ type: "since", time: createdAt });
+      const since = await log.resolve({ type: "since", time: createdAt });
+      // Its time is by another clock than that of the subscription.
+      return this.#first === undefined ? since : Math.min(since, this.#first - 1);
     }
     const first = known.epoch === log.epoch ? known.offset + 1 : 1;
     if (known.epoch !== log.epoch || first < log.oldest) {
@@ -201,7 +210,7 @@ export class TopicPush {
 
   #gap(missed: { readonly first: number; readonly last: number }): void {
     this.#context.counters.gaps += 1;
-    this.#context.logger.warn({ ...this.#place(), ...missed }, "messages to be pushed are gone");
+    this.#tell("warn", "messages to be pushed are gone", missed);
   }
 
   /** @returns how long to wait before it is tried again; undefined where the topic can go on */
@@ -252,7 +261,9 @@ export class TopicPush {
     else if (result.type === "blocked") counters.blocked += 1;
     else counters.failed += 1;
     this.#attempts += 1;
-    this.#warn(message, result.reason);
+    const position = this.#positionOf(message);
+    const { reason } = result;
+    this.#tell("warn", "a push failed", { position, attempts: this.#attempts, reason });
     const { scheduleMs } = this.#queue.subscription;
     const delayMs = retryDelayMs(this.#attempts, Math.random(), scheduleMs);
     if (delayMs === undefined) {
@@ -264,13 +275,13 @@ export class TopicPush {
   }
 
   async #giveUp(message: MessageFrame, reason: string): Promise<number | undefined> {
-    const { counters, logger, publish } = this.#context;
+    const { counters, publish } = this.#context;
     const { name, config } = this.#queue.subscription;
     const position = this.#positionOf(message);
-    const place = { ...this.#place(), position, attempts: this.#attempts, reason };
+    const facts = { position, attempts: this.#attempts, reason };
     if (isDeadLetter(message)) {
       counters.dropped += 1;
-      logger.warn(place, "a dead letter could not be pushed");
+      this.#tell("warn", "a dead letter could not be pushed", facts);
       this.#advance(message);
       return undefined;
     }
@@ -279,11 +290,11 @@ export class TopicPush {
       const attempts = this.#attempts;
       await publish(deadLetterOf(message, config.deadLetter, { ...letter, attempts, reason }));
     } catch (error) {
-      logger.error({ error, ...place }, "a message was given up, and cannot be kept elsewhere yet");
+      this.#tell("error", "a dead letter cannot be stored yet", { error, ...facts });
       return TROUBLE_MS;
     }
     counters.deadLetters += 1;
-    logger.warn({ ...place, deadLetter: config.deadLetter }, "a message was given up");
+    this.#tell("warn", "a message was given up", { ...facts, deadLetter: config.deadLetter });
     this.#advance(message);
     return undefined;
   }
@@ -294,23 +305,24 @@ export class TopicPush {
     this.#attempts = 0;
     this.#givenUpFor = undefined;
     this.#page.shift();
-    const key = this.#queue.subscription.positionKey(this.name);
-    this.#context.positions.set(key, this.#position);
-  }
-
-  #warn(message: MessageFrame, reason: string): void {
-    const now = Date.now();
-    if (now - this.#queue.warnedAt < WARN_MS) return;
-    this.#queue.warnedAt = now;
-    const place = { ...this.#place(), position: this.#positionOf(message) };
-    this.#context.logger.warn({ ...place, attempts: this.#attempts, reason }, "a push failed");
+    const { isStopped, subscription } = this.#queue;
+    // Of one that was deleted, nothing is kept.
+    if (!isStopped)
+      this.#context.positions.set(subscription.positionKey(this.name), this.#position);
   }
 
   #positionOf({ offset }: MessageFrame): string {
     return formatPosition({ epoch: this.#position?.epoch ?? "", offset });
   }
 
-  #place(): { readonly subscription: string; readonly topic: string } {
-    return { subscription: this.#queue.subscription.name, topic: this.name };
+  #tell(level: "warn" | "error", what: string, facts: object): void {
+    const { toldAt, subscription } = this.#queue;
+    const now = Date.now();
+    if (now - (toldAt.get(what) ?? 0) < TELL_MS) return;
+    toldAt.set(what, now);
+    this.#context.logger[level](
+      { subscription: subscription.name, topic: this.name, ...facts },
+      what,
+    );
   }
 }

@@ -21,6 +21,8 @@ export interface LaneHost {
   readonly turn: Turn;
   readonly failed: (error: unknown) => void;
   readonly counters: { stored: number; duplicates: number; commits: number; failedCommits: number };
+  /** Told of a topic that has got messages, or may have; the first of them, where it is known. */
+  readonly stored: (topic: string, first?: number) => void;
   /** So many bytes that waited do not any more. */
   readonly took: (bytes: number) => void;
   /** A commit is done, or what it failed for. */
@@ -136,7 +138,7 @@ export class CommitLane implements TurnWork {
   }
 
   #finish(appended: readonly Appended[]): void {
-    const { counters } = this.#host;
+    const { counters, stored } = this.#host;
     for (const { topic, batches, publishes } of appended) {
       for (const publish of publishes) {
         publish.origin.ack(publish);
@@ -146,11 +148,13 @@ export class CommitLane implements TurnWork {
         counters.stored += batch.last - batch.first + 1;
         topic.view.deliver(batch);
       }
+      // Repeats count: what they repeat may have been stored when a commit had seemed to fail.
+      stored(topic.view.name, batches[0]?.first);
     }
   }
 
   #failed(appended: readonly Appended[], error: unknown): void {
-    const { counters, reopen, committed } = this.#host;
+    const { counters, reopen, committed, stored } = this.#host;
     counters.failedCommits += 1;
     const reason = error instanceof Error ? error.message.slice(0, 100) : "";
     const code = error instanceof ShardcastError ? error.code : "SHARDCAST_INTERNAL";
@@ -172,6 +176,7 @@ export class CommitLane implements TurnWork {
         if (!publish.hasId && !isLost) publish.refuse(code, reason);
       }
       reopen(topic, [...again, ...topic.takeWaiting()]);
+      stored(topic.view.name);
     }
     this.#reopenStale();
     setTimeout(() => {

@@ -4,6 +4,9 @@ import { RetentionRules, parseRetentionRules, type MemoryTopicLogOptions } from 
 import { REDIS_OPTIONS, parseRedisOptions, type RedisOptions } from "@shardcast/redis";
 import { NODE_OPTIONS, optionInvalid, text, wholeNumber, type RawOptions } from "@shardcast/server";
 import type { DedupeOptions } from "./dedupe-window.ts";
+import { PUSH_OPTIONS, parsePushOptions, type PushOptions } from "./push/push-options.ts";
+import { PUSH_TOPIC_MESSAGES } from "./push/push-registry.ts";
+import { PUSH_TOPIC } from "./push/push-topic.ts";
 
 const HOUR_MS = 60 * 60 * 1000;
 const DAY_MS = 24 * HOUR_MS;
@@ -83,6 +86,7 @@ export const CONSUMER_OPTIONS = {
     default: 1_000_000,
     describe: "Owned topics in use at once",
   },
+  ...PUSH_OPTIONS,
   ...NODE_OPTIONS,
   ...REDIS_OPTIONS,
 } as const;
@@ -106,6 +110,7 @@ export interface ConsumerOptions {
   readonly maxPresent: number;
   /** Messages; Infinity where subscribers may fall behind as far as they like. */
   readonly maxLag: number;
+  readonly push: PushOptions;
 }
 
 const DEFAULT_LOG_BYTES = {
@@ -118,6 +123,13 @@ const DEFAULT_LOG_BYTES = {
 const DEDUPE_MAX_IDS = 200_000;
 /** Whoever missed more of it asks for the list anew. */
 const PRESENCE_RETENTION = { topics: presenceTopic("*"), count: 1000, ageMs: 60_000 };
+/** What still counts is told again in time: no age and no size may drop it. Numbers that Redis can read. */
+const PUSH_RETENTION = {
+  topics: PUSH_TOPIC,
+  count: PUSH_TOPIC_MESSAGES,
+  bytes: 2 ** 40,
+  ageMs: 100 * 365 * DAY_MS,
+};
 const TAIL_COUNT = 1000;
 const TAIL_BYTES = MEBIBYTE;
 
@@ -144,6 +156,7 @@ export function parseConsumerOptions(raw: RawOptions): ConsumerOptions {
     retention: new RetentionRules(defaults, [
       ...parseRetentionRules(retentionOf(raw)),
       PRESENCE_RETENTION,
+      PUSH_RETENTION,
     ]),
     maxLogBytes,
     tailBytes: wholeNumber(raw, "tail-bytes", 0, max),
@@ -153,6 +166,7 @@ export function parseConsumerOptions(raw: RawOptions): ConsumerOptions {
     maxPresent: wholeNumber(raw, "max-present", 0, 10_000_000),
     dedupe: { windowMs: wholeNumber(raw, "dedupe-window", 0, max), maxIds: DEDUPE_MAX_IDS },
     maxLag: raw["slow-subscribers"] === "disconnect" ? maxLag : Infinity,
+    push: parsePushOptions(raw),
   };
 }
 

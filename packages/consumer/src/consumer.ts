@@ -1,6 +1,6 @@
 // A consumer node: owns topics by the ring, stores their messages, and fans them out; relays topics that
 // others own; and passes publishes on that came over /connect.
-import type { RingMember } from "@shardcast/protocol";
+import { followedTopicFault, type RingMember, type TopicFault } from "@shardcast/protocol";
 import { RedisCluster, RedisSource } from "@shardcast/redis";
 import {
   PublishHandler,
@@ -26,6 +26,10 @@ import { PresenceOwner } from "./presence/presence-owner.ts";
 import { addPresenceRoute } from "./presence/presence-route.ts";
 import { Occupancy } from "./events/occupancy.ts";
 import { addTopicRoutes } from "./http/topic-routes.ts";
+import { Push } from "./push/push.ts";
+import { addPushMetrics } from "./push/push-metrics.ts";
+import { addPushRoutes } from "./push/push-routes.ts";
+import { nodePublishFault, relayedTopicFault } from "./push/push-topic.ts";
 import { SubscriberHandler } from "./subscriber-handler.ts";
 import { openLog } from "./open-log.ts";
 import { Topics } from "./topics.ts";
@@ -92,6 +96,7 @@ export async function startConsumer(
     publishTimeoutMs: options.publishTimeoutMs,
     hasRoomFor: (name) => topics.hasRoomFor(name),
     ownedTopic: (name) => topics.owned(name),
+    stored: (name, first) => push.stored(name, first),
   });
   const ownPublisher = new OwnPublisher(owner);
   const presence = new PresenceOwner({
@@ -114,7 +119,7 @@ export async function startConsumer(
   const producer = new PublishHandler(
     new PublishRouter({
       ...routing,
-      isForNodes: true,
+      topicFault: nodePublishFault,
       targetOf: (member) => (membership.isSelf(member) ? owner : NOT_OWNER),
     }),
     PEER_WINDOW_MESSAGES,
@@ -122,31 +127,39 @@ export async function startConsumer(
   const targetOf = (member: RingMember): PublishTarget =>
     membership.isSelf(member) ? owner : uplinks.to(member);
   const router = new PublishRouter({ ...routing, targetOf });
-  /** What this node has to say itself. */
-  const own = new PublishHandler(
-    new PublishRouter({ ...routing, isForNodes: true, targetOf }),
-    PEER_WINDOW_MESSAGES,
-  );
+  /** For what this node has to say itself. */
+  const nodeRouter = new PublishRouter({ ...routing, targetOf, topicFault: nodePublishFault });
+  const own = new PublishHandler(nodeRouter, PEER_WINDOW_MESSAGES);
   const publishes = new PublishHandler(router, windowMessages);
+  const push: Push = new Push({
+    ...{ core, topics, log, router: nodeRouter, options: consumerOptions.push },
+    isLogShared: redis !== undefined,
+  });
   membership.onChange(() => {
     topics.regroup();
     upstreams.regroup();
     presence.regroup();
     attendance.regroup();
     const isOwned = (topic: string): boolean => membership.owns(topic);
-    router.reroute([...owner.takeMoved(isOwned), ...uplinks.regroup()]);
+    // What is on its way was let through before; some of it is the node's own.
+    nodeRouter.reroute([...owner.takeMoved(isOwned), ...uplinks.regroup()]);
+    router.reroute([]);
+    push.regroup();
   });
   const { maxTopics } = options;
   const subscribe = new SubscriberHandler({
-    ...{ topics, maxTopics, isOwnedOnly: false, events: core.events },
+    ...{ topics, maxTopics, isOwnedOnly: false, topicFault: followedTopicFault },
+    events: core.events,
     presence: new PresenceHandler(attendance, PRESENCE_WINDOW),
   });
   const relay = new SubscriberHandler({
-    ...{ topics, maxTopics: PEER_TOPICS, isOwnedOnly: true, events: undefined },
+    ...{ topics, maxTopics: PEER_TOPICS, isOwnedOnly: true, topicFault: relayedTopicFault },
+    events: undefined,
     presence: new PresenceHandler(deskOf(presence), Infinity),
   });
   core.metrics.gauges(redis?.gauges() ?? []);
   addConsumerMetrics(core, { topics, owner, uplinks, log, fanOut, presence });
+  addPushMetrics(core.metrics, push);
   const timer = setInterval(() => {
     const now = Date.now();
     topics.tidy(now);
@@ -173,6 +186,11 @@ export async function startConsumer(
         addPresenceRoute(scope, attendance, access);
         done();
       });
+      void http.register((scope, _options, done) => {
+        const { urlFault } = consumerOptions.push;
+        addPushRoutes(scope, { access, urlFault, registry: push.registry });
+        done();
+      });
     },
     legacy: createLegacyAcceptor(core, { publishes, subscriptions: subscribe }),
     waitingFor: () => [
@@ -181,11 +199,12 @@ export async function startConsumer(
     ],
     drain: async (deadline) => {
       await redis?.members.leave();
-      await uplinks.drain(deadline);
+      await Promise.all([push.drain(deadline), uplinks.drain(deadline)]);
     },
     close: async () => {
       clearInterval(timer);
       presence.close();
+      await push.close();
       topics.close();
       uplinks.close();
       upstreams.close();
@@ -201,6 +220,7 @@ export async function startConsumer(
   });
   uplinks.start();
   core.events.start(own.publish.bind(own));
+  push.start();
   redis?.members.join({ id, url: consumerOptions.advertise ?? advertisedUrl(options.host, node) });
   return node;
 }

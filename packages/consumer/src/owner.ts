@@ -21,6 +21,8 @@ export interface OwnerOptions {
   /** @throws SHARDCAST_NOT_OWNER, SHARDCAST_LOG_UNAVAILABLE */
   readonly ownedTopic: (topic: string) => OwnedTopic | Promise<OwnedTopic>;
   readonly failed: (error: unknown) => void;
+  /** Told of a topic that has got messages, or may have; the first of them, where it is known. */
+  readonly stored: (topic: string, first?: number) => void;
 }
 
 export class Owner implements PublishTarget {
@@ -36,7 +38,7 @@ export class Owner implements PublishTarget {
   readonly counters = { stored: 0, duplicates: 0, commits: 0, failedCommits: 0 };
 
   constructor(options: OwnerOptions) {
-    const { log, turn, publishTimeoutMs, failed, ownedTopic } = options;
+    const { log, turn, publishTimeoutMs, failed, ownedTopic, stored } = options;
     this.#options = options;
     this.#opening = new OpeningTopics({
       ...{ publishTimeoutMs, failed, open: ownedTopic },
@@ -47,7 +49,7 @@ export class Owner implements PublishTarget {
       left: (bytes) => this.#took(bytes),
     });
     this.#host = {
-      ...{ log, turn, failed, counters: this.counters },
+      ...{ log, turn, failed, stored, counters: this.counters },
       took: (bytes) => this.#took(bytes),
       committed: (error) => this.#committed(error),
       reopen: (topic, publishes) => {

@@ -3,7 +3,6 @@
 import {
   decodeFrame,
   ShardcastError,
-  followedTopicFault,
   type ErrorCode,
   type From,
   type ReadFrame,
@@ -27,6 +26,8 @@ export interface SubscriberHandlerOptions {
   readonly presence: PresenceHandler;
   /** Told who follows what; undefined where it is other nodes that do. */
   readonly events: LifecycleEvents | undefined;
+  /** What is wrong with a topic that somebody wants to follow. */
+  readonly topicFault: (topic: string) => ErrorCode | undefined;
 }
 
 export class SubscriberHandler implements LinkHandler {
@@ -92,7 +93,7 @@ export class SubscriberHandler implements LinkHandler {
   subscribe(sink: FrameSink, sub: number, topic: string, from: From): void {
     // Permission first: who may not follow a topic learns nothing else about it.
     const fault =
-      followedTopicFault(topic) ??
+      this.#options.topicFault(topic) ??
       sink.access?.followFault(topic, from) ??
       this.#fault(sink, sub, topic);
     if (fault !== undefined) {
@@ -140,8 +141,8 @@ export class SubscriberHandler implements LinkHandler {
   }
 
   #readFault(name: string): ErrorCode | undefined {
-    const { topics } = this.#options;
-    const fault = followedTopicFault(name);
+    const { topics, topicFault } = this.#options;
+    const fault = topicFault(name);
     if (fault !== undefined) return fault;
     if (!topics.isOwned(name)) return "SHARDCAST_NOT_OWNER";
     return topics.hasRoomFor(name) ? undefined : "SHARDCAST_NODE_FULL";

@@ -3,6 +3,8 @@ import {
   ShardcastError,
   isSameMember,
   topicOfPresence,
+  type Epoch,
+  type From,
   type Position,
   type RingMember,
 } from "@shardcast/protocol";
@@ -114,6 +116,27 @@ export class Topics {
       .finally(() => this.#opening.delete(name));
     this.#opening.set(name, owned);
     return owned;
+  }
+
+  /**
+   * Where an owned topic stands, and after which offset a place in it is. One that nobody uses is let go of at once.
+   * @throws SHARDCAST_NOT_OWNER, SHARDCAST_LOG_UNAVAILABLE, SHARDCAST_OWNER_UNAVAILABLE
+   */
+  async standing(
+    name: string,
+    from: From,
+  ): Promise<{ readonly epoch: Epoch; readonly head: number; readonly after: number }> {
+    const { shared, log } = this.#options;
+    if (shared !== undefined) {
+      const { position, head } = await shared.read(name, from, 1);
+      return { epoch: position.epoch, head, after: position.offset };
+    }
+    const known = this.#owned.get(name)?.log;
+    const opened = known ?? log.open(name, this.#takeId());
+    const topic = opened instanceof Promise ? (await this.owned(name)).log : opened;
+    const after = topic.resolve(from);
+    if (known === undefined && !this.#owned.has(name)) log.release(name, Date.now());
+    return { epoch: topic.epoch, head: topic.head, after: await after };
   }
 
   /** What this node serves a topic's subscribers from. */

@@ -1,4 +1,4 @@
-import { Permissions, type Grant } from "@shardcast/protocol";
+import { Permissions, followedTopicFault, type Grant } from "@shardcast/protocol";
 import { Turn } from "@shardcast/server";
 import { expect } from "chai";
 import { MemoryLog, RetentionRules, type MemoryTopicLog } from "@shardcast/log";
@@ -51,6 +51,7 @@ describe("SubscriberHandler with a token", () => {
       maxTopics: 10,
       isOwnedOnly: false,
       events: undefined,
+      topicFault: followedTopicFault,
       presence: presence as unknown as PresenceHandler,
     });
     access = new LinkAccess(identity(ALL), "", undefined, NO_LIMITS, () => 2000);

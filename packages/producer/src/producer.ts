@@ -8,6 +8,7 @@ import {
   Uplinks,
   addProduceRoutes,
   createLegacyAcceptor,
+  eventsPublishFault,
   type NodeCore,
   type PublishRouterOptions,
 } from "@shardcast/server";
@@ -31,7 +32,10 @@ export async function startProducer(
   const router = new PublishRouter(routing);
   membership.onChange(() => router.reroute(uplinks.regroup()));
   const produce = new PublishHandler(router, windowMessages);
-  const ownRouter = new PublishRouter({ ...routing, isForNodes: true });
+  const ownRouter = new PublishRouter({
+    ...routing,
+    topicFault: eventsPublishFault,
+  });
   const own = new PublishHandler(ownRouter, windowMessages);
   metrics.counters([
     { name: "publishes_total", help: "Publishes taken", value: () => produce.counters.received },

@@ -10,9 +10,10 @@ export type { FrameSink } from "./frame-sink.ts";
 export { createLegacyAcceptor } from "./legacy-acceptor.ts";
 export type { LegacySubscriptions } from "./legacy-subscriber.ts";
 export type { Link } from "./link.ts";
-export type { LifecycleEvents } from "./lifecycle-events.ts";
+export { eventsPublishFault, type LifecycleEvents } from "./lifecycle-events.ts";
 export type { LinkHandler, LinkTarget } from "./link-handler.ts";
 export { HttpAccess } from "./http/http-access.ts";
+export { HttpPublisher } from "./http/http-publisher.ts";
 export { addProduceRoutes } from "./http/produce-routes.ts";
 export {
   MESSAGE_SCHEMA,
@@ -26,6 +27,7 @@ export { ShardcastNode, type NodeCore } from "./node.ts";
 export { parseConsumers } from "./consumer-list.ts";
 export type { Membership } from "./membership.ts";
 export { MOVED_REASON, NOBODY, type MovedPublish } from "./moved-publish.ts";
+export type { NodeMetrics } from "./metrics.ts";
 export { NODE_OPTIONS } from "./node-options.ts";
 export { optionInvalid, text, wholeNumber, type RawOptions } from "./option-value.ts";
 export type { NodeSocket, SocketOwner } from "./node-socket.ts";

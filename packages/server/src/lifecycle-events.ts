@@ -5,8 +5,10 @@ import {
   encodeText,
   linkEventsTopic,
   topicEventsTopic,
+  topicFault,
   topicOfPresence,
   isEventsTopic,
+  type TopicFault,
 } from "@shardcast/protocol";
 import type { LinkAccess } from "./access/link-access.ts";
 import { HttpPublisher, type TakePublish } from "./http/http-publisher.ts";
@@ -119,4 +121,9 @@ export class LifecycleEvents {
       },
     );
   }
+}
+
+/** What is wrong with a topic that a node publishes to by itself. */
+export function eventsPublishFault(topic: string): TopicFault | undefined {
+  return isEventsTopic(topic) ? undefined : topicFault(topic);
 }

@@ -2,10 +2,10 @@
 // on a consumer's /connect its own topics too. Checks here cost the sender only.
 import {
   PublishHead,
-  isEventsTopic,
   topicFault,
   type ErrorCode,
   type RingMember,
+  type TopicFault,
 } from "@shardcast/protocol";
 import type { Membership } from "./membership.ts";
 import type { PublishOrigin, PublishTarget } from "./publish-target.ts";
@@ -19,10 +19,10 @@ export interface PublishRouterOptions {
   readonly membership: Membership;
   readonly targetOf: (owner: RingMember) => PublishTarget;
   readonly maxPayloadBytes: number;
-  /** Whether it takes what nodes publish themselves, to topics of the system. */
-  readonly isForNodes?: boolean;
   /** How long a publish that names no time of its own waits for a first consumer. */
   readonly publishTimeoutMs: number;
+  /** What is wrong with a topic. @default topicFault: the system's topics are for nobody */
+  readonly topicFault?: (topic: string) => TopicFault | undefined;
 }
 
 export class PublishRouter {
@@ -100,8 +100,8 @@ export class PublishRouter {
   }
 
   #route(topic: string): PublishTarget | ErrorCode {
-    const { membership, targetOf, isForNodes } = this.#options;
-    const fault = isForNodes === true && isEventsTopic(topic) ? undefined : topicFault(topic);
+    const { membership, targetOf, topicFault: faultOf = topicFault } = this.#options;
+    const fault = faultOf(topic);
     if (fault !== undefined) return fault;
     const owner = membership.ownerOf(topic);
     if (owner === undefined) return this.#unrouted;

@@ -25,4 +25,5 @@ export {
   type WebhookVerdict,
 } from "./verify-webhook.ts";
 export { WebhookKeys } from "./webhook-keys.ts";
+export { parseWebhookTarget, type TargetRules, type WebhookTarget } from "./webhook-target.ts";
 export { WebhookSender, type WebhookPost, type WebhookSenderOptions } from "./webhook-sender.ts";

@@ -4,6 +4,7 @@ import { ShardcastError, formatFrom, parseFrom, type From } from "@shardcast/pro
 import type { Log } from "@shardcast/log";
 import type { HttpAccess, LinkAccess, NodeCore } from "@shardcast/server";
 import type { FastifyInstance, FastifyRequest } from "fastify";
+import { PUSH_TOPIC } from "../push/push-topic.ts";
 import type { SubscriberHandler } from "../subscriber-handler.ts";
 import { EventStream } from "./event-stream.ts";
 import { EventTexts } from "./event-texts.ts";
@@ -125,7 +126,7 @@ async function listTopics(
     const names = await log.topics(last, MAX_LIMIT);
     for (const name of names) {
       last = name;
-      const isHere = isLogShared || core.membership.owns(name);
+      const isHere = name !== PUSH_TOPIC && (isLogShared || core.membership.owns(name));
       const mayFollow = access?.followFault(name, { type: "live" }) === undefined;
       if (isHere && mayFollow) topics.push(name);
       if (topics.length === limit) return { topics, next: last };

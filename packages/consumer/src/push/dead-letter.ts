@@ -1,0 +1,62 @@
+// Messages that were given up, as messages of another topic, with where they came from.
+import {
+  ATTRIBUTES_MAX_COUNT,
+  ATTRIBUTE_MAX_BYTES,
+  isPlainText,
+  type Attributes,
+  type MessageFrame,
+} from "@shardcast/protocol";
+import type { NodePublish } from "./node-publish.ts";
+import { placeHash, type PushPlace } from "./push-request.ts";
+
+const ORIGIN = "shardcast-origin-position";
+
+export interface DeadLetter extends PushPlace {
+  readonly subscription: string;
+  readonly attempts: number;
+  /** Of the last failure. */
+  readonly reason: string;
+}
+
+/** One that was given up before stays where it is: else it would go round. */
+export function isDeadLetter({ attributes }: MessageFrame): boolean {
+  return attributes !== undefined && ORIGIN in attributes;
+}
+
+/** The message as it is published to another topic: again and again, it is stored once. */
+export function deadLetterOf(
+  message: MessageFrame,
+  topic: string,
+  letter: DeadLetter,
+): NodePublish {
+  return {
+    topic,
+    messageId: `dl_${placeHash(letter, letter.subscription)}`,
+    attributes: attributesOf(message, letter),
+    payload: message.payload,
+  };
+}
+
+function attributesOf({ attributes = {} }: MessageFrame, letter: DeadLetter): Attributes {
+  const own = {
+    "shardcast-origin-topic": letter.topic,
+    [ORIGIN]: letter.position,
+    "shardcast-subscription": letter.subscription,
+    "shardcast-attempts": String(letter.attempts),
+    "shardcast-reason": shortened(letter.reason),
+  };
+  const room = ATTRIBUTES_MAX_COUNT - Object.keys(own).length;
+  const others = Object.entries(attributes).filter(([name]) => !(name in own));
+  return { ...Object.fromEntries(others.slice(0, room)), ...own };
+}
+
+function shortened(reason: string): string {
+  let text = "";
+  let bytes = 0;
+  for (const character of reason) {
+    bytes += Buffer.byteLength(character);
+    if (bytes > ATTRIBUTE_MAX_BYTES) break;
+    if (isPlainText(character)) text += character;
+  }
+  return text;
+}

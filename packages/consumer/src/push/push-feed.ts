@@ -1,0 +1,125 @@
+// Follows the topic $push from its beginning, through every loss and every change of its owner.
+import { decodeFrames, decodeText, type Frame } from "@shardcast/protocol";
+import type { FrameSink, SharedFrames } from "@shardcast/server";
+import { LinkSubscriptions } from "../link-subscriptions.ts";
+import { Subscription } from "../subscription.ts";
+import type { Topics } from "../topics.ts";
+import { PUSH_TOPIC } from "./push-topic.ts";
+
+const RETRY_MS = 500;
+const SUB = 0;
+
+export interface PushFeedOptions {
+  readonly topics: Topics;
+  /** Whether this node has the topic: an owner makes none by looking for it. */
+  readonly isThere: () => Promise<boolean>;
+  /** The topic is told from its beginning, perhaps not for the first time. */
+  readonly began: () => void;
+  readonly received: (text: string, offset: number) => void;
+  /** All that there was has been told. */
+  readonly caughtUp: () => void;
+}
+
+export class PushFeed implements FrameSink {
+  readonly access = undefined;
+  readonly isCongested = false;
+  isOpen = true;
+  readonly #options: PushFeedOptions;
+  #subscription: Subscription | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #isStarting = false;
+  /** Asked for again while it started. */
+  #isWanted = false;
+  #epoch = "";
+  #head = 0;
+  #isCaughtUp = false;
+
+  constructor(options: PushFeedOptions) {
+    this.#options = options;
+  }
+
+  /** Follows the topic, if it does not yet. */
+  start(): void {
+    if (this.#subscription !== undefined || !this.isOpen) return;
+    clearTimeout(this.#timer);
+    this.#isWanted = true;
+    if (this.#isStarting) return;
+    this.#isStarting = true;
+    this.#follow()
+      .catch(() => this.#startLater())
+      .finally(() => {
+        this.#isStarting = false;
+        if (this.#isWanted) this.start();
+      });
+  }
+
+  send(frame: Frame): void {
+    switch (frame.type) {
+      case "subscribed":
+        this.#epoch = frame.position.epoch;
+        this.#head = frame.head;
+        this.#isCaughtUp = false;
+        this.#options.began();
+        // A gap follows at once, or not at all.
+        queueMicrotask(() => this.#reached(frame.position.offset));
+        return;
+      case "gap":
+        // Of a new epoch, its own beginning is not known to be told.
+        if (frame.epoch === this.#epoch) this.#reached(frame.last);
+        else queueMicrotask(() => this.#stop());
+        return;
+      case "unsubscribed":
+        this.#subscription = undefined;
+        this.#startLater();
+        return;
+      default:
+    }
+  }
+
+  sendShared(shared: SharedFrames): void {
+    for (const frame of decodeFrames(shared.frames)) {
+      if (frame.type !== "message") continue;
+      const { payload, offset } = frame;
+      this.#options.received(decodeText(payload, 0, payload.length) ?? "", offset);
+      this.#reached(offset);
+    }
+  }
+
+  close(): void {
+    this.isOpen = false;
+    clearTimeout(this.#timer);
+    this.#stop();
+  }
+
+  async #follow(): Promise<void> {
+    const { topics, isThere, began, caughtUp } = this.#options;
+    this.#isWanted = false;
+    if (topics.isOwned(PUSH_TOPIC) && !(await isThere())) {
+      began();
+      caughtUp();
+      return;
+    }
+    const source = topics.served(PUSH_TOPIC);
+    const link = new LinkSubscriptions();
+    const subscription = new Subscription(this, SUB, source.view, link);
+    link.add(subscription);
+    this.#subscription = subscription;
+    source.subscribe(subscription, { type: "earliest" });
+  }
+
+  #startLater(): void {
+    clearTimeout(this.#timer);
+    if (this.isOpen) this.#timer = setTimeout(() => this.start(), RETRY_MS).unref();
+  }
+
+  #stop(): void {
+    const subscription = this.#subscription;
+    subscription?.view.end(subscription);
+  }
+
+  #reached(offset: number): void {
+    if (this.#isCaughtUp || offset < this.#head || this.#subscription === undefined) return;
+    this.#isCaughtUp = true;
+    this.#options.caughtUp();
+  }
+}

@@ -1,0 +1,91 @@
+// How far each subscription is in each topic, kept in the log's engine. Written some at a time: what was delivered
+// since the last write is delivered again after a crash.
+import { formatPosition, parsePosition, type Position } from "@shardcast/protocol";
+import type { StateStore } from "@shardcast/log";
+
+const WRITE_MS = 100;
+const WRITE_MESSAGES = 64;
+const RETRY_MS = 250;
+const POLL_MS = 5;
+const DELETE_KEYS = 500;
+
+export class PushPositions {
+  readonly #state: StateStore;
+  readonly #failed: (error: unknown) => void;
+  #dirty = new Map<string, string>();
+  #writing = new Map<string, string>();
+  #messages = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #isFailing = false;
+
+  constructor(state: StateStore, failed: (error: unknown) => void) {
+    this.#state = state;
+    this.#failed = failed;
+  }
+
+  /** @throws SHARDCAST_LOG_UNAVAILABLE */
+  async get(key: string): Promise<Position | undefined> {
+    const text = this.#dirty.get(key) ?? this.#writing.get(key) ?? (await this.#state.get(key));
+    return text === undefined ? undefined : parsePosition(text);
+  }
+
+  /** One more message was delivered. */
+  set(key: string, position: Position): void {
+    this.#dirty.set(key, formatPosition(position));
+    this.#messages += 1;
+    if (this.#messages >= WRITE_MESSAGES && !this.#isFailing) this.flush();
+    else this.#timer ??= setTimeout(() => this.flush(), this.#isFailing ? RETRY_MS : WRITE_MS);
+  }
+
+  /** Writes what is to be written, behind the write that is under way. */
+  flush(): void {
+    if (this.#writing.size > 0 || this.#dirty.size === 0) return;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#writing = this.#dirty;
+    this.#dirty = new Map();
+    this.#messages = 0;
+    this.#state.set(this.#writing).then(
+      () => this.#written(),
+      (error: unknown) => this.#notWritten(error),
+    );
+  }
+
+  /** Waits until all is written, or the time is over. */
+  async settled(deadline: number): Promise<void> {
+    while (this.#dirty.size + this.#writing.size > 0 && Date.now() < deadline) {
+      if (!this.#isFailing) this.flush();
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    }
+  }
+
+  /** Forgets all keys that begin so. */
+  async forget(prefix: string): Promise<void> {
+    for (const key of this.#dirty.keys()) if (key.startsWith(prefix)) this.#dirty.delete(key);
+    for (;;) {
+      const entries = await this.#state.list(prefix, "", DELETE_KEYS);
+      await this.#state.delete(entries.map(([key]) => key));
+      if (entries.length < DELETE_KEYS) return;
+    }
+  }
+
+  close(): void {
+    clearTimeout(this.#timer);
+  }
+
+  #written(): void {
+    this.#writing = new Map();
+    this.#isFailing = false;
+    // What has come meanwhile waited long enough.
+    this.flush();
+  }
+
+  #notWritten(error: unknown): void {
+    if (!this.#isFailing) this.#failed(error);
+    this.#isFailing = true;
+    this.#dirty = new Map([...this.#writing, ...this.#dirty]);
+    this.#writing = new Map();
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.flush(), RETRY_MS);
+  }
+}

@@ -1,0 +1,256 @@
+// The push subscriptions of the cluster: those of this node's file, and those that were made over HTTP, which are
+// messages of the topic $push and known to every consumer. Each keeps a copy of its own, and tells again what a new
+// owner of the topic does not have. docs/architecture.md#push
+import { createHash, randomBytes } from "node:crypto";
+import { ShardcastError, encodeText } from "@shardcast/protocol";
+import type { StateStore } from "@shardcast/log";
+import type { NodePublish } from "./node-publish.ts";
+import type { PushConfig } from "./push-config.ts";
+import { decodePushEntry, encodePushEntry, type PushEntry, type StoredPush } from "./push-entry.ts";
+import { PushSubscription } from "./push-subscription.ts";
+import { PUSH_TOPIC } from "./push-topic.ts";
+
+/** Messages that the topic keeps. What still counts is told again before it is as old as that. */
+export const PUSH_TOPIC_MESSAGES = 8192;
+const MAX_SUBSCRIPTIONS = 1000;
+/** How long it is known that one was deleted. */
+const FORGET_MS = 30 * 24 * 60 * 60 * 1000;
+const RETRY_MS = 5000;
+const APPLY_MS = 5000;
+const POLL_MS = 10;
+const COPIES_AT_ONCE = 100;
+const COPY_PREFIX = "push.entry/";
+const CREATED_PREFIX = "push.created/";
+
+export interface PushRegistryOptions {
+  readonly state: StateStore;
+  /** By name. */
+  readonly files: ReadonlyMap<string, PushConfig>;
+  readonly publish: (message: NodePublish) => Promise<void>;
+  /** Whether this node owns the topic. */
+  readonly isOwner: () => boolean;
+  /** A subscription is another one, or gone. `goneId` names the life that has ended. */
+  readonly changed: (name: string, goneId: string | undefined) => void;
+  readonly failed: (error: unknown) => void;
+}
+
+export class PushRegistry {
+  readonly #options: PushRegistryOptions;
+  readonly #entries = new Map<string, PushEntry>();
+  readonly #subscriptions = new Map<string, PushSubscription>();
+  readonly #fileCreatedAt = new Map<string, number>();
+  /** What the topic has of each name, as far as it was told. */
+  readonly #told = new Map<string, { readonly at: number; readonly offset: number }>();
+  #copying: Promise<void> = Promise.resolve();
+  #timer: NodeJS.Timeout | undefined;
+  #isClosed = false;
+  /** Whether the topic was told up to its end. */
+  isCaughtUp = false;
+
+  constructor(options: PushRegistryOptions) {
+    this.#options = options;
+  }
+
+  /** Reads what this node knew before it was stopped. @throws SHARDCAST_LOG_UNAVAILABLE */
+  async load(): Promise<void> {
+    const { state, files, failed } = this.#options;
+    for (const name of files.keys()) {
+      const key = CREATED_PREFIX + name;
+      const known = Number(await state.get(key));
+      const createdAt = known > 0 ? known : Date.now();
+      if (createdAt !== known) await state.set([[key, String(createdAt)]]);
+      this.#fileCreatedAt.set(name, createdAt);
+    }
+    for (let after = ""; ;) {
+      const copies = await state.list(COPY_PREFIX, after, COPIES_AT_ONCE);
+      for (const [key, text] of copies) {
+        after = key;
+        try {
+          const entry = decodePushEntry(text);
+          if (!isPast(entry)) this.#entries.set(entry.name, entry);
+        } catch (error) {
+          failed(error);
+        }
+      }
+      if (copies.length < COPIES_AT_ONCE) break;
+    }
+    for (const name of new Set([...files.keys(), ...this.#entries.keys()])) this.#refresh(name);
+  }
+
+  all(): PushSubscription[] {
+    return [...this.#subscriptions.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  get(name: string): PushSubscription | undefined {
+    return this.#subscriptions.get(name);
+  }
+
+  /** The topic is told from its beginning. */
+  began(): void {
+    this.#told.clear();
+    this.isCaughtUp = false;
+  }
+
+  /** A message of the topic. */
+  received(text: string, offset: number): void {
+    let entry: PushEntry;
+    try {
+      entry = decodePushEntry(text);
+    } catch (error) {
+      this.#options.failed(error);
+      return;
+    }
+    this.#told.set(entry.name, { at: entry.at, offset });
+    const known = this.#entries.get(entry.name);
+    if (known === undefined || known.at <= entry.at) this.#apply(entry);
+    if (this.isCaughtUp && this.#options.isOwner()) this.#tellOldAgain(offset);
+  }
+
+  caughtUp(): void {
+    this.isCaughtUp = true;
+    this.#tellMissing();
+  }
+
+  /**
+   * Makes a subscription or changes it.
+   * @throws SHARDCAST_FORBIDDEN where a file has it, SHARDCAST_NODE_FULL, and what a publish is refused with
+   */
+  async put(name: string, config: PushConfig): Promise<PushSubscription> {
+    this.#checkNoFile(name);
+    const known = this.#entries.get(name)?.push;
+    if (known == null && this.#subscriptions.size >= MAX_SUBSCRIPTIONS) {
+      const reason = `there are ${MAX_SUBSCRIPTIONS} push subscriptions`;
+      throw new ShardcastError("SHARDCAST_NODE_FULL", reason);
+    }
+    const life = known ?? { id: randomBytes(6).toString("hex"), createdAt: Date.now() };
+    const push = { ...life, config };
+    await this.#say({ name, at: this.#nextTime(name), push, disabled: null });
+    return subscriptionOf(name, push, null);
+  }
+
+  /** @throws SHARDCAST_NOT_FOUND, SHARDCAST_FORBIDDEN, and what a publish is refused with */
+  async delete(name: string): Promise<void> {
+    this.#checkNoFile(name);
+    if (this.#entries.get(name)?.push == null) throw new ShardcastError("SHARDCAST_NOT_FOUND");
+    await this.#say({ name, at: this.#nextTime(name), push: null, disabled: null });
+  }
+
+  /** Lets one that was disabled go on. @throws SHARDCAST_NOT_FOUND, and what a publish is refused with */
+  async enable(name: string): Promise<PushSubscription> {
+    const subscription = this.get(name);
+    if (subscription === undefined) throw new ShardcastError("SHARDCAST_NOT_FOUND");
+    const known = this.#entries.get(name)?.push ?? null;
+    const push = known === null ? null : { ...known, config: { ...known.config, enabled: true } };
+    await this.#say({ name, at: this.#nextTime(name), push, disabled: null });
+    return this.get(name) ?? subscription;
+  }
+
+  /**
+   * Its endpoint wants nothing more: at once here, and elsewhere as soon as they can be told.
+   * @returns false where it is another one by now, or disabled already
+   */
+  disable(subscription: PushSubscription, reason: string): boolean {
+    const { name } = subscription;
+    if (this.get(name) !== subscription || !subscription.isActive) return false;
+    const push = this.#entries.get(name)?.push ?? null;
+    this.#apply({ name, at: this.#nextTime(name), push, disabled: reason });
+    this.#tellMissing();
+    return true;
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+    await this.#copying;
+  }
+
+  #checkNoFile(name: string): void {
+    if (!this.#options.files.has(name)) return;
+    throw new ShardcastError("SHARDCAST_FORBIDDEN", "it is configured by the file of --push");
+  }
+
+  /** Later than what is known, whatever the clocks of the nodes say. */
+  #nextTime(name: string): number {
+    return Math.max(Date.now(), (this.#entries.get(name)?.at ?? 0) + 1);
+  }
+
+  /** Resolves when it is stored and counts here. */
+  async #say(entry: PushEntry): Promise<void> {
+    await this.#publish(entry);
+    const deadline = Date.now() + APPLY_MS;
+    const isApplied = (): boolean => (this.#entries.get(entry.name)?.at ?? 0) >= entry.at;
+    while (!isApplied() && Date.now() < deadline && !this.#isClosed) {
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    }
+  }
+
+  #publish(entry: PushEntry): Promise<void> {
+    const text = encodePushEntry(entry);
+    const messageId = `push_${createHash("sha256").update(text).digest("base64url")}`;
+    return this.#options.publish({ topic: PUSH_TOPIC, messageId, payload: encodeText(text) });
+  }
+
+  #apply(entry: PushEntry): void {
+    const { name } = entry;
+    const known = this.#entries.get(name);
+    const text = encodePushEntry(entry);
+    if (known !== undefined && encodePushEntry(known) === text) return;
+    this.#entries.set(name, entry);
+    const { state, failed } = this.#options;
+    this.#copying = this.#copying.then(() => state.set([[COPY_PREFIX + name, text]])).catch(failed);
+    const gone =
+      known?.push != null && known.push.id !== entry.push?.id ? known.push.id : undefined;
+    this.#refresh(name, gone);
+  }
+
+  #refresh(name: string, goneId?: string): void {
+    const { files, changed } = this.#options;
+    const entry = this.#entries.get(name);
+    const config = files.get(name);
+    const createdAt = this.#fileCreatedAt.get(name) ?? 0;
+    const push = config === undefined ? entry?.push : { id: "file", createdAt, config };
+    if (push == null) this.#subscriptions.delete(name);
+    else {
+      const source = config === undefined ? "api" : "file";
+      const subscription = subscriptionOf(name, push, entry?.disabled ?? null, source);
+      this.#subscriptions.set(name, subscription);
+    }
+    changed(name, goneId);
+  }
+
+  /** Publishes what this node knows and the topic does not have: its owner is a new one, or was not in reach. */
+  #tellMissing(): void {
+    if (!this.isCaughtUp || this.#isClosed) return;
+    const missing = [...this.#entries.values()].filter(
+      (entry) => !isPast(entry) && (this.#told.get(entry.name)?.at ?? 0) < entry.at,
+    );
+    if (missing.length === 0) return;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#tellMissing(), RETRY_MS).unref();
+    // Who cannot be told now is told with the next try.
+    for (const entry of missing) this.#publish(entry).catch(() => undefined);
+  }
+
+  /** What the topic would soon drop comes to its end, where it is kept. */
+  #tellOldAgain(head: number): void {
+    for (const [name, { offset }] of this.#told) {
+      if (offset > head - PUSH_TOPIC_MESSAGES / 2) continue;
+      const entry = this.#entries.get(name);
+      this.#told.delete(name);
+      if (entry !== undefined && !isPast(entry)) this.#publish(entry).catch(this.#options.failed);
+    }
+  }
+}
+
+function subscriptionOf(
+  name: string,
+  push: StoredPush,
+  disabled: string | null,
+  source: "file" | "api" = "api",
+): PushSubscription {
+  return new PushSubscription({ name, source, ...push, disabled });
+}
+
+function isPast({ push, disabled, at }: PushEntry): boolean {
+  return push === null && disabled === null && at < Date.now() - FORGET_MS;
+}

@@ -1,0 +1,189 @@
+// Whose turn it is: subscriptions one after another, and within each its topics one after another, so that neither a
+// slow endpoint nor a busy topic keeps the others waiting longer than it must.
+//
+//   news of a topic ─▶ ready ─▶ running ─┬▶ nothing is left: forgotten
+//                        ▲               ├▶ others wait: ready again, behind them
+//                        └── waiting ◀───┴▶ its head message is to be tried later
+import type { PushSubscription } from "./push-subscription.ts";
+import { TopicPush, type PushContext } from "./topic-push.ts";
+
+/** Requests of one node at once. */
+const MAX_RUNNING = 256;
+/** Topics of one subscription that have something to deliver; where there are more, they are found again later. */
+const MAX_TOPICS = 10_000;
+
+export interface PushSchedulerOptions {
+  readonly context: PushContext;
+  /** Topics were left out for want of room, and now there is some. */
+  readonly roomAgain: () => void;
+  readonly failed: (error: unknown) => void;
+}
+
+/** What one subscription has to do at this node. */
+export class PushQueue {
+  subscription: PushSubscription;
+  readonly topics = new Map<string, TopicPush>();
+  /** In the order in which they came. */
+  readonly ready = new Set<TopicPush>();
+  runningCount = 0;
+  isStopped = false;
+  /** Topics were left out. */
+  isOverfull = false;
+  /** When each kind of trouble was logged the last time. */
+  readonly toldAt = new Map<string, number>();
+
+  constructor(subscription: PushSubscription) {
+    this.subscription = subscription;
+  }
+
+  get isRunnable(): boolean {
+    if (this.isStopped || !this.subscription.isActive) return false;
+    return this.ready.size > 0 && this.runningCount < this.subscription.config.concurrency;
+  }
+}
+
+export class PushScheduler {
+  readonly #options: PushSchedulerOptions;
+  readonly #queues = new Map<string, PushQueue>();
+  /** Those that may have a topic to run, in the order of their turns. */
+  readonly #turns = new Set<PushQueue>();
+  #runningCount = 0;
+  #isStopped = false;
+
+  constructor(options: PushSchedulerOptions) {
+    this.#options = options;
+  }
+
+  get runningCount(): number {
+    return this.#runningCount;
+  }
+
+  queues(): Iterable<PushQueue> {
+    return this.#queues.values();
+  }
+
+  /** Takes a subscription as it is from now on. Its topics are found by whoever looks for them. */
+  update(subscription: PushSubscription): void {
+    const known = this.#queues.get(subscription.name);
+    if (known !== undefined && known.subscription.id === subscription.id) {
+      known.subscription = subscription;
+      known.isOverfull = false;
+      for (const topic of known.topics.values()) {
+        const isWanted = subscription.isActive && subscription.matches(topic.name);
+        if (isWanted) topic.retryNow();
+        else this.#drop(known, topic);
+      }
+      this.#offer(known);
+      return;
+    }
+    if (known !== undefined) this.#stop(known);
+    this.#queues.set(subscription.name, new PushQueue(subscription));
+  }
+
+  remove(name: string): void {
+    const queue = this.#queues.get(name);
+    this.#queues.delete(name);
+    if (queue !== undefined) this.#stop(queue);
+  }
+
+  /** A topic has something to deliver, from an offset on where it is known. */
+  wake(queue: PushQueue, name: string, first?: number): void {
+    if (this.#isStopped || queue.isStopped || !queue.subscription.isActive) return;
+    const known = queue.topics.get(name);
+    if (known !== undefined) {
+      known.hasNews = true;
+      return;
+    }
+    if (queue.topics.size >= MAX_TOPICS) {
+      queue.isOverfull = true;
+      return;
+    }
+    const topic = new TopicPush(name, { queue, first }, this.#options.context);
+    queue.topics.set(name, topic);
+    this.#ready(queue, topic);
+  }
+
+  /** The ring is another one: what was delivered elsewhere meanwhile, the stored positions know. */
+  regroup(): void {
+    for (const queue of this.#queues.values()) {
+      for (const topic of queue.topics.values()) topic.forgetPosition();
+    }
+  }
+
+  /** Begins nothing any more. */
+  stop(): void {
+    this.#isStopped = true;
+    for (const queue of this.#queues.values()) {
+      for (const topic of queue.topics.values()) topic.stopWaiting();
+    }
+  }
+
+  #stop(queue: PushQueue): void {
+    queue.isStopped = true;
+    this.#turns.delete(queue);
+    for (const topic of queue.topics.values()) this.#drop(queue, topic);
+  }
+
+  /** What is on its way comes to its end. */
+  #drop(queue: PushQueue, topic: TopicPush): void {
+    topic.stopWaiting();
+    queue.ready.delete(topic);
+    if (!topic.isRunning) queue.topics.delete(topic.name);
+  }
+
+  #ready(queue: PushQueue, topic: TopicPush): void {
+    queue.ready.add(topic);
+    this.#offer(queue);
+  }
+
+  #offer(queue: PushQueue): void {
+    this.#queueUp(queue);
+    this.#runAll();
+  }
+
+  #queueUp(queue: PushQueue): void {
+    if (queue.isRunnable) this.#turns.add(queue);
+  }
+
+  #runAll(): void {
+    while (this.#runningCount < MAX_RUNNING && !this.#isStopped) {
+      const [queue] = this.#turns;
+      if (queue === undefined) return;
+      this.#turns.delete(queue);
+      const [topic] = queue.ready;
+      if (topic === undefined || !queue.isRunnable) continue;
+      queue.ready.delete(topic);
+      this.#run(queue, topic);
+      this.#queueUp(queue);
+    }
+  }
+
+  #run(queue: PushQueue, topic: TopicPush): void {
+    queue.runningCount += 1;
+    this.#runningCount += 1;
+    topic
+      .run(() => queue.ready.size > 0 || this.#turns.size > 0)
+      .then((end) => {
+        queue.runningCount -= 1;
+        this.#runningCount -= 1;
+        this.#ended(queue, topic, end);
+      })
+      .catch(this.#options.failed);
+  }
+
+  #ended(queue: PushQueue, topic: TopicPush, end: "idle" | "more" | number): void {
+    const { subscription } = queue;
+    const isWanted = !queue.isStopped && !this.#isStopped && subscription.isActive;
+    if (!isWanted || !subscription.matches(topic.name)) end = "idle";
+    else if (end === "idle" && topic.hasNews) end = "more";
+    if (typeof end === "number") topic.wait(end, () => this.#ready(queue, topic));
+    else if (end === "more") queue.ready.add(topic);
+    else if (queue.topics.get(topic.name) === topic) queue.topics.delete(topic.name);
+    if (queue.isOverfull && queue.topics.size < MAX_TOPICS / 2) {
+      queue.isOverfull = false;
+      this.#options.roomAgain();
+    }
+    this.#queueUp(queue);
+    this.#runAll();
+  }
+}

@@ -1,0 +1,213 @@
+// Push subscriptions: topics delivered to URLs, each by the node that owns it. What is configured is the registry's
+// business, whose turn it is the scheduler's, and how far each topic is the positions'. docs/architecture.md#push
+//
+//   push-options, push-routes ─▶ push-registry ◀─▶ $push      what there is, the same at every consumer
+//   a topic was stored to, push-scan ─▶ push-scheduler ─▶ topic-push ─▶ WebhookSender
+//                                                             ├▶ push-positions ─▶ log.state
+//                                                             └▶ dead-letter ─▶ another topic
+import type { Log } from "@shardcast/log";
+import type { NodeCore, PublishRouter } from "@shardcast/server";
+import { WebhookSender } from "@shardcast/webhooks";
+import type { Topics } from "../topics.ts";
+import { publishOf, type NodePublish } from "./node-publish.ts";
+import { PushFeed } from "./push-feed.ts";
+import type { PushOptions } from "./push-options.ts";
+import { PushPositions } from "./push-positions.ts";
+import { PushRegistry } from "./push-registry.ts";
+import { PushScan } from "./push-scan.ts";
+import { PushScheduler, type PushQueue } from "./push-scheduler.ts";
+import { positionPrefix } from "./push-subscription.ts";
+import { PUSH_TOPIC } from "./push-topic.ts";
+import type { PushCounters } from "./topic-push.ts";
+
+const MAX_SOCKETS = 256;
+const LOAD_RETRY_MS = 1000;
+const POLL_MS = 5;
+/** How long nodes may take to see a new ring: until then another one may have stored to a topic. */
+const REGROUP_MS = 10_000;
+/** Topics whose subscriptions are remembered; more of them start the memory anew. */
+const REMEMBERED_TOPICS = 50_000;
+const NO_QUEUES: readonly PushQueue[] = [];
+/** Of the time to stop in: the positions come after the deliveries. */
+const DELIVERY_SHARE = 0.8;
+
+export interface PushNodeOptions {
+  readonly core: NodeCore;
+  readonly options: PushOptions;
+  readonly topics: Topics;
+  readonly log: Log;
+  /** Whether the log, and with it how far topics were delivered, is the same for all consumers. */
+  readonly isLogShared: boolean;
+  /** Also takes the topic $push. */
+  readonly router: PublishRouter;
+}
+
+export class Push {
+  readonly registry: PushRegistry;
+  readonly counters: PushCounters = {
+    ...{ delivered: 0, failed: 0, refused: 0, blocked: 0, retries: 0 },
+    ...{ deadLetters: 0, dropped: 0, disabled: 0, gaps: 0 },
+  };
+  readonly #options: PushNodeOptions;
+  readonly #abort = new AbortController();
+  readonly #sender: WebhookSender;
+  readonly #positions: PushPositions;
+  readonly #scheduler: PushScheduler;
+  readonly #scan: PushScan;
+  readonly #feed: PushFeed;
+  readonly #queuesOf = new Map<string, readonly PushQueue[]>();
+  #timer: NodeJS.Timeout | undefined;
+  #regroupTimer: NodeJS.Timeout | undefined;
+  #isStopping = false;
+
+  constructor(options: PushNodeOptions) {
+    this.#options = options;
+    const { core, topics, log, router, isLogShared } = options;
+    const failed = (error: unknown): void => {
+      core.logger.error({ error }, "pushing failed");
+    };
+    const publish = (message: NodePublish): Promise<void> => publishOf(router, message);
+    this.#sender = new WebhookSender({
+      ...options.options.sender,
+      ...{ maxSockets: MAX_SOCKETS, maxSocketsPerHost: MAX_SOCKETS },
+    });
+    this.#positions = new PushPositions(log.state, failed);
+    this.registry = new PushRegistry({
+      ...{ state: log.state, files: options.options.files, publish, failed },
+      isOwner: () => topics.isOwned(PUSH_TOPIC),
+      changed: (name, goneId) => this.#changed(name, goneId),
+    });
+    this.#scheduler = new PushScheduler({
+      context: {
+        ...{ sender: this.#sender, positions: this.#positions, counters: this.counters, publish },
+        ...{ logger: core.logger, signal: this.#abort.signal },
+        ownedTopic: (name) => topics.owned(name),
+        disable: (subscription, reason) => this.registry.disable(subscription, reason),
+        owns: (topic) => topics.isOwned(topic),
+        isStopping: () => this.#isStopping,
+      },
+      roomAgain: () => this.#scan.request(),
+      failed,
+    });
+    const { scheduler, positions } = { scheduler: this.#scheduler, positions: this.#positions };
+    this.#scan = new PushScan({ log, topics, positions, scheduler, failed });
+    this.#feed = new PushFeed({
+      topics,
+      isThere: async () =>
+        isLogShared || (await log.topics(PUSH_TOPIC.slice(0, -1), 1)).includes(PUSH_TOPIC),
+      began: () => this.registry.began(),
+      received: (text, offset) => this.registry.received(text, offset),
+      caughtUp: () => this.registry.caughtUp(),
+    });
+  }
+
+  /** Topics that have something to deliver, or wait to be tried again. */
+  get activeCount(): number {
+    let count = 0;
+    for (const { topics } of this.#scheduler.queues()) count += topics.size;
+    return count;
+  }
+
+  get runningCount(): number {
+    return this.#scheduler.runningCount;
+  }
+
+  /** Messages that those topics are yet to deliver, as far as is known. */
+  get lag(): number {
+    let lag = 0;
+    for (const { topics } of this.#scheduler.queues()) {
+      for (const { name, position } of topics.values()) {
+        const head = this.#options.topics.positionOf(name)?.offset;
+        if (head !== undefined) lag += Math.max(0, head - (position?.offset ?? head - 1));
+      }
+    }
+    return lag;
+  }
+
+  /** To be called when the node listens. What it needs may be out of reach yet. */
+  start(): void {
+    this.registry.load().then(
+      () => {
+        if (!this.#isStopping) this.#feed.start();
+      },
+      (error: unknown) => {
+        this.#options.core.logger.error({ error }, "push subscriptions cannot be read yet");
+        this.#timer = setTimeout(() => this.start(), LOAD_RETRY_MS).unref();
+      },
+    );
+  }
+
+  /** A topic that this node owns has got messages, from an offset on where it is known. The hot path. */
+  stored(name: string, first?: number): void {
+    if (name === PUSH_TOPIC) {
+      this.#feed.start();
+      return;
+    }
+    const queues = this.#queuesOf.get(name) ?? this.#findQueues(name);
+    for (const queue of queues) this.#scheduler.wake(queue, name, first);
+  }
+
+  /** Goes by the ring as it is now. */
+  regroup(): void {
+    this.#scheduler.regroup();
+    this.#scan.request();
+    clearTimeout(this.#regroupTimer);
+    this.#regroupTimer = setTimeout(() => this.#scan.request(), REGROUP_MS).unref();
+  }
+
+  /** Lets what is on its way come to its end, and keeps how far it has come. */
+  async drain(deadline: number): Promise<void> {
+    this.#isStopping = true;
+    clearTimeout(this.#timer);
+    clearTimeout(this.#regroupTimer);
+    this.#scan.close();
+    this.#scheduler.stop();
+    const deliveriesEnd = Date.now() + DELIVERY_SHARE * (deadline - Date.now());
+    while (this.#scheduler.runningCount > 0 && Date.now() < deliveriesEnd) {
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    }
+    this.#abort.abort();
+    await this.#positions.settled(deadline);
+  }
+
+  /** To be called while the log is open. */
+  async close(): Promise<void> {
+    this.#isStopping = true;
+    this.#feed.close();
+    this.#sender.close();
+    await this.registry.close();
+    // What has ended at the last moment.
+    this.#positions.flush();
+    this.#positions.close();
+  }
+
+  #findQueues(name: string): readonly PushQueue[] {
+    const found = [...this.#scheduler.queues()].filter(({ subscription }) => {
+      return subscription.isActive && subscription.matches(name);
+    });
+    if (this.#queuesOf.size >= REMEMBERED_TOPICS) this.#queuesOf.clear();
+    this.#queuesOf.set(name, found.length === 0 ? NO_QUEUES : found);
+    return found;
+  }
+
+  #changed(name: string, goneId: string | undefined): void {
+    const { logger } = this.#options.core;
+    this.#queuesOf.clear();
+    if (goneId !== undefined) {
+      this.#positions.forget(positionPrefix(name, goneId)).catch((error: unknown) => {
+        logger.error({ error, subscription: name }, "positions cannot be forgotten");
+      });
+    }
+    const subscription = this.registry.get(name);
+    if (subscription === undefined) {
+      this.#scheduler.remove(name);
+      return;
+    }
+    if (subscription.disabled !== null) {
+      const { disabled: reason } = subscription;
+      logger.warn({ subscription: name, reason }, "a push subscription is disabled");
+    }
+    this.#scheduler.update(subscription);
+    this.#scan.request();
+  }
+}

@@ -9,6 +9,8 @@ import type { NodeSpec } from "./supervised-node.ts";
 export const CONSUMER_PORT_OFFSET = 100;
 
 const REDIS_VARIABLE = "SHARDCAST_REDIS";
+/** Options that consumers alone have, and that somebody who tries it out needs. */
+const PUSH_VARIABLES = "SHARDCAST_PUSH";
 
 /** The nodes' commands, as JavaScript files. */
 export interface NodeBins {
@@ -66,6 +68,7 @@ export function planCluster(options: ClusterOptions, ports: readonly number[]): 
   const members = options.redis === undefined ? [`--consumers=${ring}`] : [];
   const common = [`--host=${options.host}`, ...members, ...commonArgs(options)];
   const env = nodeEnv(options);
+  const pushEnv = Object.entries(options.env).filter(([name]) => name.startsWith(PUSH_VARIABLES));
   const specOf = (id: string, port: number): Omit<NodeSpec, "bin" | "env"> => ({
     id,
     url: urlOf(options, port),
@@ -80,7 +83,12 @@ export function planCluster(options: ClusterOptions, ports: readonly number[]): 
     consumers: numbers(consumers).map((index) => {
       const spec = specOf(`c${index + 1}`, ports[producers + index] ?? 0);
       const args = [...spec.args, ...consumerArgs(options)];
-      return { ...spec, args, bin: fileURLToPath(bins.consumer), env };
+      return {
+        ...spec,
+        args,
+        bin: fileURLToPath(bins.consumer),
+        env: { ...env, ...Object.fromEntries(pushEnv) },
+      };
     }),
   };
 }

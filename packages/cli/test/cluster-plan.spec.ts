@@ -69,7 +69,7 @@ describe("planCluster", () => {
     expect(plan({ host: "fe80::1" }).consumers[0]?.url).to.equal("ws://[fe80::1]:9100");
   });
 
-  it("passes on only those variables that nodes of both roles know", () => {
+  it("passes on only those variables that nodes of both roles know, and to consumers those of pushing", () => {
     const env = {
       PATH: "/bin",
       PORT: "1",
@@ -78,11 +78,13 @@ describe("planCluster", () => {
       SHARDCAST_LOG_LEVEL: "debug",
       SHARDCAST_RETAIN_COUNT: "1",
       SHARDCAST_SERVICE_HOST: "10.0.0.1",
+      SHARDCAST_PUSH_ALLOW: "127.0.0.1",
     };
 
     expect(plan({ env }).consumers[0]?.env).to.deep.equal({
       PATH: "/bin",
       SHARDCAST_LOG_LEVEL: "debug",
+      SHARDCAST_PUSH_ALLOW: "127.0.0.1",
     });
     expect(plan({ env, keyFile: undefined }).producers[0]?.env).to.deep.equal({
       PATH: "/bin",

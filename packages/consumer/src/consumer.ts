@@ -1,6 +1,6 @@
 // A consumer node: owns topics by the ring, stores their messages, and fans them out; relays topics that
 // others own; and passes publishes on that came over /connect.
-import { followedTopicFault, type RingMember, type TopicFault } from "@shardcast/protocol";
+import { followedTopicFault, type RingMember } from "@shardcast/protocol";
 import { RedisCluster, RedisSource } from "@shardcast/redis";
 import {
   PublishHandler,

@@ -141,10 +141,10 @@ export const OPTIONS = {
     default: 3000,
     describe: "ms in which clients are moved when the node stops",
   },
-  "push-api-key": {
+  "admin-key": {
     ...TEXT,
-    variable: "SWITCHBOARD_PUSH_API_KEY",
-    describe: "What lets the switchboard make its push subscription",
+    variable: "SHARDCAST_ADMIN_KEY",
+    describe: "The cluster's admin key, by which the switchboard makes its push subscription",
   },
   "log-level": {
     ...TEXT,

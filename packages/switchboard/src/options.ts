@@ -29,7 +29,7 @@ export interface SwitchboardOptions {
   readonly maxBodyBytes: number;
   readonly maxRemembered: number;
   readonly drainTimeoutMs: number;
-  readonly pushApiKey: string | undefined;
+  readonly adminKey: string | undefined;
   readonly logLevel: string;
 }
 
@@ -75,7 +75,7 @@ export function readOptions(
     maxBodyBytes: whole(raw, "max-body", 128, 1024 * 1024),
     maxRemembered: whole(raw, "max-remembered", 1, 10_000_000),
     drainTimeoutMs: whole(raw, "drain-timeout", 0, DAY_MS),
-    pushApiKey: optional(raw, "push-api-key"),
+    adminKey: optional(raw, "admin-key"),
     logLevel: text(raw, "log-level"),
   };
 }

@@ -113,7 +113,7 @@ function createParts(options: SwitchboardOptions, logger: Logger): Parts {
       consumers: options.cluster.consumers,
       url: backEnd.postbackUrl,
       secret: webhookSecret(options.signature.secret),
-      apiKey: options.pushApiKey,
+      adminKey: options.adminKey,
     },
     logger,
   );

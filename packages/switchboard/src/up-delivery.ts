@@ -6,6 +6,12 @@ import { UP_TOPICS } from "./user.ts";
 
 const PATH = "/push/switchboard";
 const TIMEOUT_MS = 5000;
+/** Somebody waits for an answer: a back end that is up again is tried soon, and one that is down for long, long. */
+const DELIVERY = {
+  from: "earliest",
+  retryMs: [200, 500, 1000, 2000, 5000, 10_000],
+  retryForMs: 7 * 24 * 60 * 60 * 1000,
+} as const;
 const RETRY_MIN_MS = 250;
 const RETRY_MAX_MS = 30_000;
 
@@ -16,8 +22,8 @@ export interface UpDeliveryOptions {
   readonly url: string;
   /** What they are signed with, by Standard Webhooks: `whsec_…` */
   readonly secret: string;
-  /** What lets the switchboard change the cluster's push subscriptions. */
-  readonly apiKey: string | undefined;
+  /** The cluster's, which lets the switchboard make a push subscription. */
+  readonly adminKey: string | undefined;
 }
 
 export class UpDelivery {
@@ -69,15 +75,15 @@ export class UpDelivery {
 
   /** @returns "taken", or why not */
   async #ask(consumer: string): Promise<string> {
-    const { url, secret, apiKey } = this.#options;
+    const { url, secret, adminKey } = this.#options;
     try {
       const response = await fetch(new URL(PATH, consumer.replace(/^ws/, "http")), {
         method: "PUT",
         headers: {
           "content-type": "application/json",
-          ...(apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` }),
+          ...(adminKey === undefined ? {} : { authorization: `Bearer ${adminKey}` }),
         },
-        body: JSON.stringify({ topics: [UP_TOPICS], url, secret }),
+        body: JSON.stringify({ topics: [UP_TOPICS], url, secret, ...DELIVERY }),
         signal: AbortSignal.any([this.#abort.signal, AbortSignal.timeout(TIMEOUT_MS)]),
       });
       await response.body?.cancel();

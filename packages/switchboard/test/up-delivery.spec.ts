@@ -38,9 +38,9 @@ describe("the push subscription of what users say", () => {
   after(() => server.close().closeAllConnections());
   beforeEach(() => asked.splice(0));
 
-  function delivery(consumers: readonly string[], apiKey?: string): UpDelivery {
+  function delivery(consumers: readonly string[], adminKey?: string): UpDelivery {
     const options = { consumers, url: "http://back.end/incoming/postback", secret: "whsec_x" };
-    return new UpDelivery({ ...options, apiKey }, pino({ level: "silent" }));
+    return new UpDelivery({ ...options, adminKey }, pino({ level: "silent" }));
   }
 
   it("is asked for with the key, by name", async () => {
@@ -56,6 +56,9 @@ describe("the push subscription of what users say", () => {
           topics: ["switchboard/up/*"],
           url: "http://back.end/incoming/postback",
           secret: "whsec_x",
+          from: "earliest",
+          retryMs: [200, 500, 1000, 2000, 5000, 10_000],
+          retryForMs: 604_800_000,
         },
       },
     ]);

@@ -87,6 +87,8 @@ export class SwitchboardProcess {
   }
 }
 
+const ADMIN_KEY = "the key of the administrators";
+
 /** A cluster of one producer and two consumers, a back end, and as many switchboards as a test starts. */
 export class SwitchboardBench {
   readonly cluster: TestCluster;
@@ -110,10 +112,15 @@ export class SwitchboardBench {
   /** @param options of the consumers */
   static async start(options: StartOptions = {}): Promise<SwitchboardBench> {
     const cluster = await TestCluster.plan(2);
+    const args = {
+      ...({ "admin-key": ADMIN_KEY, "push-allow": "127.0.0.1", "push-allow-http": true } as const),
+      ...options.args,
+    };
+    const consumerOptions = { ...options, args };
     const [producer, c1, c2] = await Promise.all([
       cluster.producer(),
-      cluster.consumer(1, options),
-      cluster.consumer(2, options),
+      cluster.consumer(1, consumerOptions),
+      cluster.consumer(2, consumerOptions),
     ]);
     const concierge = await Concierge.listen({ port: 0, secret: POSTBACK_SECRET });
     return new SwitchboardBench(cluster, producer, [c1, c2], concierge);
@@ -130,6 +137,7 @@ export class SwitchboardBench {
       CONCIERGE_POSTBACK_SECRET_KEY: POSTBACK_SECRET,
       SHARDCAST_PRODUCERS: this.producer.url,
       SHARDCAST_CONSUMERS: this.consumers.map(({ url }) => url).join(","),
+      SHARDCAST_ADMIN_KEY: ADMIN_KEY,
       PSK: TEST_PSK,
     };
   }

@@ -67,7 +67,7 @@ describe("documents", () => {
 
   it("names only options that exist", () => {
     const source = allSource();
-    for (const path of ["README.md", "docs/architecture.md", "docs/protocol.md"]) {
+    for (const path of ["README.md", "docs/architecture.md", "docs/http.md", "docs/protocol.md"]) {
       for (const [, name = ""] of read(path).matchAll(/`--([a-z][a-z-]+)/g)) {
         const isThere = new RegExp(`["\\s{]${name}["]?: \\{`).test(source);
         expect(isThere || source.includes(`"${name}"`), `${path}: --${name}`).to.equal(true);

@@ -500,6 +500,25 @@ describe("HTTP", () => {
       }
     });
 
+    it("ends a page at 1 MiB, wherever its limit is", async () => {
+      const topic = topicOf("c2", "wide");
+      const count = 30;
+      for (let number = 0; number < count; number += 1) {
+        await publish(topic, `${number}`.padEnd(MAX_PAYLOAD, "\0"));
+      }
+      for (const node of [c1, c2]) {
+        const found: number[] = [];
+        let after = "earliest";
+        while (found.length < count) {
+          const { messages, position } = await read(topic, `?limit=1000&after=${after}`, node);
+          expect(messages.length).to.be.within(1, 15);
+          found.push(...messages.map(({ payload }) => parseInt(payload ?? "", 10)));
+          after = position;
+        }
+        expect(found).to.deep.equal(Array.from({ length: count }, (_, number) => number));
+      }
+    });
+
     it("starts after what is asked for", async () => {
       const topic = topicOf("c2", "after");
       const { position } = jsonOf(await publish(topic, "1"));

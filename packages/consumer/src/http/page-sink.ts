@@ -14,7 +14,8 @@ import type { SubscriberHandler } from "../subscriber-handler.ts";
 import { messagesOf, type MessageJson } from "./message-json.ts";
 
 const TIMEOUT_MS = 10_000;
-const MAX_BYTES = 8 * 1024 * 1024;
+/** As JSON it can be six times as much. */
+const MAX_BYTES = 1024 * 1024;
 const SUB = 0;
 
 export interface Page {

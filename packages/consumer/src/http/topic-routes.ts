@@ -9,6 +9,7 @@ import type { SubscriberHandler } from "../subscriber-handler.ts";
 import { EventStream } from "./event-stream.ts";
 import { EventTexts } from "./event-texts.ts";
 import { readPage } from "./page-sink.ts";
+import { PageSlots } from "./page-slots.ts";
 import {
   DEFAULT_LIMIT,
   MAX_LIMIT,
@@ -47,6 +48,7 @@ interface ListRequest {
 export function addTopicRoutes(http: FastifyInstance, options: TopicRoutesOptions): void {
   const { core, access, handler } = options;
   const texts = new EventTexts();
+  const slots = new PageSlots();
   http.addHook("onRequest", access.onRequest);
   http.addHook("preHandler", access.preHandler);
 
@@ -84,13 +86,14 @@ export function addTopicRoutes(http: FastifyInstance, options: TopicRoutesOption
 
   http.get<TopicRequest>("/topics/:topic/messages", {
     schema: MESSAGES_SCHEMA,
-    handler: async (request) => {
+    handler: async (request, reply) => {
       const { topic } = request.params;
       const { after = "earliest", limit = DEFAULT_LIMIT } = request.query;
       const from = parseFrom(after);
       const { access: caller } = access.callerOf(request);
       const fault = caller?.historyFault(topic);
       if (fault !== undefined) throw new ShardcastError(fault);
+      slots.take(reply.raw);
       return { topic, ...(await readPage(handler, { topic, from, limit, access: caller })) };
     },
   });

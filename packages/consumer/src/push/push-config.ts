@@ -14,6 +14,7 @@ const MAX_PATTERNS = 32;
 const MAX_URL_BYTES = 2048;
 const MAX_RETRIES = 32;
 const MAX_RETRY_MS = 7 * DAY_MS;
+const MAX_RETRY_FOR_MS = 365 * DAY_MS;
 const MAX_TIMEOUT_MS = 120_000;
 const DEFAULT_TIMEOUT_MS = 15_000;
 const MAX_CONCURRENCY = 256;
@@ -32,6 +33,8 @@ export interface PushConfig {
   readonly from: "created" | "earliest";
   /** The waits before each further attempt; undefined for those of Standard Webhooks. */
   readonly retryMs: readonly number[] | undefined;
+  /** So long after the first attempt, the last of these waits comes again and again. */
+  readonly retryForMs: number;
   /** Of one attempt. */
   readonly timeoutMs: number;
   /** Requests at once, of one node. */
@@ -42,7 +45,7 @@ export interface PushConfig {
 }
 
 const FIELDS = new Set([
-  ...["topics", "url", "keys", "secret", "from", "retryMs", "timeoutMs"],
+  ...["topics", "url", "keys", "secret", "from", "retryMs", "retryForMs", "timeoutMs"],
   ...["concurrency", "deadLetter", "enabled"],
 ]);
 
@@ -80,6 +83,7 @@ export function parsePushConfig(
     keys: keysOf(fields, defaultKeys),
     from,
     retryMs: retryMsOf(fields["retryMs"]),
+    retryForMs: numberOf(fields, "retryForMs", [0, MAX_RETRY_FOR_MS], 0),
     timeoutMs: numberOf(fields, "timeoutMs", [1, MAX_TIMEOUT_MS], DEFAULT_TIMEOUT_MS),
     concurrency: numberOf(fields, "concurrency", [1, MAX_CONCURRENCY], DEFAULT_CONCURRENCY),
     deadLetter: deadLetterOf(fields["deadLetter"] ?? `dead-letter/${name}`),

@@ -26,6 +26,11 @@ const CONFIG = {
     items: { type: "integer", minimum: 0 },
     description: "The waits before each further attempt; those of Standard Webhooks by default",
   },
+  retryForMs: {
+    type: "integer",
+    default: 0,
+    description: "So long after the first attempt, the last of these waits comes again and again",
+  },
   timeoutMs: { type: "integer", default: 15_000, description: "What one attempt may take" },
   concurrency: { type: "integer", default: 16, description: "Requests at once, of each consumer" },
   deadLetter: {

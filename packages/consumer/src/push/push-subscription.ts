@@ -1,7 +1,10 @@
 // One push subscription as it stands: what it is configured by, wherever that was said.
 import { TopicPattern } from "@shardcast/protocol";
-import { RETRY_SCHEDULE_MS, WebhookKeys } from "@shardcast/webhooks";
+import { RETRY_SCHEDULE_MS, WebhookKeys, retryDelayMs } from "@shardcast/webhooks";
 import type { PushConfig } from "./push-config.ts";
+
+/** What is waited again and again is never shorter. */
+const LAST_WAIT_MIN_MS = 100;
 
 /** What anybody with the admin key may see of it: everything but its keys. */
 export interface PushDescription extends Omit<PushConfig, "keys" | "retryMs"> {
@@ -47,6 +50,14 @@ export class PushSubscription {
     this.keys = new WebhookKeys(config.keys);
     this.scheduleMs = config.retryMs === undefined ? RETRY_SCHEDULE_MS : [0, ...config.retryMs];
     this.#patterns = config.topics.map((text) => new TopicPattern(text));
+  }
+
+  /** @returns how long to wait after so many attempts, the first of them so long ago; undefined where to give up */
+  retryDelayMs(attempts: number, sinceMs: number, random: number): number | undefined {
+    const { scheduleMs, config } = this;
+    const delayMs = retryDelayMs(attempts, random, scheduleMs);
+    if (delayMs !== undefined || sinceMs >= config.retryForMs) return delayMs;
+    return Math.max(LAST_WAIT_MIN_MS, retryDelayMs(scheduleMs.length - 1, random, scheduleMs) ?? 0);
   }
 
   get isActive(): boolean {

@@ -8,7 +8,7 @@ import {
   type Position,
 } from "@shardcast/protocol";
 import type { ReadableLog } from "@shardcast/log";
-import { retryDelayMs, type PostResult, type WebhookSender } from "@shardcast/webhooks";
+import type { PostResult, WebhookSender } from "@shardcast/webhooks";
 import type { NodeCore } from "@shardcast/server";
 import type { OwnedTopic } from "../owned-topic.ts";
 import { deadLetterOf, isDeadLetter } from "./dead-letter.ts";
@@ -81,6 +81,8 @@ export class TopicPush {
   #page: MessageFrame[] = [];
   /** Attempts that the head message has had. */
   #attempts = 0;
+  /** When the first of them failed, in ms since 1970. */
+  #failedAt = 0;
   /** Why the head message was given up, which is yet to be stored among the dead letters. */
   #givenUpFor: string | undefined;
   /** The ring has changed while it ran. */
@@ -261,12 +263,14 @@ export class TopicPush {
     if (result.type === "refused") counters.refused += 1;
     else if (result.type === "blocked") counters.blocked += 1;
     else counters.failed += 1;
+    if (this.#attempts === 0) this.#failedAt = Date.now();
     this.#attempts += 1;
     const position = this.#positionOf(message);
     const { reason } = result;
     this.#tell("warn", "a push failed", { position, attempts: this.#attempts, reason });
-    const { scheduleMs } = this.#queue.subscription;
-    const delayMs = retryDelayMs(this.#attempts, Math.random(), scheduleMs);
+    const sinceMs = Date.now() - this.#failedAt;
+    const { subscription } = this.#queue;
+    const delayMs = subscription.retryDelayMs(this.#attempts, sinceMs, Math.random());
     if (delayMs === undefined) {
       this.#givenUpFor = result.reason;
       return undefined;

@@ -132,10 +132,15 @@ export class Topics {
       return { epoch: position.epoch, head, after: position.offset };
     }
     const known = this.#owned.get(name)?.log;
-    const opened = known ?? log.open(name, this.#takeId());
+    const id = this.#takeId();
+    const opened = known ?? log.open(name, id);
     const topic = opened instanceof Promise ? (await this.owned(name)).log : opened;
     const after = topic.resolve(from);
-    if (known === undefined && !this.#owned.has(name)) log.release(name, Date.now());
+    if (known === undefined && !this.#owned.has(name)) {
+      // One that was forgotten meanwhile is made anew, and what is to be stored of it has an owner.
+      if (after instanceof Promise) this.#own(name, id, topic);
+      else log.release(name, Date.now());
+    }
     return { epoch: topic.epoch, head: topic.head, after: await after };
   }
 

@@ -150,6 +150,23 @@ describe("PushRegistry", () => {
     }
   });
 
+  it("disables and enables those of a file at every node that has it", async () => {
+    const files = new Map([["filed", configOf()]]);
+    const [first, second, other] = [
+      await nodeOf(stateOf(), files),
+      await nodeOf(stateOf(), files),
+      await nodeOf(),
+    ];
+    for (const node of [first, second, other]) cluster.follow(node);
+    const subscription = first.get("filed");
+    if (subscription === undefined) throw new Error("it is not there");
+    first.disable(subscription, "gone");
+    expect(second.get("filed")?.disabled).to.equal("gone");
+    expect(other.all()).to.deep.equal([]);
+    await second.enable("filed");
+    expect(first.get("filed")?.isActive).to.equal(true);
+  });
+
   it("brings what is old to the end of the topic, before the topic drops it", async () => {
     const node = await nodeOf(stateOf(), new Map(), true);
     cluster.follow(node);

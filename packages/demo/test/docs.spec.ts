@@ -20,7 +20,7 @@ const DOCUMENTS = [
 /** Those that name options of nodes, and no others'. */
 const OPTION_DOCUMENTS = [
   "README.md",
-  ...["architecture", "http", "protocol", "operations", "security"].map(
+  ...["architecture", "http", "push", "protocol", "operations", "security"].map(
     (name) => `docs/${name}.md`,
   ),
 ];

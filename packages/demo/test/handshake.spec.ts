@@ -243,7 +243,13 @@ describe("the handshake of a node", () => {
     for (const method of ["GET /healthz", "POST /healthz", "POST /connect"]) {
       unfinished.push(`${method} HTTP/1.1\r\nHost: node\r\nContent-Length: 100\r\n\r\nx`);
     }
-    const sockets = [consumer, producer].flatMap((node) =>
+    // A body has ten times as long as what stands before it.
+    const args = { "handshake-timeout": 300 };
+    const quick = await Promise.all([
+      cluster.start("consumer", { args: { ...args, id: "c1", port: 0 } }),
+      cluster.producer({ args }),
+    ]);
+    const sockets = quick.flatMap((node) =>
       unfinished.map((text) => {
         const socket = tcpTo(node);
         socket.write(text);

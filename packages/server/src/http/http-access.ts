@@ -26,6 +26,7 @@ export interface HttpAccessOptions {
   readonly isDraining: () => boolean;
 }
 
+const SCHEME = "bearer ";
 const JWT = /^[\w-]+\.[\w-]*\.[\w-]*$/;
 
 export class HttpAccess {
@@ -111,8 +112,12 @@ export class HttpAccess {
   }
 }
 
+/** A key may have blanks in it; a token has none. */
 function bearerOf({ headers }: FastifyRequest): string | undefined {
-  return /^Bearer +(\S.*)$/i.exec(headers.authorization ?? "")?.[1];
+  const { authorization = "" } = headers;
+  if (authorization.slice(0, SCHEME.length).toLowerCase() !== SCHEME) return undefined;
+  const key = authorization.slice(SCHEME.length).trim();
+  return key === "" ? undefined : key;
 }
 
 function isSigned({ headers }: FastifyRequest): boolean {

@@ -60,14 +60,6 @@ export class HttpAccess {
     return Promise.resolve();
   };
 
-  /** For routes of back ends that have the API key. */
-  readonly onKeyRequest = (request: FastifyRequest): Promise<void> => {
-    const { apiKey } = this.#options;
-    if (!apiKey.isSet) throw unauthorized("the node was started without --api-key");
-    if (!apiKey.matches(bearerOf(request) ?? "")) throw unauthorized();
-    return Promise.resolve();
-  };
-
   /** False before the body is there of a request that is signed: anybody may have sent it. */
   isKnown(request: FastifyRequest): boolean {
     return this.#callers.has(request);

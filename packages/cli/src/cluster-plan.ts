@@ -1,7 +1,7 @@
 // A cluster on one machine, on paper: which nodes there are, on which ports, and how each is started.
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { REDIS_OPTIONS } from "@shardcast/redis";
+import { REDIS_OPTIONS } from "@shardcast/redis/options";
 import { NODE_OPTIONS } from "@shardcast/server";
 import type { NodeSpec } from "./supervised-node.ts";
 

@@ -2,7 +2,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { NODE_OPTIONS, optionInvalid, text, wholeNumber } from "@shardcast/server";
-import { REDIS_OPTIONS } from "@shardcast/redis";
+import { REDIS_OPTIONS } from "@shardcast/redis/options";
 import type { Argv, CommandModule } from "yargs";
 import {
   CONSUMER_PORT_OFFSET,

@@ -1,7 +1,7 @@
 // The options that a consumer has beside those of every node.
 import { presenceTopic } from "@shardcast/protocol";
 import { RetentionRules, parseRetentionRules, type MemoryTopicLogOptions } from "@shardcast/log";
-import { REDIS_OPTIONS, parseRedisOptions, type RedisOptions } from "@shardcast/redis";
+import { REDIS_OPTIONS, parseRedisOptions, type RedisOptions } from "@shardcast/redis/options";
 import { NODE_OPTIONS, optionInvalid, text, wholeNumber, type RawOptions } from "@shardcast/server";
 import type { DedupeOptions } from "./dedupe-window.ts";
 import { PUSH_OPTIONS, parsePushOptions, type PushOptions } from "./push/push-options.ts";

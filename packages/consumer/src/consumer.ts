@@ -1,7 +1,6 @@
 // A consumer node: owns topics by the ring, stores their messages, and fans them out; relays topics that
 // others own; and passes publishes on that came over /connect.
 import { followedTopicFault, type RingMember } from "@shardcast/protocol";
-import { RedisCluster, RedisSource } from "@shardcast/redis";
 import {
   PublishHandler,
   PublishRouter,
@@ -64,12 +63,15 @@ export async function startConsumer(
     logger.error({ error }, "a topic failed");
   };
   const { redis: redisOptions } = consumerOptions;
+  const engine = redisOptions === undefined ? undefined : await import("@shardcast/redis");
   const redis =
-    redisOptions === undefined ? undefined : new RedisCluster(redisOptions, membership, logger);
-  const shared =
-    redis === undefined
+    engine === undefined || redisOptions === undefined
       ? undefined
-      : new RedisSource({ connection: redis.connection, keys: redis.keys, logger });
+      : new engine.RedisCluster(redisOptions, membership, logger);
+  const shared =
+    engine === undefined || redis === undefined
+      ? undefined
+      : new engine.RedisSource({ connection: redis.connection, keys: redis.keys, logger });
   const log = await openLog(id, consumerOptions, redis);
   const upstreams = new Upstreams(core, (member) => attendance.reached(member));
   const fanOut = { deliveries: 0, gaps: 0, pages: 0, pageBytes: 0, slowEnded: 0 };

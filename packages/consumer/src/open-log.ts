@@ -1,7 +1,7 @@
 // The log that a consumer's options ask for.
 import { join } from "node:path";
 import { LmdbLog, MemoryLog, type Log } from "@shardcast/log";
-import { RedisLog, type RedisCluster } from "@shardcast/redis";
+import type { RedisCluster } from "@shardcast/redis";
 import type { ConsumerOptions } from "./consumer-options.ts";
 
 const TAIL_OF_TOPIC_BYTES = 1024 * 1024;
@@ -17,6 +17,7 @@ export async function openLog(
   // A window has two generations.
   const ids = { ageMs: 2 * windowMs, count: 2 * maxIds };
   if (redis !== undefined) {
+    const { RedisLog } = await import("@shardcast/redis");
     const { connection, keys } = redis;
     return new RedisLog({
       connection,

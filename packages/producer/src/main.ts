@@ -1,5 +1,5 @@
 // The command shardcast-producer: options in, a running node out.
-import { REDIS_OPTIONS, parseRedisOptions } from "@shardcast/redis";
+import { REDIS_OPTIONS, parseRedisOptions } from "@shardcast/redis/options";
 import { NODE_OPTIONS, runNode } from "@shardcast/server";
 import { startProducer } from "./producer.ts";
 

@@ -1,6 +1,6 @@
 // A producer node: /produce takes publishes, the ring tells each one's owner, an uplink takes it there.
 // It keeps nothing but what has no ack yet.
-import { RedisCluster, type RedisOptions } from "@shardcast/redis";
+import type { RedisOptions } from "@shardcast/redis/options";
 import {
   ShardcastNode,
   PublishHandler,
@@ -19,8 +19,11 @@ export async function startProducer(
   redisOptions: RedisOptions | undefined,
 ): Promise<ShardcastNode> {
   const { options, membership, metrics, logger } = core;
+  const engine = redisOptions === undefined ? undefined : await import("@shardcast/redis");
   const redis =
-    redisOptions === undefined ? undefined : new RedisCluster(redisOptions, membership, logger);
+    engine === undefined || redisOptions === undefined
+      ? undefined
+      : new engine.RedisCluster(redisOptions, membership, logger);
   const { maxPayloadBytes, windowMessages } = options;
   const uplinks = new Uplinks(core);
   const routing: PublishRouterOptions = {

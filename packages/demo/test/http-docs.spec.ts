@@ -27,13 +27,15 @@ const BLOCKS: readonly Block[] = [
 
 /** Epochs and times are others each time; offsets are not. */
 function masked(text: string): string {
-  return text
-    .replace(/\b[0-9a-f]{16}_/g, "<epoch>_")
-    .replace(/("time": ?)\d{13}/g, "$10")
-    .replace(/\r/g, "")
-    // A heartbeat may come at any time.
-    .replace(/^:\n\n/gm, "")
-    .trim();
+  return (
+    text
+      .replace(/\b[0-9a-f]{16}_/g, "<epoch>_")
+      .replace(/("time": ?)\d{13}/g, "$10")
+      .replace(/\r/g, "")
+      // A heartbeat may come at any time.
+      .replace(/^:\n\n/gm, "")
+      .trim()
+  );
 }
 
 /** Answers have no line's end of their own; in the document each has a line. */

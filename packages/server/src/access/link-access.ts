@@ -2,7 +2,7 @@
 // have proved that they know the key have none of these, and may do all that their endpoint offers.
 import { topicOfPresence, type ErrorCode, type From } from "@shardcast/protocol";
 import type { Identity } from "./identity.ts";
-import { TokenBucket } from "./token-bucket.ts";
+import { PublishAllowance } from "./publish-allowance.ts";
 import type { AccessLimits } from "./gate.ts";
 import type { UserUsage } from "./user-usage.ts";
 
@@ -22,8 +22,7 @@ export class LinkAccess {
   holder: AccessHolder | undefined;
   readonly #limits: AccessLimits;
   readonly #usage: UserUsage | undefined;
-  readonly #publishes: TokenBucket;
-  readonly #bytes: TokenBucket;
+  readonly #allowance: PublishAllowance;
   readonly #now: () => number;
   #identity: Identity;
   /** The last topic that was published to, and whether it may be: nearly always it is the next one as well. */
@@ -43,8 +42,8 @@ export class LinkAccess {
     this.#usage = usage;
     this.#limits = limits;
     this.#now = now;
-    this.#publishes = new TokenBucket(limits.publishesPerSecond, now());
-    this.#bytes = new TokenBucket(limits.publishBytesPerSecond, now());
+    const { publishesPerSecond, publishBytesPerSecond } = limits;
+    this.#allowance = new PublishAllowance(publishesPerSecond, publishBytesPerSecond, now());
   }
 
   get identity(): Identity {
@@ -105,16 +104,9 @@ export class LinkAccess {
 
   #takes(bytes: number): boolean {
     const now = this.#now();
-    const buckets = [
-      { bucket: this.#publishes, units: 1 },
-      { bucket: this.#bytes, units: bytes },
-      ...(this.#usage?.buckets(bytes) ?? []),
-    ];
-    for (const [index, { bucket, units }] of buckets.entries()) {
-      if (bucket.take(units, now)) continue;
-      for (const taken of buckets.slice(0, index)) taken.bucket.giveBack(taken.units);
-      return false;
-    }
-    return true;
+    if (!this.#allowance.take(bytes, now)) return false;
+    if (this.#usage === undefined || this.#usage.allowance.take(bytes, now)) return true;
+    this.#allowance.giveBack(bytes);
+    return false;
   }
 }

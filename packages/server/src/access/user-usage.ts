@@ -1,31 +1,16 @@
 // What the links of one user take of a node together.
-import { TokenBucket } from "./token-bucket.ts";
-
-export interface BucketUse {
-  readonly bucket: TokenBucket;
-  readonly units: number;
-}
+import { PublishAllowance } from "./publish-allowance.ts";
 
 export class UserUsage {
   linkCount = 0;
-  readonly #publishes: TokenBucket;
-  readonly #bytes: TokenBucket;
+  readonly allowance: PublishAllowance;
 
   constructor(publishesPerSecond: number, bytesPerSecond: number, now: number) {
-    this.#publishes = new TokenBucket(publishesPerSecond, now);
-    this.#bytes = new TokenBucket(bytesPerSecond, now);
-  }
-
-  /** What one publish takes. */
-  buckets(bytes: number): readonly BucketUse[] {
-    return [
-      { bucket: this.#publishes, units: 1 },
-      { bucket: this.#bytes, units: bytes },
-    ];
+    this.allowance = new PublishAllowance(publishesPerSecond, bytesPerSecond, now);
   }
 
   /** It may be forgotten: a new one would allow no more. */
   isIdle(now: number): boolean {
-    return this.linkCount === 0 && this.#publishes.isFull(now) && this.#bytes.isFull(now);
+    return this.linkCount === 0 && this.allowance.isFull(now);
   }
 }

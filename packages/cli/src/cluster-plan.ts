@@ -112,8 +112,8 @@ function consumerArgs({ log, dataFolder, consumerConfig }: ClusterOptions): stri
 }
 
 /**
- * A node refuses SHARDCAST_… variables that it does not know, so each gets only what nodes of both
- * roles know; and a key only where there is no file, since a key in the environment counts for more.
+ * Each node gets only those SHARDCAST_… variables that nodes of both roles know, since one that is meant for a
+ * single node would reach all; and a key only where there is no file, since a key in the environment counts for more.
  */
 function nodeEnv({ env, keyFile, redis }: ClusterOptions): NodeJS.ProcessEnv {
   const known = new Set(Object.keys({ ...NODE_OPTIONS, ...REDIS_OPTIONS }).map(envNameOf));

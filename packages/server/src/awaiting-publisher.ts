@@ -1,4 +1,4 @@
-// The publishes of one request, from frames to answers.
+// Publishes whose answers somebody awaits: those of one request over HTTP, or one of the node's own.
 import {
   ACK_BYTES,
   ShardcastError,
@@ -8,9 +8,9 @@ import {
   ERRORS,
   type AckFields,
 } from "@shardcast/protocol";
-import type { LinkAccess } from "../access/link-access.ts";
-import type { PublishOrigin, Refusal } from "../publish-target.ts";
-import { RefusedTopics } from "../refused-topics.ts";
+import type { LinkAccess } from "./access/link-access.ts";
+import type { PublishOrigin, Refusal } from "./publish-target.ts";
+import { RefusedTopics } from "./refused-topics.ts";
 
 /** What became of a publish. */
 export interface PublishAnswer {
@@ -33,7 +33,7 @@ interface Waiting {
   readonly reject: (error: ShardcastError) => void;
 }
 
-export class HttpPublisher implements PublishOrigin {
+export class AwaitingPublisher implements PublishOrigin {
   inFlightCount = 0;
   readonly isNode = false;
   readonly access: LinkAccess | undefined;

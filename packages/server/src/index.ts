@@ -13,7 +13,7 @@ export type { Link } from "./link.ts";
 export { eventsPublishFault, type LifecycleEvents } from "./lifecycle-events.ts";
 export type { LinkHandler, LinkTarget } from "./link-handler.ts";
 export { HttpAccess } from "./http/http-access.ts";
-export { HttpPublisher } from "./http/http-publisher.ts";
+export { AwaitingPublisher } from "./awaiting-publisher.ts";
 export { addProduceRoutes } from "./http/produce-routes.ts";
 export {
   MESSAGE_SCHEMA,

@@ -11,7 +11,7 @@ import {
   type TopicFault,
 } from "@shardcast/protocol";
 import type { LinkAccess } from "./access/link-access.ts";
-import { HttpPublisher, type TakePublish } from "./http/http-publisher.ts";
+import { AwaitingPublisher, type TakePublish } from "./awaiting-publisher.ts";
 
 export const EVENT_KINDS = ["links", "subscriptions", "occupancy"] as const;
 
@@ -110,7 +110,7 @@ export class LifecycleEvents {
       payload,
     });
     this.#pending += 1;
-    new HttpPublisher(undefined, this.#take).publish(0, frame).then(
+    new AwaitingPublisher(undefined, this.#take).publish(0, frame).then(
       () => {
         this.#pending -= 1;
         this.counters.told += 1;

@@ -1,6 +1,6 @@
 // Publishes of the node's own, to a topic whoever owns it.
 import { encodeFrame, type Attributes } from "@shardcast/protocol";
-import { HttpPublisher, type PublishRouter } from "@shardcast/server";
+import { AwaitingPublisher, type PublishRouter } from "@shardcast/server";
 
 export interface NodePublish {
   readonly topic: string;
@@ -11,7 +11,7 @@ export interface NodePublish {
 
 /** Resolves when it is stored. @throws the code that it is refused with */
 export async function publishOf(router: PublishRouter, message: NodePublish): Promise<void> {
-  const publisher = new HttpPublisher(undefined, (origin, bytes, start, end, window) => {
+  const publisher = new AwaitingPublisher(undefined, (origin, bytes, start, end, window) => {
     router.publish(origin, bytes, start, end, window);
   });
   await publisher.publish(0, encodeFrame({ type: "publish", seq: 0, timeoutMs: 0, ...message }));

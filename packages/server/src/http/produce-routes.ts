@@ -16,7 +16,7 @@ import {
   type PublishFrame,
 } from "@shardcast/protocol";
 import type { FastifyInstance, FastifyRequest } from "fastify";
-import { HttpPublisher, type PublishAnswer, type TakePublish } from "./http-publisher.ts";
+import { AwaitingPublisher, type PublishAnswer, type TakePublish } from "../awaiting-publisher.ts";
 import type { HttpAccess } from "./http-access.ts";
 import { RequestBodies } from "./request-bodies.ts";
 import { ANSWER_SCHEMA, PROBLEM_RESPONSES, TOPIC_PARAMS } from "./schemas.ts";
@@ -81,7 +81,7 @@ export function addProduceRoutes(http: FastifyInstance, options: ProduceRoutesOp
       if (fault !== undefined) throw new ShardcastError(fault);
       const { timeoutMs = 0 } = request.query;
       const frame: PublishFrame = { type: "publish", seq: 0, timeoutMs, topic, ...content };
-      const publisher = new HttpPublisher(access.callerOf(request).access, publish);
+      const publisher = new AwaitingPublisher(access.callerOf(request).access, publish);
       return { topic, ...(await publisher.publish(0, encodeFrame(frame))) };
     },
   });
@@ -99,7 +99,7 @@ export function addProduceRoutes(http: FastifyInstance, options: ProduceRoutesOp
     handler: async (request, reply) => {
       const { access: linkAccess, signedId } = access.callerOf(request);
       const lines = linesOf(bodyOf(request));
-      const publisher = new HttpPublisher(linkAccess, publish);
+      const publisher = new AwaitingPublisher(linkAccess, publish);
       const answers: Promise<LineAnswer>[] = [];
       let bytes = 0;
       for (const [seq, line] of lines.entries()) {
@@ -129,7 +129,7 @@ const IDEMPOTENCY = {
 
 /** The line has the fields of a publish frame in JSON; its place in the body is the frame's seq. */
 async function publishLine(
-  publisher: HttpPublisher,
+  publisher: AwaitingPublisher,
   line: Uint8Array,
   seq: number,
   messageId: string | undefined,

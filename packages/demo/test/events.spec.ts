@@ -54,6 +54,13 @@ describe("events of links and topics", () => {
     await seen(events, "connected", { link: linkId, user: "ann", endpoint: "produce" });
     socket.end();
     await seen(events, "disconnected", { link: linkId, user: "ann" });
+    await eventually("they are counted", async () => {
+      const [told, accepted] = await Promise.all([
+        producer.metric("events_told_total"),
+        producer.metric("tokens_accepted_total"),
+      ]);
+      return told === 3 && accepted === 1;
+    });
   });
 
   it("tell who follows a topic, and whether anyone does, wherever they are connected", async () => {

@@ -69,6 +69,20 @@ export function createNodeCore(
   const events = new LifecycleEvents(options.id, options.events);
   const linkContext = { turn, sweep, logger, events, highWaterBytes: options.highWaterBytes };
   const gate = createGate(options.access, logger);
+  metrics.counters([
+    { name: "tokens_accepted_total", help: "Tokens accepted", value: () => gate.counters.accepted },
+    { name: "tokens_refused_total", help: "Tokens refused", value: () => gate.counters.refused },
+    {
+      name: "events_told_total",
+      help: "Events of links and topics",
+      value: () => events.counters.told,
+    },
+    {
+      name: "events_dropped_total",
+      help: "Events that could not be stored in time, or have no topic",
+      value: () => events.counters.dropped,
+    },
+  ]);
   return { options, membership, logger, turn, sweep, linkContext, events, gate, metrics };
 }
 

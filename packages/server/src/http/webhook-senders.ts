@@ -44,10 +44,6 @@ export class WebhookSenders {
     }
   }
 
-  get count(): number {
-    return this.#senders.length;
-  }
-
   /**
    * Refuses what can be refused by the headers alone, before there is a body.
    * @throws SHARDCAST_UNAUTHORIZED

@@ -6,7 +6,7 @@ start_local_engine() {
   local folder=$1
   [[ $(id -u) == 0 && -e /etc/debian_version ]] || fail "--local-engine needs root on Debian"
   install_engine
-  iptables-save >"$folder/iptables" 2>>"$folder/log"
+  save_firewall "$folder"
   ip link show docker0 &>/dev/null || engine_made_bridge=1
   export DOCKER_HOST="unix://$folder/docker.sock" DOCKER_CONFIG="$folder/config"
   dockerd --data-root "$folder/data" --exec-root "$folder/exec" --pidfile "$folder/pid" \
@@ -26,13 +26,40 @@ start_local_engine() {
 stop_local_engine() {
   [[ -n ${engine_pid:-} ]] || return 0
   kill "$engine_pid" 2>/dev/null && wait "$engine_pid" || true
-  # dockerd leaves its bridge and its rules behind.
+  # dockerd leaves its bridge, its rules and the routing of packets behind.
   [[ -z ${engine_made_bridge:-} ]] || ip link delete docker0 2>/dev/null || true
-  iptables-restore <"$engine_folder/iptables" 2>/dev/null || true
+  restore_firewall "$engine_folder"
+}
+
+# Table by table: of a table without rules, iptables-save says nothing unless it is named, and then nothing that
+# came into it would be taken out again.
+save_firewall() {
+  local folder=$1 family table
+  for family in iptables ip6tables; do
+    for table in filter nat mangle raw; do
+      "$family-save" -t "$table" >"$folder/$family.$table" 2>>"$folder/log" || rm -f "$folder/$family.$table"
+    done
+  done
+  cat /proc/sys/net/ipv4/ip_forward >"$folder/ip_forward"
+}
+
+restore_firewall() {
+  local folder=$1 family table
+  for family in iptables ip6tables; do
+    for table in filter nat mangle raw; do
+      [[ -s $folder/$family.$table ]] || continue
+      "$family-restore" <"$folder/$family.$table" || echo "test.sh: the table $table of $family has changed" >&2
+    done
+  done
+  cat "$folder/ip_forward" 2>/dev/null >/proc/sys/net/ipv4/ip_forward || true
 }
 
 install_engine() {
-  if command -v dockerd docker debootstrap iptables >/dev/null; then return; fi
+  local command missing=""
+  for command in dockerd docker debootstrap iptables; do
+    command -v "$command" >/dev/null || missing=1
+  done
+  [[ -n $missing ]] || return 0
   note "installing docker.io, debootstrap and iptables"
   apt-get update -qq
   # In run level 1 no package starts a service.

@@ -7,6 +7,8 @@ const PACKAGES = {
   "redis-cli": "redis-tools",
   // Makes the certificates that TLS is tested with.
   openssl: "openssl",
+  // Has syncs fail.
+  strace: "strace",
 };
 
 const missing = Object.entries(PACKAGES)

@@ -31,15 +31,21 @@ export const CLIENT_OPTIONS = {
 /** @throws what `connect` throws, SHARDCAST_KEY_MISSING */
 export async function connectClient(raw: Readonly<Record<string, unknown>>): Promise<Client> {
   const url = text(raw, "url");
-  const token = raw["token"] ?? process.env["SHARDCAST_TOKEN"];
-  const access = typeof token === "string" && token !== "" ? { token } : { psk: keyOf(raw) };
   try {
-    return await connect({ url, ...access, connectTimeoutMs: CONNECT_TIMEOUT_MS });
+    return await connect({ url, ...accessOf(raw), connectTimeoutMs: CONNECT_TIMEOUT_MS });
   } catch (error) {
     if (!(error instanceof ShardcastError) || error.code !== "SHARDCAST_TIMEOUT") throw error;
     const detail = `${error.message}; npm start runs a cluster`;
     throw new ShardcastError(error.code, detail, { cause: error });
   }
+}
+
+/** An option says more than the environment, whichever of the two ways it is. */
+function accessOf(raw: Readonly<Record<string, unknown>>): { token: string } | { psk: string } {
+  if (raw["token"] !== undefined) return { token: text(raw, "token") };
+  const { SHARDCAST_TOKEN: token = "" } = process.env;
+  const isKeyGiven = raw["psk"] !== undefined || raw["psk-file"] !== undefined;
+  return token === "" || isKeyGiven ? { psk: keyOf(raw) } : { token };
 }
 
 function keyOf(raw: Readonly<Record<string, unknown>>): string {

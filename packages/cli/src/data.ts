@@ -1,12 +1,13 @@
 // `shardcast data`: looks after a consumer's folder. Checking and backing up work while the node runs.
 import {
-  DataFolder,
   checkStore,
   openForReading,
   repairStore,
   writeBackup,
+  writeFolder,
   type StoreReport,
 } from "@shardcast/log";
+import { switchOf } from "@shardcast/process";
 import { text } from "@shardcast/server";
 import type { Argv, CommandModule } from "yargs";
 
@@ -60,10 +61,10 @@ const repairCommand: CommandModule = {
     }),
   handler: async (raw) => {
     const { store, node } = await openForReading(text(raw, "folder"));
-    const target = await DataFolder.open(text(raw, "to"), node);
-    const isAnew = raw["new-epochs"] === true;
-    const report = await repairStore(store, target.store, { isAnew });
-    await target.close();
+    const isAnew = switchOf(raw, "new-epochs");
+    const report = await writeFolder(text(raw, "to"), node, (target) =>
+      repairStore(store, target, { isAnew }),
+    );
     await store.close();
     tell(report);
   },

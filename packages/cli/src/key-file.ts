@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
+import { readSecretFile } from "@shardcast/process";
 import { ShardcastError } from "@shardcast/protocol";
 import { codeOf, reasonOf } from "./fault.ts";
 
@@ -9,26 +10,9 @@ const KEY_BYTES = 32;
 const OWNER_ONLY = 0o600;
 const OWNER_ONLY_FOLDER = 0o700;
 
-/** The first line of a key file. @throws SHARDCAST_KEY_MISSING */
+/** The first line of a key file. @throws SHARDCAST_KEY_MISSING, SHARDCAST_OPTION_INVALID */
 export function readKey(file: string): string {
-  let content: string;
-  try {
-    content = readFileSync(file, "utf8");
-  } catch (cause) {
-    const detail =
-      codeOf(cause) === "ENOENT"
-        ? `there is no key file ${file}`
-        : `the key file ${file} cannot be read: ${reasonOf(cause)}`;
-    throw new ShardcastError("SHARDCAST_KEY_MISSING", detail, { cause });
-  }
-  const key = content
-    .split("\n")
-    .map((line) => line.trim())
-    .find((line) => line !== "");
-  if (key === undefined) {
-    throw new ShardcastError("SHARDCAST_KEY_MISSING", `the key file ${file} is empty`);
-  }
-  return key;
+  return readSecretFile("the key file", file)[0];
 }
 
 /**

@@ -1,5 +1,6 @@
 // The command `shardcast`: run a cluster, publish, subscribe.
-import { optionInvalid } from "@shardcast/server";
+import { spellSwitches } from "@shardcast/process";
+import { markLiterals, optionInvalid, unmarkLiterals } from "@shardcast/server";
 import yargs from "yargs";
 import type { NodeBins } from "./cluster-plan.ts";
 import { dataCommand } from "./data.ts";
@@ -10,12 +11,13 @@ import { tokenCommand } from "./token.ts";
 import { upCommand } from "./up.ts";
 
 const HELP_COLUMNS = 100;
+const SWITCHES: ReadonlySet<string> = new Set(["json", "legacy-protocol", "new-epochs"]);
 
 /** Runs what the command line says. A failure is one line on stderr and exit code 1. */
 export async function main(bins: NodeBins): Promise<void> {
   process.stdout.on("error", stdoutOnError);
   try {
-    await yargs(process.argv.slice(2))
+    await yargs(spellSwitches(markLiterals(process.argv.slice(2)), (name) => SWITCHES.has(name)))
       .scriptName("shardcast")
       .usage("$0 <command> [options]\n\nA topic-sharded message queue over WebSockets.")
       .command(upCommand(bins))
@@ -24,6 +26,7 @@ export async function main(bins: NodeBins): Promise<void> {
       .command(tokenCommand)
       .command(dataCommand)
       .demandCommand(1, "no command: up, publish, subscribe, token or data; --help tells more")
+      .middleware(unmarkLiterals, true)
       .strict()
       .locale("en")
       .wrap(Math.min(HELP_COLUMNS, process.stdout.isTTY ? process.stdout.columns : HELP_COLUMNS))

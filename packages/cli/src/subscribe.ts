@@ -1,5 +1,6 @@
 // `shardcast subscribe`: prints the messages of topics as they come.
 import { once } from "node:events";
+import { switchOf } from "@shardcast/process";
 import type { Client, Gap, Message } from "@shardcast/client";
 import { parseFrom, type From } from "@shardcast/protocol";
 import { text, wholeNumber } from "@shardcast/server";
@@ -38,7 +39,7 @@ async function subscribe(raw: Readonly<Record<string, unknown>>): Promise<void> 
   const stop = (): void => client.close();
   process.on("SIGINT", stop).on("SIGTERM", stop);
   try {
-    const printer = new Printer(formatOf(raw["json"] === true, topics.length > 1), count);
+    const printer = new Printer(formatOf(switchOf(raw, "json"), topics.length > 1), count);
     await Promise.all(topics.map((topic) => follow(client, { topic, from }, printer)));
   } finally {
     client.close();
@@ -105,19 +106,13 @@ function fieldsOf(message: Message): Record<string, unknown> {
   return { topic, position, time, messageId, attributes, ...dataOf(message) };
 }
 
-function dataOf(message: Message): Record<string, unknown> {
-  let data: unknown;
-  try {
-    data = message.data;
-  } catch {
-    // It says that it is JSON, and is not.
-    data = message.bytes;
-  }
+function dataOf({ data }: Message): Record<string, unknown> {
   if (!(data instanceof Uint8Array)) return { data };
   return { base64: Buffer.from(data).toString("base64") };
 }
 
-function describeGap({ first, last, isNewEpoch }: Gap): string {
+function describeGap({ first, last, isNewEpoch, code }: Gap): string {
   if (isNewEpoch) return "the topic's log began anew; what the old one still held is lost";
-  return `messages ${first} to ${last} are gone`;
+  const state = code === "SHARDCAST_MESSAGES_DAMAGED" ? "damaged" : "gone";
+  return `messages ${first} to ${last} are ${state}`;
 }

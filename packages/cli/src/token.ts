@@ -1,17 +1,10 @@
 // `shardcast token`: a token for development, signed with the secret that the nodes have.
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import {
-  MEMBER_USER_MAX_BYTES,
-  ShardcastError,
-  isPlainText,
-  parseGrantText,
-  textBytes,
-} from "@shardcast/protocol";
+import { checkSecret, readSecretFile } from "@shardcast/process";
+import { MEMBER_USER_MAX_BYTES, isPlainText, parseGrantText, textBytes } from "@shardcast/protocol";
 import { optionInvalid, text, wholeNumber } from "@shardcast/server";
 import { SignJWT } from "jose";
 import type { Argv, CommandModule } from "yargs";
-import { reasonOf } from "./fault.ts";
 
 const HOUR_S = 3600;
 const MAX_EXPIRES_S = 100 * 365 * 24 * HOUR_S;
@@ -71,16 +64,9 @@ function userOf(raw: Readonly<Record<string, unknown>>): string {
 function secretOf(raw: Readonly<Record<string, unknown>>): string {
   const { SHARDCAST_TOKEN_SECRET: secret } = process.env;
   const isNamed = raw["token-secret-file"] !== undefined;
-  if (!isNamed && secret !== undefined && secret !== "") return secret;
-  const file = isNamed ? text(raw, "token-secret-file") : join("data", "token-secret");
-  let content: string;
-  try {
-    content = readFileSync(file, "utf8");
-  } catch (cause) {
-    const detail = `the secret of tokens cannot be read: ${reasonOf(cause)}; npm start makes one`;
-    throw new ShardcastError("SHARDCAST_KEY_MISSING", detail, { cause });
+  if (!isNamed && secret !== undefined && secret !== "") {
+    return checkSecret("SHARDCAST_TOKEN_SECRET", secret);
   }
-  const first = content.split("\n", 1)[0]?.trim() ?? "";
-  if (first === "") throw optionInvalid(`${file} is empty`);
-  return first;
+  const file = isNamed ? text(raw, "token-secret-file") : join("data", "token-secret");
+  return checkSecret("the secret of tokens", readSecretFile("the secret of tokens", file)[0]);
 }

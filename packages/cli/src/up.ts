@@ -1,6 +1,7 @@
 // `shardcast up`: a whole cluster on this machine, until it is told to stop.
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { switchOf } from "@shardcast/process";
 import { NODE_OPTIONS, optionInvalid, text, wholeNumber } from "@shardcast/server";
 import { REDIS_OPTIONS } from "@shardcast/redis/options";
 import type { Argv, CommandModule } from "yargs";
@@ -63,6 +64,8 @@ const UP_OPTIONS = {
   "legacy-protocol": NODE_OPTIONS["legacy-protocol"],
 } as const;
 
+const STOP_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR2"];
+
 export function upCommand(bins: NodeBins): CommandModule {
   return {
     command: "up",
@@ -115,7 +118,7 @@ function readOptions(raw: Readonly<Record<string, unknown>>, bins: NodeBins): Cl
     keyFile: keyFileOf(raw, data),
     secretFile: secretFileOf(data),
     drainTimeoutMs: wholeNumber(raw, "drain-timeout", 0, DAY_MS),
-    isLegacySpoken: raw["legacy-protocol"] === true,
+    isLegacySpoken: switchOf(raw, "legacy-protocol"),
     env: process.env,
     bins,
   };
@@ -169,7 +172,7 @@ function untilSignal(supervisor: Supervisor): Promise<undefined> {
         process.exit(EXIT_KILLED);
       }
     };
-    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, processOnSignal);
+    for (const signal of STOP_SIGNALS) process.on(signal, processOnSignal);
     stopWithNpm(() => {
       if (firstAt === undefined) processOnSignal();
     });

@@ -35,6 +35,23 @@ describe("shardcast publish and subscribe", () => {
     expect(seen).to.equal("one\ntwo words\n3\n");
   });
 
+  it("takes what stands after -- for text, whatever it looks like", async () => {
+    const command = new Command(["publish", ...reach, "--", "-t", "-5", "--id", "1e3", "007"]);
+    const { stdout, exitCode } = await command.end();
+
+    expect(exitCode).to.equal(0);
+    expect(stdout.split("\n")).to.have.lengthOf(5);
+    const reader = new Command(["subscribe", ...reach, "--from=earliest", "--count=4", "--", "-t"]);
+    expect((await reader.end()).stdout).to.equal("-5\n--id\n1e3\n007\n");
+  });
+
+  it("refuses arguments after -- that the command does not take", async () => {
+    const { stderr, exitCode } = await new Command(["up", "--", "--port"]).end();
+
+    expect(exitCode).to.equal(1);
+    expect(stderr).to.equal("shardcast: Unknown argument: --port (SHARDCAST_OPTION_INVALID)\n");
+  });
+
   it("stores each line of stdin, in order, whatever is in it", async () => {
     const lines = ["first", "", "wörd 你好", "a\u2028b", ...Array.from({ length: 3000 }, String)];
     const { stdout, exitCode } = await publish(["lines"], lines.join("\n"));

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { expect } from "chai";
 import { Command, TempFolder, UpCommand } from "./support.ts";
 
@@ -51,6 +51,42 @@ describe("shardcast data", () => {
       expect(again.stderr).to.match(/^shardcast: .*\(SHARDCAST_DATA_FOREIGN\)\n$/);
     });
   }
+
+  for (const command of ["backup", "repair"]) {
+    it(`${command} refuses a folder that holds data, and leaves it as it is`, async () => {
+      const used = folder.join(`used-${command}`);
+      expect((await run("backup", folder.join("data", "c1"), used)).exitCode).to.equal(0);
+      const { stderr, exitCode } = await run(command, folder.join("data", "c1"), used);
+      expect(exitCode).to.equal(1);
+      expect(stderr).to.match(/^shardcast: .* holds log\.mdb: .*\(SHARDCAST_DATA_FOREIGN\)\n$/);
+      expect((await run("check", used)).stdout).to.equal(
+        "1 topics, 3 messages, 0.0 MiB; 0 faults\n",
+      );
+    });
+  }
+
+  it("brings a backup back as docs/operations.md says, with a gap to those who have seen more", async function () {
+    this.timeout(60_000);
+    const [own, backup] = [folder.join("data", "c1"), folder.join("restore")];
+    const reach = () => [
+      ...["--url", cluster.urls("consumers")[0] ?? "", "--psk-file", folder.join("data", "psk")],
+    ];
+    await run("backup", own, backup);
+    const more = await new Command(["publish", "news", "four", "five", ...reach()]).end();
+    const seen = /^(.*_4)$/m.exec(more.stdout)?.[1] ?? "";
+    await cluster.stop();
+    renameSync(own, folder.join("c1.old"));
+    expect((await run("repair", "--new-epochs", backup, own)).stdout).to.equal(
+      "1 topics, 3 messages, 0.0 MiB; 0 faults\n",
+    );
+    cluster = await new UpCommand(data, ["--producers", "1", "--consumers", "1"]).ready();
+
+    const { stdout, stderr } = await new Command([
+      ...["subscribe", "news", "--from", seen, "--count", "3", ...reach()],
+    ]).end();
+    expect(stdout).to.equal("one\ntwo\nthree\n");
+    expect(stderr).to.include("the topic's log began anew");
+  });
 
   it("says in one line what is no data folder", async () => {
     mkdirSync(folder.join("photos"));

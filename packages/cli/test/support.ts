@@ -1,8 +1,9 @@
 // The real command as a process: what it says, what it is sent, how it ends.
-import { spawn, type ChildProcess } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { spawnTied } from "../../faults/src/tied-process.ts";
 
 export const BIN = join("packages", "cli", "bin", "shardcast.js");
 const INTERVAL_MS = 10;
@@ -19,7 +20,7 @@ export class Command {
 
   constructor(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
     const own = Object.entries(process.env).filter(([name]) => !FOREIGN.test(name));
-    this.#child = spawn(process.execPath, [BIN, ...args], {
+    this.#child = spawnTied(process.execPath, [BIN, ...args], {
       env: { ...Object.fromEntries(own), ...env },
       // A group of its own, which a test can interrupt as a terminal does.
       detached: true,

@@ -277,9 +277,11 @@ describe("shardcast up", () => {
 
   it("takes the key of PSK where no file is named, and then makes none", async () => {
     const data = folder.join("from-env");
-    const command = await upIn(data, SMALL, { PSK: "secret" }).ready();
+    const command = await upIn(data, SMALL, { PSK: "the key of the tests" }).ready();
     const [url = ""] = command.urls("consumers");
-    const publish = new Command(["publish", "news", "hi", "--url", url], { PSK: "secret" });
+    const publish = new Command(["publish", "news", "hi", "--url", url], {
+      PSK: "the key of the tests",
+    });
     await publish.ended;
 
     expect(publish.exitCode).to.equal(0);

@@ -4,6 +4,7 @@
 // those that come while it is asked for wait until it is there. docs/protocol.md#members
 import {
   NO_EPOCH,
+  PRESENCE_INCOMPLETE,
   ShardcastError,
   backoffMs,
   memberFault,
@@ -235,11 +236,14 @@ export class Attendee implements Attendant {
   #synced(position: Position, members: readonly PresenceMember[]): void {
     this.#asking = undefined;
     this.#failureCount = 0;
-    this.#tell(this.list.replace(members));
+    // A new owner knows some of them only, and tells to ask anew when it knows all.
+    const { epoch, offset } = PRESENCE_INCOMPLETE;
+    const isWhole = position.epoch !== epoch || position.offset !== offset;
+    this.#tell(isWhole ? this.list.replace(members) : this.list.apply(members, []));
     for (const { message, change } of this.#held.splice(0)) {
-      const isSame = position.epoch === NO_EPOCH || message.epoch === position.epoch;
-      const isNews = isSame && message.offset > position.offset;
-      if (isNews) this.#tell(this.list.apply(change.joined, change.left));
+      const isSame = message.epoch === position.epoch;
+      if (position.epoch === NO_EPOCH || (isSame && message.offset > position.offset))
+        this.#tell(this.list.apply(change.joined, change.left));
     }
     this.#resolveReady();
     this.#sync();

@@ -25,6 +25,11 @@ export function baseUrl(text: string): string {
   return `${scheme}//${url.host}${url.pathname.replace(/\/+$/, "")}`;
 }
 
+/** Whether a base URL goes by TLS. */
+export function isTls(base: string): boolean {
+  return base.startsWith("wss:");
+}
+
 /** The same address for HTTP. */
 export function httpUrl(base: string): string {
   return base.replace(/^ws/, "http");

@@ -12,7 +12,7 @@ import type { CredentialSource } from "./credentials.ts";
 import type { PublishData } from "./data.ts";
 import { Emitter } from "./emitter.ts";
 import { Follower } from "./follower.ts";
-import type { Settings } from "./options.ts";
+import { refuseUnknown, type Settings } from "./options.ts";
 import { Outbox, type PublishOptions } from "./outbox.ts";
 import { Presence, type PresenceOptions } from "./presence.ts";
 import type { Published } from "./publication.ts";
@@ -35,6 +35,11 @@ export interface SubscribeOptions {
   readonly gaps?: "event" | "error" | undefined;
 }
 
+const SUBSCRIBE_OPTIONS: Readonly<Record<keyof SubscribeOptions, true>> = {
+  from: true,
+  gaps: true,
+};
+
 export interface ClientEvents {
   /** A link was opened, was lost, or could not be opened. */
   readonly link: LinkEvent;
@@ -54,6 +59,7 @@ export class Client {
   #state: "open" | "draining" | "closed" = "open";
   /** The last thing that went wrong with a link, for the error of a `connect` that took too long. */
   #fault: ShardcastError | undefined;
+  readonly #stopWaking: () => void;
   #user: string | undefined;
   #resolveClosed: (error: ShardcastError | undefined) => void = () => undefined;
 
@@ -85,6 +91,7 @@ export class Client {
         this.#user = user;
       },
     });
+    this.#stopWaking = runtime.onWake(() => void this.probe());
   }
 
   /**
@@ -132,6 +139,7 @@ export class Client {
     if (this.#state !== "open") throw closedError();
     const fault = followedTopicFault(topic);
     if (fault !== undefined) throw new ShardcastError(fault);
+    refuseUnknown("option", options, SUBSCRIBE_OPTIONS);
     const { from = "live", gaps = "event" } = options;
     const start = typeof from === "string" ? parseFrom(from) : from;
     const follower = new Follower({ topic, from: start, gaps }, this.#host);
@@ -173,6 +181,18 @@ export class Client {
   /** Publishes that have no answer yet. */
   get unanswered(): number {
     return this.#outbox.size;
+  }
+
+  /**
+   * Asks all nodes whether they are there, as after a change of networks: a link over which nothing comes within
+   * `probeTimeoutMs` is replaced, and where there is none the next try to open one is made at once. The client does
+   * so by itself when it hears nothing after it has sent something, and in browsers when the network is back and
+   * when the page is shown again.
+   * @returns whether all have answered; true before the first link is needed
+   */
+  async probe(): Promise<boolean> {
+    const answers = await Promise.all([...this.#route.pools].map((pool) => pool.probe()));
+    return answers.every(Boolean);
   }
 
   /** Takes no new publishes, waits until all have their answer, and closes. */
@@ -222,6 +242,7 @@ export class Client {
   #end(error: ShardcastError | undefined): void {
     if (this.#state === "closed") return;
     this.#state = "closed";
+    this.#stopWaking();
     for (const attendee of this.#attendees) attendee.end(error);
     for (const follower of this.#followers) follower.end(error);
     this.#outbox.close(error ?? closedError());

@@ -1,6 +1,6 @@
 // What a node tells of its cluster at GET /cluster: the consumers that make up the ring.
 import { SHARD_COUNT, ShardcastError, type RingMember } from "@shardcast/protocol";
-import { baseUrl, httpUrl } from "./base-url.ts";
+import { baseUrl, httpUrl, isTls } from "./base-url.ts";
 import type { Runtime } from "./runtime.ts";
 
 const HASH = "murmur3_32";
@@ -13,14 +13,26 @@ export interface Cluster {
 
 /**
  * Asks the node at `url`, a base URL.
- * @throws SHARDCAST_LINK_LOST where it does not answer, SHARDCAST_OWNER_UNAVAILABLE where there is no consumer, SHARDCAST_OPTION_INVALID where its answer cannot be used
+ * @throws SHARDCAST_LINK_LOST where it does not answer, SHARDCAST_OWNER_UNAVAILABLE where there is no consumer, SHARDCAST_OPTION_INVALID where its answer cannot be used, or leads from TLS to plain text
  */
 export async function fetchCluster(
   url: string,
   runtime: Pick<Runtime, "fetch">,
   signal: AbortSignal,
 ): Promise<Cluster> {
-  return readCluster(await get(`${httpUrl(url)}/cluster`, runtime, signal));
+  const cluster = readCluster(await get(`${httpUrl(url)}/cluster`, runtime, signal));
+  if (isTls(url)) for (const { id, url: learned } of cluster.consumers) refusePlain(id, learned);
+  return cluster;
+}
+
+/** Whoever names an address with TLS wants it for all that follows. What a node tells is no reason to do without. */
+function refusePlain(id: string, url: string): void {
+  if (isTls(url)) return;
+  throw new ShardcastError(
+    "SHARDCAST_OPTION_INVALID",
+    `the cluster names ${url} for its consumer ${id}, and a client that was given an address with TLS takes none ` +
+      `without: start the consumer with --advertise wss://… (or name wss://… in --consumers), or connect with route "single"`,
+  );
 }
 
 async function get(
@@ -31,6 +43,9 @@ async function get(
   try {
     const response = await runtime.fetch(url, { signal });
     if (!response.ok) throw new Error(`HTTP status ${response.status}`);
+    if (url.startsWith("https:") && response.redirected && !response.url.startsWith("https:")) {
+      throw new Error(`redirected to ${response.url}, which goes without TLS`);
+    }
     return (await response.json()) as unknown;
   } catch (error) {
     throw new ShardcastError("SHARDCAST_LINK_LOST", `${url}: ${explain(error)}`, { cause: error });

@@ -62,6 +62,12 @@ export class ConnectionPool {
     return { publications: sender.take(isWanted), followers, attendants };
   }
 
+  /** @returns whether all nodes have answered */
+  async probe(): Promise<boolean> {
+    const answers = await Promise.all(this.#all.map((connection) => connection.probe()));
+    return answers.every(Boolean);
+  }
+
   close(): void {
     for (const connection of this.#all) connection.close();
   }

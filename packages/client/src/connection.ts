@@ -18,6 +18,7 @@ import type { LinkEnd } from "./link-end.ts";
 import type { Settings } from "./options.ts";
 import type { Runtime } from "./runtime.ts";
 import { Sender } from "./sender.ts";
+import { isStable } from "./stable.ts";
 
 /** A client's link to a node was opened, was lost, or could not be opened. */
 export interface LinkEvent {
@@ -53,10 +54,13 @@ export interface Place {
 
 /** After so many failures in a row the cluster is asked whether it has changed. */
 const STALE_FROM_FAILURES = 2;
+/** Each node in a row that gives no answer in time is given twice the time, up to 2^5: the line may be slow. */
+const MAX_DOUBLINGS = 5;
 
 interface OpenLink {
   readonly link: Link;
   readonly nodeId: string;
+  readonly openedAt: number;
 }
 
 export class Connection implements LinkOwner {
@@ -73,6 +77,8 @@ export class Connection implements LinkOwner {
   #isWaiting = false;
   #urlIndex: number;
   #failureCount = 0;
+  /** Links in a row that were given up because nothing came, without an ack in between. */
+  #silentCount = 0;
   #cancelRetry: (() => void) | undefined;
   #cancelMove: (() => void) | undefined;
   #isClosed = false;
@@ -98,6 +104,23 @@ export class Connection implements LinkOwner {
     return { node: this.#current.nodeId, url: this.#current.link.url };
   }
 
+  /**
+   * Asks the node whether it is there. Where there is no link, the next try to open one is made now.
+   * @returns whether the node has answered
+   */
+  probe(): Promise<boolean> {
+    if (this.#cancelRetry !== undefined) {
+      this.#cancelRetry();
+      this.#cancelRetry = undefined;
+      this.#dial();
+    }
+    return this.#current?.link.probe() ?? Promise.resolve(false);
+  }
+
+  unansweredBytes(): number {
+    return this.sender.inFlightBytes;
+  }
+
   /** Ends the link. What it carried has to be taken away before. */
   close(): void {
     this.#isClosed = true;
@@ -111,8 +134,7 @@ export class Connection implements LinkOwner {
   linkOpened(link: Link, welcome: WelcomeFrame): void {
     if (this.#current !== undefined) this.#leave(this.#current);
     this.#next = undefined;
-    this.#failureCount = 0;
-    this.#current = { link, nodeId: welcome.nodeId };
+    this.#current = { link, nodeId: welcome.nodeId, openedAt: this.#context.runtime.now() };
     this.#context.credentials.accepted(link.latest);
     this.#emit("open", link, undefined);
     this.#resolveOpened();
@@ -127,6 +149,7 @@ export class Connection implements LinkOwner {
         this.following.received(frame);
         return;
       case "ack":
+        this.#silentCount = 0;
         this.sender.acked(frame);
         return;
       case "reject":
@@ -138,6 +161,9 @@ export class Connection implements LinkOwner {
         return;
       case "subscribed":
         this.following.subscribed(frame);
+        return;
+      case "cause":
+        this.following.caused(frame);
         return;
       case "gap":
         this.following.missed(frame);
@@ -172,10 +198,13 @@ export class Connection implements LinkOwner {
       this.#next = undefined;
       this.#emit("failed", link, error);
     } else {
+      // What failed while there was a link, as where a node that asks to move is the only one, was no loss.
+      const { runtime, settings } = this.#context;
+      const livedMs = runtime.now() - (this.#current?.openedAt ?? Infinity);
+      if (isStable(livedMs, settings.reconnect)) this.#failureCount = 0;
+      this.#silentCount = error.code === "SHARDCAST_HEARTBEAT_MISSED" ? this.#silentCount + 1 : 0;
       this.#lose(error);
       this.#emit("lost", link, error);
-      // What failed while there was a link, as where a node that asks to move is the only one, was no loss.
-      this.#failureCount = 0;
       this.#cancelRetry?.();
       this.#cancelRetry = undefined;
     }
@@ -208,7 +237,10 @@ export class Connection implements LinkOwner {
     const { endpoint, urls } = this.#place;
     const url = urls[this.#urlIndex] ?? "";
     const { handshakeTimeoutMs } = settings;
-    this.#next = new Link({ url, endpoint, credentials, handshakeTimeoutMs, runtime }, this);
+    const probeTimeoutMs =
+      settings.probeTimeoutMs * 2 ** Math.min(this.#silentCount, MAX_DOUBLINGS);
+    const timeouts = { handshakeTimeoutMs, probeTimeoutMs };
+    this.#next = new Link({ url, endpoint, credentials, ...timeouts, runtime }, this);
   }
 
   /** The application has no token at the moment, or never again. */

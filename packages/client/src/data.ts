@@ -32,17 +32,36 @@ export function encodeData(data: PublishData): EncodedData {
   return { payload: encodeText(toJson(data)), contentType: JSON_TYPE };
 }
 
-/**
- * The reverse of {@link encodeData}. A payload that says nothing and is not UTF-8 is bytes.
- * @throws SyntaxError where it says that it is JSON and is not
- */
-export function decodeData(payload: Uint8Array, attributes: Attributes): unknown {
+/** What a payload holds, by what its publisher says that it is. */
+export interface DecodedData {
+  /** The payload itself where it is not what it says. */
+  readonly data: unknown;
+  /** Why it is not. */
+  readonly problem: SyntaxError | undefined;
+}
+
+/** The reverse of {@link encodeData}. A payload that says nothing and is not UTF-8 is bytes. Never throws. */
+export function decodeData(payload: Uint8Array, attributes: Attributes): DecodedData {
   const contentType = attributes[CONTENT_TYPE];
-  if (contentType === undefined) return decodeText(payload, 0, payload.length) ?? payload;
+  if (contentType === undefined) return sound(decodeText(payload, 0, payload.length) ?? payload);
   const type = contentType.split(";", 1)[0]?.trim().toLowerCase() ?? "";
-  if (type.startsWith("text/")) return toText(payload);
-  if (type === JSON_TYPE || type.endsWith("+json")) return JSON.parse(toText(payload)) as unknown;
-  return payload;
+  if (type.startsWith("text/")) return sound(toText(payload));
+  if (type === JSON_TYPE || type.endsWith("+json")) return decodeJson(payload, type);
+  return sound(payload);
+}
+
+function decodeJson(payload: Uint8Array, type: string): DecodedData {
+  try {
+    return sound(JSON.parse(toText(payload)));
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    const problem = new SyntaxError(`the payload is not ${type}: ${why}`, { cause });
+    return { data: payload, problem };
+  }
+}
+
+function sound(data: unknown): DecodedData {
+  return { data, problem: undefined };
 }
 
 /** UTF-8, with U+FFFD for what is not. */

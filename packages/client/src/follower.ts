@@ -15,11 +15,12 @@ import { Message } from "./message.ts";
 import type { Settings } from "./options.ts";
 import { refusalOf } from "./refusal.ts";
 import type { Runtime } from "./runtime.ts";
+import { isStable } from "./stable.ts";
 
 /** What a follower needs of its client. */
 export interface FollowerHost {
   readonly settings: Pick<Settings, "reconnect" | "subscriptionBufferBytes">;
-  readonly runtime: Pick<Runtime, "after" | "random">;
+  readonly runtime: Pick<Runtime, "now" | "after" | "random">;
   /** Puts it on a connection that can carry it. */
   readonly place: (follower: Follower) => void;
   readonly ended: (follower: Follower) => void;
@@ -53,6 +54,8 @@ export class Follower {
   #epoch: string | undefined;
   #offset = 0;
   #refusalCount = 0;
+  /** When a node has said so last. */
+  #subscribedAt = Infinity;
   #cancelRetry: (() => void) | undefined;
   #isEnded = false;
   #resolveReady: () => void = () => undefined;
@@ -88,7 +91,7 @@ export class Follower {
   }
 
   subscribed({ position, head, oldest, recovered }: SubscribedFrame): void {
-    this.#refusalCount = 0;
+    this.#subscribedAt = this.#host.runtime.now();
     if (this.#epoch === undefined) this.#moveTo(position);
     this.#resolveReady();
     const event = { position: formatPosition(position), head, oldest, recovered };
@@ -108,10 +111,10 @@ export class Follower {
     this.inbox.give(new Message(this.topic, this.#epoch, frame));
   }
 
-  missed(frame: GapFrame): void {
+  missed({ epoch, first, last }: GapFrame, code?: string): void {
     // A gap that lies behind was announced before.
-    if (frame.epoch === this.#epoch && frame.last <= this.#offset) return;
-    this.#miss(frame);
+    if (epoch === this.#epoch && last <= this.#offset) return;
+    this.#miss({ epoch, first, last, ...(code === undefined ? {} : { code }) });
   }
 
   /** A node ended the subscription, or would not begin it. */
@@ -126,6 +129,9 @@ export class Follower {
       }
       if (error.code === "SHARDCAST_NOT_OWNER") misrouted();
     }
+    const livedMs = runtime.now() - this.#subscribedAt;
+    this.#subscribedAt = Infinity;
+    if (isStable(livedMs, settings.reconnect)) this.#refusalCount = 0;
     const waitMs = backoffMs(settings.reconnect, this.#refusalCount, runtime.random());
     this.#refusalCount += 1;
     this.#cancelRetry = runtime.after(waitMs, () => place(this));
@@ -149,12 +155,14 @@ export class Follower {
     this.#offset = offset;
   }
 
-  #miss({ epoch, first, last }: Omit<Gap, "isNewEpoch">): void {
+  #miss(gap: Omit<Gap, "isNewEpoch">): void {
+    const { epoch, first, last, code } = gap;
     const isNewEpoch = epoch !== this.#epoch;
     this.#moveTo({ epoch, offset: last });
-    this.inbox.events.emit("gap", { epoch, first, last, isNewEpoch });
+    this.inbox.events.emit("gap", { ...gap, isNewEpoch });
     if (this.#options.gaps === "event") return;
-    const what = isNewEpoch ? "its log began anew" : `messages ${first} to ${last} are gone`;
+    const state = code === "SHARDCAST_MESSAGES_DAMAGED" ? "damaged" : "gone";
+    const what = isNewEpoch ? "its log began anew" : `messages ${first} to ${last} are ${state}`;
     this.end(new ShardcastError("SHARDCAST_GAP", `${this.topic}: ${what}`));
   }
 }

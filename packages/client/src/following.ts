@@ -2,6 +2,7 @@
 // client's number for the subscription, and the node's number for the topic.
 import {
   encodeFrame,
+  type CauseFrame,
   type GapFrame,
   type MessageFrame,
   type SubscribedFrame,
@@ -28,6 +29,7 @@ export class Following implements Carrier {
   #link: FrameSink | undefined;
   #maxTopics = Infinity;
   #nextSub = 1;
+  #cause: CauseFrame | undefined;
 
   /** @param emptied told when the last follower has left */
   constructor(emptied: () => void) {
@@ -84,8 +86,15 @@ export class Following implements Carrier {
     this.#byTopicId.get(frame.topicId)?.follower.received(frame);
   }
 
+  /** Why the gap is one that comes next. */
+  caused(frame: CauseFrame): void {
+    this.#cause = frame;
+  }
+
   missed(frame: GapFrame): void {
-    this.#bySub.get(frame.sub)?.follower.missed(frame);
+    const code = this.#cause?.sub === frame.sub ? this.#cause.code : undefined;
+    this.#cause = undefined;
+    this.#bySub.get(frame.sub)?.follower.missed(frame, code);
   }
 
   /** An answer to `unsubscribe` finds nobody any more. */

@@ -15,6 +15,8 @@ export interface Gap {
   readonly last: number;
   /** The topic's log began anew: what the old one still held is lost as well, and offsets count from 1 again. */
   readonly isNewEpoch: boolean;
+  /** Why they cannot be had, where it is not that they are too old: SHARDCAST_MESSAGES_DAMAGED. */
+  readonly code?: string;
 }
 
 /** The subscription stands; the first message comes after `position`. */

@@ -10,8 +10,8 @@
 //   route, route-*, cluster       topic → connections
 //   connection-pool, connection   links one after another, and who uses them:
 //   sender, following, attending    the publishes, the subscriptions, presence
-//   link, link-end                one WebSocket
-//   platform.*, runtime           what comes from Node or the browser
+//   link, link-end, liveness      one WebSocket; whether its other end is there
+//   platform.*, runtime, wake     what comes from Node or the browser
 export {
   ShardcastError,
   type ErrorCode,

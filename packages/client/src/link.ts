@@ -16,11 +16,13 @@ import {
   type WelcomeFrame,
 } from "@shardcast/protocol";
 import { endByClose, endByFault, isCloseReason, type LinkEnd } from "./link-end.ts";
+import { Liveness } from "./liveness.ts";
 import type { Runtime } from "./runtime.ts";
 
 /** Where this turn's frames are cut into another WebSocket message. */
 const BATCH_BYTES = 64 * 1024;
 const HEARTBEAT = encodeFrame({ type: "heartbeat" });
+const PING = encodeFrame({ type: "ping" });
 
 export interface LinkOptions {
   /** `ws(s)://host:port` */
@@ -28,6 +30,8 @@ export interface LinkOptions {
   readonly endpoint: Endpoint;
   readonly credentials: Credentials;
   readonly handshakeTimeoutMs: number;
+  /** How long a ping may have no answer. */
+  readonly probeTimeoutMs: number;
   readonly runtime: Runtime;
 }
 
@@ -38,6 +42,8 @@ export interface LinkOwner {
   linkReceived(link: Link, frame: Frame): void;
   /** Once, unless the owner itself closed the link. */
   linkEnded(link: Link, end: LinkEnd): void;
+  /** Bytes that were sent over the link and have no answer yet. */
+  unansweredBytes(): number;
 }
 
 export class Link {
@@ -54,8 +60,9 @@ export class Link {
   #isEnded = false;
   /** What the platform told of its socket, for people. */
   #fault = "";
-  #lastHeard = 0;
-  #cancelTimer: () => void;
+  /** Once the link is open. */
+  #liveness: Liveness | undefined;
+  readonly #cancelTimeout: () => void;
   #out: Uint8Array[] = [];
   #outBytes = 0;
 
@@ -69,7 +76,7 @@ export class Link {
     this.#options = options;
     this.#owner = owner;
     this.#handshake = new ClientHandshake(credentials, { endpoint, subprotocol }, nonce);
-    this.#cancelTimer = runtime.after(options.handshakeTimeoutMs, () =>
+    this.#cancelTimeout = runtime.after(options.handshakeTimeoutMs, () =>
       this.#end(endByFault(url, "SHARDCAST_HANDSHAKE_TIMEOUT")),
     );
     this.#socket = new runtime.WebSocket(`${url}/${endpoint}`, [subprotocol]);
@@ -79,10 +86,13 @@ export class Link {
   /** Queues a whole frame for the end of this turn. Its bytes must not change before. */
   send(frame: Uint8Array): void {
     if (this.#isEnded) return;
-    if (this.#outBytes + frame.length > BATCH_BYTES) this.#flush();
-    this.#out.push(frame);
-    this.#outBytes += frame.length;
-    if (this.#out.length === 1) queueMicrotask(() => this.#flush());
+    this.#liveness?.sent();
+    this.#queue(frame);
+  }
+
+  /** Asks whether the node is there. @returns whether it is; where it is not, the link ends */
+  probe(): Promise<boolean> {
+    return this.#liveness?.probe() ?? Promise.resolve(false);
   }
 
   /** Brings another token, before the last one expires. */
@@ -98,6 +108,13 @@ export class Link {
     this.#leave(1000, "");
   }
 
+  #queue(frame: Uint8Array): void {
+    if (this.#outBytes + frame.length > BATCH_BYTES) this.#flush();
+    this.#out.push(frame);
+    this.#outBytes += frame.length;
+    if (this.#out.length === 1) queueMicrotask(() => this.#flush());
+  }
+
   #listen(socket: WebSocket): void {
     socket.binaryType = "arraybuffer";
     socket.onmessage = ({ data }: MessageEvent<unknown>) => this.#received(data);
@@ -109,7 +126,7 @@ export class Link {
   }
 
   #received(data: unknown): void {
-    this.#lastHeard = this.#options.runtime.now();
+    this.#liveness?.heard();
     try {
       if (!(data instanceof ArrayBuffer)) {
         throw new ShardcastError("SHARDCAST_FRAME_MALFORMED", "a text came over a binary link");
@@ -129,8 +146,8 @@ export class Link {
 
   #accept(frame: Frame): void {
     if (this.#handshake !== undefined) this.#step(this.#handshake.receive(frame));
-    else if (frame.type === "heartbeat") this.send(HEARTBEAT);
-    else this.#owner.linkReceived(this, frame);
+    else if (frame.type === "heartbeat") this.#queue(HEARTBEAT);
+    else if (frame.type !== "pong") this.#owner.linkReceived(this, frame);
   }
 
   #step(step: ClientStep): void {
@@ -140,8 +157,8 @@ export class Link {
         return;
       case "open":
         this.#handshake = undefined;
-        this.#cancelTimer();
-        this.#watch(2 * step.welcome.heartbeatMs);
+        this.#cancelTimeout();
+        this.#liveness = this.#watch(2 * step.welcome.heartbeatMs);
         this.#owner.linkOpened(this, step.welcome);
         return;
       case "fail":
@@ -149,12 +166,17 @@ export class Link {
     }
   }
 
-  /** Ends the link when nothing at all has come for this long. */
-  #watch(silenceMs: number): void {
-    const { now, after } = this.#options.runtime;
-    const leftMs = this.#lastHeard + silenceMs - now();
-    if (leftMs <= 0) this.#end(endByFault(this.url, "SHARDCAST_HEARTBEAT_MISSED"));
-    else this.#cancelTimer = after(leftMs, () => this.#watch(silenceMs));
+  #watch(silenceMs: number): Liveness {
+    const { runtime, probeTimeoutMs } = this.#options;
+    return new Liveness({
+      runtime,
+      silenceMs,
+      probeTimeoutMs,
+      receivedBytes: () => runtime.receivedBytes(this.#socket),
+      unansweredBytes: () => this.#owner.unansweredBytes(),
+      ping: () => this.#queue(PING),
+      dead: (detail) => this.#end(endByFault(this.url, "SHARDCAST_HEARTBEAT_MISSED", detail)),
+    });
   }
 
   #flush(): void {
@@ -178,7 +200,8 @@ export class Link {
   /** From here on nothing that the socket does matters; a browser may take long to close a dead one. */
   #leave(code: number, reason: string): void {
     this.#isEnded = true;
-    this.#cancelTimer();
+    this.#cancelTimeout();
+    this.#liveness?.stop();
     this.#out = [];
     const socket = this.#socket;
     socket.onmessage = null;

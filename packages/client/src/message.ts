@@ -1,6 +1,6 @@
 // One message as a subscriber gets it.
 import { formatPosition, type Attributes, type MessageFrame } from "@shardcast/protocol";
-import { decodeData, toText } from "./data.ts";
+import { decodeData, toText, type DecodedData } from "./data.ts";
 
 const NO_ATTRIBUTES: Attributes = Object.freeze({});
 
@@ -19,6 +19,8 @@ export class Message {
    * to keep few bytes for long, keep `bytes.slice()`.
    */
   readonly bytes: Uint8Array;
+  /** Once somebody has asked for it. */
+  #decoded: DecodedData | undefined;
 
   constructor(topic: string, epoch: string, frame: MessageFrame) {
     this.topic = topic;
@@ -36,11 +38,16 @@ export class Message {
   }
 
   /**
-   * What was published: a string, bytes, or a JSON value.
-   * @throws SyntaxError where the publisher said JSON and sent something else
+   * What was published: a string, bytes, or a JSON value. Never throws: a payload that says it is JSON and is not
+   * is given as the bytes that it is, and `problem` tells why.
    */
   get data(): unknown {
-    return decodeData(this.bytes, this.attributes);
+    return this.#decode().data;
+  }
+
+  /** Why `data` is not what the publisher said: undefined for every message that is sound. */
+  get problem(): SyntaxError | undefined {
+    return this.#decode().problem;
   }
 
   /** The payload as text, with U+FFFD for what is not UTF-8. */
@@ -48,8 +55,16 @@ export class Message {
     return toText(this.bytes);
   }
 
-  /** @throws SyntaxError where the payload is not JSON */
+  /**
+   * The payload as JSON, whatever its publisher said that it is.
+   * @throws SyntaxError where it is not: others may publish anything, so a loop has to catch it, or read `data`
+   */
   json(): unknown {
     return JSON.parse(this.text());
+  }
+
+  #decode(): DecodedData {
+    this.#decoded ??= decodeData(this.bytes, this.attributes);
+    return this.#decoded;
   }
 }

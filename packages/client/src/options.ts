@@ -31,6 +31,11 @@ export interface ConnectOptions {
   readonly connectTimeoutMs?: number | undefined;
   /** How long one link may take from dialling to its welcome, in ms; then the next try. @default 5_000 */
   readonly handshakeTimeoutMs?: number | undefined;
+  /**
+   * How long a node may take to answer a ping, in ms; then the link is replaced. The client pings where it has sent
+   * something and nothing has come for half of this time. @default 4_000
+   */
+  readonly probeTimeoutMs?: number | undefined;
   /** The random wait before the next try to connect: at least `minMs`, doubling up to `maxMs`. @default 100 and 20_000 */
   readonly reconnect?: Partial<BackoffOptions> | undefined;
   /**
@@ -49,6 +54,26 @@ export interface ConnectOptions {
   readonly subscriptionBufferBytes?: number | undefined;
 }
 
+/** From JavaScript, anything may come: one that is misspelt would be a setting that is not in force. */
+const OPTION_NAMES: Readonly<Record<keyof ConnectOptions, true>> = {
+  psk: true,
+  token: true,
+  getToken: true,
+  url: true,
+  route: true,
+  producers: true,
+  consumers: true,
+  connectTimeoutMs: true,
+  handshakeTimeoutMs: true,
+  probeTimeoutMs: true,
+  reconnect: true,
+  publishTimeoutMs: true,
+  outboxMessages: true,
+  outboxBytes: true,
+  subscriptionBufferBytes: true,
+};
+const RECONNECT_NAMES: Readonly<Record<keyof BackoffOptions, true>> = { minMs: true, maxMs: true };
+
 /** Where a client's links go, with base URLs as `ws(s)://host:port`. */
 type Target =
   | { readonly type: "direct"; readonly url: string }
@@ -63,6 +88,7 @@ export interface Settings {
   readonly target: Target;
   readonly connectTimeoutMs: number;
   readonly handshakeTimeoutMs: number;
+  readonly probeTimeoutMs: number;
   readonly reconnect: BackoffOptions;
   readonly publishTimeoutMs: number;
   readonly outboxMessages: number;
@@ -72,11 +98,14 @@ export interface Settings {
 
 /** @throws SHARDCAST_OPTION_INVALID */
 export function readOptions(options: ConnectOptions): Settings {
+  refuseUnknown("option", options, OPTION_NAMES);
+  refuseUnknown("reconnect option", options.reconnect ?? {}, RECONNECT_NAMES);
   const minMs = options.reconnect?.minMs ?? 100;
   return {
     target: readTarget(options),
     connectTimeoutMs: readDuration("connectTimeoutMs", options.connectTimeoutMs ?? 10_000),
     handshakeTimeoutMs: readDuration("handshakeTimeoutMs", options.handshakeTimeoutMs ?? 5_000),
+    probeTimeoutMs: readDuration("probeTimeoutMs", options.probeTimeoutMs ?? 4000),
     reconnect: {
       minMs: readDuration("reconnect.minMs", minMs),
       maxMs: readDuration("reconnect.maxMs", options.reconnect?.maxMs ?? Math.max(minMs, 20_000)),
@@ -114,6 +143,13 @@ function readTarget(options: ConnectOptions): Target {
   }
   if (!isList) throw invalid("give a url, or lists of producers and consumers");
   return { type: "lists", producers: producers.map(baseUrl), consumers: consumers.map(baseUrl) };
+}
+
+/** @throws SHARDCAST_OPTION_INVALID where there is a field that is not known */
+export function refuseUnknown(what: string, options: object, known: object): void {
+  const name = Object.keys(options).find((each) => !Object.hasOwn(known, each));
+  if (name === undefined) return;
+  throw invalid(`there is no ${what} ${name}; there are ${Object.keys(known).join(", ")}`);
 }
 
 function invalid(detail: string): ShardcastError {

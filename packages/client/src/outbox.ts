@@ -1,6 +1,7 @@
 // All publishes of a client that have no answer yet: how many there may be, and how long each may take.
 // One timer watches all deadlines. Sending them is the senders' business.
 import { ShardcastError, type Attributes } from "@shardcast/protocol";
+import { Aborts } from "./aborts.ts";
 import type { PublishData } from "./data.ts";
 import { readDuration, type Settings } from "./options.ts";
 import { Publication, type Answer, type PublicationOwner } from "./publication.ts";
@@ -29,6 +30,7 @@ export class Outbox implements PublicationOwner {
   /** In the order of publishing. */
   readonly #unanswered = new Set<Publication>();
   readonly #waitingForEmpty: (() => void)[] = [];
+  readonly #aborts = new Aborts();
   #bytes = 0;
   #count = 0;
   #cancelSweep: (() => void) | undefined;
@@ -63,7 +65,7 @@ export class Outbox implements PublicationOwner {
     const deadline = this.#runtime.now() + timeoutMs;
     const fields = { ordinal, topic, frame, payloadBytes, timeoutMs, deadline };
     const publication = new Publication(fields, answer, this);
-    if (signal !== undefined) failOnAbort(publication, signal);
+    if (signal !== undefined) this.#aborts.add(publication, signal);
     this.#unanswered.add(publication);
     this.#bytes += frame.length;
     this.#sweepBy(deadline);
@@ -114,12 +116,6 @@ export class Outbox implements PublicationOwner {
     }
     if (earliest < Infinity) this.#sweepBy(earliest);
   }
-}
-
-function failOnAbort(publication: Publication, signal: AbortSignal): void {
-  const abort = (): void => publication.fail(signal.reason);
-  signal.addEventListener("abort", abort, { once: true });
-  publication.letGo = () => signal.removeEventListener("abort", abort);
 }
 
 function full(limit: string): ShardcastError {

@@ -3,6 +3,11 @@ import { ShardcastError, type Keys } from "@shardcast/protocol";
 
 export const WebSocket = globalThis.WebSocket;
 
+/** A browser does not tell. */
+export function receivedBytes(): number {
+  return 0;
+}
+
 /** @throws SHARDCAST_KEY_MISSING, SHARDCAST_OPTION_INVALID: whoever loads the page could read the key */
 export function createKeys(psk: string | undefined): Keys {
   if (psk === undefined)

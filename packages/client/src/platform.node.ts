@@ -23,6 +23,12 @@ class PlatformWebSocket extends NodeWebSocket {
 // `ws` follows the DOM's interface in all that the SDK uses of it.
 export const WebSocket = PlatformWebSocket as unknown as typeof globalThis.WebSocket;
 
+/** Bytes that have come over a socket, those of a message that is not whole as well. */
+export function receivedBytes(socket: unknown): number {
+  const { _socket: tcp } = socket as { readonly _socket?: { readonly bytesRead: number } | null };
+  return tcp?.bytesRead ?? 0;
+}
+
 /** @throws SHARDCAST_KEY_MISSING where the key is empty, or, in JavaScript, not there at all */
 export function createKeys(psk: string | undefined): Keys {
   if (psk === undefined || psk === "") {

@@ -68,9 +68,10 @@ export class DirectRoute implements Route {
         this.#isRefreshing = false;
         this.#adopt(cluster.consumers);
       },
-      () => {
-        // Nobody answers. The links that keep failing ask for the next try.
+      (error: unknown) => {
+        // Nobody answers, or with what cannot be used. The links that keep failing ask for the next try.
         this.#isRefreshing = false;
+        if (error instanceof ShardcastError && !error.retryable) this.#tell(error);
       },
     );
   }
@@ -158,6 +159,10 @@ export class DirectRoute implements Route {
     if (this.#abort.signal.aborted || !(error instanceof ShardcastError)) return;
     // A cluster that is not one will not become one.
     if (!error.retryable) this.#context.failed(error);
+    this.#tell(error);
+  }
+
+  #tell(error: ShardcastError): void {
     const link = { state: "failed", node: undefined, url: this.#url } as const;
     this.#context.link({ ...link, endpoint: "connect", error });
   }

@@ -55,6 +55,13 @@ export class Sender {
     this.#options = options;
   }
 
+  /** Of what was sent and has no answer. */
+  get inFlightBytes(): number {
+    let bytes = 0;
+    for (const publication of this.#inFlight.values()) bytes += publication?.frame.length ?? 0;
+    return bytes;
+  }
+
   put(publication: Publication): void {
     if (this.#link === undefined) publication.fault = this.#fault;
     this.#waiting.push(publication);

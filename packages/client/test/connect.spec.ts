@@ -25,7 +25,7 @@ describe("connect", () => {
   for (const route of ["direct", "single"] as const) {
     it(`rejects with SHARDCAST_HANDSHAKE_FAILED where the keys differ (${route})`, async () => {
       const node = await ScriptedNode.listen();
-      const connecting = connectTo({ psk: "another key", url: node.url, route });
+      const connecting = connectTo({ psk: "another key of the tests", url: node.url, route });
       await failure(connecting, "SHARDCAST_HANDSHAKE_FAILED");
       expect(node.links).to.be.empty;
     });
@@ -83,6 +83,8 @@ describe("connect", () => {
       "a time that no timer can wait": { psk, url: "ws://h:1", publishTimeoutMs: 2 ** 31 },
       "half a message": { psk, url: "ws://h:1", outboxMessages: 0.5 },
       "a wait of no number": { psk, url: "ws://h:1", reconnect: { minMs: Number.NaN } },
+      "an option that there is not": { psk, url: "ws://h:1", connectTimeout: 5 },
+      "a wait that there is not": { psk, url: "ws://h:1", reconnect: { min: 5 } as object },
       "a route that there is not": { psk, url: "ws://h:1", route: "scenic" as "direct" },
     };
     for (const [what, options] of Object.entries(bad)) {

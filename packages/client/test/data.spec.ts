@@ -2,9 +2,15 @@ import { expect } from "chai";
 import fc from "fast-check";
 import { CONTENT_TYPE, decodeData, encodeData } from "../src/data.ts";
 
+function read(payload: Uint8Array, type?: string): unknown {
+  const decoded = decodeData(payload, type === undefined ? {} : { [CONTENT_TYPE]: type });
+  expect(decoded.problem).to.equal(undefined);
+  return decoded.data;
+}
+
 function roundTrip(data: string | object | number | boolean | null): unknown {
   const { payload, contentType } = encodeData(data);
-  return decodeData(payload, contentType === undefined ? {} : { [CONTENT_TYPE]: contentType });
+  return read(payload, contentType);
 }
 
 describe("data", () => {
@@ -41,22 +47,37 @@ describe("data", () => {
 
   it("reads what others publish by their content type", () => {
     const json = new TextEncoder().encode('{"a":1}');
-    const read = (type: string): unknown => decodeData(json, { [CONTENT_TYPE]: type });
-    expect(read("Application/JSON; charset=utf-8")).to.deep.equal({ a: 1 });
-    expect(read("application/ld+json")).to.deep.equal({ a: 1 });
-    expect(read("text/html; charset=utf-8")).to.equal('{"a":1}');
-    expect(read("image/png")).to.equal(json);
-    expect(decodeData(json, {})).to.equal('{"a":1}');
+    expect(read(json, "Application/JSON; charset=utf-8")).to.deep.equal({ a: 1 });
+    expect(read(json, "application/ld+json")).to.deep.equal({ a: 1 });
+    expect(read(json, "text/html; charset=utf-8")).to.equal('{"a":1}');
+    expect(read(json, "image/png")).to.equal(json);
+    expect(read(json)).to.equal('{"a":1}');
   });
 
   it("takes what says nothing and is no text for bytes", () => {
     const bytes = Uint8Array.of(0xff, 0xfe);
-    expect(decodeData(bytes, {})).to.equal(bytes);
-    expect(decodeData(bytes, { [CONTENT_TYPE]: "text/plain" })).to.equal("\ufffd\ufffd");
+    expect(read(bytes)).to.equal(bytes);
+    expect(read(bytes, "text/plain")).to.equal("\ufffd\ufffd");
   });
 
-  it("throws a SyntaxError at JSON that is none", () => {
-    const bytes = Uint8Array.of(0x7b);
-    expect(() => decodeData(bytes, { [CONTENT_TYPE]: "application/json" })).to.throw(SyntaxError);
+  it("gives the bytes of what says that it is JSON and is not, and tells why", () => {
+    for (const text of ["", "{bad", "[".repeat(100_000), "\u0000", "NaN", "{} {}"]) {
+      for (const type of ["application/json", "application/ld+json; charset=utf-8"]) {
+        const bytes = new TextEncoder().encode(text);
+        const { data, problem } = decodeData(bytes, { [CONTENT_TYPE]: type });
+        expect(data).to.equal(bytes);
+        expect(problem).to.be.instanceOf(SyntaxError);
+        expect(problem?.message).to.match(/^the payload is not application\/(ld\+)?json: /);
+      }
+    }
+  });
+
+  it("throws at no payload and no content type", () => {
+    fc.assert(
+      fc.property(fc.uint8Array(), fc.string(), (bytes, type) => {
+        decodeData(bytes, { [CONTENT_TYPE]: type });
+        decodeData(bytes, { [CONTENT_TYPE]: `${type}+json` });
+      }),
+    );
   });
 });

@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import { expect } from "chai";
 import type { PublishFrame } from "@shardcast/protocol";
 import type { PublishData } from "../src/data.ts";
@@ -283,6 +284,26 @@ describe("publish", () => {
       const late = client.publish(TOPIC, "x", { signal }).catch((error: unknown) => error);
       expect(await late).to.equal(reason);
       expect(client.unanswered).to.equal(0);
+    });
+
+    it("listens to a signal once, however many publishes share it, and not longer than they last", async () => {
+      const node = await ScriptedNode.listen();
+      const client = await connectTo({ url: node.url });
+      const controller = new AbortController();
+      const { signal } = controller;
+      let isHeld = false;
+      node.script = () => isHeld;
+      const publish = (): Promise<unknown> =>
+        client.publish(TOPIC, "x", { signal }).catch((error: unknown) => error);
+      await Promise.all(Array.from({ length: 50 }, publish));
+      expect(getEventListeners(signal, "abort")).to.be.empty;
+      isHeld = true;
+      const outcomes = Array.from({ length: 50 }, publish);
+      expect(getEventListeners(signal, "abort")).to.have.lengthOf(1);
+      const reason = new Error("changed my mind");
+      controller.abort(reason);
+      expect(new Set(await Promise.all(outcomes))).to.deep.equal(new Set([reason]));
+      expect(getEventListeners(signal, "abort")).to.be.empty;
     });
   });
 

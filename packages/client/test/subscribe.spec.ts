@@ -31,6 +31,25 @@ describe("subscribe", () => {
     expect(message?.text()).to.equal("after");
   });
 
+  it("goes on behind what says that it is JSON and is not, in loops and listeners", async () => {
+    const { client } = await start();
+    const heard: unknown[] = [];
+    const listening = client.subscribe(TOPIC);
+    listening.on("message", (message) => heard.push(message.data));
+    await listening.ready;
+    const attributes = { "content-type": "application/json" };
+    await client.publish(TOPIC, "{bad", { attributes });
+    await client.publish(TOPIC, { good: 1 });
+    const [bad, good] = await take(client.subscribe(TOPIC, { from: "last:10" }), 2);
+    expect(bad?.data).to.equal(bad?.bytes);
+    expect(bad?.problem).to.be.instanceOf(SyntaxError);
+    expect(() => bad?.json()).to.throw(SyntaxError);
+    expect(good?.data).to.deep.equal({ good: 1 });
+    expect(good?.problem).to.equal(undefined);
+    await until(() => heard.length === 2);
+    expect(heard[1]).to.deep.equal({ good: 1 });
+  });
+
   it("starts where it is told to", async () => {
     const { node, client } = await start();
     node.store(TOPIC, "1", "2", "3");

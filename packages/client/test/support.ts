@@ -243,6 +243,9 @@ export class ScriptedNode {
       case "subscribe":
         this.subscribe(link, frame);
         return;
+      case "ping":
+        link.send({ type: "pong" });
+        return;
       case "unsubscribe":
         for (const [topic, { sub }] of link.subscriptions) {
           if (sub === frame.sub) link.subscriptions.delete(topic);

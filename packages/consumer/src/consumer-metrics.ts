@@ -1,6 +1,6 @@
 // What a consumer tells Prometheus.
 import type { NodeCore, Uplinks } from "@shardcast/server";
-import type { Log } from "@shardcast/log";
+import type { DamageTally, Log } from "@shardcast/log";
 import type { Owner } from "./owner.ts";
 import type { FanOutCounters } from "./topic.ts";
 import type { PresenceOwner } from "./presence/presence-owner.ts";
@@ -15,10 +15,11 @@ export interface ConsumerParts {
   readonly log: Log;
   readonly fanOut: FanOutCounters;
   readonly presence: PresenceOwner;
+  readonly damage: DamageTally;
 }
 
 export function addConsumerMetrics(core: NodeCore, parts: ConsumerParts): void {
-  const { topics, owner, uplinks, log, fanOut, presence } = parts;
+  const { topics, owner, uplinks, log, fanOut, presence, damage } = parts;
   const sumOfViews = (
     count: (view: { subscriberCount: number; laggingCount: number }) => number,
   ) => {
@@ -60,6 +61,11 @@ export function addConsumerMetrics(core: NodeCore, parts: ConsumerParts): void {
       name: "slow_subscribers_ended_total",
       help: "Links ended because a subscription fell too far behind",
       value: () => fanOut.slowEnded,
+    },
+    {
+      name: "log_damaged_total",
+      help: "Places of the log that were found damaged and left out",
+      value: () => damage.count,
     },
     { name: "commits_total", help: "Commits of the log", value: () => owner.counters.commits },
     {

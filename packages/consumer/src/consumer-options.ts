@@ -1,8 +1,16 @@
 // The options that a consumer has beside those of every node.
+import { parseJson } from "@shardcast/process";
 import { presenceTopic } from "@shardcast/protocol";
 import { RetentionRules, parseRetentionRules, type MemoryTopicLogOptions } from "@shardcast/log";
 import { REDIS_OPTIONS, parseRedisOptions, type RedisOptions } from "@shardcast/redis/options";
-import { NODE_OPTIONS, optionInvalid, text, wholeNumber, type RawOptions } from "@shardcast/server";
+import {
+  NODE_OPTIONS,
+  nodeUrl,
+  optionInvalid,
+  text,
+  wholeNumber,
+  type RawOptions,
+} from "@shardcast/server";
 import type { DedupeOptions } from "./dedupe-window.ts";
 import { PUSH_OPTIONS, parsePushOptions, type PushOptions } from "./push/push-options.ts";
 import { PUSH_TOPIC_MESSAGES } from "./push/push-registry.ts";
@@ -68,7 +76,7 @@ export const CONSUMER_OPTIONS = {
   advertise: {
     type: "string",
     defaultDescription: "the node's own address",
-    describe: "With --redis: the URL by which others reach this node, ws://host:port",
+    describe: "With --redis: the URL by which others reach this node, ws(s)://host:port",
   },
   "redis-replicas": {
     type: "number",
@@ -81,6 +89,11 @@ export const CONSUMER_OPTIONS = {
     describe: "ms that a member counts as present whose link is lost, or whose node is",
   },
   "max-present": { type: "number", default: 100_000, describe: "Members present on one topic" },
+  "max-present-each": {
+    type: "number",
+    default: 1000,
+    describe: "Of them, those of one user, and those from one address, on each consumer",
+  },
   "max-owned-topics": {
     type: "number",
     default: 1_000_000,
@@ -108,6 +121,8 @@ export interface ConsumerOptions {
   readonly presenceTimeoutMs: number;
   /** Members of one topic. */
   readonly maxPresent: number;
+  /** Of them, those of one user or address, by this node. */
+  readonly maxPresentEach: number;
   /** Messages; Infinity where subscribers may fall behind as far as they like. */
   readonly maxLag: number;
   readonly push: PushOptions;
@@ -151,7 +166,7 @@ export function parseConsumerOptions(raw: RawOptions): ConsumerOptions {
     log,
     redis: parseRedisOptions(raw),
     redisReplicas: wholeNumber(raw, "redis-replicas", 0, 100),
-    advertise: raw["advertise"] === undefined ? undefined : text(raw, "advertise"),
+    advertise: advertisedOf(raw),
     dataFolder: text(raw, "data"),
     retention: new RetentionRules(defaults, [
       ...parseRetentionRules(retentionOf(raw)),
@@ -164,10 +179,25 @@ export function parseConsumerOptions(raw: RawOptions): ConsumerOptions {
     maxOwnedTopics: wholeNumber(raw, "max-owned-topics", 1, max),
     presenceTimeoutMs: wholeNumber(raw, "presence-timeout", 0, DAY_MS),
     maxPresent: wholeNumber(raw, "max-present", 0, 10_000_000),
+    maxPresentEach: wholeNumber(raw, "max-present-each", 1, 10_000_000),
     dedupe: { windowMs: wholeNumber(raw, "dedupe-window", 0, max), maxIds: DEDUPE_MAX_IDS },
     maxLag: raw["slow-subscribers"] === "disconnect" ? maxLag : Infinity,
     push: parsePushOptions(raw),
   };
+}
+
+/** @throws SHARDCAST_OPTION_INVALID where nobody, or nobody with TLS, could follow it */
+function advertisedOf(raw: RawOptions): string | undefined {
+  if (raw["advertise"] === undefined) return undefined;
+  const value = text(raw, "advertise");
+  const url = nodeUrl(value);
+  if (url === undefined) throw optionInvalid(`--advertise: ${value} is not ws://<host>:<port>`);
+  if (raw["tls-cert"] !== undefined && !url.startsWith("wss:")) {
+    throw optionInvalid(
+      `--advertise: ${value} is without TLS, and the node serves TLS alone: wss://…`,
+    );
+  }
+  return url;
 }
 
 /** Whoever finds the other consumers in Redis keeps messages there, too: a log of its own would not move. */
@@ -184,9 +214,5 @@ function retentionOf(raw: RawOptions): unknown {
   const value = raw["retention"];
   if (value === undefined) return [];
   if (typeof value !== "string") return value;
-  try {
-    return JSON.parse(value);
-  } catch (cause) {
-    throw optionInvalid(`--retention is not JSON: ${cause instanceof Error ? cause.message : ""}`);
-  }
+  return parseJson("--retention", value);
 }

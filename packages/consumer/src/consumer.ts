@@ -1,5 +1,6 @@
 // A consumer node: owns topics by the ring, stores their messages, and fans them out; relays topics that
 // others own; and passes publishes on that came over /connect.
+import { DamageTally } from "@shardcast/log";
 import { followedTopicFault, type RingMember } from "@shardcast/protocol";
 import {
   PublishHandler,
@@ -33,7 +34,7 @@ import { SubscriberHandler } from "./subscriber-handler.ts";
 import { openLog } from "./open-log.ts";
 import { Topics } from "./topics.ts";
 
-const TIDY_INTERVAL_MS = 100;
+const TIDY_INTERVAL_MS = 250;
 const PEER_WINDOW_MESSAGES = 65_536;
 const PEER_TOPICS = 1_000_000;
 /** Questions about presence that a client's link may have without an answer. */
@@ -62,6 +63,9 @@ export async function startConsumer(
   const failed = (error: unknown): void => {
     logger.error({ error }, "a topic failed");
   };
+  const damage = new DamageTally((found) => {
+    logger.error(found, "what is stored is damaged, and left out");
+  });
   const { redis: redisOptions } = consumerOptions;
   const engine = redisOptions === undefined ? undefined : await import("@shardcast/redis");
   const redis =
@@ -71,8 +75,8 @@ export async function startConsumer(
   const shared =
     engine === undefined || redis === undefined
       ? undefined
-      : new engine.RedisSource({ connection: redis.connection, keys: redis.keys, logger });
-  const log = await openLog(id, consumerOptions, redis);
+      : new engine.RedisSource({ connection: redis.connection, keys: redis.keys, logger, damage });
+  const log = await openLog(id, consumerOptions, { redis, damage });
   const upstreams = new Upstreams(core, (member) => attendance.reached(member));
   const fanOut = { deliveries: 0, gaps: 0, pages: 0, pageBytes: 0, slowEnded: 0 };
   const topics = new Topics({
@@ -113,6 +117,7 @@ export async function startConsumer(
     owner: presence,
     upstreamTo: (member) => upstreams.to(member),
     maxMembers: options.maxTopics,
+    maxEach: consumerOptions.maxPresentEach,
     watched: () => topics.presenceNames(),
   });
   const uplinks = new Uplinks(core);
@@ -160,14 +165,23 @@ export async function startConsumer(
     presence: new PresenceHandler(deskOf(presence), Infinity),
   });
   core.metrics.gauges(redis?.gauges() ?? []);
-  addConsumerMetrics(core, { topics, owner, uplinks, log, fanOut, presence });
+  addConsumerMetrics(core, { topics, owner, uplinks, log, fanOut, presence, damage });
   addPushMetrics(core.metrics, push);
+  let isTidy = true;
   const timer = setInterval(() => {
     const now = Date.now();
-    topics.tidy(now);
-    log.tidy(now);
+    try {
+      topics.tidy(now);
+      log.tidy(now);
+      isTidy = true;
+    } catch (error) {
+      // A damaged place on disk costs the tidying, not the node.
+      if (isTidy) core.logger.error({ error }, "topics could not be tidied");
+      isTidy = false;
+    }
     // What that changed on disk goes there with the next commit; it need not wait for a publish.
     if (owner.isIdle) owner.flush();
+    owner.probe();
   }, TIDY_INTERVAL_MS);
   timer.unref();
   const node = await ShardcastNode.listen(core, {
@@ -199,6 +213,8 @@ export async function startConsumer(
       ...(redis?.waitingFor() ?? []),
       ...(owner.fault === undefined ? [] : [`the log: ${owner.fault}`]),
     ],
+    degraded: () =>
+      damage.count === 0 ? [] : [`the log: ${damage.count} damaged places were left out`],
     drain: async (deadline) => {
       await redis?.members.leave();
       await Promise.all([push.drain(deadline), uplinks.drain(deadline)]);

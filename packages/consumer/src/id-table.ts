@@ -11,15 +11,16 @@ import { randomInt } from "node:crypto";
 
 const HEAD_BYTES = 7;
 const LENGTH_AT = 6;
-const START_SLOTS = 16;
-const START_BYTES = 512;
+/** Room for three ids or so. Arrays of up to 64 bytes lie on the heap itself, which saves as much again. */
+const START_SLOTS = 8;
+const START_BYTES = 64;
 /** Which ids share a slot must be nobody's guess. */
 const SEED = randomInt(2 ** 32);
 
 export class IdTable {
   /** Two numbers a slot, side by side: the id's hash, and where its entry begins, plus 1; 0 where it is free. */
   #slots = new Uint32Array(2 * START_SLOTS);
-  #entries = Buffer.allocUnsafeSlow(START_BYTES);
+  #entries = new Uint8Array(START_BYTES);
   #end = 0;
   #count = 0;
   // eslint-disable-next-line no-unused-private-class-members -- without it a compiler leaves out what `touch` is for
@@ -103,7 +104,8 @@ export class IdTable {
   #append(bytes: Uint8Array, start: number, end: number, offset: number): number {
     const entry = this.#end;
     const length = end - start;
-    if (entry + HEAD_BYTES + length > this.#entries.length) this.#growEntries();
+    if (entry + HEAD_BYTES + length > this.#entries.length)
+      this.#growEntries(entry + HEAD_BYTES + length);
     const entries = this.#entries;
     writeUint48(entries, entry, offset);
     entries[entry + LENGTH_AT] = length;
@@ -138,8 +140,8 @@ export class IdTable {
     this.#slots = slots;
   }
 
-  #growEntries(): void {
-    const grown = Buffer.allocUnsafeSlow(2 * this.#entries.length);
+  #growEntries(needed: number): void {
+    const grown = Buffer.allocUnsafeSlow(Math.max(needed, 2 * this.#entries.length));
     grown.set(this.#entries.subarray(0, this.#end));
     this.#entries = grown;
   }

@@ -1,6 +1,6 @@
 // The log that a consumer's options ask for.
 import { join } from "node:path";
-import { LmdbLog, MemoryLog, type Log } from "@shardcast/log";
+import { LmdbLog, MemoryLog, type DamageTally, type Log } from "@shardcast/log";
 import type { RedisCluster } from "@shardcast/redis";
 import type { ConsumerOptions } from "./consumer-options.ts";
 
@@ -10,7 +10,7 @@ const TAIL_OF_TOPIC_BYTES = 1024 * 1024;
 export async function openLog(
   nodeId: string,
   options: ConsumerOptions,
-  redis: RedisCluster | undefined,
+  { redis, damage }: { readonly redis: RedisCluster | undefined; readonly damage: DamageTally },
 ): Promise<Log> {
   const { retention, maxLogBytes: maxBytes } = options;
   const { windowMs, maxIds } = options.dedupe;
@@ -25,6 +25,7 @@ export async function openLog(
       nodeId,
       retention,
       ids,
+      damage,
       replicas: options.redisReplicas,
     });
   }
@@ -38,6 +39,7 @@ export async function openLog(
         retention,
         maxBytes,
         ids,
+        damage,
         tail: { bytes: TAIL_OF_TOPIC_BYTES, maxBytes: options.tailBytes },
       });
   }

@@ -25,7 +25,6 @@ export class OwnedTopic {
   readonly log: TopicLog;
   /** Of its log: what is committed together. */
   readonly lane: number;
-  readonly #epoch: Uint8Array;
   readonly #dedupe: DedupeWindow;
   #publishes: Publish[] = [];
   #lastTime: number;
@@ -34,7 +33,6 @@ export class OwnedTopic {
     this.view = view;
     this.log = log;
     this.lane = lane;
-    this.#epoch = epochToBytes(log.epoch);
     this.#lastTime = log.lastTime;
     this.#dedupe = new DedupeWindow(dedupe);
     // Two windows: that is how long an id may be known, and one that was acked again must not be forgotten.
@@ -100,6 +98,7 @@ export class OwnedTopic {
   #number(publishes: readonly Publish[], first: number): readonly Publish[] {
     const place = { offset: first, time: this.#lastTime };
     const dedupe = this.#dedupe;
+    const epoch = epochToBytes(this.log.epoch);
     for (const publish of publishes) {
       const { bytes, idStart, idEnd } = publish;
       if (idEnd > 0) publish.idHash = dedupe.prepare(bytes, idStart, idEnd);
@@ -107,7 +106,7 @@ export class OwnedTopic {
     for (const publish of publishes) {
       const { idHash, bytes, idStart, idEnd } = publish;
       const known = idEnd > 0 ? dedupe.claim(idHash, bytes, idStart, idEnd, place) : undefined;
-      publish.epoch = this.#epoch;
+      publish.epoch = epoch;
       publish.isDuplicate = known !== undefined;
       publish.offset = known ?? place.offset;
       if (known === undefined) place.offset += 1;
@@ -142,7 +141,7 @@ export class OwnedTopic {
       at += MESSAGE_HEAD_BYTES + contentBytes;
       offset += 1;
     }
-    return new Batch(first, offset - 1, new SharedFrames(room));
+    return Batch.sealed(first, offset - 1, new SharedFrames(room));
   }
 }
 

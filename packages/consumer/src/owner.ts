@@ -9,7 +9,10 @@ import type { OwnedTopic } from "./owned-topic.ts";
 import { Publish } from "./publish.ts";
 
 const SETTLE_POLL_MS = 5;
-const FAULT_MS = 5000;
+const PROBE_MS = 1000;
+/** Of the state, written only to see whether the log can be. A small text may fit where no message does. */
+const PROBE_KEYS = ["probe:1", "probe:2", "probe:3", "probe:4"];
+const PROBE_BYTES = 60_000;
 /** Bytes that may wait for the commits under way; whoever brings more is read no further meanwhile. */
 const MAX_WAITING_BYTES = 64 * 1024 * 1024;
 
@@ -33,7 +36,8 @@ export class Owner implements PublishTarget {
   readonly #paused = new Set<PublishOrigin>();
   /** Of all lanes, and of topics that are being opened. */
   #waitingBytes = 0;
-  #fault: { readonly reason: string; readonly time: number } | undefined;
+  #fault: string | undefined;
+  #isProbing = false;
   /** For the node's metrics. */
   readonly counters = { stored: 0, duplicates: 0, commits: 0, failedCommits: 0 };
 
@@ -59,13 +63,30 @@ export class Owner implements PublishTarget {
     };
   }
 
-  /**
-   * Why the log could not be written the last time; undefined where it could. A fault is forgotten when nothing
-   * was to be written for a while: a node that is given nothing more for it would have it for ever.
-   */
+  /** Why the log could not be written the last time; undefined where it could. */
   get fault(): string | undefined {
-    if (this.#fault === undefined || Date.now() - this.#fault.time > FAULT_MS) return undefined;
-    return this.#fault.reason;
+    return this.#options.log.fault ?? this.#fault;
+  }
+
+  /** After a failed commit, writes something every second until it succeeds: publishes may no longer come here. */
+  probe(): void {
+    const { log } = this.#options;
+    if (this.#fault === undefined || this.#isProbing || log.fault !== undefined) return;
+    this.#isProbing = true;
+    const probed = (): void => {
+      this.#isProbing = false;
+    };
+    setTimeout(() => {
+      const value = "-".repeat(PROBE_BYTES);
+      log.state
+        .set(PROBE_KEYS.map((key) => [key, value]))
+        .then(() => log.state.delete(PROBE_KEYS))
+        .then(
+          () => this.#committed(undefined),
+          () => undefined,
+        )
+        .finally(probed);
+    }, PROBE_MS).unref();
   }
 
   get isIdle(): boolean {
@@ -145,7 +166,7 @@ export class Owner implements PublishTarget {
 
   #committed(error: unknown): void {
     if (error !== undefined && this.#fault === undefined) this.#options.failed(error);
-    this.#fault = error === undefined ? undefined : { reason: reasonOf(error), time: Date.now() };
+    this.#fault = error === undefined ? undefined : reasonOf(error);
   }
 
   #pauseWhereFull(origin: PublishOrigin): void {

@@ -9,11 +9,13 @@ import {
   type RingMember,
   type SubscribedFrame,
 } from "@shardcast/protocol";
-import type { Follower, TopicSource, Turn, TurnWork } from "@shardcast/server";
+import type { Follower, SourcePage, TopicSource, Turn, TurnWork } from "@shardcast/server";
 import {
   Batch,
+  Damage,
   MemoryTopicLog,
   type MemoryTopicLogOptions,
+  type Page,
   type ReadableLog,
 } from "@shardcast/log";
 import type { Subscription } from "./subscription.ts";
@@ -97,7 +99,7 @@ export class RelayedTopic implements Follower, ReadableLog, TurnWork {
     this.#waiting.push({ subscription, from, timer });
   }
 
-  read(after: number, limitBytes: number): Batch | undefined | Promise<Batch | undefined> {
+  read(after: number, limitBytes: number): Page | undefined | Promise<Page | undefined> {
     if (after + 1 >= this.#tail.oldest) return this.#tail.read(after, limitBytes);
     return this.#readFromOwner(after, limitBytes);
   }
@@ -139,9 +141,10 @@ export class RelayedTopic implements Follower, ReadableLog, TurnWork {
     if (this.#arrived.length === 1) this.#options.turn.defer(this);
   }
 
-  missed(frame: GapFrame): void {
+  missed(frame: GapFrame, code?: string): void {
     this.#flush();
-    this.#ownersOldest = frame.last + 1;
+    // What lies before damaged messages is still there. Who reads on into them is told so by the owner.
+    if (code !== "SHARDCAST_MESSAGES_DAMAGED") this.#ownersOldest = frame.last + 1;
     this.#startTail(frame.epoch, frame.last);
   }
 
@@ -189,18 +192,34 @@ export class RelayedTopic implements Follower, ReadableLog, TurnWork {
 
   /** What the owner has trimmed since this relay was told is known to the owner alone. */
   async #askOwner(from: From): Promise<number> {
-    const page = await this.#options.source.read(this.topicName, from, 1);
+    const page = await this.#readPage(from, 1);
     this.#ownersOldest = page.oldest;
-    return from.type === "position" ? from.position.offset : page.position.offset;
+    // The answer may have brought a new epoch: what was asked for in the old one says nothing any more.
+    const isPosition = from.type === "position" && from.position.epoch === this.epoch;
+    return isPosition ? from.position.offset : page.position.offset;
   }
 
-  async #readFromOwner(after: number, limitBytes: number): Promise<Batch | undefined> {
-    const from: From = { type: "position", position: { epoch: this.epoch, offset: after } };
-    const page = await this.#options.source.read(this.topicName, from, limitBytes);
-    if (page.position.epoch !== this.epoch) {
-      throw new ShardcastError("SHARDCAST_OWNER_UNAVAILABLE", "the topic has got another epoch");
+  async #readFromOwner(after: number, limitBytes: number): Promise<Page | undefined> {
+    const { epoch } = this;
+    const from: From = { type: "position", position: { epoch, offset: after } };
+    const page = await this.#readPage(from, limitBytes);
+    // The answer has brought a new epoch, and its subscribers go on in that.
+    if (this.epoch !== epoch) return undefined;
+    const { oldest, frames } = page;
+    const { offset } = page.position;
+    // What the page goes over, and is not trimmed, is damaged.
+    if (offset > after && offset >= oldest) {
+      this.#ownersOldest = oldest;
+      return new Damage(Math.max(after + 1, oldest), offset);
     }
-    this.#ownersOldest = page.oldest;
-    return Batch.fromFrames(page.frames, this.view.id);
+    // What the owner does not have, only the tail can.
+    this.#ownersOldest = frames.length === 0 ? this.#tail.oldest : oldest;
+    return Batch.fromFrames(frames, this.view.id);
+  }
+
+  async #readPage(from: From, limitBytes: number): Promise<SourcePage> {
+    const page = await this.#options.source.read(this.topicName, from, limitBytes);
+    if (page.position.epoch === this.epoch) return page;
+    throw new ShardcastError("SHARDCAST_OWNER_UNAVAILABLE", "the topic has got another epoch");
   }
 }

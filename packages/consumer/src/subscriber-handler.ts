@@ -2,12 +2,21 @@
 // on topics is told and asked there as well.
 import {
   decodeFrame,
+  encodeFrame,
   ShardcastError,
   type ErrorCode,
   type From,
   type ReadFrame,
 } from "@shardcast/protocol";
-import type { FrameSink, LifecycleEvents, Link, LinkHandler, LinkTarget } from "@shardcast/server";
+import {
+  SharedFrames,
+  type FrameSink,
+  type LifecycleEvents,
+  type Link,
+  type LinkHandler,
+  type LinkTarget,
+} from "@shardcast/server";
+import { Damage } from "@shardcast/log";
 import { RelayedTopic } from "./relayed-topic.ts";
 import { LinkSubscriptions } from "./link-subscriptions.ts";
 import type { PresenceHandler } from "./presence/presence-handler.ts";
@@ -16,6 +25,7 @@ import type { Topics } from "./topics.ts";
 
 const MAX_READ_BYTES = 1024 * 1024;
 const LIVE: From = { type: "live" };
+const NO_FRAMES = new Uint8Array(0);
 const EARLIEST: From = { type: "earliest" };
 
 export interface SubscriberHandlerOptions {
@@ -163,12 +173,16 @@ export class SubscriberHandler implements LinkHandler {
     const { log } = served;
     const limitBytes = Math.min(frame.limitBytes, MAX_READ_BYTES);
     Promise.resolve(log.resolve(from))
-      .then(async (after) => ({ after, batch: await log.read(after, limitBytes) }))
-      .then(({ after, batch }) => {
+      .then(async (after) => ({ after, page: await log.read(after, limitBytes) }))
+      .then(({ after, page }) => {
         const { epoch, head, oldest } = log;
-        const frames = batch?.shared.frames ?? new Uint8Array(0);
-        const position = { epoch, offset: Math.max(after, oldest - 1) };
-        link.send({ type: "page", seq, position, head, oldest, frames });
+        const isDamaged = page instanceof Damage;
+        const frames = page === undefined || isDamaged ? NO_FRAMES : page.shared.frames;
+        // Damaged messages are gone over: the page begins behind them.
+        const start = isDamaged && from.type === "position" ? page.last : after;
+        const position = { epoch, offset: Math.max(start, oldest - 1) };
+        const answer = encodeFrame({ type: "page", seq, position, head, oldest, frames });
+        link.sendShared(SharedFrames.of(answer));
       })
       .catch((error: unknown) => {
         link.reject(seq, error instanceof ShardcastError ? error.code : "SHARDCAST_INTERNAL", "");

@@ -2,8 +2,7 @@
 // are at head, and lets the others catch up from the log. docs/architecture.md#fan-out
 import { ShardcastError, type ErrorCode, type From, type Position } from "@shardcast/protocol";
 import type { Turn, TurnWork } from "@shardcast/server";
-import type { Batch } from "@shardcast/log";
-import type { ReadableLog } from "@shardcast/log";
+import { Damage, type Batch, type Page, type ReadableLog } from "@shardcast/log";
 import type { Occupancy } from "./events/occupancy.ts";
 import type { Subscription } from "./subscription.ts";
 
@@ -11,6 +10,9 @@ import type { Subscription } from "./subscription.ts";
 const PAGE_BYTES = 64 * 1024;
 /** How long to wait when the log cannot be read. */
 const RETRY_MS = 250;
+
+/** Shared by all topics that nobody follows: most of them, where there are very many. Nothing is ever put into it. */
+const NOBODY = new Set<Subscription>();
 
 /** What a topic counts, for the node's metrics. */
 export interface FanOutCounters {
@@ -40,10 +42,10 @@ export class Topic implements TurnWork {
   /** Up to here everything was pushed. The log may have more for a moment, and push it next. */
   #head: number;
   readonly #live: Subscription[] = [];
-  readonly #others = new Set<Subscription>();
+  #others = NOBODY;
   #toRead: Subscription[] = [];
   /** Those that have seen more than was pushed so far: read ahead of it, or at another node. */
-  readonly #ahead = new Set<Subscription>();
+  #ahead = NOBODY;
 
   constructor(name: string, id: number, log: ReadableLog, context: TopicContext) {
     this.name = name;
@@ -85,7 +87,7 @@ export class Topic implements TurnWork {
 
   /** Adds a subscription: it is told where it starts, and gets everything after that, once and in order. */
   subscribe(subscription: Subscription, from: From): void {
-    this.#others.add(subscription);
+    this.#others = withAdded(this.#others, subscription);
     if (this.subscriberCount === 1) this.#context.occupancy?.occupied(this.name);
     const start = this.#log.resolve(from);
     const since = this.#resumesFrom(subscription, from);
@@ -149,7 +151,7 @@ export class Topic implements TurnWork {
     if (!sink.isOpen || sink.isCongested) return;
     this.#announceGap(subscription);
     if (subscription.cursor > this.#head) {
-      this.#ahead.add(subscription);
+      this.#ahead = withAdded(this.#ahead, subscription);
       return;
     }
     if (subscription.cursor === this.#head) {
@@ -165,8 +167,8 @@ export class Topic implements TurnWork {
     }
     page
       .then(
-        (batch) => {
-          this.#sendPage(subscription, batch, epoch);
+        (read) => {
+          this.#sendPage(subscription, read, epoch);
         },
         () => {
           setTimeout(() => this.#readLater(subscription), RETRY_MS);
@@ -230,7 +232,7 @@ export class Topic implements TurnWork {
   }
 
   /** What a reader cannot have for a reason of its own ends its subscription, and no other. */
-  #read(subscription: Subscription): Batch | undefined | Promise<Batch | undefined> {
+  #read(subscription: Subscription): Page | undefined | Promise<Page | undefined> {
     try {
       return this.#log.read(subscription.cursor, PAGE_BYTES);
     } catch (error) {
@@ -240,21 +242,39 @@ export class Topic implements TurnWork {
     }
   }
 
-  #sendPage(subscription: Subscription, batch: Batch | undefined, epoch: string): void {
+  #sendPage(subscription: Subscription, page: Page | undefined, epoch: string): void {
     if (subscription.state !== "behind") return;
-    // Meanwhile the topic may have got another epoch, or lost what was to be read.
-    if (
-      batch !== undefined &&
-      epoch === this.#log.epoch &&
-      batch.first === subscription.cursor + 1
-    ) {
-      subscription.sink.sendShared(batch.shared);
-      subscription.cursor = batch.last;
-      this.#context.counters.pages += 1;
-      this.#context.counters.pageBytes += batch.bytes;
-      this.#context.counters.deliveries += batch.last - batch.first + 1;
+    // Meanwhile the topic may have got another epoch.
+    if (epoch === this.#log.epoch) {
+      // What the log does not give will not come: to ask again at once would go on for ever.
+      const next = page?.first ?? this.#nextFor(subscription);
+      if (next > subscription.cursor + 1)
+        this.#sendGap(subscription, subscription.cursor + 1, next);
+      if (page instanceof Damage) this.#skip(subscription, page);
+      else if (page !== undefined) this.#sendBatch(subscription, page);
     }
     this.#readLater(subscription);
+  }
+
+  /** The first offset that a subscription may get, where the log has nothing behind its cursor. */
+  #nextFor({ cursor }: Subscription): number {
+    const { oldest } = this.#log;
+    return oldest > cursor + 1 ? oldest : this.#head + 1;
+  }
+
+  #sendBatch(subscription: Subscription, batch: Batch): void {
+    subscription.sink.sendShared(batch.shared);
+    subscription.cursor = batch.last;
+    this.#context.counters.pages += 1;
+    this.#context.counters.pageBytes += batch.bytes;
+    this.#context.counters.deliveries += batch.last - batch.first + 1;
+  }
+
+  /** Damaged messages are announced like others that cannot be had, and why. */
+  #skip(subscription: Subscription, { first, last }: Damage): void {
+    const { sink, sub } = subscription;
+    sink.send({ type: "cause", sub, code: "SHARDCAST_MESSAGES_DAMAGED" });
+    this.#sendGap(subscription, first, last + 1);
   }
 
   /** One page a turn: the link writes it in between, and shows whether it is congested. */
@@ -297,7 +317,7 @@ export class Topic implements TurnWork {
     this.#leaveLive(subscription);
     subscription.state = "behind";
     subscription.cursor = cursor;
-    this.#others.add(subscription);
+    this.#others = withAdded(this.#others, subscription);
   }
 
   /** The last one takes its place: the order among subscribers means nothing. */
@@ -310,4 +330,8 @@ export class Topic implements TurnWork {
     }
     subscription.liveIndex = -1;
   }
+}
+
+function withAdded(set: Set<Subscription>, subscription: Subscription): Set<Subscription> {
+  return set === NOBODY ? new Set([subscription]) : set.add(subscription);
 }

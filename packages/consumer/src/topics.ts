@@ -19,6 +19,11 @@ import { Topic, type TopicContext } from "./topic.ts";
 /** What one call of `tidy` takes, about, and how far apart two rounds of all topics begin. */
 const TIDY_MS = 2;
 const TIDY_ROUND_MS = 5000;
+/** Between two looks at the clock. */
+const TIDY_TOPICS = 32;
+/** Behind a round comes a rest of so many times what it took, within a limit: very many topics cost no more than few. */
+const REST_FACTOR = 500;
+const MAX_REST_MS = 60_000;
 
 export interface TopicsOptions {
   readonly membership: Membership;
@@ -42,6 +47,8 @@ export interface TopicsOptions {
 
 export class Topics {
   readonly #options: TopicsOptions;
+  /** Of topics whose subscribers in reach are all here: those of relays as well. */
+  readonly #watchedContext: TopicContext;
   readonly #owned = new Map<string, OwnedTopic>();
   /** One at a time: two of a topic would each number its messages. */
   readonly #opening = new Map<string, Promise<OwnedTopic>>();
@@ -52,9 +59,12 @@ export class Topics {
   /** What is left of a round of `tidy`, and when the next may begin. */
   #toTidy: Generator<OwnedTopic | RelayedTopic, undefined> | undefined;
   #tidyAgain = 0;
+  #tidyTookMs = 0;
 
   constructor(options: TopicsOptions) {
+    const { context, occupancy } = options;
     this.#options = options;
+    this.#watchedContext = { ...context, occupancy };
   }
 
   get ownedCount(): number {
@@ -156,7 +166,7 @@ export class Topics {
     const known = this.#relayed.get(name);
     if (known !== undefined) return known;
     const { membership, turn, tail, shared, upstreamOf } = this.#options;
-    const context = this.#contextOf(shared !== undefined);
+    const context = shared === undefined ? this.#options.context : this.#watchedContext;
     const owner = membership.ownerOf(name);
     if (owner === undefined) throw new ShardcastError("SHARDCAST_OWNER_UNAVAILABLE");
     const options = { owner, source: shared ?? upstreamOf(owner), tail, turn, context };
@@ -192,26 +202,32 @@ export class Topics {
     this.#left = this.#left.filter(
       (name) => !this.#owned.has(name) && !this.#options.log.release(name, now),
     );
-    const end = performance.now() + TIDY_MS;
+    const start = performance.now();
     if (this.#toTidy === undefined) {
-      if (performance.now() < this.#tidyAgain) return;
-      this.#tidyAgain = performance.now() + TIDY_ROUND_MS;
+      if (start < this.#tidyAgain) return;
+      this.#tidyAgain = start + TIDY_ROUND_MS;
+      this.#tidyTookMs = 0;
       this.#toTidy = this.#all();
     }
-    while (performance.now() < end) {
-      const { value: topic, done } = this.#toTidy.next();
-      if (done === true) {
-        this.#toTidy = undefined;
-        return;
-      }
-      this.#tidyTopic(topic, now);
+    let isOver = false;
+    while (!isOver && performance.now() < start + TIDY_MS) {
+      isOver = this.#tidySome(this.#toTidy, now);
     }
+    this.#tidyTookMs += performance.now() - start;
+    if (!isOver) return;
+    this.#toTidy = undefined;
+    const restMs = Math.min(MAX_REST_MS, REST_FACTOR * this.#tidyTookMs);
+    this.#tidyAgain = Math.max(this.#tidyAgain, performance.now() + restMs);
   }
 
-  /** @param hasSubscribers whether all of a topic's subscribers in reach are here: those of relays as well */
-  #contextOf(hasSubscribers: boolean): TopicContext {
-    const { context, occupancy } = this.#options;
-    return hasSubscribers ? { ...context, occupancy } : context;
+  /** @returns whether the round is over */
+  #tidySome(topics: Generator<OwnedTopic | RelayedTopic, undefined>, now: number): boolean {
+    for (let count = 0; count < TIDY_TOPICS; count += 1) {
+      const { value: topic, done } = topics.next();
+      if (done === true) return true;
+      this.#tidyTopic(topic, now);
+    }
+    return false;
   }
 
   #tidyTopic(topic: OwnedTopic | RelayedTopic, now: number): void {
@@ -239,7 +255,7 @@ export class Topics {
 
   #own(name: string, id: number, log: TopicLog): OwnedTopic {
     const { dedupe, shared } = this.#options;
-    const context = this.#contextOf(shared === undefined);
+    const context = shared === undefined ? this.#watchedContext : this.#options.context;
     const view = new Topic(name, id, log, context);
     const lane = this.#options.log.laneOf(name);
     const owned = new OwnedTopic(view, log, lane, dedupe, Date.now());

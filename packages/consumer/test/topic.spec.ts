@@ -2,7 +2,13 @@ import type { From } from "@shardcast/protocol";
 import { Turn } from "@shardcast/server";
 import { expect } from "chai";
 import type { Batch } from "@shardcast/log";
-import { MemoryLog, RetentionRules, MemoryTopicLog, type ReadableLog } from "@shardcast/log";
+import {
+  Damage,
+  MemoryLog,
+  RetentionRules,
+  MemoryTopicLog,
+  type ReadableLog,
+} from "@shardcast/log";
 import { LinkSubscriptions } from "../src/link-subscriptions.ts";
 import { Subscription } from "../src/subscription.ts";
 import { Topic } from "../src/topic.ts";
@@ -234,4 +240,30 @@ describe("Topic", () => {
       { type: "gap", sub: 3, epoch: "bbbbbbbbbbbbbbbb", first: 1, last: 0 },
     ]);
   });
+
+  for (const [what, page, gap, offsets] of [
+    ["nothing", undefined, [1, 10], []],
+    ["what begins later", batchOf(4, 10), [1, 3], range(4, 10)],
+    ["damage that begins later", new Damage(4, 10), [1, 3], []],
+  ] as const) {
+    it(`goes on behind a gap, and asks once, where the log gives ${what}`, () => {
+      let reads = 0;
+      const log: ReadableLog = {
+        ...{ epoch: "0123456789abcdef", head: 10, oldest: 1 },
+        read: () => {
+          reads += 1;
+          return page;
+        },
+        resolve: () => 0,
+      };
+      const bench = new Bench(MANY, log);
+      const { sink, subscription } = bench.subscribe(EARLIEST);
+      bench.settle();
+      expect(reads).to.equal(1);
+      expect(subscription.state).to.equal("live");
+      const [first] = sink.of("gap");
+      expect([first?.first, first?.last]).to.deep.equal(gap);
+      expect(sink.offsets).to.deep.equal(offsets);
+    });
+  }
 });

@@ -1,6 +1,6 @@
 // What `npm run TOPIC` can be told. Whatever cannot be used is an error before anything is dialled.
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { readSecretFile } from "@shardcast/process";
 import {
   ShardcastError,
   contentFault,
@@ -33,6 +33,8 @@ export function readOptions(
   argv: readonly string[],
   env: NodeJS.ProcessEnv,
 ): DemoOptions | undefined {
+  // yargs would lose what stands behind it.
+  if (argv.includes("--")) throw invalid("unknown argument: --");
   const raw = parse(argv);
   if (raw["help"] === true) return undefined;
   const topic = one("topic", raw["topic"]);
@@ -122,19 +124,13 @@ function keyOf(raw: Readonly<Record<string, unknown>>, { PSK }: NodeJS.ProcessEn
 }
 
 function readKey(file: string): string {
-  let content: string;
   try {
-    content = readFileSync(file, "utf8");
-  } catch (cause) {
-    const detail = `the key file ${file} cannot be read: npm start makes it, or give --psk`;
-    throw new ShardcastError("SHARDCAST_KEY_MISSING", detail, { cause });
+    return readSecretFile("the key file", file)[0];
+  } catch (error) {
+    if (!(error instanceof ShardcastError) || error.code !== "SHARDCAST_KEY_MISSING") throw error;
+    const detail = `${error.message}: npm start makes it, or give --psk`;
+    throw new ShardcastError(error.code, detail, { cause: error });
   }
-  const key = content
-    .split("\n")
-    .map((line) => line.trim())
-    .find((line) => line !== "");
-  if (key !== undefined) return key;
-  throw new ShardcastError("SHARDCAST_KEY_MISSING", `the key file ${file} is empty`);
 }
 
 /** It travels as an attribute, and keeps to the rules of these. */

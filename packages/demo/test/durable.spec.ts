@@ -1,7 +1,7 @@
 // What is on disk: it outlives every end of its node, is refused to whom it does not belong to, and a disk
 // that is full costs nothing that was acked.
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { connect, type Client, type Published } from "@shardcast/client";
 import { ShardcastError } from "@shardcast/protocol";
@@ -116,6 +116,24 @@ describe("a log on disk", () => {
     );
   });
 
+  it("acks nothing once its store was deleted, and says so", async function () {
+    this.timeout(60_000);
+    const data = join(cluster.dataFolder, "deleted");
+    const node = await cluster.start("consumer", { args: { id: "c1", port: 0, data } });
+    rmSync(join(data, "c1", "log.mdb"));
+    await eventually("it is not ready", async () => {
+      const answer = await fetch(`${node.httpUrl}/readyz`);
+      return answer.status === 503 && (await answer.text()).includes("deleted or replaced");
+    });
+    const socket = await V1Socket.openWith(node.url, TEST_PSK, { endpoint: "connect" });
+    const publish = { type: "publish", timeoutMs: 400, topic: "deleted" } as const;
+    socket.send({ ...publish, seq: 7, payload: Buffer.from("x") });
+    expect(await socket.first("reject")).to.include({ seq: 7, code: "SHARDCAST_LOG_UNAVAILABLE" });
+    socket.end();
+    await node.stop("SIGTERM");
+    expect(node.exitCode).to.equal(0);
+  });
+
   it("rejects publishes while the disk is full, is read all the while, and goes on when there is room", async function () {
     this.timeout(60_000);
     const node = await cluster.consumer(1);
@@ -135,6 +153,7 @@ describe("a log on disk", () => {
     expect(rejected[0]).to.be.instanceOf(ShardcastError).and.have.property("cause");
     const cause = (rejected[0] as Error).cause;
     expect(cause).to.have.property("code", "SHARDCAST_LOG_UNAVAILABLE");
+    expect(cause).to.have.property("message").that.includes("the disk is full");
 
     // What another client is told, and what can be read.
     const socket = await V1Socket.openWith(node.url, TEST_PSK, { endpoint: "connect" });
@@ -148,9 +167,14 @@ describe("a log on disk", () => {
     const reader = await Recorder.follow(await clientOf(node), "full", "earliest");
     await reader.count(acked.length);
 
+    // Nobody publishes any more, and the disk is as full as it was.
+    await new Promise((resolve) => setTimeout(resolve, 6000));
+    expect((await fetch(`${node.httpUrl}/readyz`)).status).to.equal(503);
     limitFiles(node.pid, undefined);
+    await eventually("the node finds by itself that there is room", async () => {
+      return (await fetch(`${node.httpUrl}/readyz`)).status === 200;
+    });
     acked.push(await client.publish("full", "last", { timeoutMs: 10_000 }));
-    expect((await fetch(`${node.httpUrl}/readyz`)).status).to.equal(200);
     await reader.count(acked.length);
     expect(reader.messages.at(-1)?.text()).to.equal("last");
     expect(reader.messages.map(({ offset }) => offset)).to.deep.equal(

@@ -525,17 +525,19 @@ function writeRaw(socket: WebSocket, bytes: Buffer): void {
 }
 
 describe("two live keys", () => {
+  const [OLD, NEW] = ["the old key of the tests", "the new key of the tests"];
+
   it("let a key be changed while nodes and clients still use either", async () => {
     const cluster = await TestCluster.plan(2);
     try {
       // Halfway: c1 and the producer have the new key in front, c2 still the old one.
-      const rolled = { env: { PSK: "new", PSK_PREVIOUS: "old" } };
+      const rolled = { env: { PSK: NEW, PSK_PREVIOUS: OLD } };
       const [c1, c2] = await Promise.all([
         cluster.consumer(1, rolled),
-        cluster.consumer(2, { env: { PSK: "old", PSK_PREVIOUS: "new" } }),
+        cluster.consumer(2, { env: { PSK: OLD, PSK_PREVIOUS: NEW } }),
       ]);
       const producer = await cluster.producer(rolled);
-      for (const psk of ["old", "new"]) {
+      for (const psk of [OLD, NEW]) {
         const client = await connect({
           psk,
           producers: [producer.url],
@@ -547,7 +549,7 @@ describe("two live keys", () => {
         client.close();
       }
       const other = await V1Socket.open(c1.url, { endpoint: "connect" });
-      other.send(await other.proof("older"));
+      other.send(await other.proof("an even older key"));
       expect(await other.closed()).to.equal(FAILED);
     } finally {
       await cluster.stop();

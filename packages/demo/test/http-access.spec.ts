@@ -44,6 +44,19 @@ function signed(
   };
 }
 
+/** A request without a body. */
+function signedTarget(
+  target: string,
+  { key = NEW_KEY, id = `msg_${Math.random().toString(36).slice(2)}` } = {},
+): Record<string, string> {
+  const atS = NOW_S();
+  return {
+    "webhook-id": id,
+    "webhook-timestamp": `${atS}`,
+    "webhook-signature": new Webhook(key).sign(`request ${id}`, new Date(atS * 1000), target),
+  };
+}
+
 describe("HTTP access", () => {
   let cluster: TestCluster;
   let consumer: NodeProcess;
@@ -251,7 +264,7 @@ describe("HTTP access", () => {
 
   it("refuses signatures that are wrong, old, of the future, or of something else", async () => {
     const cases: Record<string, [Record<string, string>, string]> = {
-      "another key": [signed("x", { key: OTHER_KEY }), "x"],
+      "another key of the tests": [signed("x", { key: OTHER_KEY }), "x"],
       old: [signed("x", { atS: NOW_S() - 301 }), "x"],
       future: [signed("x", { atS: NOW_S() + 310 }), "x"],
       "another body": [signed("x"), "y"],
@@ -273,22 +286,36 @@ describe("HTTP access", () => {
     const batch = await ask(producer.httpUrl, "/produce", { body, headers });
     expect(batch.status).to.equal(200);
     const path = "/topics/room%2Fbatch/messages?limit=10";
-    const page = await get(path, signed(`GET ${path}`));
+    const page = await get(path, signedTarget(`GET ${path}`));
     const { messages } = jsonOf(page) as unknown as { messages: { messageId: string }[] };
     expect(messages.map(({ messageId }) => messageId)).to.deep.equal([
       "msg_batch.0",
       "msg_batch.1",
     ]);
-    expect(problemOf(await get(path, signed("GET /topics/room%2Fbatch/messages")))).to.equal(
+    expect(problemOf(await get(path, signedTarget("GET /topics/room%2Fbatch/messages")))).to.equal(
       "401 SHARDCAST_UNAUTHORIZED",
     );
-    expect(problemOf(await get(path, signed("")))).to.equal("401 SHARDCAST_UNAUTHORIZED");
+    expect(problemOf(await get(path, signedTarget("")))).to.equal("401 SHARDCAST_UNAUTHORIZED");
     const stream = await EventReader.open(
       ...[consumer.httpUrl, "/subscribe/room%2Fbatch?from=earliest"],
-      signed("GET /subscribe/room%2Fbatch?from=earliest"),
+      signedTarget("GET /subscribe/room%2Fbatch?from=earliest"),
     );
     readers.push(stream);
     await stream.count(2);
+  });
+
+  it("takes no signed message for a read, and no signed read for a message", async () => {
+    const path = "/topics/room%2Fbatch";
+    const message = signed(`GET ${path}`);
+    expect(problemOf(await get(path, message))).to.equal("401 SHARDCAST_UNAUTHORIZED");
+    const read = signedTarget(`GET ${path}`);
+    expect(problemOf(await publish("room/1", `GET ${path}`, read))).to.equal(
+      "401 SHARDCAST_UNAUTHORIZED",
+    );
+    const renamed = { ...read, "webhook-id": `request ${String(read["webhook-id"])}` };
+    expect(problemOf(await publish("room/1", `GET ${path}`, renamed))).to.equal(
+      "401 SHARDCAST_UNAUTHORIZED",
+    );
   });
 
   it("keeps each back end to what it may", async () => {
@@ -296,13 +323,16 @@ describe("HTTP access", () => {
     expect((await publish("robots/1", "x", headers)).status).to.equal(200);
     expect(problemOf(await publish("room/1", "x", signed("x", { key: ROBOT_KEY })))).to.equal(NO);
     const path = "/topics/robots%2F1";
-    expect(problemOf(await get(path, signed(`GET ${path}`, { key: ROBOT_KEY })))).to.equal(NO);
+    expect(problemOf(await get(path, signedTarget(`GET ${path}`, { key: ROBOT_KEY })))).to.equal(
+      NO,
+    );
   });
 
   it("lets a browser ask before it sends, and pages of other origins not", async () => {
+    const headers = "authorization,cache-control,idempotency-key,traceparent,x-requested-with";
     const preflight = {
       "access-control-request-method": "POST",
-      "access-control-request-headers": "authorization,idempotency-key",
+      "access-control-request-headers": headers,
     };
     for (const origin of [ORIGIN, "https://a.example.org"]) {
       const answer = await ask(producer.httpUrl, "/produce/room%2F1", {
@@ -314,7 +344,7 @@ describe("HTTP access", () => {
         origin,
       ]);
       expect(answer.headers["access-control-allow-methods"]).to.include("POST");
-      expect(answer.headers["access-control-allow-headers"]).to.include("idempotency-key");
+      expect(answer.headers["access-control-allow-headers"]).to.equal(headers);
       const sent = await publish("room/1", "x", { ...bearer(API_KEY), origin });
       expect([sent.status, sent.headers["access-control-allow-origin"]]).to.deep.equal([
         200,
@@ -348,7 +378,7 @@ describe("HTTP access", () => {
     const bare = await TestCluster.plan(1);
     const node = await bare.consumer(1, { args: { log: "memory" } });
     const codes: string[] = [];
-    for (const headers of [{}, bearer(API_KEY), bearer("undefined"), signed("GET /topics")]) {
+    for (const headers of [{}, bearer(API_KEY), bearer("undefined"), signedTarget("GET /topics")]) {
       codes.push(problemOf(await ask(node.httpUrl, "/topics", { headers })));
     }
     expect(codes).to.deep.equal(Array(4).fill("401 SHARDCAST_UNAUTHORIZED"));
@@ -367,7 +397,11 @@ describe("HTTP access", () => {
     expect(answers[1] === undefined ? "" : problemOf(answers[1])).to.equal(NO);
     const stream = await EventReader.open(node.httpUrl, "/subscribe/demo%2F1");
     stream.close();
-    for (const headers of [bearer("wrong"), bearer("a.b.c"), signed("GET /topics/demo%2F1")]) {
+    for (const headers of [
+      bearer("wrong"),
+      bearer("a.b.c"),
+      signedTarget("GET /topics/demo%2F1"),
+    ]) {
       expect(problemOf(await ask(node.httpUrl, "/topics/demo%2F1", { headers }))).to.match(/^401 /);
     }
     await open.stop();

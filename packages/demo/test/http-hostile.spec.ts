@@ -136,9 +136,73 @@ describe("HTTP, in hostile hands", () => {
     ] as const) {
       const request = `GET ${path} HTTP/1.1\r\n${AUTHORIZED}Connection: Upgrade\r\nUpgrade: ${protocol}\r\n\r\n`;
       const text = await exchange(consumer.httpUrl, request);
-      expect(lastProblem(text)).to.match(/^40[04] SHARDCAST_/);
+      expect(lastProblem(text)).to.match(/^4(00|04|26) SHARDCAST_/);
     }
   });
+
+  const UPGRADE =
+    "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: AQIDBAUGBwgJCgsMDQ4PEA==\r\n" +
+    "Sec-WebSocket-Protocol: shardcast.v1.json\r\n";
+  const VERSION = "Sec-WebSocket-Version: 13\r\n";
+
+  it("answers an upgrade that breaks the rules with problem details", async () => {
+    const cases: [string, string][] = [
+      [`GET /subscribe HTTP/1.0\r\nHost: x\r\n${UPGRADE}${VERSION}\r\n`, "400"],
+      [`GET /subscribe HTTP/1.1\r\n${UPGRADE}${VERSION}\r\n`, "400"],
+      [`GET /subscribe HTTP/1.1\r\nHost: x\r\nHost: y\r\n${UPGRADE}${VERSION}\r\n`, "400"],
+      [`GET /subscribe HTTP/1.1\r\nHost: x\r\n${UPGRADE}Sec-WebSocket-Version: 12\r\n\r\n`, "426"],
+      [`GET /subscribe HTTP/1.1\r\nHost: x\r\n${UPGRADE.replace("AQID", "")}${VERSION}\r\n`, "400"],
+      [`PUT /subscribe HTTP/1.1\r\nHost: x\r\n${UPGRADE}${VERSION}\r\n`, "405"],
+      [
+        `GET /subscribe HTTP/1.1\r\nHost: x\r\n${UPGRADE.replace("shard", ", ,shard")}${VERSION}\r\n`,
+        "400",
+      ],
+    ];
+    for (const [bytes, status] of cases) {
+      expect([bytes, lastProblem(await exchange(consumer.httpUrl, bytes))]).to.deep.equal([
+        ...[bytes, `${status} SHARDCAST_REQUEST_INVALID`],
+      ]);
+    }
+  });
+
+  it("refuses two Host headers", async () => {
+    const text = await exchange(
+      consumer.httpUrl,
+      `GET /healthz HTTP/1.1\r\nHost: x\r\nHost: x\r\nConnection: close\r\n\r\n`,
+    );
+    expect(lastProblem(text)).to.equal("400 SHARDCAST_REQUEST_INVALID");
+  });
+
+  it("takes an upgrade and a request whose target is a whole URL", async () => {
+    const target = `${consumer.httpUrl}/subscribe/absolute?from=live`;
+    const text = await firstFrom(`GET ${target} HTTP/1.1\r\nHost: x\r\n${UPGRADE}${VERSION}\r\n`);
+    expect(text).to.match(/^HTTP\/1\.1 101 /);
+    const answer = await exchange(
+      consumer.httpUrl,
+      `GET ${consumer.httpUrl}/healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`,
+    );
+    expect(answer).to.match(/^HTTP\/1\.1 200 /);
+  });
+
+  it("switches protocols behind the answers to what came before", async () => {
+    const before = `GET /topics HTTP/1.1\r\n${AUTHORIZED}\r\n`;
+    const upgrade = `GET /subscribe/x HTTP/1.1\r\nHost: x\r\n${UPGRADE}${VERSION}\r\n`;
+    const text = await firstFrom(before + before + upgrade, '"challenge"');
+    expect(text.match(/HTTP\/1\.1 \d+/g)).to.deep.equal([
+      ...["HTTP/1.1 200", "HTTP/1.1 200", "HTTP/1.1 101"],
+    ]);
+  });
+
+  /** What comes over a connection up to a text. */
+  async function firstFrom(bytes: string, until = "\r\n\r\n"): Promise<string> {
+    const socket = await dial(consumer.httpUrl);
+    let text = "";
+    socket.setEncoding("latin1").on("data", (chunk: string) => (text += chunk));
+    socket.write(bytes);
+    await eventually(`there is ${until}`, () => text.includes(until));
+    socket.destroy();
+    return text;
+  }
 
   it("takes no compressed bodies, which would be stored without their coding", async () => {
     const body = gzipSync('{"topic":"zip"}');

@@ -219,6 +219,20 @@ describe("HTTP", () => {
   });
 
   describe("POST /produce", () => {
+    it("takes a byte order mark in front of the first line", async () => {
+      const [answer] = await publishMany('\ufeff{"topic":"mark","payload":"x"}\n');
+      expect(answer).to.include({ topic: "mark", duplicate: false });
+    });
+
+    it("refuses for good a line that is nested too deeply", async () => {
+      const deep = `${"[".repeat(100_000)}${"]".repeat(100_000)}`;
+      const [answer, next] = await publishMany(
+        `{"topic":"deep","payload":${deep}}\n{"topic":"deep","payload":"x"}\n`,
+      );
+      expect(answer).to.include({ code: "SHARDCAST_REQUEST_INVALID" });
+      expect(next).to.include({ topic: "deep", duplicate: false });
+    });
+
     it("stores the lines of a topic in their order, and answers each in its place", async () => {
       const topics = [topicOf("c1", "many"), topicOf("c2", "many")];
       const lines = Array.from({ length: 3000 }, (_, number) => ({
@@ -463,8 +477,10 @@ describe("HTTP", () => {
       await publish(topic, "0".padEnd(size, "."));
       await fast.count(1);
       const before = c1.residentKib;
-      for (let number = 1; number < count; number += 1) {
-        await publish(topic, `${number}`.padEnd(size, "."));
+      for (let first = 1; first < count; first += 100) {
+        const numbers = Array.from({ length: Math.min(100, count - first) }, (_, n) => first + n);
+        const lines = numbers.map((number) => ({ topic, payload: `${number}`.padEnd(size, ".") }));
+        await publishMany(lines.map((line) => JSON.stringify(line)).join("\n"));
       }
       await fast.count(count);
       expect(await c1.metric("subscriptions_lagging")).to.equal(slow.length);

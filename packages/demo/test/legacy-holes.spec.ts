@@ -401,7 +401,7 @@ describe("the holes of the original queue", () => {
   });
 
   it("20: a producer with another key than the consumers lives, is not ready, and stores nothing", async () => {
-    const PSK = "another key";
+    const PSK = "another key of the tests";
     const node = await cluster.producer({ env: { PSK } });
     const witness = await subscribe("attacked");
     const publisher = await openLegacy(`${node.url}/produce`, PSK);
@@ -463,19 +463,19 @@ describe("the holes of the original queue", () => {
   });
 
   it("24: nothing large is taken before the proof, and no slow subscriber is buffered for", async () => {
-    await Promise.all(
-      [5 * 1024, 5 * MEBIBYTE, 20 * MEBIBYTE].flatMap((bytes) =>
-        entries.map(async (url) => {
-          const link = await RawLink.open(url);
-          link.send({ t: "h", o: "x".repeat(bytes) });
-          expect(await link.closed()).to.deep.equal({
-            code: 1008,
-            reason: "SHARDCAST_FRAME_TOO_LARGE",
-          });
-          expect(link.answers).to.deep.equal([]);
-        }),
-      ),
-    );
+    for (const bytes of [5 * 1024, 5 * MEBIBYTE, 20 * MEBIBYTE]) {
+      // One after another, and made before the link opens: a handshake has 1.5 s.
+      const text = JSON.stringify({ t: "h", o: "x".repeat(bytes) });
+      for (const url of entries) {
+        const link = await RawLink.open(url);
+        link.sendText(text);
+        expect(await link.closed()).to.deep.equal({
+          code: 1008,
+          reason: "SHARDCAST_FRAME_TOO_LARGE",
+        });
+        expect(link.answers).to.deep.equal([]);
+      }
+    }
 
     const owner = consumers[0];
     const topic = topicOwnedBy("c1", cluster.consumers);
@@ -536,21 +536,22 @@ describe("the holes of the original queue", () => {
     });
 
     it("the key can be changed: two are live for a while, and then the old one is refused", async () => {
-      const rotating = { env: { PSK: "new", PSK_PREVIOUS: "old" } };
+      const [old, fresh] = ["the old key of the tests", "the new key of the tests"];
+      const rotating = { env: { PSK: fresh, PSK_PREVIOUS: old } };
       await withCluster(1, async (other) => {
         const consumer = await other.consumer(1, rotating);
         const node = await other.producer(rotating);
-        const subscriber = await openLegacy(`${consumer.url}/subscribe/rotation`, "old");
-        for (const psk of ["old", "new"]) {
+        const subscriber = await openLegacy(`${consumer.url}/subscribe/rotation`, old);
+        for (const psk of [old, fresh]) {
           const publisher = await openLegacy(`${node.url}/produce`, psk);
           publisher.publish("rotation", psk);
           await closeLegacy(publisher);
         }
         await subscriber.take(2);
-        const after = await other.producer({ env: { PSK: "new" } });
-        const late = await dialLegacy(`${after.url}/produce`, { psk: "old" });
+        const after = await other.producer({ env: { PSK: fresh } });
+        const late = await dialLegacy(`${after.url}/produce`, { psk: old });
         expect(await late.first("open", "error", "close")).to.equal("error");
-        await closeLegacy(await openLegacy(`${after.url}/produce`, "new"), subscriber);
+        await closeLegacy(await openLegacy(`${after.url}/produce`, fresh), subscriber);
       });
     });
   });
@@ -575,6 +576,22 @@ describe("the holes of the original queue", () => {
         for (const text of [secret, TEST_PSK])
           expect(node.stdout + node.stderr).not.to.include(text);
       }
+    });
+
+    it("the original's public key is taken with --legacy-protocol alone, and with a loud warning", async () => {
+      const psk = "pre-shared-key";
+      await withCluster(1, async (other) => {
+        const node = await other.consumer(1, { env: { PSK: psk } });
+        await closeLegacy(await openLegacy(`${node.url}/subscribe/public`, psk));
+        expect(node.stdout).to.include('"level":"warn"').and.include("public default");
+      });
+      const plain = await TestCluster.plan(1);
+      const refused = plain.spawn("consumer", { args: { id: "c1", port: 0 }, env: { PSK: psk } });
+      await refused.stop();
+      await plain.stop();
+      expect(refused.stderr).to.match(
+        /^shardcast-consumer: --psk .*\(SHARDCAST_OPTION_INVALID\)\n$/,
+      );
     });
 
     it("a node without a key does not start", async () => {

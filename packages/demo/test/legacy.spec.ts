@@ -325,7 +325,7 @@ describe("the original queue's protocol", () => {
     });
 
     it("takes the previous key as well, and answers with the key that the client has", async () => {
-      const PSK_PREVIOUS = "an older key";
+      const PSK_PREVIOUS = "an older key of the tests";
       const node = await cluster.producer({ env: { PSK_PREVIOUS } });
       for (const psk of [TEST_PSK, PSK_PREVIOUS]) {
         await closeLegacy(await openLegacy(`${node.url}/produce`, psk));

@@ -1,6 +1,7 @@
 // Each node by itself, as it is deployed: its options, its HTTP routes, its start and its end.
+import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer, type AddressInfo } from "node:net";
+import { connect as connectSocket, createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect } from "@shardcast/client";
@@ -9,6 +10,9 @@ import { expect } from "chai";
 import { eventually } from "./support/eventually.ts";
 import { TEST_PSK, TestCluster, type NodeRole, type StartOptions } from "./support/nodes.ts";
 import { V1Socket } from "./support/v1-socket.ts";
+
+/** In the file of a test, where the environment has the usual one. */
+const FILE_PSK = "the key in a file of the tests";
 
 interface Answer {
   readonly status: number;
@@ -69,7 +73,7 @@ describe("a node by itself", () => {
       it("takes options from the environment, and the originals' names", async () => {
         const node = await cluster.start(role, {
           args: own,
-          env: { PORT: "0", TIMEOUT: "250", SHARDCAST_MAX_TOPICS: "17", SHARDCAST_OTHER: "x" },
+          env: { PORT: "0", TIMEOUT: "250", SHARDCAST_MAX_TOPICS: "17" },
         });
         const silent = await V1Socket.open(node.url, { endpoint });
         // With the 3 s that are the default, the other would be done first.
@@ -104,6 +108,20 @@ describe("a node by itself", () => {
         expect(await refusal(role, { args: { ...own, config } })).to.include(config);
       });
 
+      it("answers pings, all of a moment once", async () => {
+        const node = await cluster.start(role, { args: { ...own, port: 0 } });
+        const link = await V1Socket.openWith(node.url, TEST_PSK, { endpoint });
+        await link.first("welcome");
+        link.send(...Array.from({ length: 1000 }, () => ({ type: "ping" }) as const));
+        await link.first("pong");
+        link.send({ type: "ping" });
+        await eventually("the second answer", () => {
+          return link.frames.filter(({ type }) => type === "pong").length === 2;
+        });
+        link.end();
+        await node.stop("SIGTERM");
+      });
+
       it("starts with every number of its options at either end of what may be", async () => {
         const most = { "handshake-timeout": 86_400_000, "heartbeat-interval": 86_400_000 };
         const least = { "max-payload": 1, "max-links": 1, "high-water": 1024, window: 1 };
@@ -126,6 +144,94 @@ describe("a node by itself", () => {
           env: { PSK: "" },
         });
         expect(lost).to.include(file).and.include("SHARDCAST_KEY_MISSING");
+      });
+
+      it("takes a key that is named on the command line, whatever the environment has", async () => {
+        const file = join(folder, `${role}-key`);
+        writeFileSync(file, `\ufeff${FILE_PSK}\r\n`);
+        const env = { PSK: TEST_PSK, SHARDCAST_TOKEN_SECRET: "x".repeat(32) };
+        const node = await cluster.start(role, {
+          args: { ...own, port: 0, "psk-file": file },
+          env,
+        });
+        const link = await V1Socket.openWith(node.url, FILE_PSK, { endpoint });
+        expect(await link.first("welcome")).to.include({ type: "welcome" });
+        link.end();
+        await node.stop("SIGTERM");
+      });
+
+      it("does not start with a key that is none", async () => {
+        const file = join(folder, `${role}-utf16`);
+        writeFileSync(file, Buffer.from(`\ufeff${TEST_PSK}`, "utf16le"));
+        const refusals: [string, object][] = [
+          ["characters; 16 is the least", { env: { PSK: "fifteen letters" } }],
+          ["blanks or ends of lines", { env: { PSK: `${TEST_PSK}\r` } }],
+          ["quotes around it", { env: { PSK: `"${TEST_PSK}"` } }],
+          ["is not UTF-8", { args: { "psk-file": file } }],
+          ["--psk-previous has", { env: { PSK_PREVIOUS: "short" } }],
+          ["--api-key has 1 characters", { args: { "api-key": "x" } }],
+          ["--admin-key has 1 characters", { args: { "admin-key": "x" } }],
+        ];
+        for (const [fault, { args, env }] of refusals as [string, StartOptions][]) {
+          const said = await refusal(role, {
+            args: { ...own, port: 0, ...args },
+            env: env ?? {},
+          });
+          expect(said).to.include(fault).and.include("(SHARDCAST_OPTION_INVALID)");
+          expect(said).not.to.include(TEST_PSK);
+        }
+      });
+
+      it("takes a switch in any usual spelling, and no other", async () => {
+        for (const value of ["1", "yes", "on", "TRUE"]) {
+          const env = { SHARDCAST_LEGACY_PROTOCOL: value, PSK: "pre-shared-key" };
+          const node = await cluster.start(role, { args: { ...own, port: 0 }, env });
+          await node.stop("SIGTERM");
+        }
+        const env = { SHARDCAST_LEGACY_PROTOCOL: "maybe" };
+        expect(await refusal(role, { args: { ...own, port: 0 }, env })).to.include(
+          "--legacy-protocol is on or off",
+        );
+      });
+
+      it("refuses a misspelt variable, and takes those of Kubernetes", async () => {
+        const args = { ...own, port: 0 };
+        const env = { SHARDCAST_MAX_PAYLAOD: "5" };
+        expect(await refusal(role, { args, env })).to.include(
+          "SHARDCAST_MAX_PAYLAOD is no variable",
+        );
+        const node = await cluster.start(role, {
+          args,
+          env: {
+            SHARDCAST_SERVICE_HOST: "10.0.0.1",
+            SHARDCAST_SERVICE_PORT_WS: "9000",
+            SHARDCAST_PORT: "tcp://10.0.0.1:9000",
+            SHARDCAST_PORT_9000_TCP_ADDR: "10.0.0.1",
+            SHARDCAST_CONSUMER_SERVICE_HOST: "10.0.0.2",
+            SHARDCAST_RETAIN_COUNT: "5",
+            SHARDCAST_PRODUCERS: "ws://127.0.0.1:1",
+          },
+        });
+        await node.stop("SIGTERM");
+      });
+
+      it("quotes nothing of a file that is not JSON", async () => {
+        const file = join(folder, `${role}-config`);
+        writeFileSync(file, `psk=${TEST_PSK}`);
+        for (const name of ["config", "webhook-keys"]) {
+          const said = await refusal(role, { args: { ...own, port: 0, [name]: file } });
+          expect(said).to.include("is not JSON").and.not.include("the key");
+        }
+      });
+
+      it("listens on the loopback address alone where no host is named", async () => {
+        const node = await cluster.start(role, { args: { ...own, port: 0 } });
+        const { hostname, port } = new URL(node.url);
+        expect(hostname).to.equal("127.0.0.1");
+        const other = connectSocket({ host: "127.0.0.2", port: Number(port) });
+        const [error] = (await once(other, "error")) as [{ code: string }];
+        expect(error.code).to.equal("ECONNREFUSED");
+        await node.stop("SIGTERM");
       });
 
       it("does not start with an option that cannot be used", async () => {

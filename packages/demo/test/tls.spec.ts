@@ -1,7 +1,9 @@
 // TLS on every listener and every link between nodes, with certificates of the tests' own.
 import { execFile } from "node:child_process";
-import { writeFileSync } from "node:fs";
+import { once } from "node:events";
+import { readdirSync, writeFileSync } from "node:fs";
 import { get } from "node:https";
+import { connect as connectTcp } from "node:net";
 import { join } from "node:path";
 import { connect as connectTls, type PeerCertificate } from "node:tls";
 import { promisify } from "node:util";
@@ -79,6 +81,58 @@ describe("nodes with TLS", () => {
     certificates.sign("second");
     await eventually("the new one", async () => (await servedBy(consumer)) === "second");
     expect(await publish("news", "hello again", certificates.caFile)).to.match(/_2$/);
+  });
+
+  it("lets nobody keep a connection whose handshake is not done, silent, slow or gone", async () => {
+    const node = await cluster.start("producer", {
+      args: { id: "p9", port: 0, "handshake-timeout": 300 },
+    });
+    const { hostname, port } = new URL(node.url);
+    const descriptors = (): number => readdirSync(`/proc/${node.pid}/fd`).length;
+    const before = descriptors();
+    const sockets = await Promise.all(
+      Array.from({ length: 30 }, async (_, index) => {
+        const socket = connectTcp(Number(port), hostname);
+        socket.on("error", () => undefined);
+        await once(socket, "connect");
+        // The first bytes of a handshake that never goes on.
+        if (index % 3 !== 0) socket.write(Buffer.from([0x16, 0x03, 0x01, 0x02, 0x00, 0x01]));
+        if (index % 3 === 2) socket.end();
+        return socket;
+      }),
+    );
+    const trickle = setInterval(() => {
+      for (const socket of sockets) if (socket.writable) socket.write(Buffer.alloc(1));
+    }, 50);
+    await eventually("all are closed", () => sockets.every((socket) => socket.closed));
+    clearInterval(trickle);
+    await eventually("the node has let go of them", () => descriptors() <= before);
+    await node.stop("SIGTERM");
+  });
+
+  it("leads no client with TLS to an address without", async () => {
+    const plain = cluster.consumers.replace("wss://", "ws://");
+    const args = { id: "c1", log: "memory", port: 0, consumers: plain };
+    const other = await cluster.start("consumer", { args });
+    const env = { ...process.env, PSK: TEST_PSK, NODE_EXTRA_CA_CERTS: certificates.caFile };
+    const url = other.url.replace("wss://", "https://");
+    const refused = await run(process.execPath, [CLI, "publish", "--url", url, "t", "x"], {
+      env,
+    }).then(
+      () => "",
+      (error: unknown) => String((error as { stderr?: string }).stderr),
+    );
+    expect(refused).to.match(/ws:\/\/\S+ for its consumer c1.*--advertise.*OPTION_INVALID/s);
+    await other.stop("SIGTERM");
+  });
+
+  it("tells nobody an address without", async () => {
+    const shared = TestCluster.onRedis("redis://127.0.0.1:1");
+    const args = { ...tls, id: "c1", port: 0, advertise: "ws://10.0.0.1:9100" };
+    const node = shared.spawn("consumer", { args });
+    await eventually("it ends", () => node.exitCode !== null);
+    await shared.stop();
+    expect(node.stderr).to.match(/--advertise: ws:.*without TLS.*OPTION_INVALID/);
   });
 
   it("does not start with a certificate and a key that do not belong together", async () => {

@@ -193,6 +193,7 @@ describe("npm run TOPIC", () => {
     ["a name that could drive a terminal", ["news", "--name", "\x1b[2J"], "OPTION_INVALID"],
     ["an unknown option", ["news", "--fast"], "OPTION_INVALID"],
     ["a second topic", ["news", "other"], "OPTION_INVALID"],
+    ["arguments behind --", ["news", "--", "-x"], "OPTION_INVALID"],
     ["an unusable address", ["news", "--consumer", "here"], "OPTION_INVALID"],
   ] as const) {
     it(`refuses ${what} in one line`, async () => {
@@ -220,7 +221,7 @@ describe("npm run TOPIC", () => {
     await producer.stop("SIGKILL");
     const other = await cluster.producer({
       args: { id: "p1", port: producerPort },
-      env: { PSK: "another key" },
+      env: { PSK: "another key of the tests" },
     });
     await ana.ended;
     await other.stop("SIGTERM");

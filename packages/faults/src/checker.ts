@@ -1,61 +1,32 @@
 // Decides whether a history keeps the promises, and says exactly which message broke which. In the manner of
 // Jepsen: it knows nothing of how the cluster works. docs/reliability.md#what-is-checked
 import type { History, PublishRecord, SeenRecord, View } from "./history.ts";
-
-/** What can be broken. */
-export type Rule =
-  /** A message that was acked is not there. */
-  | "acked-missing"
-  /** A message is there at another place than its ack said. */
-  | "acked-elsewhere"
-  /** A message is there twice. */
-  | "stored-twice"
-  /** A message that was acked is behind a later one of its publisher that was acked too. */
-  | "publisher-order"
-  /** Two subscribers have different messages at one offset. */
-  | "views-differ"
-  /** A subscriber got an offset that does not follow the one before. */
-  | "offset-hole"
-  /** A subscriber was told of a gap where nothing had been trimmed. */
-  | "gap"
-  /** A topic's log began anew. */
-  | "epoch-changed"
-  /** A subscriber does not have the topic's last messages. */
-  | "view-short"
-  /** A subscription ended by an error. */
-  | "subscription-ended"
-  /** A message that nobody published. */
-  | "never-published";
-
-export interface Violation {
-  readonly rule: Rule;
-  readonly topic: string;
-  readonly detail: string;
-}
+import { checkLossyTopic } from "./lossy-checker.ts";
+import { checkOrder } from "./publisher-order.ts";
+import { nameOf, type Report, type Violation } from "./violation.ts";
 
 /** One topic's messages by offset, as all views together have them. */
 type Log = Map<number, SeenRecord>;
 
 export function check(history: History): Violation[] {
   const topics = new Set([...history.published, ...history.views].map(({ topic }) => topic));
-  return [...topics].sort().flatMap((topic) =>
+  return [...topics].sort().flatMap((topic) => {
+    const violations: Violation[] = [];
+    const checkTopic = history.lossyTopics?.has(topic) === true ? checkLossyTopic : checkWholeTopic;
     checkTopic(
-      topic,
       history.published.filter((record) => record.topic === topic),
       history.views.filter((view) => view.topic === topic),
-    ),
-  );
+      (rule, detail) => violations.push({ rule, topic, detail }),
+    );
+    return violations;
+  });
 }
 
-function checkTopic(
-  topic: string,
+function checkWholeTopic(
   published: readonly PublishRecord[],
   views: readonly View[],
-): Violation[] {
-  const violations: Violation[] = [];
-  const report = (rule: Rule, detail: string): void => {
-    violations.push({ rule, topic, detail });
-  };
+  report: Report,
+): void {
   const log: Log = new Map();
   checkEpochs(views, report);
   for (const view of views) checkView(view, log, report);
@@ -64,10 +35,7 @@ function checkTopic(
   checkStoredOnce(log, report);
   checkPublished(published, log, report);
   checkOrder(published, report);
-  return violations;
 }
-
-type Report = (rule: Rule, detail: string) => void;
 
 function checkEpochs(views: readonly View[], report: Report): void {
   const epochs = new Set(views.flatMap(({ seen }) => seen.map(({ epoch }) => epoch)));
@@ -131,23 +99,4 @@ function checkPublished(published: readonly PublishRecord[], log: Log, report: R
   for (const record of log.values()) {
     if (!known.has(nameOf(record))) report("never-published", `${nameOf(record)} is there`);
   }
-}
-
-function checkOrder(published: readonly PublishRecord[], report: Report): void {
-  const last = new Map<string, PublishRecord>();
-  const acked = published.filter(({ outcome }) => outcome === "acked");
-  for (const record of acked.sort((a, b) => a.sequence - b.sequence)) {
-    const before = last.get(record.publisher);
-    if (before !== undefined && before.offset >= record.offset) {
-      report(
-        "publisher-order",
-        `${nameOf(before)} is at ${before.offset}, and ${nameOf(record)} at ${record.offset}`,
-      );
-    }
-    last.set(record.publisher, record);
-  }
-}
-
-function nameOf({ publisher, sequence }: Pick<SeenRecord, "publisher" | "sequence">): string {
-  return `${publisher} #${sequence}`;
 }

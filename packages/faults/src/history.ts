@@ -22,13 +22,16 @@ export interface SeenRecord {
   readonly sequence: number;
 }
 
-interface GapRecord {
+export interface GapRecord {
   readonly epoch: string;
   readonly first: number;
   readonly last: number;
   readonly isNewEpoch: boolean;
   /** The offset of the last message before it. */
   readonly after: number;
+  /** How many messages came before it. */
+  readonly seenBefore: number;
+  readonly code?: string;
 }
 
 /** All that one subscriber saw of one topic, in the order in which it came. */
@@ -47,4 +50,6 @@ export interface History {
   readonly published: readonly PublishRecord[];
   /** Of subscribers that were there to the end: all of them have to have everything. */
   readonly views: readonly View[];
+  /** Topics that Redis loses keys of. @default none */
+  readonly lossyTopics?: ReadonlySet<string>;
 }

@@ -2,6 +2,7 @@
 //
 //   workload → history → checker      clients, what they saw, and whether that keeps the promises
 //   nemesis → node-process, tcp-proxy  what is done to the cluster meanwhile
-export { check, type Rule, type Violation } from "./checker.ts";
+export { check } from "./checker.ts";
 export type { History, PublishRecord, SeenRecord, View } from "./history.ts";
 export { run, type RunOptions, type RunResult } from "./run.ts";
+export type { Rule, Violation } from "./violation.ts";

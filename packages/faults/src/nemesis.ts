@@ -1,5 +1,6 @@
 // Brings faults about, one after another, as a seed has it. Each ends by itself; what was broken works again.
 import type { Cluster } from "./cluster.ts";
+import { LOSSY_TOPICS, keyLoss, loseKeys } from "./lost-keys.ts";
 import type { NodeProcess } from "./node-process.ts";
 import type { Random } from "./random.ts";
 
@@ -10,6 +11,8 @@ export interface NemesisOptions {
   readonly kinds?: readonly FaultKind[] | undefined;
   /** The most from the beginning of one fault to that of the next. @default 2500 */
   readonly pauseMaxMs?: number | undefined;
+  /** Those that Redis may lose something of. */
+  readonly topics: readonly string[];
   /** Moves the clients' clock. */
   readonly stepClock: (ms: number) => void;
   /** Told of each fault as it begins. */
@@ -50,6 +53,8 @@ const REDIS_KINDS = [
   "partition-redis",
   "scale",
   "scale",
+  "lose-keys",
+  "lose-keys",
 ] as const;
 
 export type FaultKind = (typeof KINDS)[number] | (typeof REDIS_KINDS)[number];
@@ -169,6 +174,15 @@ export class Nemesis {
         await sleep(holdMs);
         node.proxy.set({ type: "pass" });
         return;
+      case "lose-keys": {
+        const { topics, cluster, log } = this.#options;
+        // As often of one that loses more than others.
+        const topic = random.pick([random.pick(topics), random.pick([...LOSSY_TOPICS])]);
+        const command = keyLoss(topic, random);
+        log(command.join(" "));
+        await loseKeys(cluster.redisServers, command);
+        return;
+      }
       case "clock":
         this.#options.stepClock(random.between(-HOUR_MS, HOUR_MS));
         return;
@@ -178,7 +192,7 @@ export class Nemesis {
 
 function nodesFor(kind: FaultKind, cluster: Cluster): readonly Victim[] {
   if (kind === "scale") return cluster.spares;
-  if (kind.endsWith("redis")) return cluster.redisServers;
+  if (kind.endsWith("redis") || kind === "lose-keys") return cluster.redisServers;
   if (kind.endsWith("consumer") || kind === "flap") return cluster.consumers;
   return kind.endsWith("producer") ? cluster.producers : cluster.nodes;
 }

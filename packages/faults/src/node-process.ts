@@ -1,8 +1,9 @@
 // One node of the cluster under test: a real process behind its proxy, which can be killed, stopped and started
 // again with the same port and the same data.
-import { spawn, type ChildProcess } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import type { TcpProxy } from "./tcp-proxy.ts";
+import { spawnTied } from "./tied-process.ts";
 
 const READY_LIMIT_MS = 30_000;
 const POLL_MS = 20;
@@ -87,12 +88,12 @@ export class NodeProcess {
     const { bin, args, execArgv, psk } = this.#spec;
     const own = Object.entries(process.env).filter(([name]) => !FOREIGN.test(name));
     this.#isReady = false;
-    const child = spawn(process.execPath, [...execArgv, bin, ...args], {
+    const child = spawnTied(process.execPath, [...execArgv, bin, ...args], {
       env: { ...Object.fromEntries(own), PSK: psk },
       stdio: ["ignore", "pipe", "pipe"],
     });
     for (const stream of [child.stdout, child.stderr]) {
-      stream.setEncoding("utf8").on("data", (text: string) => {
+      stream?.setEncoding("utf8").on("data", (text: string) => {
         if (text.includes('"msg":"ready"')) this.#isReady = true;
         this.#output = (this.#output + text).slice(-LAST_WORDS);
       });

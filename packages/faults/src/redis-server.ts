@@ -1,5 +1,5 @@
 // Real Redis servers, on ports and in folders of their own, each behind a proxy.
-import { execFile, execFileSync, spawn, type ChildProcess } from "node:child_process";
+import { execFile, execFileSync, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { connect, createServer, type AddressInfo } from "node:net";
@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { TcpProxy } from "./tcp-proxy.ts";
+import { spawnTied } from "./tied-process.ts";
 
 const LIMIT_MS = 20_000;
 const SLOTS_OK = "cluster_state:ok";
@@ -48,7 +49,7 @@ export class RedisServer {
   /** Starts it, or starts it again with what it has on disk. */
   async start(): Promise<void> {
     if (this.isAlive) return;
-    this.#child = spawn(
+    this.#child = spawnTied(
       "redis-server",
       [
         ...["--port", String(this.port), "--bind", "127.0.0.1", "--dir", this.#folder],
@@ -60,11 +61,11 @@ export class RedisServer {
       ],
       { stdio: "ignore" },
     );
-    const failed = once(this.#child, "error").then(([error]: unknown[]) => {
-      throw new Error("redis-server cannot be started: apt-get install redis-server", {
-        cause: error,
-      });
+    const failed = once(this.#child, "exit").then(() => {
+      throw new Error("redis-server ended; is it installed? apt-get install redis-server");
     });
+    // Later it is a fault of the run, or the end.
+    failed.catch(() => undefined);
     const ready = until(`redis-server on ${this.port}`, () => this.cli("ping") === "PONG");
     await Promise.race([ready, failed]);
   }
@@ -91,6 +92,14 @@ export class RedisServer {
     await this.end();
     await this.proxy.close();
     rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  /** Sends a command, and lets everything else go on meanwhile; a server that does not answer is let be. */
+  async command(...args: readonly string[]): Promise<void> {
+    const options = { timeout: 5000 };
+    await promisify(execFile)("redis-cli", ["-p", String(this.port), ...args], options).catch(
+      () => undefined,
+    );
   }
 
   /** What redis-cli says; empty where the server does not answer. */

@@ -1,9 +1,11 @@
 // One run: a cluster, clients, faults; then everything is made whole, and the history is checked.
-import { check, type Violation } from "./checker.ts";
+import { check } from "./checker.ts";
 import { ClientClock } from "./client-clock.ts";
 import { Cluster, type ClusterOptions } from "./cluster.ts";
+import { LOSSY_TOPICS } from "./lost-keys.ts";
 import { Nemesis, type FaultKind } from "./nemesis.ts";
 import { Random } from "./random.ts";
+import type { Violation } from "./violation.ts";
 import { Workload } from "./workload.ts";
 
 export interface RunOptions extends ClusterOptions {
@@ -44,10 +46,13 @@ export async function run(options: RunOptions): Promise<RunResult> {
   let workload: Workload | undefined;
   try {
     // Each draws from numbers of its own: what the clients do does not change the faults of a seed.
-    workload = await Workload.start({ ...options, cluster, random: new Random(options.seed + 1) });
+    const lossyTopics: ReadonlySet<string> = options.isOnRedis === true ? LOSSY_TOPICS : new Set();
+    const own = { cluster, lossyTopics, random: new Random(options.seed + 1) };
+    workload = await Workload.start({ ...options, ...own });
     const nemesis = new Nemesis({
       cluster,
       random,
+      topics: workload.topics,
       kinds: options.kinds,
       pauseMaxMs: options.pauseMaxMs,
       stepClock: (ms) => clock.step(ms),
@@ -66,14 +71,14 @@ export async function run(options: RunOptions): Promise<RunResult> {
 }
 
 function resultOf(workload: Workload, nemesis: Nemesis): RunResult {
-  const { published, views, deliveries, longestSilenceMs } = workload;
+  const { published, views, lossyTopics, deliveries, longestSilenceMs } = workload;
   const acked = published.filter(({ outcome }) => outcome === "acked");
   const failed: Record<string, number> = {};
   for (const { outcome, code } of published) {
     if (outcome === "failed") failed[code] = (failed[code] ?? 0) + 1;
   }
   return {
-    violations: check({ published, views }),
+    violations: check({ published, views, lossyTopics }),
     faults: Object.fromEntries([...nemesis.counts].sort()),
     faultCount: nemesis.count,
     published: published.length,

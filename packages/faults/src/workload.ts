@@ -10,6 +10,8 @@ export interface WorkloadOptions {
   readonly random: Random;
   /** How many. */
   readonly topics: number;
+  /** Topics beside them that Redis may lose keys of. */
+  readonly lossyTopics: ReadonlySet<string>;
   readonly publishers: number;
   /** Of each topic. */
   readonly subscribers: number;
@@ -49,6 +51,7 @@ export class Workload implements History {
   readonly #publishers: Publisher[] = [];
   readonly #unanswered = new Set<PublishRecord>();
   readonly #wanderers: Promise<void>[] = [];
+  readonly topics: readonly string[];
   #isStopping = false;
   /** By topic: when the last ack came. */
   readonly #ackedAt = new Map<string, number>();
@@ -59,6 +62,11 @@ export class Workload implements History {
 
   private constructor(options: WorkloadOptions) {
     this.#options = options;
+    this.topics = [...topicNames(options.topics), ...options.lossyTopics];
+  }
+
+  get lossyTopics(): ReadonlySet<string> {
+    return this.#options.lossyTopics;
   }
 
   /** Connects everybody, on a cluster that is whole, and begins. */
@@ -84,18 +92,33 @@ export class Workload implements History {
     await Promise.all(this.#wanderers);
     const { settleMs = SETTLE_MS } = this.#options;
     await until("every publish has its answer", SETTLE_MS, () => this.#unanswered.size === 0);
+    // Offsets of another epoch cannot be compared: what shows that all is there is the last message.
+    for (const topic of this.lossyTopics) this.#publish(topic);
+    await until("the last publishes have theirs", SETTLE_MS, () => this.#unanswered.size === 0);
     await this.#readAll();
-    const heads = new Map<string, number>();
-    for (const { topic, offset } of this.published) {
-      heads.set(topic, Math.max(heads.get(topic) ?? 0, offset));
-    }
-    for (const { topic, seen } of this.views) {
-      heads.set(topic, Math.max(heads.get(topic) ?? 0, seen.at(-1)?.offset ?? 0));
-    }
+    const heads = this.#heads();
     // One that does not get there is the checker's business.
     await until("every subscriber is at head", settleMs, () =>
-      this.views.every(({ topic, seen }) => (seen.at(-1)?.offset ?? 0) >= (heads.get(topic) ?? 0)),
+      this.views.every(({ topic, seen }) => {
+        const head = heads.get(topic);
+        const last = seen.at(-1);
+        if (head === undefined) return true;
+        return last?.epoch === head.epoch && last.offset >= head.offset;
+      }),
     ).catch(() => undefined);
+  }
+
+  /** The furthest place of each topic that anybody knows; of a lossy one, that of its last message. */
+  #heads(): Map<string, { readonly epoch: string; readonly offset: number }> {
+    const heads = new Map<string, { readonly epoch: string; readonly offset: number }>();
+    const seen = this.views.flatMap(({ topic, seen: records }) =>
+      records.slice(-1).map((record) => ({ topic, ...record })),
+    );
+    for (const { topic, epoch, offset } of [...seen, ...this.published]) {
+      const isFurther = this.lossyTopics.has(topic) || offset >= (heads.get(topic)?.offset ?? 0);
+      if (isFurther && epoch !== "") heads.set(topic, { epoch, offset });
+    }
+    return heads;
   }
 
   close(): void {
@@ -128,11 +151,11 @@ export class Workload implements History {
   }
 
   async #subscribeAll(): Promise<void> {
-    const { topics, subscribers } = this.#options;
+    const { subscribers } = this.#options;
     for (let number = 1; number <= subscribers; number += 1) {
       const client = await this.#connect(number);
-      for (let topic = 1; topic <= topics; topic += 1) {
-        const view = this.#newView(topicName(topic), `subscriber ${number}`);
+      for (const topic of this.topics) {
+        const view = this.#newView(topic, `subscriber ${number}`);
         // Every third comes and goes; each from where it was.
         if (number % 3 === 0) this.#wanderers.push(this.#wander(client, view));
         else await this.#stay(client, view);
@@ -184,7 +207,11 @@ export class Workload implements History {
 
   #watch(subscription: Subscription, view: View): void {
     subscription.on("gap", (gap) =>
-      view.gaps.push({ ...gap, after: view.seen.at(-1)?.offset ?? 0 }),
+      view.gaps.push({
+        ...gap,
+        after: view.seen.at(-1)?.offset ?? 0,
+        seenBefore: view.seen.length,
+      }),
     );
     subscription.on("error", (error) => view.errors.push(`${error.code}: ${error.message}`));
   }
@@ -192,20 +219,21 @@ export class Workload implements History {
   /** What the log has in the end, as somebody reads it who was not there. */
   async #readAll(): Promise<void> {
     const client = await this.#connect(0);
-    for (let topic = 1; topic <= this.#options.topics; topic += 1) {
-      await this.#stay(client, this.#newView(topicName(topic), "reader at the end"));
+    for (const topic of this.topics) {
+      await this.#stay(client, this.#newView(topic, "reader at the end"));
     }
   }
 
   #tick(): void {
     this.#debt += (this.#options.rate * TICK_MS) / 1000;
-    for (; this.#debt >= 1; this.#debt -= 1) this.#publish();
+    for (; this.#debt >= 1; this.#debt -= 1) {
+      this.#publish(this.#options.random.pick(this.topics));
+    }
   }
 
-  #publish(): void {
-    const { random, topics } = this.#options;
+  #publish(topic: string): void {
+    const { random } = this.#options;
     const publisher = random.pick(this.#publishers);
-    const topic = topicName(random.between(1, topics));
     const sequence = (publisher.sequences.get(topic) ?? 0) + 1;
     const text = `${publisher.name}|${sequence}|`;
     const data = text.padEnd(text.length + random.pick(PADDINGS), ".");
@@ -245,8 +273,8 @@ export class Workload implements History {
   }
 }
 
-function topicName(number: number): string {
-  return `topic ${number}`;
+function topicNames(count: number): string[] {
+  return Array.from({ length: count }, (_, index) => `topic ${index + 1}`);
 }
 
 function read(message: Message): SeenRecord {

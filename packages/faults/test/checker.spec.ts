@@ -1,6 +1,7 @@
 import { expect } from "chai";
-import { check, type Rule } from "../src/checker.ts";
+import { check } from "../src/checker.ts";
 import type { History, PublishRecord, SeenRecord, View } from "../src/history.ts";
+import type { Rule } from "../src/violation.ts";
 
 const EPOCH = "0123456789abcdef";
 
@@ -116,7 +117,14 @@ describe("the checker", () => {
 
   it("finds a gap, another epoch, a subscription that ended, and a message that nobody published", () => {
     const gap = clean();
-    gap.views[0]?.gaps.push({ epoch: EPOCH, first: 2, last: 3, isNewEpoch: false, after: 1 });
+    gap.views[0]?.gaps.push({
+      epoch: EPOCH,
+      first: 2,
+      last: 3,
+      isNewEpoch: false,
+      after: 1,
+      seenBefore: 1,
+    });
     expect(rulesBroken(gap)).to.deep.equal(["gap"]);
     const epoch = clean();
     epoch.views[0]?.seen.splice(4, 1, { ...seenAt(5, "ben", 2), epoch: "ffffffffffffffff" });

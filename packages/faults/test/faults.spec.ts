@@ -3,8 +3,8 @@
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { expect } from "chai";
-import type { Rule } from "../src/checker.ts";
 import { run, type RunOptions, type RunResult } from "../src/run.ts";
+import type { Rule } from "../src/violation.ts";
 
 const BINS = {
   producer: pathToFileURL(join("packages", "producer", "bin", "shardcast-producer.js")),

@@ -22,6 +22,11 @@ export class Batch {
     this.shared = shared;
   }
 
+  /** A batch of messages that were just made: its checksum is made with it, and goes wherever it goes. */
+  static sealed(first: number, last: number, shared: SharedFrames): Batch {
+    return new Batch(first, last, shared.seal());
+  }
+
   /**
    * Copies message frames of one topic that come from elsewhere, and gives them this node's topic id.
    * @throws SHARDCAST_LOG_CORRUPT where they are not whole frames of messages with offsets in a row
@@ -53,6 +58,11 @@ export class Batch {
     if (first === undefined || last === undefined || first === last) return first;
     const frames = Buffer.concat(batches.map((batch) => batch.shared.frames));
     return new Batch(first.first, last.last, SharedFrames.of(frames));
+  }
+
+  /** CRC-32 of the frames. */
+  get crc(): number {
+    return this.shared.crc;
   }
 
   get bytes(): number {

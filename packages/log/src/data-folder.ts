@@ -1,19 +1,32 @@
 // One consumer's data on disk: a note of what it is, a lock, and the store.
 //
-//   shardcast.json   {"format":"shardcast-log","version":1,"node":"c1"}
+//   shardcast.json   {"format":"shardcast-log","version":2,"node":"c1"}
 //   lock.sock        held while a process uses the folder
 //   log.mdb          the store, with log.mdb-lock beside it
-import { mkdirSync, readFileSync, readdirSync, renameSync, writeFileSync } from "node:fs";
+//   unchecked        the store failed to write to it: whoever opens it next looks at all of it first
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { ShardcastError } from "@shardcast/protocol";
 import { FolderLock, LOCK_FILE } from "./folder-lock.ts";
+import { checkStore } from "./salvage.ts";
 import { Store } from "./store.ts";
 import { checkHeader } from "./store-header.ts";
 
 const NOTE_FILE = "shardcast.json";
 const STORE_FILE = "log.mdb";
+const UNCHECKED_FILE = "unchecked";
 const FORMAT = "shardcast-log";
-const VERSION = 1;
+/** Version 1 had no checksums. Where both are, each record tells by its size whether it has one. */
+const VERSION = 2;
+const OLD_VERSION = 1;
 const OWNER_ONLY = 0o600;
 const OWNER_ONLY_FOLDER = 0o700;
 
@@ -45,9 +58,13 @@ export class DataFolder {
     }
     const lock = await FolderLock.take(path);
     try {
-      if (note === undefined) writeNote(path, nodeId);
+      // A program that knows version 1 alone would take what is stored from now on for damaged.
+      if (note?.version !== VERSION) writeNote(path, nodeId);
       await checkHeader(join(path, STORE_FILE));
-      return new DataFolder(openStore(join(path, STORE_FILE)), lock);
+      const store = openStore(join(path, STORE_FILE));
+      await checkUnchecked(path, store);
+      store.onFault = () => markUnchecked(path);
+      return new DataFolder(store, lock);
     } catch (error) {
       await lock.release();
       throw error;
@@ -74,12 +91,66 @@ export async function openForReading(
   return { store: openStore(file, true), node: note.node };
 }
 
-/** Makes a folder of a store's copy. @throws SHARDCAST_DATA_FOREIGN where it holds something */
+/**
+ * Makes a data folder of a store's copy. It is one only when all of it is there: a node does not start on a part.
+ * @throws SHARDCAST_DATA_FOREIGN where the folder holds something
+ */
 export async function writeBackup(store: Store, node: string, path: string): Promise<void> {
-  makeFolder(path);
-  if (readdirSync(path).length > 0) throw foreign(path, "it is not empty");
+  makeEmptyFolder(path);
   await store.backup(join(path, STORE_FILE));
   writeNote(path, node);
+}
+
+/**
+ * Makes a data folder that `fill` writes, likewise.
+ * @throws SHARDCAST_DATA_FOREIGN where the folder holds something
+ */
+export async function writeFolder<Result>(
+  path: string,
+  node: string,
+  fill: (store: Store) => Promise<Result>,
+): Promise<Result> {
+  makeEmptyFolder(path);
+  const store = openStore(join(path, STORE_FILE));
+  try {
+    const result = await fill(store);
+    await store.close();
+    writeNote(path, node);
+    return result;
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+/** @throws SHARDCAST_DATA_CORRUPT where the disk failed before, and what is stored is not whole */
+async function checkUnchecked(path: string, store: Store): Promise<void> {
+  const mark = join(path, UNCHECKED_FILE);
+  if (!existsSync(mark)) return;
+  const [fault] = checkStore(store).faults;
+  if (fault === undefined) {
+    rmSync(mark);
+    return;
+  }
+  await store.close();
+  const detail = `${path} was damaged when its disk failed: ${fault}; shardcast data repair copies what is whole`;
+  throw new ShardcastError("SHARDCAST_DATA_CORRUPT", detail);
+}
+
+function markUnchecked(path: string): void {
+  try {
+    writeFileSync(join(path, UNCHECKED_FILE), "", { mode: OWNER_ONLY, flush: true });
+  } catch {
+    // The disk that has failed is the one that this would be on.
+  }
+}
+
+function makeEmptyFolder(path: string): void {
+  makeFolder(path);
+  const [name] = listOf(path);
+  if (name === undefined) return;
+  const detail = `${path} holds ${name}: the copy needs a folder that is empty or not there`;
+  throw new ShardcastError("SHARDCAST_DATA_FOREIGN", detail);
 }
 
 function makeFolder(path: string): void {
@@ -101,7 +172,7 @@ function readNote(path: string): Note | undefined {
   }
   const note = parseNote(readFileSync(join(path, NOTE_FILE), "utf8"));
   if (note?.format !== FORMAT) throw foreign(path, `its ${NOTE_FILE} is not Shardcast's`);
-  if (note.version !== VERSION) {
+  if (note.version !== VERSION && note.version !== OLD_VERSION) {
     throw foreign(path, `it has version ${note.version}, this is version ${VERSION}`);
   }
   return note;

@@ -4,10 +4,12 @@
 //   memory-log                  in the process
 //   lmdb-log → lmdb-topic-log → series → store      on disk
 //   state-store, memory-state, lmdb-state           small texts by key that are kept beside the topics
+//   damage                      what a log tells of messages that are not what was stored
 //   salvage                     what is whole in a store, and a copy of it
 //   data-folder                 the folder that a store is in: whose it is, and who has it open
 export { Batch } from "./batch.ts";
-export { DataFolder, openForReading, writeBackup } from "./data-folder.ts";
+export { Damage, DamageTally, type DamageFound } from "./damage.ts";
+export { DataFolder, openForReading, writeBackup, writeFolder } from "./data-folder.ts";
 export type { IdRetention } from "./lmdb-topic-log.ts";
 export { LmdbLog, type LmdbLogOptions } from "./lmdb-log.ts";
 export { createEpoch } from "./epoch.ts";
@@ -15,6 +17,7 @@ export { IdRecord } from "./id-record.ts";
 export {
   FORGET_AFTER_MS,
   type Log,
+  type Page,
   type ReadableLog,
   type StoredIds,
   type TopicLog,

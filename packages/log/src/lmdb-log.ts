@@ -1,21 +1,27 @@
 // The log on disk: one store for all topics of a consumer. All that a turn appended is one transaction.
 // docs/architecture.md#the-log-on-disk
+import { DamageTally } from "./damage.ts";
 import { DataFolder } from "./data-folder.ts";
 import { createEpoch } from "./epoch.ts";
 import { FORGET_AFTER_MS, type Log } from "./log.ts";
 import { LmdbState } from "./lmdb-state.ts";
-import { LmdbTopicLog, type DiskUse, type IdRetention } from "./lmdb-topic-log.ts";
+import {
+  LmdbTopicLog,
+  type DiskUse,
+  type IdRetention,
+  type LmdbTopicContext,
+} from "./lmdb-topic-log.ts";
 import { rangeAfter } from "./name-order.ts";
 import type { RetentionRules } from "./retention.ts";
-import { putState, readState } from "./store-state.ts";
+import { putState, readState, type StoreState } from "./store-state.ts";
+import { restoredState } from "./restored-state.ts";
 import type { Store } from "./store.ts";
+import { TidyRounds } from "./tidy-rounds.ts";
 import { decodeTopicRecord, type TopicRecord } from "./topic-record.ts";
 
 const TAIL_AGE_MS = 60_000;
 /** Topics that one call of `tidy` looks at. */
 const TIDY_TOPICS = 64;
-/** A round of all topics begins no sooner than this after the one before. */
-const TIDY_ROUND_MS = 10_000;
 
 export interface LmdbLogOptions {
   readonly folder: string;
@@ -28,6 +34,8 @@ export interface LmdbLogOptions {
   readonly maxBytes: number;
   /** What is kept in memory of a topic's newest messages, and of all topics'. */
   readonly tail: { readonly bytes: number; readonly maxBytes: number };
+  /** Told of what is damaged. @default nobody */
+  readonly damage?: DamageTally;
   /** @default Date.now */
   readonly now?: () => number;
 }
@@ -39,21 +47,23 @@ export class LmdbLog implements Log {
   readonly #store: Store;
   readonly #open = new Map<string, LmdbTopicLog>();
   readonly #disk: DiskUse;
+  readonly #damage: DamageTally;
   readonly #tail = { bytes: 0 };
+  readonly #context: LmdbTopicContext;
   #nextNumber: number;
   #staged: LmdbTopicLog[] = [];
-  /** The topic where `tidy` goes on; undefined between two rounds. */
-  #tidyAt: Buffer | undefined;
-  #tidyAgain = 0;
+  readonly #rounds = new TidyRounds();
 
   private constructor(folder: DataFolder, options: LmdbLogOptions) {
     this.#folder = folder;
     this.#store = folder.store;
-    this.state = new LmdbState(folder.store);
+    this.#damage = options.damage ?? new DamageTally();
+    this.state = new LmdbState(folder.store, this.#damage);
     this.#options = options;
-    const { nextNumber, bytes } = readState(this.#store);
+    const { nextNumber, bytes } = readState(this.#store) ?? this.#restoreState();
     this.#nextNumber = nextNumber;
     this.#disk = { bytes, maxBytes: options.maxBytes };
+    this.#context = this.#newContext();
   }
 
   /**
@@ -74,6 +84,10 @@ export class LmdbLog implements Log {
     return this.#store.fileBytes;
   }
 
+  get fault(): string | undefined {
+    return this.#store.fault;
+  }
+
   get tailBytes(): number {
     return this.#tail.bytes;
   }
@@ -81,9 +95,14 @@ export class LmdbLog implements Log {
   open(topic: string, topicId: number): LmdbTopicLog {
     const known = this.#open.get(topic);
     if (known !== undefined) return known;
-    const stored = this.#store.get("topics", Buffer.from(topic));
-    const record = stored === undefined ? undefined : decodeTopicRecord(stored);
+    const name = Buffer.from(topic);
+    const stored = this.#store.get("topics", name);
+    const record = stored === undefined ? undefined : decodeTopicRecord(name, stored);
+    // It begins anew, under another number: what the old one had, only a repair finds.
+    if (stored !== undefined && record === undefined) this.#damagedRecord(topic);
     const log = this.#openLog(topic, topicId, record);
+    // Nobody has trimmed it as long as it was closed.
+    if (record !== undefined) log.trim(this.#now());
     this.#open.set(topic, log);
     return log;
   }
@@ -102,6 +121,7 @@ export class LmdbLog implements Log {
     if (log.isStaged) return false;
     log.release();
     this.#open.delete(topic);
+    this.#rounds.isDue(log.dueAt);
     return true;
   }
 
@@ -113,23 +133,8 @@ export class LmdbLog implements Log {
 
   /** Trims a few of the topics that nobody has open, and forgets those that are past their time. */
   tidy(now: number): void {
-    if (this.#tidyAt === undefined) {
-      if (now < this.#tidyAgain) return;
-      this.#tidyAgain = now + TIDY_ROUND_MS;
-    }
-    const start = this.#tidyAt ?? Buffer.alloc(1);
-    let last: Buffer | undefined;
-    let count = 0;
-    for (const { key, value } of this.#store.from("topics", start, TIDY_TOPICS)) {
-      last = key;
-      count += 1;
-      const topic = key.toString("utf8");
-      const record = decodeTopicRecord(value);
-      if (record !== undefined && !this.#open.has(topic)) this.#tidyTopic(topic, record, now);
-    }
-    const isRoundOver = last === undefined || count < TIDY_TOPICS;
-    // The key that follows is the same with a zero byte.
-    this.#tidyAt = isRoundOver ? undefined : Buffer.concat([last ?? start, Buffer.alloc(1)]);
+    this.#store.checkFile();
+    this.#rounds.go(now, (from) => this.#tidyFrom(from, now));
   }
 
   async close(): Promise<void> {
@@ -150,25 +155,65 @@ export class LmdbLog implements Log {
     for (const log of staged) log.committed();
   }
 
+  /** @returns where the round goes on; undefined where it is over */
+  #tidyFrom(start: Buffer, now: number): Buffer | undefined {
+    let last = start;
+    let count = 0;
+    for (const { key, value } of this.#store.from("topics", start, TIDY_TOPICS)) {
+      last = key;
+      count += 1;
+      const topic = key.toString("utf8");
+      const record = decodeTopicRecord(key, value);
+      if (record === undefined) this.#damagedRecord(topic);
+      else if (!this.#open.has(topic)) this.#tidyTopic(topic, record, now);
+    }
+    // The key that follows is the same with a zero byte.
+    return count < TIDY_TOPICS ? undefined : Buffer.concat([last, Buffer.alloc(1)]);
+  }
+
   #tidyTopic(topic: string, record: TopicRecord, now: number): void {
     const log = this.#openLog(topic, 0, record);
     log.trim(now);
-    if (log.isStaged || log.head >= log.oldest || log.lastTime >= now - FORGET_AFTER_MS) return;
-    this.#store.remove("topics", Buffer.from(topic));
+    const isPast = log.head < log.oldest && log.lastTime < now - FORGET_AFTER_MS;
+    if (isPast && !log.isStaged) this.#store.remove("topics", Buffer.from(topic));
+    else this.#rounds.isDue(log.dueAt);
   }
 
-  #openLog(topic: string, topicId: number, record: TopicRecord | undefined): LmdbTopicLog {
-    const { retention, ids, tail, now = Date.now } = this.#options;
-    return new LmdbTopicLog(record ?? this.#newRecord(now()), record !== undefined, {
-      topic,
-      topicId,
+  #openLog(topic: string, topicId: number, known: TopicRecord | undefined): LmdbTopicLog {
+    const isNew = known === undefined;
+    const record = known ?? this.#newRecord(this.#now());
+    const retention = this.#options.retention.of(topic);
+    return new LmdbTopicLog({ topic, topicId, retention, record, isNew }, this.#context);
+  }
+
+  #newContext(): LmdbTopicContext {
+    const { ids, tail, now } = this.#options;
+    const { bytes, maxBytes } = tail;
+    const retention = { count: Number.MAX_SAFE_INTEGER, bytes, ageMs: TAIL_AGE_MS };
+    return {
       ids,
       store: this.#store,
-      retention: retention.of(topic),
       disk: this.#disk,
-      tail: { ...tail, ageMs: TAIL_AGE_MS, total: this.#tail, now },
+      damage: this.#damage,
+      tail: { retention, maxBytes, ...(now === undefined ? {} : { now }) },
+      tailTotal: this.#tail,
       staged: (log) => this.#staged.push(log),
-    });
+    };
+  }
+
+  #now(): number {
+    const { now = Date.now } = this.#options;
+    return now();
+  }
+
+  #damagedRecord(topic: string): void {
+    this.#damage.found({ topic, what: "the topic's own record" });
+  }
+
+  /** A number that no topic has, and what all of them weigh, by all that is in the store. */
+  #restoreState(): StoreState {
+    this.#damage.found({ topic: "", what: "the store's own note" });
+    return restoredState(this.#store);
   }
 
   #newRecord(time: number): TopicRecord {

@@ -1,6 +1,14 @@
 // The state in the store, beside what the store keeps of itself: keys there begin with a colon. A write goes
 // to disk with whatever else waits for it.
-import { ShardcastError } from "@shardcast/protocol";
+//
+//   +------------+------+-------+
+//   | text       | 0xff | crc   |   CRC-32 of the key and then of the text
+//   +------------+------+-------+
+//
+// Version 1 of the folder had the text alone: 0xff is in no UTF-8, so the two cannot be mistaken.
+import { crc32 } from "node:zlib";
+import { ShardcastError, readUint32, writeUint32 } from "@shardcast/protocol";
+import type { DamageTally } from "./damage.ts";
 import { rangeAfter } from "./name-order.ts";
 import {
   checkStateEntry,
@@ -13,18 +21,26 @@ import type { Store } from "./store.ts";
 
 const TABLE = "state";
 const MARK = ":";
+const CHECK_MARK = 0xff;
+const CHECK_BYTES = 5;
 
 export class LmdbState implements StateStore {
   readonly #store: Store;
+  readonly #damage: DamageTally;
 
-  constructor(store: Store) {
+  /** @param damage told of entries that are damaged; they count as not there */
+  constructor(store: Store, damage: DamageTally) {
     this.#store = store;
+    this.#damage = damage;
   }
 
   get(key: string): Promise<string | undefined> {
     return promised(() => {
       checkStateKey(key);
-      return this.#read(() => this.#store.get(TABLE, storedKey(key))?.toString("utf8"));
+      return this.#read(() => {
+        const stored = this.#store.get(TABLE, storedKey(key));
+        return stored === undefined ? undefined : this.#textOf(storedKey(key), stored);
+      });
     });
   }
 
@@ -35,7 +51,7 @@ export class LmdbState implements StateStore {
       all.map(([key, value]) => ({
         table: TABLE,
         key: storedKey(key),
-        value: Buffer.from(value),
+        value: storedValue(storedKey(key), value),
       })),
     );
   }
@@ -56,9 +72,18 @@ export class LmdbState implements StateStore {
     const entries: StateEntry[] = [];
     for (const { key, value } of storedEntries(this.#store, prefix, after)) {
       if (entries.length >= limit) break;
-      entries.push([key.toString("utf8", MARK.length), value.toString("utf8")]);
+      const text = this.#textOf(key, value);
+      if (text !== undefined) entries.push([key.toString("utf8", MARK.length), text]);
     }
     return entries;
+  }
+
+  #textOf(key: Buffer, value: Buffer): string | undefined {
+    const text = textOfEntry(key, value);
+    if (text === undefined) {
+      this.#damage.found({ topic: "", what: `the state ${key.toString("utf8", MARK.length)}` });
+    }
+    return text;
   }
 
   #read<Value>(read: () => Value): Value {
@@ -71,6 +96,16 @@ export class LmdbState implements StateStore {
   }
 }
 
+/** The text of an entry as it lies in the store; undefined where it is damaged. */
+export function textOfEntry(key: Uint8Array, value: Buffer): string | undefined {
+  const end = value.length - CHECK_BYTES;
+  if (end < 0 || value[end] !== CHECK_MARK) {
+    return value.includes(CHECK_MARK) ? undefined : value.toString("utf8");
+  }
+  const isWhole = readUint32(value, end + 1) === crc32(value.subarray(0, end), crc32(key));
+  return isWhole ? value.toString("utf8", 0, end) : undefined;
+}
+
 /** Entries as they lie in the store. */
 export function storedEntries(
   store: Store,
@@ -79,6 +114,15 @@ export function storedEntries(
 ): Iterable<{ readonly key: Buffer; readonly value: Buffer }> {
   const { start, end } = rangeAfter(MARK + prefix, MARK + after);
   return store.range(TABLE, start, end);
+}
+
+function storedValue(key: Uint8Array, text: string): Buffer {
+  const end = Buffer.byteLength(text);
+  const value = Buffer.alloc(end + CHECK_BYTES);
+  value.write(text);
+  value[end] = CHECK_MARK;
+  writeUint32(value, end + 1, crc32(value.subarray(0, end), crc32(key)));
+  return value;
 }
 
 function storedKey(key: string): Buffer {

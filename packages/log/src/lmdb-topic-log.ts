@@ -1,12 +1,16 @@
 // The log of one topic in the store. Its newest messages are kept in memory too, as they were sent, so that
 // who is only a little behind costs no disk and no copy.
+import { crc32 } from "node:zlib";
 import { ShardcastError, type Epoch, type From } from "@shardcast/protocol";
 import { Batch } from "./batch.ts";
+import { Damage, type DamageTally } from "./damage.ts";
+import { createEpoch } from "./epoch.ts";
 import { IdRecord } from "./id-record.ts";
-import type { StoredIds, TopicLog } from "./log.ts";
-import { MemoryTopicLog } from "./memory-log.ts";
+import { FORGET_AFTER_MS, type Page, type StoredIds, type TopicLog } from "./log.ts";
+import { MemoryTopicLog, type MemoryTopicLogOptions } from "./memory-log.ts";
 import type { Retention } from "./retention.ts";
-import { Series } from "./series.ts";
+import { tellsItsEnd, wholeBatch } from "./message-record.ts";
+import { Series, type StoredRecord } from "./series.ts";
 import type { Store } from "./store.ts";
 import { encodeTopicRecord, type TopicRecord } from "./topic-record.ts";
 
@@ -15,6 +19,8 @@ const DROPS_PER_APPEND = 64;
 /** An append looks for what to drop when the topic is over a limit by this part of it. */
 const SLACK = 1 / 16;
 const DROPS_PER_TRIM = 1024;
+/** What one read goes over at the most to find the end of what is damaged. */
+const DAMAGE_BYTES = 4 * 1024 * 1024;
 
 /** How long and how many message ids are kept. */
 export interface IdRetention {
@@ -28,54 +34,72 @@ export interface DiskUse {
   readonly maxBytes: number;
 }
 
-export interface LmdbTopicLogOptions {
-  readonly topic: string;
-  readonly topicId: number;
+/** What all topics of a log share. */
+export interface LmdbTopicContext {
   readonly store: Store;
-  readonly retention: Retention;
   readonly ids: IdRetention;
   readonly disk: DiskUse;
-  /** Of the newest messages in memory. */
-  readonly tail: {
-    readonly bytes: number;
-    readonly ageMs: number;
-    readonly maxBytes: number;
-    readonly total: { bytes: number };
-    readonly now: () => number;
-  };
+  readonly damage: DamageTally;
+  /** Of the newest messages in memory, and how much all topics have of them. */
+  readonly tail: MemoryTopicLogOptions;
+  readonly tailTotal: { bytes: number };
   /** Told before the first of what is staged together. */
   readonly staged: (log: LmdbTopicLog) => void;
 }
+
+export interface LmdbTopicLogOptions {
+  readonly topic: string;
+  readonly topicId: number;
+  readonly retention: Retention;
+  readonly record: TopicRecord;
+  /** The record was just made: nothing of the topic is on disk. */
+  readonly isNew: boolean;
+}
+
+/** There are very many topics, and most of them have none of these most of the time. */
+const NO_BATCHES: readonly Batch[] = [];
+const NO_IDS: readonly StoredIds[] = [];
 
 export class LmdbTopicLog implements TopicLog {
   readonly hasIds = true;
   readonly isStale = false;
   readonly epoch: Epoch;
   readonly number: number;
-  readonly #options: LmdbTopicLogOptions;
+  readonly #context: LmdbTopicContext;
+  readonly #topic: string;
+  readonly #topicId: number;
+  readonly #retention: Retention;
   readonly #messages: Series;
   readonly #ids: Series;
-  readonly #tail: MemoryTopicLog;
+  /** Where messages have come in the last time. */
+  #tail: MemoryTopicLog | undefined;
   #isRecorded: boolean;
   #isStaged = false;
-  #batches: Batch[] = [];
-  #untilRecorded: (() => void)[] = [];
+  #batches = NO_BATCHES;
+  #untilRecorded: (() => void)[] | undefined;
+  /** Before this time nothing of it is too old. */
+  #dueAt = 0;
   /** Many subscribers that were away ask for the same page. */
-  #page: { readonly after: number; readonly limitBytes: number; readonly batch: Batch } | undefined;
+  #page: { readonly after: number; readonly limitBytes: number; readonly page: Page } | undefined;
 
-  /** @param isRecorded whether the record is on disk already */
-  constructor(record: TopicRecord, isRecorded: boolean, options: LmdbTopicLogOptions) {
-    const { store, tail } = options;
-    this.#options = options;
-    this.epoch = record.epoch;
-    this.number = record.number;
-    this.#isRecorded = isRecorded;
-    this.#messages = new Series(store, "messages", record.number, record.messages);
-    this.#ids = new Series(store, "ids", record.number, record.ids);
-    const retention = { count: Number.MAX_SAFE_INTEGER, bytes: tail.bytes, ageMs: tail.ageMs };
-    const { maxBytes, total, now } = tail;
-    this.#tail = new MemoryTopicLog(this.epoch, { retention, maxBytes, now }, total, this.head);
-    if (!isRecorded) this.#stage();
+  constructor(options: LmdbTopicLogOptions, context: LmdbTopicContext) {
+    const { topic, topicId, retention, record, isNew } = options;
+    const { store } = context;
+    const { number } = record;
+    this.#topic = topic;
+    this.#topicId = topicId;
+    this.#retention = retention;
+    this.#context = context;
+    this.number = number;
+    this.#isRecorded = !isNew;
+    if (isNew) this.#dueAt = Infinity;
+    const messages = { table: "messages", number, floor: record.messages, isNew } as const;
+    this.#messages = new Series(store, messages, tellsItsEnd);
+    this.#ids = new Series(store, { table: "ids", number, floor: record.ids, isNew });
+    // Offsets may be given a second time: positions of the old epoch say nothing any more.
+    this.epoch = this.#messages.isEndLost ? createEpoch() : record.epoch;
+    if (isNew) this.#stage();
+    if (this.#messages.isEndLost) this.#lostEnd();
   }
 
   get head(): number {
@@ -83,7 +107,7 @@ export class LmdbTopicLog implements TopicLog {
   }
 
   get oldest(): number {
-    const { count } = this.#options.retention;
+    const { count } = this.#retention;
     return Math.max(this.#messages.floor.offset, this.head - count) + 1;
   }
 
@@ -96,22 +120,24 @@ export class LmdbTopicLog implements TopicLog {
     return this.#isStaged;
   }
 
-  read(after: number, limitBytes: number): Batch | undefined {
+  read(after: number, limitBytes: number): Page | undefined {
     const from = Math.max(after, this.oldest - 1);
     if (from >= this.head) return undefined;
-    if (from + 1 >= this.#tail.oldest) return this.#tail.read(from, limitBytes);
-    const page = this.#page;
-    if (page?.after === from && page.limitBytes === limitBytes) return page.batch;
-    const batch = this.#readStored(from, limitBytes);
-    this.#page = { after: from, limitBytes, batch };
-    return batch;
+    const tail = this.#tail;
+    if (tail !== undefined && from + 1 >= tail.oldest) return tail.read(from, limitBytes);
+    const known = this.#page;
+    if (known?.after === from && known.limitBytes === limitBytes) return known.page;
+    const page = this.#readStored(from, limitBytes);
+    this.#page = { after: from, limitBytes, page };
+    if (page instanceof Damage) this.#context.damage.messages(this.#topic, page);
+    return page;
   }
 
   /** Whoever is told the epoch of a new topic can rely on it: it is on disk by then. */
   resolve(from: From): number | Promise<number> {
     if (this.#isRecorded) return this.#placeOf(from);
     return new Promise((resolve) => {
-      this.#untilRecorded.push(() => resolve(this.#placeOf(from)));
+      (this.#untilRecorded ??= []).push(() => resolve(this.#placeOf(from)));
     });
   }
 
@@ -133,23 +159,41 @@ export class LmdbTopicLog implements TopicLog {
   append(batch: Batch, ids: IdRecord): void {
     const { last, firstTime: time, bytes } = batch;
     this.#stage();
-    this.#messages.append(last, time, bytes, batch.shared.frames);
-    if (ids.count > 0) this.#ids.append(last, time, ids.count, ids.bytes);
-    this.#batches.push(batch);
-    this.#options.disk.bytes += bytes;
+    this.#messages.append({ last, time, weight: bytes, crc: batch.crc }, batch.shared.frames);
+    if (ids.count > 0) {
+      this.#ids.append({ last, time, weight: ids.count, crc: crc32(ids.bytes) }, ids.bytes);
+    }
+    this.#batches = this.#batches === NO_BATCHES ? [batch] : [...this.#batches, batch];
+    this.#context.disk.bytes += bytes;
+    this.#dueAt = Math.min(
+      this.#dueAt,
+      time + this.#retention.ageMs,
+      time + this.#context.ids.ageMs,
+    );
     if (this.#isOver(1 + SLACK)) this.#drop(time, DROPS_PER_APPEND);
   }
 
-  *ids(since: number): Generator<StoredIds> {
-    for (const { key, value } of this.#ids.values(this.#ids.offsetBefore(since) + 1)) {
-      yield { time: key.time, ids: new IdRecord(value) };
+  ids(since: number): Iterable<StoredIds> {
+    return this.#ids.isEmpty ? NO_IDS : this.#storedIds(since);
+  }
+
+  *#storedIds(since: number): Generator<StoredIds> {
+    for (const { key, value, isWhole } of this.#ids.values(this.#ids.offsetBefore(since) + 1)) {
+      if (isWhole) yield { time: key.time, ids: new IdRecord(value) };
+      else this.#damaged(`the message ids up to ${key.last}`);
     }
   }
 
   trim(now: number): void {
-    this.#tail.trim(now);
+    this.#trimTail(now);
     this.#page = undefined;
-    this.#drop(now, DROPS_PER_TRIM);
+    // To look at what is there costs more than anything else where there are very many topics.
+    if (now >= this.#dueAt || this.#isOver(1)) this.#drop(now, DROPS_PER_TRIM);
+  }
+
+  /** When it has to be trimmed again, or forgotten, at the soonest. Exact once it was trimmed. */
+  get dueAt(): number {
+    return this.#dueAt === Infinity ? this.lastTime + FORGET_AFTER_MS : this.#dueAt;
   }
 
   /** What was staged is on disk. */
@@ -159,8 +203,8 @@ export class LmdbTopicLog implements TopicLog {
     this.#ids.committed();
     this.#isStaged = false;
     this.#isRecorded = true;
-    for (const batch of this.#batches) this.#tail.append(batch);
-    this.#batches = [];
+    for (const batch of this.#batches) this.#tailBefore(batch.first).append(batch);
+    this.#batches = NO_BATCHES;
     if (this.head !== before) this.#page = undefined;
     this.#tellRecorded();
   }
@@ -170,9 +214,9 @@ export class LmdbTopicLog implements TopicLog {
     const staged = this.#messages.weight;
     this.#messages.aborted();
     this.#ids.aborted();
-    this.#options.disk.bytes -= staged - this.#messages.weight;
+    this.#context.disk.bytes -= staged - this.#messages.weight;
     this.#isStaged = false;
-    this.#batches = [];
+    this.#batches = NO_BATCHES;
     if (!this.#isRecorded) this.#stage();
     // On a full disk nobody waits for long: a topic that has nothing can be begun anew.
     this.#tellRecorded();
@@ -180,37 +224,83 @@ export class LmdbTopicLog implements TopicLog {
 
   /** Gives back what it holds in memory. */
   release(): void {
-    this.#tail.clear();
+    this.#tail?.clear();
+    this.#tail = undefined;
     this.#page = undefined;
   }
 
-  #readStored(from: number, limitBytes: number): Batch {
-    const batches: Batch[] = [];
+  /** The tail, made where messages come for the first time in a while. */
+  #tailBefore(first: number): MemoryTopicLog {
+    const { tail, tailTotal } = this.#context;
+    return (this.#tail ??= new MemoryTopicLog(this.epoch, tail, tailTotal, first - 1));
+  }
+
+  #trimTail(now: number): void {
+    const tail = this.#tail;
+    if (tail === undefined) return;
+    tail.trim(now);
+    if (tail.oldest > tail.head) this.#tail = undefined;
+  }
+
+  /** Whole messages after an offset, as far as the next damage; where that comes first, how far it goes. */
+  #readStored(from: number, limitBytes: number): Page {
+    const parts: Batch[] = [];
     let bytes = 0;
+    let damagedBytes = 0;
     let last = from;
-    for (const { key, value } of this.#messages.values(from + 1)) {
+    for (const record of this.#storedFrom(from + 1)) {
+      const { key, value } = record;
       if (bytes > 0 && bytes + value.length > limitBytes) break;
-      const batch = Batch.fromFrames(value, this.#options.topicId);
-      if (batch?.last !== key.last || batch.first > last + 1) throw this.#corrupt(last + 1);
+      const batch = wholeBatch(record, this.#topicId);
+      if (batch === undefined) {
+        if (bytes > 0) break;
+        damagedBytes += value.length;
+        const isFarEnough = damagedBytes >= DAMAGE_BYTES && key.last > from && key.last < this.head;
+        if (isFarEnough) return new Damage(from + 1, key.last);
+        continue;
+      }
+      // A whole record says itself where it begins: what it does not follow on is not there.
+      if (batch.first > last + 1) {
+        if (bytes > 0) break;
+        return new Damage(from + 1, batch.first - 1);
+      }
+      if (batch.last <= last) continue;
       const part = batch.slice(last, limitBytes);
-      batches.push(part);
+      parts.push(part);
       bytes += part.bytes;
       last = part.last;
       if (part.last < batch.last) break;
     }
-    const page = Batch.concat(batches);
-    if (page === undefined) throw this.#corrupt(from + 1);
-    return page;
+    return Batch.concat(parts) ?? new Damage(from + 1, this.head);
   }
 
-  #corrupt(offset: number): ShardcastError {
-    const detail = `${this.#options.topic}: message ${offset} is not where it was`;
-    return new ShardcastError("SHARDCAST_LOG_CORRUPT", detail);
+  /** Records from an offset on, up to where the store itself cannot be read. */
+  *#storedFrom(offset: number): Generator<StoredRecord> {
+    try {
+      yield* this.#messages.values(offset);
+    } catch (error) {
+      if (this.#context.store.isClosed) {
+        throw new ShardcastError("SHARDCAST_LOG_UNAVAILABLE", "the log is closed", {
+          cause: error,
+        });
+      }
+      this.#damaged(`the store after message ${offset - 1}`);
+    }
+  }
+
+  #damaged(what: string): void {
+    this.#context.damage.found({ topic: this.#topic, what });
+  }
+
+  #lostEnd(): void {
+    this.#damaged(`the messages after ${this.head}`);
+    this.#record();
   }
 
   /** Whether the topic has more than it may, by a factor. Its age is asked when it is trimmed. */
   #isOver(factor: number): boolean {
-    const { retention, disk, ids } = this.#options;
+    const { disk, ids } = this.#context;
+    const retention = this.#retention;
     const count = this.#messages.end.offset - this.#messages.floor.offset;
     return (
       count > retention.count * factor ||
@@ -221,29 +311,38 @@ export class LmdbTopicLog implements TopicLog {
   }
 
   #drop(now: number, limit: number): void {
-    const { retention, disk, ids } = this.#options;
+    const { disk, ids } = this.#context;
+    const retention = this.#retention;
     const before = this.#messages.weight;
     const { head } = this;
+    let dueAt = Infinity;
     const count = this.#messages.dropFront(limit, ({ last, time }, floor) => {
       if (last <= head - retention.count || time <= now - retention.ageMs) return false;
       const dropped = floor.sum - this.#messages.stagedFloor.sum;
       const isOver = before - dropped > retention.bytes || disk.bytes - dropped > disk.maxBytes;
       // The newest is kept, whatever its size.
-      return !isOver || last === head;
+      if (isOver && last !== head) return false;
+      dueAt = time + retention.ageMs;
+      return true;
     });
     disk.bytes -= before - this.#messages.weight;
     const idWeight = this.#ids.weight;
     const idCount = this.#ids.dropFront(limit, ({ time }, floor) => {
       const dropped = floor.sum - this.#ids.stagedFloor.sum;
-      return time > now - ids.ageMs && idWeight - dropped <= ids.count;
+      if (time <= now - ids.ageMs || idWeight - dropped > ids.count) return false;
+      dueAt = Math.min(dueAt, time + ids.ageMs);
+      return true;
     });
+    // What is staged was not seen, and what goes beyond the limit comes next time.
+    const isAllSeen = this.#batches === NO_BATCHES && count < limit && idCount < limit;
+    this.#dueAt = isAllSeen ? dueAt : 0;
     if (count + idCount > 0) this.#record();
   }
 
   #stage(): void {
     if (this.#isStaged) return;
     this.#isStaged = true;
-    this.#options.staged(this);
+    this.#context.staged(this);
     if (!this.#isRecorded) this.#putRecord();
   }
 
@@ -253,7 +352,9 @@ export class LmdbTopicLog implements TopicLog {
   }
 
   #tellRecorded(): void {
-    for (const tell of this.#untilRecorded.splice(0)) tell();
+    const untilRecorded = this.#untilRecorded ?? [];
+    this.#untilRecorded = undefined;
+    for (const tell of untilRecorded) tell();
   }
 
   #putRecord(): void {
@@ -263,6 +364,7 @@ export class LmdbTopicLog implements TopicLog {
       messages: this.#messages.stagedFloor,
       ids: this.#ids.stagedFloor,
     };
-    this.#options.store.put("topics", Buffer.from(this.#options.topic), encodeTopicRecord(record));
+    const name = Buffer.from(this.#topic);
+    this.#context.store.put("topics", name, encodeTopicRecord(name, record));
   }
 }

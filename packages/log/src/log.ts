@@ -1,11 +1,15 @@
 // Where topics' messages are kept. A topic's code does not know which engine it has.
 import type { Epoch, From } from "@shardcast/protocol";
 import type { Batch } from "./batch.ts";
+import type { Damage } from "./damage.ts";
 import type { IdRecord } from "./id-record.ts";
 import type { StateStore } from "./state-store.ts";
 
 /** How long a topic that has become empty keeps its epoch: a client that missed nothing is told so. */
 export const FORGET_AFTER_MS = 24 * 60 * 60 * 1000;
+
+/** What a read gives: messages, or which of them are damaged; the next ones follow after those. */
+export type Page = Batch | Damage;
 
 /** What a topic's subscribers read. Offsets are without holes from `oldest` to `head`. */
 export interface ReadableLog {
@@ -16,10 +20,10 @@ export interface ReadableLog {
   readonly oldest: number;
   /**
    * The messages after an offset, up to about `limitBytes` but at least one; undefined where there is none.
-   * @throws SHARDCAST_OWNER_UNAVAILABLE where they are elsewhere and cannot be had now
-   * @throws SHARDCAST_LOG_CORRUPT where what was stored cannot be understood
+   * Damaged ones are never given: a read that would begin with them tells which they are.
+   * @throws SHARDCAST_OWNER_UNAVAILABLE, SHARDCAST_LOG_UNAVAILABLE where they cannot be had now
    */
-  read(after: number, limitBytes: number): Batch | undefined | Promise<Batch | undefined>;
+  read(after: number, limitBytes: number): Page | undefined | Promise<Page | undefined>;
   /** The offset after which a subscription that starts there begins. A position is taken at its word. */
   resolve(from: From): number | Promise<number>;
 }
@@ -84,6 +88,8 @@ export interface Log {
   readonly state: StateStore;
   /** A short piece of the work that is nobody's errand: trimming topics that are not open. */
   tidy(now: number): void;
+  /** Why nothing can be stored until the node is started again; undefined where it can. */
+  readonly fault: string | undefined;
   /** Bytes of messages kept. */
   readonly bytes: number;
   /** Those of them that are in memory to be sent again soon. */

@@ -26,10 +26,12 @@ export interface MemoryTopicLogOptions {
 }
 
 export class MemoryLog implements Log {
+  readonly fault = undefined;
   readonly state = new MemoryState();
   readonly #topics = new Map<string, MemoryTopicLog>();
   readonly #options: MemoryLogOptions;
   readonly #total = { bytes: 0 };
+  readonly #topicOptions = new Map<Retention, MemoryTopicLogOptions>();
 
   constructor(options: MemoryLogOptions) {
     this.#options = options;
@@ -48,10 +50,19 @@ export class MemoryLog implements Log {
   open(topic: string): MemoryTopicLog {
     const known = this.#topics.get(topic);
     if (known !== undefined) return known;
-    const options = { ...this.#options, retention: this.#options.retention.of(topic) };
-    const log = new MemoryTopicLog(createEpoch(), options, this.#total);
+    const log = new MemoryTopicLog(createEpoch(), this.#optionsOf(topic), this.#total);
     this.#topics.set(topic, log);
     return log;
+  }
+
+  /** One object for all topics of one rule. */
+  #optionsOf(topic: string): MemoryTopicLogOptions {
+    const retention = this.#options.retention.of(topic);
+    const known = this.#topicOptions.get(retention);
+    if (known !== undefined) return known;
+    const options = { ...this.#options, retention };
+    this.#topicOptions.set(retention, options);
+    return options;
   }
 
   laneOf(): number {
@@ -96,8 +107,6 @@ export class MemoryTopicLog implements TopicLog {
   readonly epoch: Epoch;
   readonly #options: MemoryTopicLogOptions;
   readonly #total: { bytes: number };
-  readonly #now: () => number;
-  readonly #limits: SegmentLimits;
   #segments: Segment[] = [];
   /** Segments before this index are trimmed; the array is cut from time to time. */
   #start = 0;
@@ -113,16 +122,7 @@ export class MemoryTopicLog implements TopicLog {
     this.epoch = epoch;
     this.#options = options;
     this.#total = total;
-    this.#now = options.now ?? Date.now;
-    const { retention, maxBytes } = options;
-    this.#limits = {
-      bytes: Math.floor(
-        Math.min(SEGMENT_BYTES, SEGMENT_SHARE * Math.min(retention.bytes, maxBytes)),
-      ),
-      messages: Math.max(1, SEGMENT_SHARE * retention.count),
-      spanMs: SEGMENT_SHARE * retention.ageMs,
-    };
-    this.#lastTime = this.#now();
+    this.#lastTime = timeOf(options);
     this.#head = head;
     this.#oldest = head + 1;
   }
@@ -147,12 +147,12 @@ export class MemoryTopicLog implements TopicLog {
   append(batch: Batch): void {
     // What is trimmed stays in the array for a while.
     const tail = this.#segments.length > this.#start ? this.#segments.at(-1) : undefined;
-    if (tail?.add(batch, this.#limits) !== true) this.#segments.push(new Segment(batch));
+    if (tail?.add(batch, limitsOf(this.#options)) !== true) this.#segments.push(new Segment(batch));
     this.#head = batch.last;
     this.#lastTime = batch.firstTime;
     this.#count(batch.bytes);
     this.#page = undefined;
-    this.trim(this.#now());
+    this.trim(timeOf(this.#options));
   }
 
   read(after: number, limitBytes: number): Batch | undefined {
@@ -266,4 +266,17 @@ export class MemoryTopicLog implements TopicLog {
     }
     return low;
   }
+}
+
+/** Worked out each time: a topic in memory is to be as small as it can be. */
+function limitsOf({ retention, maxBytes }: MemoryTopicLogOptions): SegmentLimits {
+  return {
+    bytes: Math.floor(Math.min(SEGMENT_BYTES, SEGMENT_SHARE * Math.min(retention.bytes, maxBytes))),
+    messages: Math.max(1, SEGMENT_SHARE * retention.count),
+    spanMs: SEGMENT_SHARE * retention.ageMs,
+  };
+}
+
+function timeOf({ now }: MemoryTopicLogOptions): number {
+  return now === undefined ? Date.now() : now();
 }

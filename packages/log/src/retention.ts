@@ -19,17 +19,21 @@ export interface RetentionRule extends Partial<Retention> {
 const FIELDS = ["count", "bytes", "ageMs"] as const;
 
 export class RetentionRules {
-  readonly #rules: readonly { readonly pattern: TopicPattern; readonly rule: RetentionRule }[];
+  readonly #rules: readonly { readonly pattern: TopicPattern; readonly retention: Retention }[];
   readonly #defaults: Retention;
 
   constructor(defaults: Retention, rules: readonly RetentionRule[] = []) {
     this.#defaults = defaults;
-    this.#rules = rules.map((rule) => ({ pattern: new TopicPattern(rule.topics), rule }));
+    this.#rules = rules.map(({ topics, ...rule }) => ({
+      pattern: new TopicPattern(topics),
+      retention: { ...defaults, ...rule },
+    }));
   }
 
+  /** The same object for all topics of one rule. */
   of(topic: string): Retention {
     const found = this.#rules.find(({ pattern }) => pattern.matches(topic));
-    return found === undefined ? this.#defaults : { ...this.#defaults, ...found.rule };
+    return found === undefined ? this.#defaults : found.retention;
   }
 }
 

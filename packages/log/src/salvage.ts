@@ -1,10 +1,11 @@
 // Looks at every record of a store, and copies what is whole into a new one. For a store that a node refuses,
 // or that nobody is sure of. docs/operations.md#repair
-import { ShardcastError, type Epoch } from "@shardcast/protocol";
+import { NO_EPOCH, ShardcastError, type Epoch } from "@shardcast/protocol";
 import { Batch } from "./batch.ts";
 import { createEpoch } from "./epoch.ts";
-import { storedEntries } from "./lmdb-state.ts";
-import { decodeKey, seekKey, type RecordKey } from "./record-key.ts";
+import { storedEntries, textOfEntry } from "./lmdb-state.ts";
+import { tellsItsEnd, wholeBatch } from "./message-record.ts";
+import { decodeKey, isWhole, seekKey, type RecordKey } from "./record-key.ts";
 import type { Mark } from "./series.ts";
 import { putState } from "./store-state.ts";
 import type { Store } from "./store.ts";
@@ -13,6 +14,8 @@ import { decodeTopicRecord, encodeTopicRecord, type TopicRecord } from "./topic-
 /** Records that are written at once. */
 const CHUNK = 256;
 const FIRST_KEY = Buffer.alloc(1);
+/** No topic has it. */
+const LOST_NUMBER = 0;
 
 export interface StoreReport {
   /** How many. */
@@ -33,6 +36,12 @@ interface Survey {
   /** False where the end could not be reached: what comes after it is unknown. */
   readonly isEndKnown: boolean;
   readonly faults: readonly string[];
+}
+
+interface FoundRecord {
+  readonly rawKey: Buffer;
+  readonly key: RecordKey;
+  readonly value: Buffer;
 }
 
 /** What others keep in the store, as far as it can be read. */
@@ -59,6 +68,7 @@ export async function repairStore(
   const surveys = surveyAll(from);
   let nextNumber = 1;
   for (const survey of surveys) {
+    if (survey.record.number === LOST_NUMBER) continue;
     nextNumber = Math.max(nextNumber, survey.record.number + 1);
     const { epoch } = survey.record;
     const isKept = survey.isEndKnown && !isAnew;
@@ -89,11 +99,19 @@ function reportOf(surveys: readonly Survey[], state: StateSurvey): StoreReport {
 function surveyAll(store: Store): Survey[] {
   const surveys: Survey[] = [];
   for (const { key, value } of store.from("topics", FIRST_KEY)) {
-    const record = decodeTopicRecord(value);
+    const record = decodeTopicRecord(key, value);
     const topic = key.toString("utf8");
-    if (record !== undefined) surveys.push(survey(store, topic, record));
+    surveys.push(record === undefined ? lostTopic(topic) : survey(store, topic, record));
   }
   return surveys;
+}
+
+/** One whose record is damaged: which messages are its own, nobody knows. */
+function lostTopic(topic: string): Survey {
+  const nowhere = { offset: 0, time: 0, sum: 0 };
+  const record = { number: LOST_NUMBER, epoch: NO_EPOCH, messages: nowhere, ids: nowhere };
+  const faults = ["its own record is damaged"];
+  return { topic, record, floor: nowhere, end: nowhere, isEndKnown: false, faults };
 }
 
 function survey(store: Store, topic: string, record: TopicRecord): Survey {
@@ -102,9 +120,14 @@ function survey(store: Store, topic: string, record: TopicRecord): Survey {
   let end = floor;
   let isEndKnown = true;
   try {
-    for (const { key, value } of recordsOf(store, "messages", record, floor)) {
-      const fault = faultOf(key, value, end);
-      end = { offset: key.last, time: key.time, sum: key.sum };
+    for (const stored of recordsOf(store, "messages", record, floor)) {
+      // Where a record ends that is not to be believed is told by the one that follows.
+      const before = isEndKnown ? end : startOf(stored, end);
+      const fault = faultOf(stored, before);
+      if (!isEndKnown) floor = before;
+      isEndKnown = fault === undefined || tellsItsEnd(stored);
+      const { last, time, sum } = stored.key;
+      if (isEndKnown) end = { offset: last, time, sum };
       if (fault === undefined) continue;
       faults.push(fault);
       floor = end;
@@ -116,8 +139,17 @@ function survey(store: Store, topic: string, record: TopicRecord): Survey {
   return { topic, record, floor, end, isEndKnown, faults };
 }
 
-function faultOf(key: RecordKey, value: Buffer, before: Mark): string | undefined {
+/** Where a record says that it begins; where it does not, what comes before it. */
+function startOf(stored: FoundRecord, before: Mark): Mark {
+  const batch = wholeBatch({ ...stored, isWhole: isWhole(stored.rawKey, stored.value) }, 0);
+  if (batch === undefined) return before;
+  const { time, sum } = stored.key;
+  return { offset: batch.first - 1, time, sum: sum - batch.bytes };
+}
+
+function faultOf({ rawKey, key, value }: FoundRecord, before: Mark): string | undefined {
   const first = before.offset + 1;
+  if (!isWhole(rawKey, value)) return `${first} to ${key.last}: the checksum is wrong`;
   try {
     const batch = Batch.fromFrames(value, 0);
     if (batch?.first !== first || batch.last !== key.last) {
@@ -135,7 +167,7 @@ function* recordsOf(
   table: "messages" | "ids",
   { number }: TopicRecord,
   after: Mark,
-): Generator<{ readonly rawKey: Buffer; readonly key: RecordKey; readonly value: Buffer }> {
+): Generator<FoundRecord> {
   const start = seekKey(number, after.offset + 1);
   for (const { key, value } of store.range(table, start, seekKey(number + 1, 0))) {
     yield { rawKey: key, key: decodeKey(key), value };
@@ -151,26 +183,36 @@ async function copyTopic(
   const copy = async (table: "messages" | "ids", after: Mark): Promise<void> => {
     for (const { rawKey, key, value } of recordsOf(from, table, record, after)) {
       if (key.last > end.offset) return;
+      if (!isWhole(rawKey, value)) continue;
       to.put(table, rawKey, value);
       count += 1;
       if (count % CHUNK === 0) await to.commit();
     }
   };
-  to.put("topics", Buffer.from(topic), encodeTopicRecord({ ...record, epoch, messages: floor }));
+  const name = Buffer.from(topic);
+  to.put("topics", name, encodeTopicRecord(name, { ...record, epoch, messages: floor }));
   await copy("messages", floor);
   await copy("ids", record.ids);
   await to.commit();
 }
 
 function surveyState(store: Store): StateSurvey {
+  const faults: string[] = [];
   let last: Buffer | undefined;
   try {
-    for (const { key } of storedEntries(store)) last = key;
-    return { last, faults: [] };
+    for (const { key, value } of storedEntries(store)) {
+      last = key;
+      if (textOfEntry(key, value) === undefined) faults.push(`${nameOfState(key)} is damaged`);
+    }
   } catch (error) {
     const where = last === undefined ? "" : ` after ${last.toString("utf8")}`;
-    return { last, faults: [`nothing of the state can be read${where}: ${String(error)}`] };
+    faults.push(`nothing of the state can be read${where}: ${String(error)}`);
   }
+  return { last, faults };
+}
+
+function nameOfState(key: Buffer): string {
+  return `the state ${key.toString("utf8", 1)}`;
 }
 
 async function copyState(
@@ -180,7 +222,7 @@ async function copyState(
   if (last === undefined) return;
   let count = 0;
   for (const { key, value } of storedEntries(from)) {
-    to.put("state", key, value);
+    if (textOfEntry(key, value) !== undefined) to.put("state", key, value);
     count += 1;
     if (count % CHUNK === 0) await to.commit();
     if (key.equals(last)) break;

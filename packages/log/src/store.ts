@@ -1,7 +1,9 @@
 // The lmdb environment of one data folder: four tables, and writes that are gathered and committed together.
 // A commit resolves when the disk has it. Reading never waits: it is a look into mapped memory.
+import { statSync } from "node:fs";
 import { ShardcastError } from "@shardcast/protocol";
 import { open, type Database, type RootDatabase } from "lmdb";
+import { commitFault } from "./commit-fault.ts";
 
 export type Table = "topics" | "messages" | "ids" | "state";
 
@@ -24,6 +26,12 @@ export class Store {
   #current: Promise<void> = Promise.resolve();
   #next: Promise<void> | undefined;
   #isClosed = false;
+  readonly #file: string;
+  /** Of the file that is open: another one of its name is another store. */
+  readonly #inode: bigint;
+  #fault: string | undefined;
+  /** Told when the store is given up. */
+  onFault: (reason: string) => void = () => undefined;
 
   /** @param file checked before: what is no store ends the process here */
   constructor(file: string, { readOnly = false } = {}) {
@@ -37,6 +45,8 @@ export class Store {
       // What belongs together is told to it: nothing waits for the end of a turn.
       eventTurnBatching: false,
     });
+    this.#file = file;
+    this.#inode = statSync(file, { bigint: true }).ino;
     const entries = TABLES.map((name) => [name, this.#root.openDB({ name, ...BINARY })] as const);
     this.#tables = Object.fromEntries(entries) as Record<Table, Database<Buffer, Buffer>>;
   }
@@ -56,6 +66,25 @@ export class Store {
 
   get isClosed(): boolean {
     return this.#isClosed;
+  }
+
+  /**
+   * Why nothing is written until the store has been opened again and checked: a sync failed, or the file is gone.
+   * Undefined where all is well, or the disk is full.
+   */
+  get fault(): string | undefined {
+    return this.#fault;
+  }
+
+  /** Looks whether the file is still there: what is written to one that was deleted is gone with the process. */
+  checkFile(): void {
+    if (this.#fault !== undefined) return;
+    try {
+      if (statSync(this.#file, { bigint: true }).ino === this.#inode) return;
+    } catch {
+      // Gone, or its folder.
+    }
+    this.#fault = "the store's file was deleted or replaced";
   }
 
   get(table: Table, key: Buffer): Buffer | undefined {
@@ -84,11 +113,13 @@ export class Store {
     return this.#tables[table].getRange(limit === undefined ? { start } : { start, limit });
   }
 
-  /** The last key between `start` and before `end`. */
-  lastKey(table: Table, start: Buffer, end: Buffer): Buffer | undefined {
-    const range = { start: end, end: start, reverse: true, limit: 1 };
-    for (const key of this.#tables[table].getKeys(range)) return key;
-    return undefined;
+  /** What lies between `start` and before `end`, the last first. */
+  backwards(
+    table: Table,
+    start: Buffer,
+    end: Buffer,
+  ): Iterable<{ readonly key: Buffer; readonly value: Buffer }> {
+    return this.#tables[table].getRange({ start: end, end: start, reverse: true });
   }
 
   /** Stages a write. The value must not change before it is committed. */
@@ -116,7 +147,7 @@ export class Store {
    * @throws SHARDCAST_LOG_UNAVAILABLE
    */
   write(writes: readonly Write[]): Promise<void> {
-    if (this.#isClosed) return Promise.reject(closedFault());
+    if (this.#isClosed) return Promise.reject(unavailable("the log is closed"));
     for (const write of writes) this.#waiting.push(write);
     this.#next ??= this.#current.then(() => this.#writeWaiting());
     return this.#next;
@@ -145,6 +176,7 @@ export class Store {
   }
 
   async #transact(writes: readonly Write[]): Promise<void> {
+    this.#throwFault();
     try {
       await this.#root.batch(() => {
         for (const { table, key, value } of writes) {
@@ -153,22 +185,30 @@ export class Store {
         }
       });
     } catch (error) {
-      throw new ShardcastError("SHARDCAST_LOG_UNAVAILABLE", await causeOf(error), { cause: error });
+      throw await this.#failed(error, writes);
     }
+    this.checkFile();
+    this.#throwFault();
+  }
+
+  #throwFault(): void {
+    if (this.#fault !== undefined) throw unavailable(this.#fault);
+  }
+
+  async #failed(error: unknown, writes: readonly Write[]): Promise<ShardcastError> {
+    const bytes = writes.reduce(
+      (sum, { key, value }) => sum + key.length + (value?.length ?? 0),
+      0,
+    );
+    const { reason, isFinal } = await commitFault(this.#file, error, bytes);
+    if (isFinal) {
+      this.#fault = `the disk failed: ${reason}`;
+      this.onFault(this.#fault);
+    }
+    return unavailable(this.#fault ?? reason, error);
   }
 }
 
-function closedFault(): ShardcastError {
-  return new ShardcastError("SHARDCAST_LOG_UNAVAILABLE", "the log is closed");
-}
-
-/** lmdb hands the reason over as a promise of its own, which rejects. */
-async function causeOf(error: unknown): Promise<string> {
-  const cause = (error as { readonly commitError?: unknown }).commitError;
-  try {
-    await cause;
-  } catch (reason) {
-    return reason instanceof Error ? reason.message : String(reason);
-  }
-  return error instanceof Error ? error.message : String(error);
+function unavailable(reason: string, cause?: unknown): ShardcastError {
+  return new ShardcastError("SHARDCAST_LOG_UNAVAILABLE", reason, { cause });
 }

@@ -1,13 +1,16 @@
 // What the store keeps of a topic beside its records: its number there, its epoch, and how much was dropped.
 //
-//   0        4       12         18       24        30        36        42          48
-//   +--------+-------+----------+--------+---------+---------+---------+-----------+
-//   | number | epoch | messages floor    | time    | ids floor         | ids time  |
-//   |        |       | offset   | sum    |         | offset  | sum     |           |
-//   +--------+-------+----------+--------+---------+---------+---------+-----------+
+//   0        4       12         18       24        30        36        42          48      52
+//   +--------+-------+----------+--------+---------+---------+---------+-----------+-------+
+//   | number | epoch | messages floor    | time    | ids floor         | ids time  | crc   |
+//   |        |       | offset   | sum    |         | offset  | sum     |           |       |
+//   +--------+-------+----------+--------+---------+---------+---------+-----------+-------+
+//
+// The checksum is the CRC-32 of the topic's name and then of what is before it: with another number or name a
+// topic would have the messages of another one. Version 1 of the folder had none: those records end at 48.
+import { crc32 } from "node:zlib";
 import {
   epochFromBytes,
-  epochToBytes,
   readUint32,
   readUint48,
   writeUint32,
@@ -16,10 +19,15 @@ import {
 } from "@shardcast/protocol";
 import type { Mark } from "./series.ts";
 
-const RECORD_BYTES = 48;
+const UNCHECKED_RECORD_BYTES = 48;
+const RECORD_BYTES = 52;
 const EPOCH_AT = 4;
 const MESSAGES_AT = 12;
 const IDS_AT = 30;
+const CRC_AT = UNCHECKED_RECORD_BYTES;
+
+/** For what a checksum is made of: a view of a part of the record would cost more than the checksum. */
+const HEAD = Buffer.alloc(UNCHECKED_RECORD_BYTES);
 
 export interface TopicRecord {
   /** What its records' keys begin with. */
@@ -29,24 +37,36 @@ export interface TopicRecord {
   readonly ids: Mark;
 }
 
-export function encodeTopicRecord({ number, epoch, messages, ids }: TopicRecord): Buffer {
-  const bytes = Buffer.alloc(RECORD_BYTES);
-  writeUint32(bytes, 0, number);
-  bytes.set(epochToBytes(epoch), EPOCH_AT);
-  writeMark(bytes, MESSAGES_AT, messages);
-  writeMark(bytes, IDS_AT, ids);
+/** @param name of the topic, as the store has it for a key */
+export function encodeTopicRecord(
+  name: Uint8Array,
+  { number, epoch, messages, ids }: TopicRecord,
+): Buffer {
+  writeUint32(HEAD, 0, number);
+  HEAD.write(epoch, EPOCH_AT, "hex");
+  writeMark(HEAD, MESSAGES_AT, messages);
+  writeMark(HEAD, IDS_AT, ids);
+  const bytes = Buffer.allocUnsafe(RECORD_BYTES);
+  bytes.set(HEAD);
+  writeUint32(bytes, CRC_AT, crc32(HEAD, crc32(name)));
   return bytes;
 }
 
-/** @returns undefined where it is no such record */
-export function decodeTopicRecord(bytes: Uint8Array): TopicRecord | undefined {
-  if (bytes.length !== RECORD_BYTES) return undefined;
+/** @returns undefined where it is no such record, or a damaged one */
+export function decodeTopicRecord(name: Uint8Array, bytes: Uint8Array): TopicRecord | undefined {
+  if (bytes.length === RECORD_BYTES) {
+    if (readUint32(bytes, CRC_AT) !== crcOf(name, bytes)) return undefined;
+  } else if (bytes.length !== UNCHECKED_RECORD_BYTES) return undefined;
   return {
     number: readUint32(bytes, 0),
     epoch: epochFromBytes(bytes, EPOCH_AT),
     messages: readMark(bytes, MESSAGES_AT),
     ids: readMark(bytes, IDS_AT),
   };
+}
+
+function crcOf(name: Uint8Array, bytes: Uint8Array): number {
+  return crc32(bytes.subarray(0, CRC_AT), crc32(name));
 }
 
 function writeMark(bytes: Uint8Array, at: number, { offset, sum, time }: Mark): void {

@@ -1,7 +1,9 @@
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { execFileSync, spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { copyFileSync, existsSync, mkdtempSync, renameSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { ShardcastError } from "@shardcast/protocol";
 import { expect } from "chai";
 import { LmdbLog, type LmdbLogOptions } from "../src/lmdb-log.ts";
 import { RetentionRules } from "../src/retention.ts";
@@ -242,7 +244,9 @@ describe("LmdbLog", () => {
     const topic = log.open("news", 1);
     await log.state.set([["a", "1"]]);
     const codes: unknown[] = [];
-    const failed = (error: unknown): void => void codes.push((error as { code?: string }).code);
+    const failed = (error: ShardcastError): void => {
+      codes.push(`${error.code}: ${error.message}`);
+    };
     // lmdb tells the console of it as well.
     const { error } = console;
     console.error = () => undefined;
@@ -258,7 +262,9 @@ describe("LmdbLog", () => {
       limitFiles("unlimited");
       console.error = error;
     }
-    expect(codes).to.deep.equal(["SHARDCAST_LOG_UNAVAILABLE", "SHARDCAST_LOG_UNAVAILABLE"]);
+    const full = "SHARDCAST_LOG_UNAVAILABLE: the disk is full";
+    expect(codes).to.deep.equal([full, full]);
+    expect(log.fault).to.be.undefined;
     await log.state.set([["a", "2"]]);
     expect(await log.state.get("a")).to.equal("2");
     const { head } = topic;
@@ -267,7 +273,92 @@ describe("LmdbLog", () => {
     expect(offsetsOf(topic.read(head - 1, MANY))).to.deep.equal([head, head + 1]);
     await log.close();
   });
+
+  it("stores nothing more once its file was deleted, though it could be written", async () => {
+    const folder = newFolder();
+    const log = await LmdbLog.open(optionsFor(folder));
+    const topic = log.open("news", 1);
+    topic.append(batchOf(1, 1), idsOf());
+    await log.commit();
+    rmSync(join(folder, "log.mdb"));
+    topic.append(batchOf(2, 2), idsOf());
+    const error: unknown = await log.commit()?.catch((reason: unknown) => reason);
+
+    expect(error).to.have.property("code", "SHARDCAST_LOG_UNAVAILABLE");
+    expect(log.fault).to.equal("the store's file was deleted or replaced");
+    expect(topic.head).to.equal(1);
+    await log.close();
+  });
+
+  it("notices without a commit that its file was replaced", async () => {
+    const folder = newFolder();
+    const log = await LmdbLog.open(optionsFor(folder));
+    copyFileSync(join(folder, "log.mdb"), join(folder, "copy"));
+    renameSync(join(folder, "copy"), join(folder, "log.mdb"));
+    log.tidy(1000);
+
+    expect(log.fault).to.equal("the store's file was deleted or replaced");
+    await log.close();
+  });
+
+  describe("after a failed sync", () => {
+    let strace: ChildProcess | undefined;
+
+    afterEach(() => strace?.kill("SIGTERM"));
+
+    it("stores nothing more until it was opened again and checked", async function () {
+      const folder = newFolder();
+      const log = await LmdbLog.open(optionsFor(folder));
+      const topic = log.open("news", 1);
+      topic.append(batchOf(1, 1), idsOf());
+      await log.commit();
+      strace = await failSyncs();
+      if (strace === undefined) this.skip();
+      // lmdb tells the console of it as well.
+      const { error } = console;
+      console.error = () => undefined;
+      topic.append(batchOf(2, 2), idsOf());
+      const failed: unknown = await log.commit()?.catch((reason: unknown) => reason);
+      console.error = error;
+      const exited = once(strace, "exit");
+      strace.kill("SIGTERM");
+      await exited;
+
+      expect(failed).to.have.property("code", "SHARDCAST_LOG_UNAVAILABLE");
+      topic.append(batchOf(2, 2), idsOf());
+      const refused: unknown = await log.commit()?.catch((reason: unknown) => reason);
+      expect(refused).to.have.property("code", "SHARDCAST_LOG_UNAVAILABLE");
+      expect(log.fault).to.match(/^the disk failed: /);
+      await log.close();
+      expect(existsSync(join(folder, "unchecked"))).to.be.true;
+
+      const again = await LmdbLog.open(optionsFor(folder));
+      expect(existsSync(join(folder, "unchecked"))).to.be.false;
+      expect(again.fault).to.be.undefined;
+      const reopened = again.open("news", 1);
+      reopened.append(batchOf(reopened.head + 1, reopened.head + 1), idsOf());
+      await again.commit();
+      await again.close();
+    });
+  });
 });
+
+/** Has every sync of this process fail; undefined where nobody may trace it. */
+async function failSyncs(): Promise<ChildProcess | undefined> {
+  const inject = "inject=fdatasync,fsync,msync:error=EIO";
+  const args = ["-f", "-p", `${process.pid}`, "-e", "trace=fdatasync,fsync,msync", "-e", inject];
+  const strace = spawn("strace", args, { stdio: ["ignore", "ignore", "pipe"] });
+  const failed = new Promise<undefined>((resolve) => {
+    strace.once("error", () => resolve(undefined));
+    strace.once("exit", () => resolve(undefined));
+  });
+  const attached = new Promise<ChildProcess>((resolve) => {
+    strace.stderr.on("data", (text: Buffer) => {
+      if (text.includes("attached")) resolve(strace);
+    });
+  });
+  return Promise.race([attached, failed]);
+}
 
 /** The kernel takes no byte of a file beyond this: what a full disk does, for this process. */
 function limitFiles(bytes: number | "unlimited"): void {

@@ -168,6 +168,8 @@ function writeBody(writer: ByteWriter, frame: Frame): void {
       writer.uint48(frame.last);
       return;
     case "heartbeat": // nothing
+    case "ping": // nothing
+    case "pong": // nothing
       return;
     case "read": // seq u32 · topic text · from · limitBytes u32
       writer.uint32(frame.seq);
@@ -214,6 +216,14 @@ function writeBody(writer: ByteWriter, frame: Frame): void {
     case "regroup": // withinMs u32
     case "expiring": // withinMs u32
       writer.uint32(frame.withinMs);
+      return;
+    case "cause": // sub u32 · code text
+      writer.uint32(frame.sub);
+      writer.shortText(frame.code);
+      return;
+    case "checksum": // bytes u32 · crc u32
+      writer.uint32(frame.bytes);
+      writer.uint32(frame.crc);
       return;
   }
 }
@@ -299,6 +309,8 @@ function readBody(reader: ByteReader, type: FrameType): Frame {
         last: reader.uint48(),
       };
     case "heartbeat":
+    case "ping":
+    case "pong":
       return { type };
     case "read":
       return {
@@ -356,6 +368,10 @@ function readBody(reader: ByteReader, type: FrameType): Frame {
     case "regroup":
     case "expiring":
       return { type, withinMs: reader.uint32() };
+    case "cause":
+      return { type, sub: reader.uint32(), code: reader.shortText() };
+    case "checksum":
+      return { type, bytes: reader.uint32(), crc: reader.uint32() };
   }
 }
 

@@ -4,11 +4,20 @@ import { FRAME_TYPES, type FrameType } from "./frame.ts";
 
 export const ENDPOINTS = {
   /** Producer node: clients publish. */
-  produce: ["publish", "token", "heartbeat"],
+  produce: ["publish", "token", "heartbeat", "ping"],
   /** Consumer node: producer nodes, and consumers that pass publishes on, hand messages to their owner. */
   producer: ["publish", "heartbeat"],
   /** Consumer node: clients follow topics. `/subscribe/:topic` subscribes at once. */
-  subscribe: ["subscribe", "unsubscribe", "enter", "leave", "presence", "token", "heartbeat"],
+  subscribe: [
+    "subscribe",
+    "unsubscribe",
+    "enter",
+    "leave",
+    "presence",
+    "token",
+    "heartbeat",
+    "ping",
+  ],
   /** Consumer node: both over one link. */
   connect: [
     "publish",
@@ -19,6 +28,7 @@ export const ENDPOINTS = {
     "presence",
     "token",
     "heartbeat",
+    "ping",
   ],
   /** Consumer node: another consumer follows a topic that this one owns. */
   relay: ["subscribe", "unsubscribe", "read", "enter", "leave", "presence", "heartbeat"],

@@ -147,13 +147,17 @@ export const ERRORS = {
     retryable: true,
   },
   SHARDCAST_LOG_CORRUPT: { message: "what was stored cannot be read", retryable: false },
+  SHARDCAST_MESSAGES_DAMAGED: {
+    message: "messages are damaged where they are stored, and were left out",
+    retryable: false,
+  },
   // These never cross the wire: the SDK and the command line give them.
   SHARDCAST_TIMEOUT: { message: "it took longer than its deadline", retryable: true },
   SHARDCAST_CLOSED: { message: "the client is closed", retryable: false },
   SHARDCAST_OUTBOX_FULL: { message: "the outbox holds as much as it may", retryable: true },
   SHARDCAST_GAP: { message: "messages were missed that can never be had", retryable: false },
   SHARDCAST_OPTION_INVALID: { message: "an option cannot be used", retryable: false },
-  SHARDCAST_KEY_MISSING: { message: "no pre-shared key was given", retryable: false },
+  SHARDCAST_KEY_MISSING: { message: "no key or secret was given", retryable: false },
   SHARDCAST_DATA_LOCKED: { message: "another process has the data folder", retryable: false },
   SHARDCAST_DATA_FOREIGN: { message: "the folder holds something else", retryable: false },
   SHARDCAST_DATA_CORRUPT: { message: "the data folder is damaged", retryable: false },

@@ -29,6 +29,10 @@ export const FRAME_TYPES = {
   drain: 0x80,
   regroup: 0x81,
   expiring: 0x82,
+  cause: 0x83,
+  checksum: 0x84,
+  ping: 0x85,
+  pong: 0x86,
 } as const;
 
 export type FrameType = keyof typeof FRAME_TYPES;
@@ -289,6 +293,33 @@ export interface ExpiringFrame {
   readonly withinMs: number;
 }
 
+/** Node → client: why the messages cannot be had that the `gap` of this subscription names, which follows at once. */
+export interface CauseFrame {
+  readonly type: "cause";
+  readonly sub: number;
+  /** A code of the table, as text: a newer node may know more of them. */
+  readonly code: string;
+}
+
+/** Owner → relay: what the WebSocket message that comes next has to be, or messages were damaged on their way. */
+export interface ChecksumFrame {
+  readonly type: "checksum";
+  /** How long it is, without the WebSocket's own header. */
+  readonly bytes: number;
+  /** CRC-32 of all of it. */
+  readonly crc: number;
+}
+
+/** Client → node: are you there? Where nothing has come for a while, well before two heartbeats are over. */
+export interface PingFrame {
+  readonly type: "ping";
+}
+
+/** Node → client: the answer, one to all pings of a moment. */
+export interface PongFrame {
+  readonly type: "pong";
+}
+
 export type Frame =
   | ChallengeFrame
   | ProofFrame
@@ -314,4 +345,8 @@ export type Frame =
   | PresentFrame
   | DrainFrame
   | RegroupFrame
-  | ExpiringFrame;
+  | ExpiringFrame
+  | CauseFrame
+  | ChecksumFrame
+  | PingFrame
+  | PongFrame;

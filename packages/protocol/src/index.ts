@@ -44,6 +44,7 @@ export {
   type Position,
 } from "./position.ts";
 export {
+  PRESENCE_INCOMPLETE,
   followedTopicFault,
   memberFault,
   memberKey,

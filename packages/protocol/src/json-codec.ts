@@ -92,6 +92,10 @@ function toJson(frame: Frame): Record<string, unknown> {
     case "drain":
     case "regroup":
     case "expiring":
+    case "cause":
+    case "checksum":
+    case "ping":
+    case "pong":
       return { ...frame, optional: true };
     case "token":
     case "authorized":
@@ -202,6 +206,8 @@ function fromJson(type: FrameType, reader: JsonReader): Frame {
         last: reader.uint48("last"),
       };
     case "heartbeat":
+    case "ping":
+    case "pong":
       return { type };
     case "read":
       return {
@@ -259,6 +265,10 @@ function fromJson(type: FrameType, reader: JsonReader): Frame {
     case "regroup":
     case "expiring":
       return { type, withinMs: reader.uint32("withinMs") };
+    case "cause":
+      return { type, sub: reader.uint32("sub"), code: reader.shortText("code") };
+    case "checksum":
+      return { type, bytes: reader.uint32("bytes"), crc: reader.uint32("crc") };
   }
 }
 

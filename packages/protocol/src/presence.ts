@@ -8,9 +8,16 @@ import {
   TOPIC_MAX_BYTES,
 } from "./limits.ts";
 import { isPlainText, isWellFormed, textBytes } from "./text.ts";
+import { NO_EPOCH, type Position } from "./position.ts";
 import { topicFault, type TopicFault } from "./topic.ts";
 
 const PREFIX = "$presence/";
+
+/**
+ * The position of a page whose list may lack members: the node has just begun to keep it. Whoever has a list adds
+ * these to it, and goes by a whole one when the watchers are told to ask anew.
+ */
+export const PRESENCE_INCOMPLETE: Position = { epoch: NO_EPOCH, offset: 1 };
 
 /** The topic that tells who enters and leaves another one. */
 export function presenceTopic(topic: string): string {

@@ -36,6 +36,9 @@ describe("isFrameAllowed", () => {
         "unsubscribed",
       ],
       ...["message", "gap", "page", "entered", "present", "drain", "regroup", "expiring"],
+      "cause",
+      "checksum",
+      "pong",
     ]);
   });
 });
@@ -48,6 +51,10 @@ describe("FRAME_TYPES", () => {
       "drain",
       "regroup",
       "expiring",
+      "cause",
+      "checksum",
+      "ping",
+      "pong",
     ]);
   });
 });

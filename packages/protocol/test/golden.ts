@@ -262,4 +262,24 @@ export const GOLDEN: readonly Golden[] = [
     hex: "82 000004 00007530",
     json: '{"type":"expiring","withinMs":30000,"optional":true}',
   },
+  {
+    frame: { type: "cause", sub: 3, code: "SHARDCAST_MESSAGES_DAMAGED" },
+    hex: "83 00001f 00000003 1a 5348415244434153545f4d455353414745535f44414d41474544",
+    json: '{"type":"cause","sub":3,"code":"SHARDCAST_MESSAGES_DAMAGED","optional":true}',
+  },
+  {
+    frame: { type: "checksum", bytes: 23, crc: 0x753c_c6f3 },
+    hex: "84 000008 00000017 753cc6f3",
+    json: '{"type":"checksum","bytes":23,"crc":1966917363,"optional":true}',
+  },
+  {
+    frame: { type: "ping" },
+    hex: "85 000000",
+    json: '{"type":"ping","optional":true}',
+  },
+  {
+    frame: { type: "pong" },
+    hex: "86 000000",
+    json: '{"type":"pong","optional":true}',
+  },
 ];

@@ -211,7 +211,11 @@ export const FRAMES: {
   }),
   drain: fc.record({ type: fc.constant("drain"), withinMs: uint32 }),
   expiring: fc.record({ type: fc.constant("expiring"), withinMs: uint32 }),
+  checksum: fc.record({ type: fc.constant("checksum"), bytes: uint32, crc: uint32 }),
+  cause: fc.record({ type: fc.constant("cause"), sub: uint32, code: shortText }),
   regroup: fc.record({ type: fc.constant("regroup"), withinMs: uint32 }),
+  ping: fc.record({ type: fc.constant("ping") }),
+  pong: fc.record({ type: fc.constant("pong") }),
 };
 
 export const FRAME_NAMES = Object.keys(FRAME_TYPES) as readonly FrameType[];

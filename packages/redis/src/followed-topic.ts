@@ -3,7 +3,14 @@
 //   reading ─▶ live     reading: pages of the stream, until it is at head; notifications only say "again".
 //      ▲        │       live: notifications that go on where it is; any other makes it read.
 //      └────────┘
-import { FRAME_TYPES, forEachFrame, readMessageOffset } from "@shardcast/protocol";
+import {
+  FRAME_TYPES,
+  ShardcastError,
+  forEachFrame,
+  readMessageOffset,
+  type Position,
+} from "@shardcast/protocol";
+import { Damage } from "@shardcast/log";
 import type { Follower } from "@shardcast/server";
 import type { Notification } from "./notification.ts";
 import type { TopicPage } from "./read-topic.ts";
@@ -59,6 +66,12 @@ export class FollowedTopic {
     );
   }
 
+  /** Goes by a page that was read for somebody else, where it shows that the log has begun anew. */
+  noticed(page: TopicPage): void {
+    const { position } = this.#follower;
+    if (position !== undefined && position.epoch !== page.epoch) this.#take(page);
+  }
+
   close(): void {
     this.#isClosed = true;
   }
@@ -70,11 +83,23 @@ export class FollowedTopic {
       const after = position?.offset ?? Number.MAX_SAFE_INTEGER - 1;
       const page = await this.#read(after, PAGE_BYTES, position?.epoch ?? "");
       this.#take(page);
+      this.#isStale ||= this.#isBehind(page, position);
     }
   }
 
-  #take({ epoch, head, oldest, frames }: TopicPage): void {
+  /** @throws where the page did not bring it any further: to ask at once would go on for ever */
+  #isBehind({ epoch, head }: TopicPage, before: Position | undefined): boolean {
+    const { position } = this.#follower;
+    if (position?.epoch !== epoch || position.offset >= head) return false;
+    if (before?.epoch === epoch && before.offset === position.offset) {
+      throw new ShardcastError("SHARDCAST_LOG_UNAVAILABLE", "a page does not follow");
+    }
+    return true;
+  }
+
+  #take(page: TopicPage): void {
     if (this.#isClosed) return;
+    const { epoch, head, oldest } = page;
     const before = this.#follower.position;
     if (before?.epoch !== epoch) {
       const position = { epoch, offset: head };
@@ -94,8 +119,19 @@ export class FollowedTopic {
       const gap = { epoch, first: before.offset + 1, last: oldest - 1 };
       this.#follower.missed({ type: "gap", sub: 0, ...gap });
     }
-    this.#deliver(frames);
-    if ((this.#follower.position?.offset ?? head) < head) this.#isStale = true;
+    this.#deliverPage(page);
+  }
+
+  #deliverPage(page: TopicPage): void {
+    const after = this.#follower.position?.offset ?? page.head;
+    const read = page.after(after, PAGE_BYTES, 0);
+    if (read instanceof Damage) {
+      const { first, last } = read;
+      const gap = { type: "gap", sub: 0, epoch: page.epoch, first, last } as const;
+      this.#follower.missed(gap, "SHARDCAST_MESSAGES_DAMAGED");
+      return;
+    }
+    if (read !== undefined) this.#deliver(read.shared.frames);
   }
 
   /** What the follower has already is skipped. */

@@ -1,10 +1,13 @@
 // What the append script says on a shard's channel of one batch.
 //
-//   +--------+-------+---------------+------------------------+----------------+
-//   | length | topic | epoch, 16 hex | event, 16 decimal      | message frames |
-//   +--------+-------+---------------+------------------------+----------------+
+//   +--------+-------+---------------+------------------------+----------------+----------+
+//   | length | topic | epoch, 16 hex | event, 16 decimal      | message frames | checksum |
+//   +--------+-------+---------------+------------------------+----------------+----------+
 //
-// Without frames, there is something new to be read.
+// Without frames, there is something new to be read; so there is where they are not what the checksum says.
+// Earlier versions send none, and skip it.
+import { messagesBefore } from "./frames-checksum.ts";
+
 const EPOCH_CHARS = 16;
 const EVENT_CHARS = 16;
 
@@ -13,6 +16,7 @@ export interface Notification {
   readonly epoch: string;
   /** The shard's number of it: 1, 2, 3, … */
   readonly event: number;
+  /** Of messages; empty where they are to be read. */
   readonly frames: Buffer;
 }
 
@@ -27,6 +31,6 @@ export function readNotification(bytes: Buffer): Notification | undefined {
     topic: bytes.toString("utf8", 1, topicEnd),
     epoch: bytes.toString("latin1", topicEnd, epochEnd),
     event,
-    frames: bytes.subarray(framesStart),
+    frames: messagesBefore(bytes.subarray(framesStart)),
   };
 }

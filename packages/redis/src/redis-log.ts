@@ -2,6 +2,7 @@
 // to take a shard raises its fence, and Redis refuses appends under a lower one.
 // docs/architecture.md#the-log-in-redis
 import {
+  DamageTally,
   FORGET_AFTER_MS,
   createEpoch,
   type IdRetention,
@@ -34,14 +35,19 @@ export interface RedisLogOptions {
   readonly ids: IdRetention;
   /** Replicas that have to have an append before it is acked. */
   readonly replicas: number;
+  /** Told of what is damaged. @default nobody */
+  readonly damage?: DamageTally;
   /** @default Date.now */
   readonly now?: () => number;
 }
 
 export class RedisLog implements Log {
+  /** Redis may come back at any time. */
+  readonly fault = undefined;
   readonly state: RedisState;
   readonly #options: RedisLogOptions;
   readonly #now: () => number;
+  readonly #damage: DamageTally;
   /** The fences of the shards that this node has taken, or is about to. */
   readonly #fences = new Map<number, Promise<string>>();
   readonly #open = new Map<string, RedisTopicLog>();
@@ -54,6 +60,7 @@ export class RedisLog implements Log {
     this.#options = options;
     this.state = new RedisState(options);
     this.#now = options.now ?? Date.now;
+    this.#damage = options.damage ?? new DamageTally();
   }
 
   /** Of topics that are open here. */
@@ -73,7 +80,7 @@ export class RedisLog implements Log {
   /** @throws SHARDCAST_LOG_UNAVAILABLE */
   async open(topic: string, topicId: number): Promise<RedisTopicLog> {
     const known = this.#open.get(topic);
-    if (known !== undefined) return known;
+    if (known?.isStale === false) return known;
     const { connection, keys, retention, ids } = this.#options;
     const names = keys.topic(topic);
     const fence = await this.#fenceOf(shardOf(topic));
@@ -94,7 +101,7 @@ export class RedisLog implements Log {
       ...{ sum: asNumber(sum), floor: asNumber(floor), floorSum: asNumber(floorSum) },
     };
     const log = new RedisTopicLog(state, await this.#idsOf(names.ids, now - ids.ageMs), {
-      ...{ topic, topicId, connection, keys: names, ids, now },
+      ...{ topic, topicId, connection, keys: names, ids, now, damage: this.#damage },
       ...{ retention: retention.of(topic), size: this.#size, forgetAfterMs: FORGET_AFTER_MS },
       isShownLater: this.#options.replicas > 0,
       staged: (one) => this.#stage(one),

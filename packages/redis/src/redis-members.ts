@@ -1,7 +1,7 @@
 // Which consumers there are, by what they say in Redis: each says that it is there, again and again, and is
 // forgotten when it has not for its time. All nodes follow.
 import type { RingMember } from "@shardcast/protocol";
-import type { Membership } from "@shardcast/server";
+import { nodeUrl, type Membership } from "@shardcast/server";
 import type { Logger } from "pino";
 import type { Keys } from "./keys.ts";
 import type { RedisConnection } from "./redis-connection.ts";
@@ -85,7 +85,7 @@ export class RedisMembers {
     const args = [this.#self?.id ?? "", this.#self?.url ?? "", String(ttlMs)];
     const texts = asTexts(await connection.run(BEAT, [keys.nodes, keys.nodeUrls], args));
     return texts.flatMap((id, index) => {
-      const url = texts[index + 1];
+      const url = nodeUrl(texts[index + 1] ?? "");
       return index % 2 === 0 && url !== undefined ? [{ id, url }] : [];
     });
   }

@@ -1,8 +1,8 @@
 // Topics followed straight from Redis, by any node: what their owners append comes over one channel a shard.
 // Each notification has the shard's number of it and its messages' offsets, so that whatever did not come is
 // noticed, and read from the stream.
-import { FORGET_AFTER_MS, createEpoch } from "@shardcast/log";
-import { shardOf, type From } from "@shardcast/protocol";
+import { Damage, FORGET_AFTER_MS, createEpoch, type DamageTally } from "@shardcast/log";
+import { ShardcastError, shardOf, type From } from "@shardcast/protocol";
 import type { Follower, SourcePage, TopicSource } from "@shardcast/server";
 import type { Logger } from "pino";
 import { FollowedTopic } from "./followed-topic.ts";
@@ -16,6 +16,7 @@ import { OPEN } from "./scripts.ts";
 /** How often a shard's number is asked for: a notification that was the last for now may be the lost one. */
 const CHECK_MS = 2000;
 const RETRY_MS = 250;
+const NOTHING = new Uint8Array(0);
 
 interface FollowedShard {
   readonly channel: string;
@@ -28,6 +29,8 @@ export interface RedisSourceOptions {
   readonly connection: RedisConnection;
   readonly keys: Keys;
   readonly logger: Logger;
+  /** Told of what is damaged. */
+  readonly damage: DamageTally;
 }
 
 export class RedisSource implements TopicSource {
@@ -67,11 +70,17 @@ export class RedisSource implements TopicSource {
     const first = from.type === "position" ? from.position.offset : Number.MAX_SAFE_INTEGER - 1;
     const page = await this.#readOrMake(name, { after: first, limitBytes, epoch: epochOf });
     const { epoch, head, oldest } = page;
+    this.#shards.get(shardOf(name))?.topics.get(name)?.noticed(page);
     const offset = await resolveStart(connection, keys.topic(name), from, page);
-    const position = { epoch, offset: Math.max(offset, oldest - 1) };
-    const batch =
-      from.type === "position" ? page.batchAfter(position.offset, limitBytes, 0) : undefined;
-    return { position, head, oldest, frames: batch?.shared.frames ?? new Uint8Array(0) };
+    const start = Math.max(offset, oldest - 1);
+    const read = page.after(start, limitBytes, 0);
+    if (read instanceof Damage) {
+      this.#options.damage.messages(name, read);
+      // Damaged messages are gone over: the page begins behind them.
+      return { position: { epoch, offset: read.last }, head, oldest, frames: NOTHING };
+    }
+    const frames = read?.shared.frames ?? NOTHING;
+    return { position: { epoch, offset: start }, head, oldest, frames };
   }
 
   close(): void {
@@ -88,15 +97,16 @@ export class RedisSource implements TopicSource {
   ): Promise<TopicPage> {
     const { connection, keys } = this.#options;
     const names = keys.topic(name);
-    for (;;) {
-      const page = await readTopic(connection, names, request);
-      if (page !== undefined) return page;
-      await connection.run(
-        OPEN,
-        [names.topic, names.messages, names.ids, names.list],
-        [createEpoch(), String(Date.now()), String(FORGET_AFTER_MS), name],
-      );
-    }
+    const page = await readTopic(connection, names, request);
+    if (page !== undefined) return page;
+    await connection.run(
+      OPEN,
+      [names.topic, names.messages, names.ids, names.list],
+      [createEpoch(), String(Date.now()), String(FORGET_AFTER_MS), name],
+    );
+    const made = await readTopic(connection, names, request);
+    if (made !== undefined) return made;
+    throw new ShardcastError("SHARDCAST_LOG_UNAVAILABLE", "Redis keeps no topic");
   }
 
   #newShard(number: number): FollowedShard {

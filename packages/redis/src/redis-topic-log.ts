@@ -1,14 +1,18 @@
 // The log of one topic that this node owns, in Redis. What is appended is sent with the next commit of its
 // shard; what is kept is told to Redis with it.
 import {
+  Damage,
   IdRecord,
   type Batch,
+  type DamageTally,
   type IdRetention,
+  type Page,
   type Retention,
   type StoredIds,
   type TopicLog,
 } from "@shardcast/log";
 import type { Epoch, From } from "@shardcast/protocol";
+import { checksumOf } from "./frames-checksum.ts";
 import type { TopicKeys } from "./keys.ts";
 import { readTopic, resolveStart } from "./read-topic.ts";
 import type { RedisConnection } from "./redis-connection.ts";
@@ -39,6 +43,7 @@ export interface RedisTopicLogOptions {
   readonly ids: IdRetention;
   /** How long a topic without messages is known. */
   readonly forgetAfterMs: number;
+  readonly damage: DamageTally;
   /** Of all open topics together. */
   readonly size: { bytes: number };
   /** Whether appends are shown only when replicas have them: by `show`. */
@@ -95,16 +100,27 @@ export class RedisTopicLog implements TopicLog {
     return this.#state.time;
   }
 
-  /** Whether a commit has failed: it is to be opened again. */
+  /** Whether a commit has failed, or Redis has lost the topic: it is to be opened again. */
   get isStale(): boolean {
     return this.#isStale;
   }
 
-  async read(after: number, limitBytes: number): Promise<Batch | undefined> {
-    const { connection, keys, topicId } = this.#options;
+  async read(after: number, limitBytes: number): Promise<Page | undefined> {
+    const { connection, keys, topicId, topic, damage } = this.#options;
     const from = Math.max(after, this.oldest - 1);
     const page = await readTopic(connection, keys, { after: from, limitBytes, epoch: this.epoch });
-    return page?.batchAfter(from, limitBytes, topicId);
+    if (page?.epoch !== this.epoch) {
+      this.lose();
+      return undefined;
+    }
+    const { floor } = this.#state;
+    this.#state = {
+      ...this.#state,
+      floor: Math.max(floor, Math.min(page.oldest, this.head + 1) - 1),
+    };
+    const read = page.after(from, limitBytes, topicId);
+    if (read instanceof Damage) damage.messages(topic, read);
+    return read;
   }
 
   resolve(from: From): number | Promise<number> {
@@ -169,7 +185,7 @@ export class RedisTopicLog implements TopicLog {
         isTrimming ? "1" : "0",
         this.#options.isShownLater ? "0" : "1",
         ...batches.flatMap((batch) => [
-          ...[String(batch.last), String(batch.firstTime), batch.shared.frames],
+          ...[String(batch.last), String(batch.firstTime), batch.shared.frames, checksumOf(batch)],
         ]),
       ],
     );
@@ -196,6 +212,7 @@ export class RedisTopicLog implements TopicLog {
 
   /** Somebody else may have appended, or what was sent may have come to nothing. */
   lose(): void {
+    if (this.#isStale) return;
     this.#isStale = true;
     this.#options.size.bytes -= this.#bytes;
   }

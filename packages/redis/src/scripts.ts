@@ -1,8 +1,11 @@
 // The programs that Redis runs. Each touches the keys of one shard only, and all of it or nothing.
 //
 // Batches are entries `<last offset>-<time>` of a stream, with the message frames as they are sent in the
-// field m. What was dropped of a topic is told by `floor` (an offset) and `floorsum` (bytes) of its hash:
-// entries up to there may still lie in the stream, and are not read.
+// field m, and their checksum (a frame of that type) in the field c, which entries of earlier versions lack.
+//
+// The hash of a topic says in `floor` (an offset) and `floorsum` (bytes) what was dropped of it: entries up to
+// there may still lie in the stream, and are not read. Redis may have lost more than that: a key can expire, be
+// evicted, trimmed or deleted without the others. What is there, the stream itself says.
 import { Script } from "./redis-connection.ts";
 
 /** Lua would write a large number as 1e+15. */
@@ -11,6 +14,27 @@ local function text(number) return string.format('%.0f', number) end
 local function parse(id)
   local last, time = string.match(id, '(%d+)-(%d+)')
   return tonumber(last), tonumber(time)
+end
+`;
+
+/**
+ * The first offset behind the floor that the stream still has, head + 1 where it has none; and the floor that
+ * follows from it. The bytes of what was lost are estimated by the number of messages.
+ * The offset stands in an entry's first frame (message-layout.ts); one that is damaged may say anything.
+ */
+const FIRST = `
+local function first(messages, floor, head)
+  local entry = redis.call('XRANGE', messages, text(floor + 1), '+', 'COUNT', 1)[1]
+  if not entry then return head + 1 end
+  local last, offset = parse(entry[1]), 0
+  for _, byte in ipairs({string.byte(entry[2][2], 9, 14)}) do offset = offset * 256 + byte end
+  if offset <= floor or offset > last then return floor + 1 end
+  return offset
+end
+local function found(messages, floor, floorsum, head, sum)
+  local lost = first(messages, floor, head) - 1 - floor
+  if lost <= 0 then return floor, floorsum end
+  return floor + lost, floorsum + math.floor((sum - floorsum) * lost / (head - floor))
 end
 `;
 
@@ -23,13 +47,19 @@ end
 `;
 
 /**
- * Becomes the owner of a shard: whoever was it before cannot append any more.
+ * Becomes the owner of a shard: whoever was it before cannot append any more. No fence is given twice, also
+ * where Redis has lost the last one: the first is the time in ms.
  * KEYS shard · ARGV node · returns the fence
  */
-export const TAKE = new Script(`
+export const TAKE = new Script(`${NUMBER}
 local fence = redis.call('HINCRBY', KEYS[1], 'fence', 1)
+if fence == 1 then
+  local clock = redis.call('TIME')
+  fence = clock[1] * 1000 + math.floor(clock[2] / 1000)
+  redis.call('HSET', KEYS[1], 'fence', text(fence))
+end
 redis.call('HSET', KEYS[1], 'node', ARGV[1])
-return tostring(fence)
+return text(fence)
 `);
 
 /**
@@ -40,7 +70,7 @@ return tostring(fence)
  * ARGV epoch for a new one, now, ms that one without messages is kept, the topic's name
  * Returns epoch, head, time of the newest, bytes ever, floor, bytes up to the floor
  */
-export const OPEN = new Script(`
+export const OPEN = new Script(`${NUMBER}${FIRST}
 local known = redis.call('HMGET', KEYS[1], 'epoch', 'head', 'time', 'sum', 'floor', 'floorsum')
 if not known[1] then
   redis.call('DEL', KEYS[2], KEYS[3])
@@ -55,9 +85,9 @@ if not known[1] then
 end
 -- A server without memory for it still gives what it has.
 redis.pcall('ZADD', KEYS[4], 0, ARGV[4])
-if redis.call('EXISTS', KEYS[2]) == 0 then
-  known[5], known[6] = known[2], known[4]
-end
+local head, sum = tonumber(known[2]), tonumber(known[4])
+local floor, floorsum = found(KEYS[2], tonumber(known[5]), tonumber(known[6]), head, sum)
+known[5], known[6] = text(floor), text(floorsum)
 return known
 `);
 
@@ -100,10 +130,10 @@ return redis.call('HGET', KEYS[2], 'epoch')
  * ARGV fence, topic's name, epoch, head before, the ids' record or empty, ms that ids are kept, ms that
  *      messages are kept, ms that the topic is known, messages kept, bytes kept, time up to which nothing is
  *      kept, 1 where it is to drop, 1 where it is to be shown at once, then for each batch: last offset, time,
- *      frames
+ *      frames, checksum
  * Returns floor, bytes up to the floor
  */
-export const APPEND = new Script(`${NUMBER}${NOTIFY}
+export const APPEND = new Script(`${NUMBER}${FIRST}${NOTIFY}
 local shard, topic, messages, ids = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 if redis.call('HGET', shard, 'fence') ~= ARGV[1] then
   return redis.error_reply('SHARDCAST_NOT_OWNER another node has taken the shard')
@@ -115,12 +145,12 @@ end
 local head, sum = tonumber(known[2]), tonumber(known[3])
 local floor, floorsum = tonumber(known[4]), tonumber(known[5])
 local time
-for index = 14, #ARGV, 3 do
-  local last, frames = ARGV[index], ARGV[index + 2]
+for index = 14, #ARGV, 4 do
+  local last, frames, checksum = ARGV[index], ARGV[index + 2], ARGV[index + 3]
   time = ARGV[index + 1]
-  redis.call('XADD', messages, last .. '-' .. time, 'm', frames)
+  redis.call('XADD', messages, last .. '-' .. time, 'm', frames, 'c', checksum)
   head, sum = tonumber(last), sum + #frames
-  if ARGV[13] == '1' then notify(shard, ARGV[2], ARGV[3], frames) end
+  if ARGV[13] == '1' then notify(shard, ARGV[2], ARGV[3], frames .. checksum) end
 end
 if time then
   if ARGV[13] == '1' then redis.call('HSET', topic, 'shown', text(head)) end
@@ -136,6 +166,7 @@ end
 if ARGV[12] == '1' then
   local count, bytes, oldest = tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11])
   local before, budget = floor, 64
+  floor, floorsum = found(messages, floor, floorsum, head, sum)
   while budget > 0 do
     local entries = redis.call('XRANGE', messages, text(floor + 1), '+', 'COUNT', 8)
     if #entries == 0 then budget = 0 end
@@ -146,6 +177,7 @@ if ARGV[12] == '1' then
       floor, floorsum, budget = last, floorsum + #entry[2][2], budget - 1
     end
   end
+  if floor == head then floorsum = sum end
   if floor > before then
     redis.call('HSET', topic, 'floor', text(floor), 'floorsum', text(floorsum))
     redis.call('XTRIM', messages, 'MINID', '~', text(floor + 1))
@@ -169,15 +201,15 @@ return 1
 /**
  * A page of what is shown of a topic, and where the topic stands.
  * KEYS topic, messages · ARGV first offset wanted, bytes, epoch that they are wanted of or empty for any
- * Returns epoch, head, the first offset that is kept, frames of whole batches; nothing where there is no topic
+ * Returns epoch, head, the first offset that is there, and for each batch: last offset, frames, checksum or
+ * empty; nothing where there is no topic
  */
-export const READ = new Script(`${NUMBER}
+export const READ = new Script(`${NUMBER}${FIRST}
 local known = redis.call('HMGET', KEYS[1], 'epoch', 'shown', 'floor')
 if not known[1] then return {} end
 local head, limit = tonumber(known[2] or 0), tonumber(ARGV[2])
-local oldest = head + 1
-if redis.call('EXISTS', KEYS[2]) == 1 then oldest = math.min(oldest, tonumber(known[3]) + 1) end
-local parts, size = {}, 0
+local oldest = math.min(head + 1, first(KEYS[2], tonumber(known[3]), head))
+local page, size = {known[1], text(head), text(oldest)}, 0
 local from = math.max(tonumber(ARGV[1]), oldest)
 if ARGV[3] ~= '' and ARGV[3] ~= known[1] then from = head + 1 end
 while from <= head do
@@ -194,13 +226,15 @@ while from <= head do
       from = head
       break
     end
-    parts[#parts + 1] = frames
+    page[#page + 1] = text(last)
+    page[#page + 1] = frames
+    page[#page + 1] = entry[2][4] or ''
     size = size + #frames
     from = last
   end
   from = from + 1
 end
-return {known[1], text(head), text(oldest), table.concat(parts)}
+return page
 `);
 
 /**

@@ -35,7 +35,7 @@ describe("the log in Redis, in trouble", function () {
     for (const connection of connections) connection.close();
   });
 
-  async function logOf(nodeId: string, replicas = 0): Promise<RedisLog> {
+  async function logOf(nodeId: string, replicas = 0, retention = RULES): Promise<RedisLog> {
     const connection = new RedisConnection({
       target: parseRedisTarget(server.url),
       logger: LOGGER,
@@ -44,11 +44,16 @@ describe("the log in Redis, in trouble", function () {
     await connection.connect();
     const keys = new Keys(`trouble-${prefix}:`);
     const ids = { ageMs: 60_000, count: 1000 };
-    return new RedisLog({ connection, keys, nodeId, retention: RULES, ids, replicas });
+    return new RedisLog({ connection, keys, nodeId, retention, ids, replicas });
   }
 
-  async function append(log: RedisLog, topic: TopicLog, offset: number, id = ""): Promise<void> {
-    const batch = batchOf(offset, offset, { time: Date.now() });
+  async function append(
+    log: RedisLog,
+    topic: TopicLog,
+    offset: number,
+    { id = "", bytes = 0 } = {},
+  ): Promise<void> {
+    const batch = batchOf(offset, offset, { time: Date.now(), bytes });
     topic.append(batch, id === "" ? idsOf() : idsOf({ [id]: offset }));
     await log.commit(log.laneOf("news"));
   }
@@ -77,8 +82,8 @@ describe("the log in Redis, in trouble", function () {
   it("tells a new owner the ids that the old one stored", async () => {
     const [first, second] = [await logOf("c1"), await logOf("c2")];
     const topic = await first.open("news", 1);
-    await append(first, topic, 1, "one");
-    await append(first, topic, 2, "two");
+    await append(first, topic, 1, { id: "one" });
+    await append(first, topic, 2, { id: "two" });
     const stored = [...(await second.open("news", 1)).ids(0)].flatMap(({ ids }) => textsOf(ids));
     expect(stored).to.deep.equal([
       ["one", 1],
@@ -99,6 +104,49 @@ describe("the log in Redis, in trouble", function () {
     expect(again.head).to.equal(2);
     expect(again.epoch).not.to.equal(topic.epoch);
     await append(log, again, 3);
+  });
+
+  it("goes by what is left of a topic, also at an owner that knew more", async () => {
+    const log = await logOf("c1");
+    const keys = new Keys(`trouble-${prefix}:`).topic("news");
+    const topic = await log.open("news", 1);
+    for (let offset = 1; offset <= 6; offset += 1) await append(log, topic, offset);
+    server.cli("xtrim", keys.messages, "MAXLEN", "2");
+    expect(offsetsOf(await topic.read(0, MANY))).to.deep.equal([5, 6]);
+    expect(topic.oldest).to.equal(5);
+    server.cli("del", keys.messages);
+    expect(await topic.read(0, MANY)).to.equal(undefined);
+    expect(topic).to.include({ oldest: 7, head: 6 });
+    await append(log, topic, 7);
+    expect(offsetsOf(await topic.read(0, MANY))).to.deep.equal([7]);
+    server.cli("del", keys.topic);
+    expect(await topic.read(0, MANY)).to.equal(undefined);
+    expect(topic.isStale).to.equal(true);
+    const again = await log.open("news", 1);
+    expect(again).to.include({ oldest: 1, head: 0 });
+    await append(log, again, 1);
+  });
+
+  it("keeps as much as it may when messages were lost that counted towards the limit", async () => {
+    const rules = new RetentionRules({ count: MANY, bytes: 10_000, ageMs: MANY });
+    const log = await logOf("c1", 0, rules);
+    const topic = await log.open("news", 1);
+    for (let offset = 1; offset <= 9; offset += 1)
+      await append(log, topic, offset, { bytes: 1000 });
+    server.cli("del", new Keys(`trouble-${prefix}:`).topic("news").messages);
+    for (let offset = 10; offset <= 17; offset += 1)
+      await append(log, topic, offset, { bytes: 1000 });
+    expect(offsetsOf(await topic.read(0, MANY))).to.deep.equal([10, 11, 12, 13, 14, 15, 16, 17]);
+    expect(log.bytes).to.be.within(8000, 9000);
+  });
+
+  it("never gives a fence twice, also where Redis has lost the last one", async () => {
+    const [first, second] = [await logOf("c1"), await logOf("c2")];
+    const before = await first.open("news", 1);
+    server.cli("del", new Keys(`trouble-${prefix}:`).shard(shardOf("news")));
+    const after = await second.open("news", 1);
+    expect(await codeOf(append(first, before, 1))).to.equal("SHARDCAST_NOT_OWNER");
+    await append(second, after, 1);
   });
 
   it("goes on when the server has forgotten its scripts", async () => {

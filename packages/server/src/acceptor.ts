@@ -3,6 +3,7 @@
 import { STATUS_CODES, type IncomingMessage } from "node:http";
 import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import { clientAddress, upgradeFault, type UpgradeFault } from "@shardcast/process";
 import {
   ENDPOINTS,
   PUBLISH_OVERHEAD_BYTES,
@@ -14,10 +15,9 @@ import {
   type Subprotocol,
 } from "@shardcast/protocol";
 import { WebSocketServer } from "ws";
-import { clientAddress } from "./access/client-address.ts";
 import type { OriginList } from "./access/origin-list.ts";
 import { TokenBucket } from "./access/token-bucket.ts";
-import { PROBLEM_TYPE, problemOf } from "./http/problem.ts";
+import { PROBLEM_TYPE, problemOf, requestProblem, type Problem } from "./http/problem.ts";
 import type { LinkHandler } from "./link-handler.ts";
 import { NodeSocket, listenToSocket } from "./node-socket.ts";
 import { PendingLink, type HandshakeOffer, type HandshakeOptions } from "./pending-link.ts";
@@ -27,6 +27,8 @@ import type { Route } from "./route.ts";
 const BATCH_BYTES = 256 * 1024;
 /** JSON writes a byte as six characters at the most (`\u0000`). */
 const JSON_GROWTH = 6;
+/** A target may be a whole URL (RFC 9112 §3.2.2). */
+const ABSOLUTE_FORM = /^https?:\/\/[^/?]*/i;
 /** How long a peer may take to answer a close before it is cut off. */
 const CLOSE_TIMEOUT_MS = 2000;
 
@@ -68,6 +70,10 @@ export class Acceptor {
       // The JSON codec and the legacy protocol check their text themselves, once.
       handleProtocols: (offered) => chooseSubprotocol(offered) ?? false,
     } as ConstructorParameters<typeof WebSocketServer>[0]);
+    // A header of a WebSocket handshake that ws cannot read.
+    this.#server.on("wsClientError", ({ message }: Error, tcp: Duplex) => {
+      answer(tcp, requestProblem(400, message));
+    });
   }
 
   /** From now on no link is accepted. */
@@ -78,6 +84,11 @@ export class Acceptor {
   /** Takes an upgrade of the node's HTTP server. */
   upgrade(request: IncomingMessage, tcp: Duplex, head: Buffer): void {
     tcp.on("error", tcpOnError);
+    const fault = upgradeFault(request);
+    if (fault !== undefined) {
+      refuseMalformed(tcp, fault);
+      return;
+    }
     try {
       const route = this.#routeOf(request);
       const offered = offeredSubprotocols(request);
@@ -126,7 +137,8 @@ export class Acceptor {
 
   #routeOf(request: IncomingMessage): Route {
     // By hand: URL would fold "." and ".." away, and both are good topics.
-    const [path = "", query = ""] = (request.url ?? "").split("?", 2);
+    const target = (request.url ?? "").replace(ABSOLUTE_FORM, "");
+    const [path = "", query = ""] = target.split("?", 2);
     const [, name = "", topic, ...more] = path.split("/");
     const endpoint = isEndpoint(name) ? name : undefined;
     const handler = endpoint === undefined ? undefined : this.#options.handlers[endpoint];
@@ -152,9 +164,18 @@ class Refusal extends ShardcastError {
 
 function refuse(tcp: Duplex, error: unknown): void {
   const status = error instanceof Refusal ? error.status : 400;
-  const body = JSON.stringify({ ...problemOf(error), status, title: STATUS_CODES[status] ?? "" });
+  answer(tcp, { ...problemOf(error), status, title: STATUS_CODES[status] ?? "" });
+}
+
+function refuseMalformed(tcp: Duplex, { status, detail, headers }: UpgradeFault): void {
+  answer(tcp, requestProblem(status, detail), headers);
+}
+
+function answer(tcp: Duplex, found: Problem, headers: Readonly<Record<string, string>> = {}): void {
+  const body = JSON.stringify(found);
+  const more = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
   tcp.end(
-    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\nConnection: close\r\n` +
+    `HTTP/1.1 ${found.status} ${found.title}\r\nConnection: close\r\n${more.join("")}` +
       `Content-Type: ${PROBLEM_TYPE}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   );
 }

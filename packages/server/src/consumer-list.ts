@@ -1,5 +1,6 @@
 // The list of all consumers, as --consumers has it.
 import type { RingMember } from "@shardcast/protocol";
+import { nodeUrl } from "./node-url.ts";
 import { optionInvalid } from "./option-value.ts";
 import { expandRanges } from "./ranges.ts";
 
@@ -21,12 +22,11 @@ function parseConsumer(entry: string): RingMember {
   const [id, url] = splitOnce(entry, "=");
   if (!NODE_ID.test(id))
     throw optionInvalid(`--consumers: ${entry} is not <id>=ws://<host>:<port>`);
-  const parsed = URL.canParse(url) ? new URL(url) : undefined;
-  const isBare = parsed?.pathname === "/" && parsed.search === "" && parsed.hash === "";
-  if (parsed === undefined || !/^wss?:$/.test(parsed.protocol) || !isBare) {
+  const known = nodeUrl(url);
+  if (known === undefined) {
     throw optionInvalid(`--consumers: ${entry} is not <id>=ws://<host>:<port>`);
   }
-  return { id, url: `${parsed.protocol}//${parsed.host}` };
+  return { id, url: known };
 }
 
 function splitOnce(entry: string, separator: string): [string, string] {

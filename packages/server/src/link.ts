@@ -85,6 +85,7 @@ export class Link extends TurnLink implements PublishOrigin, AccessHolder {
   #answeredBeats = 0;
   /** This turn's refusals need one behind them. */
   #isBeatDue = false;
+  #isPongSent = false;
   /** Frames of this turn; valid between `reserve` and the end of the caller's writing. */
   out = EMPTY;
   readonly #handler: LinkHandler;
@@ -177,13 +178,16 @@ export class Link extends TurnLink implements PublishOrigin, AccessHolder {
   /** Queues frames that other links get as well, without a copy. */
   sendShared(shared: SharedFrames): void {
     if (!this.isOpen) return;
-    this.seal();
-    this.queue(this.isJson ? shared.json : shared.binary);
+    if (this.endpoint === "relay" && !this.isJson) {
+      // Another node goes by what was computed when the messages were made, or were read.
+      this.send({ type: "checksum", bytes: shared.frames.length, crc: shared.crc });
+    }
+    this.#queueShared(shared);
   }
 
   beat(heartbeat: SharedFrames): void {
     this.#beats += 1;
-    this.sendShared(heartbeat);
+    if (this.isOpen) this.#queueShared(heartbeat);
   }
 
   drain(withinMs: number): void {
@@ -250,6 +254,7 @@ export class Link extends TurnLink implements PublishOrigin, AccessHolder {
       this.#beats += 1;
       this.send({ type: "heartbeat" });
     }
+    this.#isPongSent = false;
     const message = this.out.subarray(0, this.#outEnd);
     const payloadBytes = this.#outEnd - WEBSOCKET_HEADER_BYTES;
     this.#outEnd = 0;
@@ -275,11 +280,17 @@ export class Link extends TurnLink implements PublishOrigin, AccessHolder {
     this.#handler.closed(this);
   }
 
+  #queueShared(shared: SharedFrames): void {
+    this.seal();
+    this.queue(this.isJson ? shared.json : shared.binary);
+  }
+
   #dispatch(type: number, bytes: Uint8Array, start: number, end: number): void {
     // A handler may have ended the link in the middle of a message.
     if (!this.isOpen) return;
     if (isFrameAllowed(this.endpoint, type)) {
       if (type === FRAME_TYPES.heartbeat) this.#beatAnswered();
+      else if (type === FRAME_TYPES.ping) this.#pong();
       else if (type === FRAME_TYPES.token) this.#renew(decodeFrame(bytes, start, end));
       else this.#handler.received(this, type, bytes, start, end);
       return;
@@ -288,6 +299,13 @@ export class Link extends TurnLink implements PublishOrigin, AccessHolder {
     throw new ShardcastError(
       KNOWN_TYPES.has(type) ? "SHARDCAST_FRAME_UNEXPECTED" : "SHARDCAST_FRAME_UNKNOWN",
     );
+  }
+
+  /** However many pings a turn brings, and none where the client has enough to hear. */
+  #pong(): void {
+    if (this.#isPongSent || this.isCongested) return;
+    this.#isPongSent = true;
+    this.send({ type: "pong" });
   }
 
   /** Another token, before the last one expires. Until it is accepted the last one counts. */

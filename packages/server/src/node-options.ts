@@ -1,22 +1,40 @@
 // The options that every node has: from the command line, the environment or a file, in this order.
 // Whatever cannot be used is told in one line, before anything listens.
-import { readFileSync } from "node:fs";
+import {
+  isOutdone,
+  namesOf,
+  readJsonFile,
+  spellSwitches,
+  switchOf,
+  type Rivals,
+} from "@shardcast/process";
 import { ShardcastError } from "@shardcast/protocol";
 import { PskKeys } from "@shardcast/protocol/proof";
 import yargs, { type Options } from "yargs";
 import { ACCESS_OPTIONS, parseAccessOptions, type AccessOptions } from "./access/access-options.ts";
 import { NODE_ID } from "./consumer-list.ts";
 import { parseConsumerSource, type ConsumerSource } from "./consumer-source.ts";
+import { argumentsOf } from "./known-variables.ts";
 import { EVENT_KINDS, type EventKind } from "./lifecycle-events.ts";
+import { markLiterals, unmarkLiterals } from "./literal-arguments.ts";
 import { optionInvalid, text, wholeNumber, type RawOptions } from "./option-value.ts";
 import { TLS_OPTIONS, parseTlsOptions, type TlsOptions } from "./tls.ts";
 import { readPsk } from "./psk-options.ts";
 
+/** A file and the text itself. Other ways to say a key, such as --token-key, add to these. */
+const RIVALS: readonly Rivals[] = [
+  [["psk", "psk-previous"], ["psk-file"]],
+  [["token-secret", "token-secret-previous"], ["token-secret-file"]],
+];
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 /** Options by the name that they have on the command line; yargs reads them and writes the help. */
 export const NODE_OPTIONS = {
-  host: { type: "string", default: "0.0.0.0", describe: "Address to listen on" },
+  host: {
+    type: "string",
+    default: "127.0.0.1",
+    describe: "Address to listen on: 0.0.0.0 or :: for every network that this machine is in",
+  },
   consumers: {
     type: "string",
     describe:
@@ -119,20 +137,31 @@ export function readOptions(
   source: OptionsSource,
 ): RawOptions {
   const { PORT, TIMEOUT, PSK, PSK_PREVIOUS } = source.env;
+  const isSwitch = (name: string): boolean => definitions[name]?.type === "boolean";
+  const given = namesOf(source.argv);
+  const args = spellSwitches(markLiterals(source.argv), isSwitch);
+  const fromEnv = argumentsOf(source.env, [...Object.keys(definitions), "config"]).filter(
+    (arg) => !isOutdone(nameOf(arg), given, RIVALS),
+  );
+  const env = spellSwitches(fromEnv, isSwitch);
+  const stronger = new Set([...given, ...namesOf(env)]);
   // The original's names come last: an option or a SHARDCAST_… variable says more.
-  const original = {
-    port: PORT,
-    "handshake-timeout": TIMEOUT,
-    psk: PSK,
-    "psk-previous": PSK_PREVIOUS,
-  };
+  const original = withoutOutdone(
+    {
+      port: PORT,
+      "handshake-timeout": TIMEOUT,
+      psk: PSK,
+      "psk-previous": PSK_PREVIOUS,
+    },
+    stronger,
+  );
   const known = Object.fromEntries(
     Object.entries(definitions).map(([name, option]) => [
       name,
       { ...option, requiresArg: option.type !== "boolean" },
     ]),
   );
-  const values = yargs([...argumentsOf(source.env, definitions), ...source.argv])
+  const values = yargs([...env, ...args])
     .scriptName(source.scriptName)
     .usage(`$0 [options]\n\n${source.description}`)
     .options(known)
@@ -141,8 +170,9 @@ export function readOptions(
       describe: "A JSON file with any of these options",
       requiresArg: true,
     })
-    .config("config", readConfigFile)
+    .config("config", (file: string) => withoutOutdone(readConfigFile(file), stronger))
     .config(withoutUndefined(pickKnown(original, definitions)))
+    .middleware(unmarkLiterals, true)
     .strict()
     .parserConfiguration({
       // An option has one name, in the help and in what is said of it.
@@ -165,8 +195,9 @@ export function readOptions(
 }
 
 /** Checks what all nodes have in common. `id` and `port` come from the role's own options. */
-export function parseNodeOptions(raw: RawOptions, env: NodeJS.ProcessEnv): NodeOptions {
-  const [psk, previous] = readPsk(raw, env);
+export function parseNodeOptions(raw: RawOptions): NodeOptions {
+  const isLegacySpoken = switchOf(raw, "legacy-protocol");
+  const [psk, previous] = readPsk(raw, isLegacySpoken);
   return {
     id: idOf(raw),
     host: text(raw, "host"),
@@ -185,7 +216,7 @@ export function parseNodeOptions(raw: RawOptions, env: NodeJS.ProcessEnv): NodeO
     publishTimeoutMs: wholeNumber(raw, "publish-timeout", 1, DAY_MS),
     highWaterBytes: wholeNumber(raw, "high-water", 1024, 2 ** 31),
     drainTimeoutMs: wholeNumber(raw, "drain-timeout", 0, DAY_MS),
-    isLegacySpoken: raw["legacy-protocol"] === true,
+    isLegacySpoken,
     events: eventsOf(raw),
     logLevel: text(raw, "log-level"),
   };
@@ -219,32 +250,25 @@ function idOf(raw: RawOptions): string {
   return id;
 }
 
-/**
- * `SHARDCAST_<NAME>` for each option. Variables of other names are somebody else's: Kubernetes makes some
- * for a service that is called shardcast.
- */
-function argumentsOf(
-  env: NodeJS.ProcessEnv,
-  definitions: Readonly<Record<string, Options>>,
-): string[] {
-  return [...Object.keys(definitions), "config"].flatMap((name) => {
-    const value = env[`SHARDCAST_${name.toUpperCase().replaceAll("-", "_")}`];
-    return value === undefined || value === "" ? [] : [`--${name}=${value}`];
-  });
-}
-
 function readConfigFile(file: string): Record<string, unknown> {
-  let value: unknown;
-  try {
-    value = JSON.parse(readFileSync(file, "utf8"));
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message : "";
-    throw optionInvalid(`--config ${file} cannot be used: ${why}`);
-  }
+  const value = readJsonFile("--config", file);
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw optionInvalid(`--config ${file} is not a JSON object`);
   }
   return { ...value };
+}
+
+function withoutOutdone<Value>(
+  values: Readonly<Record<string, Value>>,
+  stronger: ReadonlySet<string>,
+): Record<string, Value> {
+  const kept = Object.entries(values).filter(([name]) => !isOutdone(name, stronger, RIVALS));
+  return Object.fromEntries(kept);
+}
+
+/** Of `--name=value`. */
+function nameOf(arg: string): string {
+  return arg.slice(2, arg.indexOf("="));
 }
 
 function pickKnown(

@@ -1,4 +1,5 @@
 // A running node: HTTP routes, WebSocket endpoints, the sweep, metrics, and the way it stops.
+import { EarlierAnswers } from "@shardcast/process";
 import type { AddressInfo } from "node:net";
 import { ShardcastError, type Endpoint } from "@shardcast/protocol";
 import type { FastifyInstance } from "fastify";
@@ -34,6 +35,8 @@ export interface RoleParts {
   readonly legacy: LegacyAcceptor | undefined;
   /** Empty where the node is ready; else what it waits for. */
   readonly waitingFor: () => string[];
+  /** What an operator should look at, though the node does its work. @default nothing */
+  readonly degraded?: () => string[];
   /** Adds HTTP routes of the role's own. What they throw as a ShardcastError is answered with its code. */
   readonly addRoutes?: (http: FastifyInstance, access: HttpAccess) => void;
   /** Finishes what is under way, until the deadline at the latest. */
@@ -115,16 +118,18 @@ export class ShardcastNode {
     const { options, membership, sweep } = core;
     const http = await createHttp(options, `Shardcast ${parts.role}`, core.logger);
     const acceptor = createAcceptor(core, parts);
-    const { role, waitingFor } = parts;
-    addNodeRoutes(http, { id: options.id, role, membership, metrics: core.metrics, waitingFor });
+    const { role, waitingFor, degraded = () => [] } = parts;
+    const { metrics } = core;
+    addNodeRoutes(http, { id: options.id, role, membership, metrics, waitingFor, degraded });
     const access = createHttpAccess(core);
     void http.register((scope, _options, done) => {
       addLinkRoutes(scope, access, sweep);
       done();
     });
     parts.addRoutes?.(http, access);
+    const earlier = new EarlierAnswers(http.server);
     http.server.on("upgrade", (request, socket, head) => {
-      acceptor.upgrade(request, socket, head);
+      earlier.written(socket, () => acceptor.upgrade(request, socket, head));
     });
     try {
       await http.listen({ host: options.host, port: options.port, backlog: 4096 });
@@ -138,6 +143,10 @@ export class ShardcastNode {
       for (const link of sweep.links()) if (!isPeer(link.endpoint)) link.regroup(REGROUP_MS);
     });
     return new ShardcastNode(core, parts, acceptor, http);
+  }
+
+  get drainTimeoutMs(): number {
+    return this.#core.options.drainTimeoutMs;
   }
 
   /** Moves the clients away, finishes what is under way, and stops. Called again, it is the same stop. */

@@ -1,13 +1,16 @@
 // A link to another node that this one dials, and dials again for as long as the node runs.
+import { crc32 } from "node:zlib";
 import {
   ClientHandshake,
   ERRORS,
   FRAME_TYPES,
   SUBPROTOCOLS,
+  ShardcastError,
   backoffMs,
   decodeFrame,
   encodeFrame,
   forEachFrame,
+  type ChecksumFrame,
   type Endpoint,
   type Frame,
   type Keys,
@@ -17,6 +20,7 @@ import {
 import { createNonce } from "@shardcast/protocol/proof";
 import type { Logger } from "pino";
 import { WebSocket, type RawData } from "ws";
+import type { PeerTls } from "./tls.ts";
 
 const BACKOFF = { minMs: 50, maxMs: 2000 };
 const HANDSHAKE_TIMEOUT_MS = 5000;
@@ -37,8 +41,7 @@ export interface PeerOptions {
   readonly endpoint: Endpoint;
   readonly keys: Keys;
   readonly logger: Logger;
-  /** Whose certificates are believed; undefined for Node's own list. */
-  readonly ca: readonly string[] | undefined;
+  readonly tls: PeerTls;
 }
 
 export class Peer {
@@ -54,6 +57,8 @@ export class Peer {
   /** Ends a link that is silent for too long, be it in the handshake or afterwards. */
   #silenceTimer: NodeJS.Timeout | undefined;
   #isHeard = false;
+  /** What the next message has to be. */
+  #checksum: ChecksumFrame | undefined;
   #fault = "not connected yet";
 
   constructor(options: PeerOptions, handler: PeerHandler) {
@@ -93,7 +98,12 @@ export class Peer {
   }
 
   #dial(): void {
-    const { member, endpoint, keys, ca } = this.#options;
+    const { member, endpoint, keys, tls } = this.#options;
+    const { ca, isRequired } = tls;
+    if (isRequired && !member.url.startsWith("wss:")) {
+      this.#refuse("its address is without TLS, which this node uses: --advertise wss://… there");
+      return;
+    }
     const socket = new WebSocket(`${member.url}/${endpoint}`, [SUBPROTOCOLS.binary], {
       perMessageDeflate: false,
       maxPayload: MAX_MESSAGE_BYTES,
@@ -103,6 +113,7 @@ export class Peer {
       ...(ca === undefined ? {} : { ca }),
     } as ConstructorParameters<typeof WebSocket>[2]);
     this.#socket = socket;
+    this.#checksum = undefined;
     this.#handshake = new ClientHandshake(
       { type: "keys", keys },
       { endpoint, subprotocol: SUBPROTOCOLS.binary },
@@ -120,13 +131,22 @@ export class Peer {
     });
   }
 
+  /** For good: under another address it is another peer. */
+  #refuse(fault: string): void {
+    const { member, endpoint, logger } = this.#options;
+    this.#fault = fault;
+    logger.warn({ peer: member.id, url: member.url, endpoint, fault }, "no link to peer");
+  }
+
   #received(socket: WebSocket, data: Buffer): void {
     this.#isHeard = true;
     if (socket !== this.#socket) return;
     try {
+      this.#compare(data);
       forEachFrame(data, (type, start, end) => {
         if (!this.#isOpen) this.#shakeHands(socket, decodeFrame(data, start, end));
         else if (type === FRAME_TYPES.heartbeat) socket.send(HEARTBEAT);
+        else if (type === FRAME_TYPES.checksum) this.#expect(decodeFrame(data, start, end));
         else this.#handler.received(type, data, start, end);
       });
     } catch (error) {
@@ -134,8 +154,23 @@ export class Peer {
         { error, peer: this.member.id },
         "a peer's frame could not be used",
       );
+      // Of what came with it, nothing is used any more.
+      socket.removeAllListeners("message");
       socket.terminate();
     }
+  }
+
+  #expect(frame: Frame | undefined): void {
+    if (frame?.type === "checksum") this.#checksum = frame;
+  }
+
+  /** @throws SHARDCAST_MESSAGES_DAMAGED where it is not what its checksum says */
+  #compare(data: Buffer): void {
+    const expected = this.#checksum;
+    if (expected === undefined) return;
+    this.#checksum = undefined;
+    if (data.length === expected.bytes && crc32(data) === expected.crc) return;
+    throw new ShardcastError("SHARDCAST_MESSAGES_DAMAGED", "messages were damaged on their way");
   }
 
   #shakeHands(socket: WebSocket, frame: Frame | undefined): void {

@@ -1,46 +1,27 @@
 // Where a node's pre-shared key comes from: an option, the environment, or a file.
-import { readFileSync } from "node:fs";
+import { checkSecret, readSecretFile } from "@shardcast/process";
 import { ShardcastError } from "@shardcast/protocol";
-import { optionInvalid, type RawOptions } from "./option-value.ts";
+import { text, type RawOptions } from "./option-value.ts";
+
+/** What the original queue took for its key where it was given none: everybody knows it. */
+export const PUBLIC_PSK = "pre-shared-key";
 
 /**
  * The key, and where there is one the previous key, which is accepted as well.
- * @throws SHARDCAST_KEY_MISSING
+ * @param isLegacySpoken whether the original's public default may be a key
+ * @throws SHARDCAST_KEY_MISSING, SHARDCAST_OPTION_INVALID
  */
-export function readPsk(raw: RawOptions, env: NodeJS.ProcessEnv): [string, string | undefined] {
-  const psk = keyText(raw["psk"] ?? env["PSK"]);
-  const previous = keyText(raw["psk-previous"] ?? env["PSK_PREVIOUS"]);
-  if (psk !== undefined) return [psk, previous];
-  const file = raw["psk-file"];
-  if (typeof file !== "string") {
+export function readPsk(raw: RawOptions, isLegacySpoken: boolean): [string, string | undefined] {
+  const check = (name: string, key: string): string =>
+    isLegacySpoken && key === PUBLIC_PSK ? key : checkSecret(name, key);
+  const given = raw["psk-previous"];
+  const previous =
+    given === undefined ? undefined : check("--psk-previous", text(raw, "psk-previous"));
+  if (raw["psk"] !== undefined) return [check("--psk", text(raw, "psk")), previous];
+  if (raw["psk-file"] === undefined) {
     throw new ShardcastError("SHARDCAST_KEY_MISSING", "no pre-shared key: give PSK or --psk-file");
   }
-  const [first, second] = readKeyFile(file);
-  return [first, previous ?? second];
-}
-
-function readKeyFile(file: string): [string, string | undefined] {
-  let content: string;
-  try {
-    content = readFileSync(file, "utf8");
-  } catch (cause) {
-    throw new ShardcastError("SHARDCAST_KEY_MISSING", `--psk-file ${file} cannot be read`, {
-      cause,
-    });
-  }
-  const [first, second] = content
-    .split("\n")
-    .map((line) => line.trim())
-    .filter((line) => line !== "");
-  if (first === undefined) {
-    throw new ShardcastError("SHARDCAST_KEY_MISSING", `--psk-file ${file} is empty`);
-  }
-  return [first, second];
-}
-
-/** A key of digits alone is read as a number by yargs where it comes from a file. */
-function keyText(value: unknown): string | undefined {
-  if (value === undefined || value === "") return undefined;
-  if (typeof value === "string") return value;
-  throw optionInvalid("--psk needs one value");
+  const name = "--psk-file";
+  const [first, second] = readSecretFile(name, text(raw, "psk-file"));
+  return [check(name, first), previous ?? (second === undefined ? undefined : check(name, second))];
 }

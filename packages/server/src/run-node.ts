@@ -1,12 +1,12 @@
-// From a command line to a running node: one clear line and exit code 1 where it cannot start, a
-// graceful stop on SIGTERM and SIGINT, or when the process that supervises it is gone.
+// From a command line to a running node: one clear line and exit code 1 where it cannot start, and a graceful stop.
 import { setFlagsFromString } from "node:v8";
-import { ShardcastError, type RingMember } from "@shardcast/protocol";
-import { pino, type Logger } from "pino";
+import { createLogger, explain, outliveRejections, stopOnSignal } from "@shardcast/process";
+import type { RingMember } from "@shardcast/protocol";
 import type { Options } from "yargs";
 import { openConsumers } from "./consumer-source.ts";
 import { Membership } from "./membership.ts";
 import { NodeMetrics } from "./metrics.ts";
+import { PUBLIC_PSK } from "./psk-options.ts";
 import { createNodeCore, type NodeCore, type Role, type ShardcastNode } from "./node.ts";
 import { parseNodeOptions, readOptions, type NodeOptions } from "./node-options.ts";
 import type { RawOptions } from "./option-value.ts";
@@ -38,7 +38,7 @@ export async function runNode(run: RunOptions): Promise<void> {
     const { description } = run;
     const { argv, env } = process;
     const raw = readOptions(run.options, { argv: argv.slice(2), env, scriptName, description });
-    const parsed = parseNodeOptions(raw, env);
+    const parsed = parseNodeOptions(raw);
     const consumers = await openConsumers(parsed.consumers, parsed.port);
     const id = (await run.resolveId?.(parsed, consumers.members)) ?? parsed.id;
     const options = { ...parsed, id };
@@ -53,59 +53,15 @@ export async function runNode(run: RunOptions): Promise<void> {
     // Timers of what was begun must not keep the process.
     process.exit(1);
   }
+  if (core.options.psk === PUBLIC_PSK) {
+    core.logger.warn("the pre-shared key is the original's public default: anyone can connect");
+  }
   // Before the ready line: whoever reads it may send a signal at once.
   stopOnSignal(core.logger, node);
   outliveRejections(core.logger);
   core.logger.info({ url: node.url, port: node.port, pid: process.pid }, "ready");
 }
 
-/** The last line of defence: every promise has its handler, and one that has none must not end the node. */
-function outliveRejections(logger: Logger): void {
-  process.on("unhandledRejection", (error) => {
-    logger.error({ error }, "a promise was rejected, and nobody was told");
-  });
-}
-
-function stopOnSignal(logger: Logger, node: ShardcastNode): void {
-  const stop = (reason: string): void => {
-    logger.info({ reason }, "stopping");
-    node.drain().then(
-      () => process.exit(0),
-      (error: unknown) => {
-        logger.error({ error }, "could not stop cleanly");
-        process.exit(1);
-      },
-    );
-  };
-  process.on("SIGTERM", stop);
-  process.on("SIGINT", stop);
-  stopWithoutParent(stop);
-}
-
-/** Started by a Node process with a channel to it, a node does not outlive that process. */
-function stopWithoutParent(stop: (reason: string) => void): void {
-  if (process.send === undefined) return;
-  const processOnDisconnect = (): void => stop("the supervisor is gone");
-  if (process.connected) process.once("disconnect", processOnDisconnect);
-  else processOnDisconnect();
-}
-
-/** The node's log: JSON lines on stdout. */
-function createLogger(level: string, fields: Readonly<Record<string, string>>): Logger {
-  return pino({
-    level,
-    base: fields,
-    serializers: { error: pino.stdSerializers.err },
-    formatters: { level: (label) => ({ level: label }) },
-    timestamp: pino.stdTimeFunctions.isoTime,
-  });
-}
-
 function hasId(id: string): (member: RingMember) => boolean {
   return (member) => member.id === id;
-}
-
-function explain(error: unknown): string {
-  if (error instanceof ShardcastError) return `${error.message} (${error.code})`;
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

@@ -1,4 +1,5 @@
 // Frames that go to many links as the same bytes: encoded once, framed once, for JSON links too.
+import { crc32 } from "node:zlib";
 import { binaryToJson } from "@shardcast/protocol";
 import {
   OPCODE_BINARY,
@@ -13,6 +14,7 @@ export class SharedFrames {
   /** One whole WebSocket message that carries them. */
   readonly binary: Buffer;
   #json: Buffer | undefined;
+  #crc: number | undefined;
 
   /** @param room a buffer with 10 bytes of room in front of the frames; it is not copied */
   constructor(room: Buffer) {
@@ -38,6 +40,17 @@ export class SharedFrames {
       at += part.length;
     }
     return new SharedFrames(room);
+  }
+
+  /** Computes the checksum now: what happens to the frames from here on is noticed. */
+  seal(): this {
+    this.#crc = crc32(this.frames);
+    return this;
+  }
+
+  /** CRC-32 of the frames, made when it is asked for the first time. */
+  get crc(): number {
+    return (this.#crc ??= crc32(this.frames));
   }
 
   /** The same as JSON lines in a text message; made when the first JSON link asks. */

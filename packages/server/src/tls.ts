@@ -26,8 +26,15 @@ export const TLS_OPTIONS = {
 export interface TlsOptions {
   /** Undefined where the node serves without TLS. */
   readonly certificate: Certificate | undefined;
-  /** Whom the node believes that opens a link; undefined for Node's own list. */
+  readonly peers: PeerTls;
+}
+
+/** TLS on the links that a node opens. */
+export interface PeerTls {
+  /** Whose certificates are believed; undefined for Node's own list. */
   readonly ca: readonly string[] | undefined;
+  /** No link goes to a ws:// address. */
+  readonly isRequired: boolean;
 }
 
 /** @throws SHARDCAST_OPTION_INVALID */
@@ -40,7 +47,12 @@ export function parseTlsOptions(raw: RawOptions): TlsOptions {
     certificate: hasCertificate
       ? Certificate.of(text(raw, "tls-cert"), text(raw, "tls-key"))
       : undefined,
-    ca: raw["tls-ca"] === undefined ? undefined : [...rootCertificates, read(text(raw, "tls-ca"))],
+    peers: {
+      ca:
+        raw["tls-ca"] === undefined ? undefined : [...rootCertificates, read(text(raw, "tls-ca"))],
+      // What an operator has written down may be plain text. What a node learns from others may not lead there.
+      isRequired: hasCertificate && raw["consumers"] === undefined,
+    },
   };
 }
 

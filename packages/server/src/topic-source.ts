@@ -9,10 +9,14 @@ export interface Follower {
   followed(frame: SubscribedFrame): void;
   /** A message frame of this topic; the bytes are the follower's for the call only. */
   delivered(bytes: Uint8Array, start: number, end: number): void;
-  missed(frame: GapFrame): void;
+  /** @param code why, where it is not that they are too old */
+  missed(frame: GapFrame, code?: string): void;
 }
 
-/** Messages of a topic after a position, and where the topic stands. */
+/**
+ * Messages of a topic after a position, and where the topic stands. Where the position is beyond the one that was
+ * asked for, what lies between and is not too old is damaged.
+ */
 export type SourcePage = Pick<PageFrame, "position" | "head" | "oldest" | "frames">;
 
 export interface TopicSource {

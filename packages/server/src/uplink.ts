@@ -29,6 +29,7 @@ import { Peer, type PeerHandler } from "./peer.ts";
 import { MOVED_REASON, NOBODY, type MovedPublish } from "./moved-publish.ts";
 import { deadlineOf } from "./publish-wait.ts";
 import type { PublishOrigin, PublishTarget, Refusal } from "./publish-target.ts";
+import type { PeerTls } from "./tls.ts";
 import type { Turn, TurnWork } from "./turn.ts";
 import { frameOf, inOrder, refusalOf, type UplinkEntry } from "./uplink-entry.ts";
 
@@ -42,8 +43,7 @@ const NO_BYTES = Buffer.alloc(0);
 export interface UplinkOptions {
   readonly member: RingMember;
   readonly keys: Keys;
-  /** Whose certificates are believed; undefined for Node's own list. */
-  readonly ca: readonly string[] | undefined;
+  readonly tls: PeerTls;
   readonly logger: Logger;
   readonly turn: Turn;
   /** Publishes on their way to the owner at once. */

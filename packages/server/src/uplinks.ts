@@ -78,7 +78,7 @@ export class Uplinks {
   #open(): void {
     const { options, logger, turn } = this.#core;
     const { keys, publishTimeoutMs } = options;
-    const common = { keys, ca: options.tls.ca, logger, turn, publishTimeoutMs };
+    const common = { keys, tls: options.tls.peers, logger, turn, publishTimeoutMs };
     const window = { windowMessages: WINDOW_MESSAGES, windowBytes: WINDOW_BYTES };
     for (const member of this.#membership.peers) {
       if (this.#byId.has(member.id)) continue;

@@ -7,6 +7,7 @@ import {
   isErrorCode,
   readMessageTopicId,
   encodeFrame,
+  type CauseFrame,
   type EnteredFrame,
   type Frame,
   type From,
@@ -19,6 +20,7 @@ import {
 } from "@shardcast/protocol";
 import type { Logger } from "pino";
 import { Peer, type PeerHandler } from "./peer.ts";
+import type { PeerTls } from "./tls.ts";
 import type { Follower, TopicSource } from "./topic-source.ts";
 
 const ANSWER_TIMEOUT_MS = 5000;
@@ -36,8 +38,7 @@ interface Question {
 export interface UpstreamOptions {
   readonly member: RingMember;
   readonly keys: Keys;
-  /** Whose certificates are believed; undefined for Node's own list. */
-  readonly ca: readonly string[] | undefined;
+  readonly tls: PeerTls;
   readonly logger: Logger;
   /** Told when the link is open, again and again. */
   readonly opened: () => void;
@@ -53,6 +54,8 @@ export class Upstream implements PeerHandler, TopicSource {
   readonly #questions = new Map<number, Question>();
   /** Questions from before the first time that the link was open. */
   readonly #early = new Map<number, Frame>();
+  /** Of the gap that comes next. */
+  #cause: CauseFrame | undefined;
   #wasOpen = false;
   #nextNumber = 1;
   #isStarted = false;
@@ -157,9 +160,15 @@ export class Upstream implements PeerHandler, TopicSource {
         follower.followed(frame);
         return;
       }
-      case "gap":
-        this.#followers.get(frame.sub)?.missed(frame);
+      case "cause":
+        this.#cause = frame;
         return;
+      case "gap": {
+        const code = this.#cause?.sub === frame.sub ? this.#cause.code : undefined;
+        this.#cause = undefined;
+        this.#followers.get(frame.sub)?.missed(frame, code);
+        return;
+      }
       case "unsubscribed":
         this.#retryLater(frame.sub, frame.code);
         return;

@@ -20,7 +20,7 @@ export class Upstreams {
     if (known !== undefined) return known;
     const { options, logger } = this.#core;
     const upstream = new Upstream({
-      ...{ member, keys: options.keys, ca: options.tls.ca, logger },
+      ...{ member, keys: options.keys, tls: options.tls.peers, logger },
       opened: () => this.#opened(member),
     });
     this.#byUrl.set(member.url, upstream);

@@ -1,6 +1,6 @@
 // What is said over a user's WebSocket: the one frame that a client sends, and those that the switchboard
 // itself sends. Frames of the back end have a `to`; the switchboard's own have none.
-import { isObject, own } from "./json-object.ts";
+import { MAX_NESTING, isObject, isTooDeep, own } from "./json-object.ts";
 
 const ID_MAX_CHARACTERS = 64;
 /** What a message id may have without being taken apart on its way. */
@@ -18,7 +18,6 @@ type FrameCode =
   | "SWITCHBOARD_FRAME_BINARY"
   | "SWITCHBOARD_FRAME_NOT_JSON"
   | "SWITCHBOARD_FRAME_INVALID"
-  | "SWITCHBOARD_RATE_LIMITED"
   | "SWITCHBOARD_STOPPING";
 
 export interface FrameFault {
@@ -61,6 +60,7 @@ export function readClientFrame(text: string): ClientFrame | FrameFault {
   const id = own(value, "id") ?? undefined;
   if (typeof message !== "string") return invalid("message is a string");
   if (payload !== undefined && !isObject(payload)) return invalid("payload is an object");
+  if (isTooDeep(payload)) return invalid(`payload has over ${MAX_NESTING} levels`);
   if (id !== undefined && !isId(id)) {
     return invalid(`id is 1 to ${ID_MAX_CHARACTERS} printable ASCII characters without spaces`);
   }

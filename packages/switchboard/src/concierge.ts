@@ -5,6 +5,7 @@ import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { WebhookKeys, verifyWebhook } from "@shardcast/webhooks";
 import { signApiAuth } from "./api-auth.ts";
+import { isObject, own } from "./json-object.ts";
 import { webhookSecret } from "./signature.ts";
 
 const MAX_BODY_BYTES = 1024 * 1024;
@@ -94,7 +95,9 @@ export class Concierge {
     if (this.#deliveries.has(verdict.id)) return 204;
     if (this.#deliveries.size >= REMEMBERED_DELIVERIES) this.#deliveries.clear();
     this.#deliveries.add(verdict.id);
-    const postback = JSON.parse(body.toString()) as Postback;
+    const postback = readPostback(body);
+    // Sent again it would be the same, and would hold up the user's next messages.
+    if (postback === undefined) return 204;
     this.postbacks.push(postback);
     this.onPostback(postback);
     if (this.#options.switchboardUrl !== undefined) void this.#reply(postback);
@@ -126,6 +129,24 @@ function replyTo(text: string): object {
     default:
       return { body: `You said: ${text}` };
   }
+}
+
+/** Undefined where it is none: whoever knows the cluster's key may have published it. */
+function readPostback(body: Buffer): Postback | undefined {
+  try {
+    const value: unknown = JSON.parse(body.toString());
+    return isPostback(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isPostback(value: unknown): value is Postback {
+  return (
+    isObject(value) &&
+    typeof own(value, "Body") === "string" &&
+    typeof own(value, "From") === "string"
+  );
 }
 
 async function readBody(request: IncomingMessage): Promise<Buffer> {

@@ -1,14 +1,12 @@
 // How far a user's client has confirmed that it got what was said, kept in the cluster: for clients that come back
 // with their session alone, to whichever node.
 //
-// It may be behind what the client has, never ahead of it: such a client gets a few messages again and misses none.
+// What is confirmed is stored at once, so that a node that is killed takes as little of it along as can be: what
+// came within one publish. It may be behind what the client has, never ahead of it.
 import { parsePosition } from "@shardcast/protocol";
 import type { Logger } from "pino";
 import type { Cluster } from "./cluster.ts";
 import { confirmedTopic, type UserId } from "./user.ts";
-
-/** While messages flow, it is stored this often at the most. */
-const SAVE_INTERVAL_MS = 1000;
 
 /**
  * What was confirmed last, where it is still kept: for as long as the messages themselves.
@@ -23,8 +21,9 @@ export class ConfirmedPosition {
   readonly #cluster: Cluster;
   readonly #userId: UserId;
   readonly #logger: Logger;
-  #position: string | undefined;
-  #timer: NodeJS.Timeout | undefined;
+  /** What is still to be stored. */
+  #next: string | undefined;
+  #isStoring = false;
 
   constructor(cluster: Cluster, userId: UserId, logger: Logger) {
     this.#cluster = cluster;
@@ -32,22 +31,32 @@ export class ConfirmedPosition {
     this.#logger = logger;
   }
 
-  /** Stores it soon. */
+  /** Stores it at once, or behind the one that is being stored: then the last of several is enough. */
   confirm(position: string): void {
-    this.#position = position;
-    this.#timer ??= setTimeout(() => this.flush(), SAVE_INTERVAL_MS);
+    this.#next = position;
+    if (!this.#isStoring) void this.#storeAll();
   }
 
-  /** Stores what is not stored yet, now. */
+  /** Waits no longer for the one before. */
   flush(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    const position = this.#position;
+    void this.#storeNext();
+  }
+
+  async #storeAll(): Promise<void> {
+    this.#isStoring = true;
+    while (this.#next !== undefined) await this.#storeNext();
+    this.#isStoring = false;
+  }
+
+  async #storeNext(): Promise<void> {
+    const position = this.#next;
     if (position === undefined) return;
-    this.#position = undefined;
-    this.#cluster.publish(confirmedTopic(this.#userId), position).catch((error: unknown) => {
+    this.#next = undefined;
+    try {
+      await this.#cluster.publish(confirmedTopic(this.#userId), position);
+    } catch (error) {
       // The next one says more. Without one, the client gets some messages again.
       this.#logger.warn({ error }, "a confirmed position could not be stored");
-    });
+    }
   }
 }

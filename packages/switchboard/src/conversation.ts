@@ -7,18 +7,23 @@ import { ShardcastError, type Gap, type Message, type Subscription } from "@shar
 import { NO_EPOCH, formatPosition } from "@shardcast/protocol";
 import type { Logger } from "pino";
 import type { RawData, WebSocket } from "ws";
-import { isFault, readClientFrame, withPosition, type SwitchboardFrame } from "./client-frame.ts";
+import {
+  isFault,
+  readClientFrame,
+  withPosition,
+  type ClientFrame,
+  type SwitchboardFrame,
+} from "./client-frame.ts";
 import type { Cluster } from "./cluster.ts";
 import { ConfirmedPosition } from "./confirmed-position.ts";
 import type { SwitchboardMetrics } from "./metrics.ts";
+import { PacedFrames } from "./paced-frames.ts";
 import { TokenBucket } from "./token-bucket.ts";
 import { downTopic, upTopic, type UserId } from "./user.ts";
 
 /** Unsent bytes from which on nothing more is taken from the log for a client. */
 const HIGH_WATER_BYTES = 256 * 1024;
 const LOW_WATER_BYTES = 64 * 1024;
-/** A client that is told so often in a row that it sends too much does not listen. */
-const MAX_REFUSALS = 100;
 /** Before the first message of a topic that nobody has used yet. */
 export const FIRST_POSITION = formatPosition({ epoch: NO_EPOCH, offset: 0 });
 
@@ -43,14 +48,13 @@ export class Conversation {
   readonly userId: UserId;
   readonly #socket: WebSocket;
   readonly #context: ConversationContext;
-  readonly #bucket: TokenBucket;
+  readonly #frames: PacedFrames;
   readonly #confirmed: ConfirmedPosition;
   #position: string;
   #subscription: Subscription | undefined;
   /** The position that a ping is under way with. */
   #askedFor: string | undefined;
   #isAlive = true;
-  #refusalCount = 0;
   #state: "open" | "draining" | "closed" = "open";
 
   constructor(socket: WebSocket, start: ConversationStart, context: ConversationContext) {
@@ -59,9 +63,9 @@ export class Conversation {
     this.#socket = socket;
     this.#context = context;
     this.#position = start.position;
-    this.#bucket = new TokenBucket(messagesPerSecond, burstMessages, performance.now());
     this.#confirmed = new ConfirmedPosition(cluster, start.userId, logger);
-    socket.on("message", (data, isBinary) => this.#socketOnMessage(data, isBinary));
+    const bucket = new TokenBucket(messagesPerSecond, burstMessages, performance.now());
+    this.#frames = new PacedFrames(socket, bucket, (data, isBinary) => this.#take(data, isBinary));
     socket.on("pong", (data) => this.#socketOnPong(data));
     socket.on("close", () => this.#socketOnClose());
   }
@@ -92,13 +96,16 @@ export class Conversation {
       this.#socket.terminate();
       return;
     }
-    this.#isAlive = false;
+    // A pong may stand behind what is not read yet.
+    this.#isAlive = this.#frames.isHolding;
     this.#askedFor = this.#position;
     this.#socket.ping(this.#position);
   }
 
   /** Takes no more messages of the client; answers and what is said to it still come. */
   drain(): void {
+    // What has come already is taken, whatever its turn.
+    this.#frames.flush();
     if (this.#state === "open") this.#state = "draining";
   }
 
@@ -109,6 +116,11 @@ export class Conversation {
   /** Does not wait for the client. */
   terminate(): void {
     this.#socket.terminate();
+  }
+
+  /** Resolves when the socket is closed and nothing that came over it waits. */
+  get ended(): Promise<void> {
+    return this.#frames.ended;
   }
 
   /** Of the last message that was sent to the client. */
@@ -173,30 +185,19 @@ export class Conversation {
     this.close(CLOSE_CODES.tryLater, "SWITCHBOARD_CLUSTER_UNAVAILABLE");
   }
 
-  #socketOnMessage(data: RawData, isBinary: boolean): void {
-    if (this.#state === "closed") return;
+  #take(data: RawData, isBinary: boolean): void {
     const frame = isBinary
       ? ({ code: "SWITCHBOARD_FRAME_BINARY", reason: "frames are text" } as const)
       : readClientFrame(textOf(data));
-    const id = isFault(frame) ? undefined : frame.id;
-    if (!this.#bucket.take(performance.now())) {
-      this.#refuse("SWITCHBOARD_RATE_LIMITED", "too many messages a second; send it later", id);
-      this.#refusalCount += 1;
-      if (this.#refusalCount >= MAX_REFUSALS) {
-        this.close(CLOSE_CODES.policy, "SWITCHBOARD_RATE_LIMITED");
-      }
-      return;
-    }
-    this.#refusalCount = 0;
     if (isFault(frame)) this.#refuse(frame.code, frame.reason, undefined);
     else if (this.#state === "draining") {
-      this.#refuse("SWITCHBOARD_STOPPING", "the node is stopping; send it to another", id);
-    } else
-      void this.#publish({ Body: frame.message, From: this.userId, Payload: frame.payload }, id);
+      this.#refuse("SWITCHBOARD_STOPPING", "the node is stopping; send it to another", frame.id);
+    } else void this.#publish(frame);
   }
 
-  async #publish(postback: object, id: string | undefined): Promise<void> {
+  async #publish({ message, payload, id }: ClientFrame): Promise<void> {
     const { cluster, metrics, logger } = this.#context;
+    const postback = { Body: message, From: this.userId, Payload: payload };
     try {
       const messageId = id === undefined ? undefined : `client:${id}`;
       await cluster.publish(upTopic(this.userId), postback, { messageId });

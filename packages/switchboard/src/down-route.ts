@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { AcceptedRequests } from "./accepted-requests.ts";
 import type { Signed } from "./api-auth.ts";
 import type { Cluster } from "./cluster.ts";
-import { isObject, own } from "./json-object.ts";
+import { MAX_NESTING, isObject, isTooDeep, own } from "./json-object.ts";
 import type { SwitchboardMetrics } from "./metrics.ts";
 import { problemOf, sendProblem, type Problem } from "./problem.ts";
 import { isFaulty, type SignatureCheck } from "./signature.ts";
@@ -83,10 +83,11 @@ function readMessage(body: Buffer): DownMessage | Problem {
   let data: unknown;
   try {
     data = JSON.parse(body.toString());
-    // What is nested too deep to be written again is no message.
-    JSON.stringify(data);
   } catch {
     return invalid("SWITCHBOARD_BODY_NOT_JSON", "the body is not JSON");
+  }
+  if (isTooDeep(data)) {
+    return invalid("SWITCHBOARD_BODY_INVALID", `the body has over ${MAX_NESTING} levels`);
   }
   if (!isObject(data)) return invalid("SWITCHBOARD_BODY_INVALID", "the body is a JSON object");
   const to = own(data, "to");

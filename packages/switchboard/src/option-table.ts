@@ -15,8 +15,8 @@ export const OPTIONS = {
   host: {
     ...TEXT,
     variable: "SWITCHBOARD_HOST",
-    default: "0.0.0.0",
-    describe: "Address to listen on",
+    default: "127.0.0.1",
+    describe: "Address to listen on: 0.0.0.0 or :: for every network that this machine is in",
   },
   port: { ...NUMBER, variable: "SWITCHBOARD_PORT", default: 5555, describe: "Port to listen on" },
   producers: {
@@ -87,6 +87,25 @@ export const OPTIONS = {
     default: 10_000,
     describe: "WebSockets at once",
   },
+  "max-address-sockets": {
+    ...NUMBER,
+    variable: "SWITCHBOARD_MAX_ADDRESS_SOCKETS",
+    default: 1000,
+    describe: "WebSockets of one address at once",
+  },
+  "max-address-sessions": {
+    ...NUMBER,
+    variable: "SWITCHBOARD_MAX_ADDRESS_SESSIONS",
+    default: 1000,
+    describe: "New sessions that one address may begin in an hour",
+  },
+  "trusted-hops": {
+    ...NUMBER,
+    variable: "SWITCHBOARD_TRUSTED_HOPS",
+    default: 0,
+    describe:
+      "Proxies in front that add to X-Forwarded-For: by it clients' addresses are told apart",
+  },
   "max-session-sockets": {
     ...NUMBER,
     variable: "SWITCHBOARD_MAX_SESSION_SOCKETS",
@@ -109,7 +128,7 @@ export const OPTIONS = {
     ...NUMBER,
     variable: "SWITCHBOARD_RATE",
     default: 10,
-    describe: "Messages a second of one WebSocket",
+    describe: "Messages a second of one WebSocket; what comes faster waits",
   },
   burst: {
     ...NUMBER,

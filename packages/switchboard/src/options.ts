@@ -1,6 +1,14 @@
 // What a switchboard can be told: by the command line, or by the environment under the original's names. Whatever
 // cannot be used is told in one line, before anything listens.
-import { readFileSync } from "node:fs";
+import {
+  checkSecret,
+  isOutdone,
+  namesOf,
+  readSecretFile,
+  spellSwitches,
+  switchOf,
+  type Rivals,
+} from "@shardcast/process";
 import { ShardcastError } from "@shardcast/client";
 import yargs, { type Options } from "yargs";
 import type { ApiAuthOptions } from "./api-auth.ts";
@@ -12,7 +20,7 @@ import type { SocketOptions } from "./socket-acceptor.ts";
 
 const HELP_COLUMNS = 100;
 const DAY_MS = 24 * 60 * 60 * 1000;
-const SECRET_MIN_CHARACTERS = 16;
+const RIVALS: readonly Rivals[] = [[["psk"], ["psk-file"]]];
 
 type Raw = Readonly<Record<string, unknown>>;
 
@@ -41,6 +49,8 @@ export function readOptions(
   argv: readonly string[],
   env: NodeJS.ProcessEnv,
 ): SwitchboardOptions | undefined {
+  // yargs would ignore what stands behind it.
+  if (argv.includes("--")) throw invalid("unknown argument: --");
   const raw = parse(argv, env);
   if (raw["help"] === true) return undefined;
   return {
@@ -56,13 +66,16 @@ export function readOptions(
     signature: { secret: secretOf(raw, "postback-secret"), accessId: optional(raw, "access-id") },
     seal: {
       secret: secretOf(raw, "secret"),
-      previousSecret: optional(raw, "secret-previous"),
+      previousSecret: optionalSecret(raw, "secret-previous"),
       lifetimeMs: whole(raw, "session-lifetime", 1, 10 * 365 * 24 * 60 * 60) * 1000,
     },
     sockets: {
-      clientSessionSecret: raw["client-sessions"] === true ? secretOf(raw, "secret") : undefined,
+      clientSessionSecret: switchOf(raw, "client-sessions") ? secretOf(raw, "secret") : undefined,
       origins: list(optional(raw, "origins") ?? ""),
       maxSockets: whole(raw, "max-sockets", 1, 1_000_000),
+      maxSocketsPerAddress: whole(raw, "max-address-sockets", 1, 1_000_000),
+      maxSessionsPerAddress: whole(raw, "max-address-sessions", 1, 1_000_000),
+      trustedHops: whole(raw, "trusted-hops", 0, 100),
       maxSocketsPerSession: whole(raw, "max-session-sockets", 1, 1000),
       maxFrameBytes: whole(raw, "max-frame", 128, 1024 * 1024),
       heartbeatMs: whole(raw, "heartbeat-interval", 20, DAY_MS),
@@ -75,7 +88,7 @@ export function readOptions(
     maxBodyBytes: whole(raw, "max-body", 128, 1024 * 1024),
     maxRemembered: whole(raw, "max-remembered", 1, 10_000_000),
     drainTimeoutMs: whole(raw, "drain-timeout", 0, DAY_MS),
-    adminKey: optional(raw, "admin-key"),
+    adminKey: optionalSecret(raw, "admin-key"),
     logLevel: text(raw, "log-level"),
   };
 }
@@ -90,11 +103,14 @@ function parse(argv: readonly string[], env: NodeJS.ProcessEnv): Raw {
       describe: `${option.describe ?? ""} (or ${variable})`,
     },
   ]);
+  const given = namesOf(argv);
   const fromEnv = entries.flatMap(([name, { variable }]) => {
     const value = env[variable];
-    return value === undefined || value === "" ? [] : [`--${name}=${value}`];
+    if (value === undefined || value === "" || isOutdone(name, given, RIVALS)) return [];
+    return [`--${name}=${value}`];
   });
-  return yargs([...fromEnv, ...argv])
+  const types = new Map(entries.map(([name, { type }]) => [name, type]));
+  return yargs(spellSwitches([...fromEnv, ...argv], (name) => types.get(name) === "boolean"))
     .scriptName("shardcast-switchboard")
     .usage("$0 [options]\n\nSigned HTTP of a back end to WebSockets of its users, and back.")
     .options(Object.fromEntries(known) as Record<string, Options>)
@@ -134,29 +150,22 @@ function whole(raw: Raw, name: OptionName, min: number, max: number): number {
   throw invalid(`--${name} is a whole number from ${min} to ${max}`);
 }
 
-function secretOf(raw: Raw, name: "secret" | "postback-secret"): string {
-  const value = text(raw, name);
-  if (value.length >= SECRET_MIN_CHARACTERS) return value;
-  throw invalid(
-    `--${name} (or ${OPTIONS[name].variable}) has at least ${SECRET_MIN_CHARACTERS} characters`,
-  );
+function secretOf(raw: Raw, name: OptionName): string {
+  return checkSecret(`--${name} (or ${OPTIONS[name].variable})`, text(raw, name));
+}
+
+function optionalSecret(raw: Raw, name: OptionName): string | undefined {
+  return raw[name] === undefined ? undefined : secretOf(raw, name);
 }
 
 function pskOf(raw: Raw): string {
-  if (raw["psk"] !== undefined) return text(raw, "psk");
+  if (raw["psk"] !== undefined) return secretOf(raw, "psk");
   const file = optional(raw, "psk-file");
   if (file === undefined) {
     throw new ShardcastError("SHARDCAST_KEY_MISSING", "no pre-shared key: give PSK or --psk-file");
   }
-  try {
-    const [key = ""] = readFileSync(file, "utf8").split("\n");
-    if (key.trim() !== "") return key.trim();
-  } catch (cause) {
-    throw new ShardcastError("SHARDCAST_KEY_MISSING", `--psk-file ${file} cannot be read`, {
-      cause,
-    });
-  }
-  throw new ShardcastError("SHARDCAST_KEY_MISSING", `--psk-file ${file} is empty`);
+  const [key] = readSecretFile("--psk-file", file);
+  return checkSecret("--psk-file", key);
 }
 
 function conciergeUrlOf(raw: Raw): string {

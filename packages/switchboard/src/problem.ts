@@ -1,8 +1,11 @@
 // What a request gets that cannot be answered: application/problem+json (RFC 9457), and never a stack.
+import { STATUS_CODES } from "node:http";
 import { ShardcastError } from "@shardcast/client";
 import type { FastifyReply } from "fastify";
 
-const RETRY_AFTER_S = 1;
+export const PROBLEM_TYPE = "application/problem+json";
+/** When to try again, in seconds. */
+export const RETRY_AFTER_S = 1;
 
 export interface Problem {
   readonly status: number;
@@ -10,32 +13,20 @@ export interface Problem {
   readonly detail: string;
 }
 
-const TITLES: Readonly<Record<number, string>> = {
-  400: "Bad Request",
-  401: "Unauthorized",
-  404: "Not Found",
-  409: "Conflict",
-  413: "Content Too Large",
-  415: "Unsupported Media Type",
-  500: "Internal Server Error",
-  503: "Service Unavailable",
-};
+export function sendProblem(reply: FastifyReply, found: Problem): FastifyReply {
+  if (found.status === 503) reply.header("retry-after", RETRY_AFTER_S);
+  if (found.status === 401) reply.header("www-authenticate", "APIAuth");
+  return reply.code(found.status).type(PROBLEM_TYPE).send(problemBody(found));
+}
 
-export function sendProblem(reply: FastifyReply, { status, code, detail }: Problem): FastifyReply {
-  if (status === 503) reply.header("retry-after", RETRY_AFTER_S);
-  if (status === 401) reply.header("www-authenticate", "APIAuth");
-  return reply
-    .code(status)
-    .type("application/problem+json")
-    .send(
-      JSON.stringify({
-        type: "about:blank",
-        title: TITLES[status] ?? "Error",
-        status,
-        detail,
-        code,
-      }),
-    );
+/** The text of an answer's body. */
+export function problemBody(found: Problem): string {
+  const { status, detail, code } = found;
+  return JSON.stringify({ type: "about:blank", title: titleOf(found), status, detail, code });
+}
+
+export function titleOf({ status }: Problem): string {
+  return STATUS_CODES[status] ?? "Error";
 }
 
 /** What went wrong in the cluster, or in understanding the request. */

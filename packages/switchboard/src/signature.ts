@@ -37,6 +37,14 @@ export class SignatureCheck {
     };
   }
 
+  /** What is wrong as far as the headers tell, before the body is read. */
+  headFault(request: Omit<SignedRequest, "body">, nowMs: number): SignatureFault | undefined {
+    // Standard Webhooks sign the body itself.
+    if (request.headers["webhook-signature"] !== undefined) return undefined;
+    const verdict = this.verify({ ...request, body: new Uint8Array() }, nowMs);
+    return isFaulty(verdict) && verdict.code !== "SWITCHBOARD_BODY_CHANGED" ? verdict : undefined;
+  }
+
   #verifyWebhook({ headers, body }: SignedRequest, nowMs: number): Signed | SignatureFault {
     const verdict = verifyWebhook({ headers, body, nowMs }, this.#keys);
     if (verdict.type === "invalid") {

@@ -3,6 +3,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { setTimeout as wait } from "node:timers/promises";
+import { addressGroup, clientAddress, upgradeFault } from "@shardcast/process";
 import { parsePosition } from "@shardcast/protocol";
 import { WebSocketServer, type WebSocket } from "ws";
 import type { SwitchboardFrame } from "./client-frame.ts";
@@ -15,7 +16,10 @@ import {
   type ConversationContext,
   type ConversationStart,
 } from "./conversation.ts";
+import { NewSessions } from "./new-sessions.ts";
 import type { SessionSeal } from "./session-seal.ts";
+import { Shares } from "./shares.ts";
+import { FULL, TOO_MANY_SESSIONS, refuse, type Refusal } from "./upgrade-refusal.ts";
 import { createUserId, type UserId } from "./user.ts";
 
 /** How long a client may take to answer a close. */
@@ -27,6 +31,12 @@ export interface SocketOptions {
   /** Any, where it is empty. A client that names no origin is no browser, and is let in. */
   readonly origins: readonly string[];
   readonly maxSockets: number;
+  /** Of one address, at once. */
+  readonly maxSocketsPerAddress: number;
+  /** Sessions that one address may begin in an hour. */
+  readonly maxSessionsPerAddress: number;
+  /** Proxies in front of the switchboard that add to X-Forwarded-For. */
+  readonly trustedHops: number;
   /** One more closes the oldest, which may well be one that is dead and not known to be. */
   readonly maxSocketsPerSession: number;
   readonly maxFrameBytes: number;
@@ -50,7 +60,8 @@ export class SocketAcceptor {
   readonly #seats = new Set<Seat>();
   readonly #byUser = new Map<UserId, Set<Seat>>();
   readonly #heartbeat: NodeJS.Timeout;
-  #openingCount = 0;
+  readonly #shares: Shares;
+  readonly #newSessions: NewSessions;
   #isDraining = false;
 
   constructor(seal: SessionSeal, options: SocketOptions, context: ConversationContext) {
@@ -60,6 +71,9 @@ export class SocketAcceptor {
     this.#clientSessions =
       clientSessionSecret === undefined ? undefined : new ClientSessions(clientSessionSecret);
     this.#context = context;
+    const { maxSockets, maxSocketsPerAddress, maxSessionsPerAddress } = options;
+    this.#shares = new Shares({ inAll: maxSockets, each: maxSocketsPerAddress });
+    this.#newSessions = new NewSessions(maxSessionsPerAddress);
     // closeTimeout is not in the published types yet.
     const serverOptions = {
       noServer: true,
@@ -69,6 +83,10 @@ export class SocketAcceptor {
       closeTimeout: CLOSE_TIMEOUT_MS,
     };
     this.#server = new WebSocketServer(serverOptions);
+    // A header of a WebSocket handshake that ws cannot read.
+    this.#server.on("wsClientError", ({ message }: Error, socket: Duplex) => {
+      refuse(socket, { status: 400, code: "SWITCHBOARD_REQUEST_INVALID", detail: message });
+    });
     this.#heartbeat = setInterval(() => this.#beat(), options.heartbeatMs);
   }
 
@@ -85,13 +103,26 @@ export class SocketAcceptor {
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     // Without a listener, a client that is gone would end the process.
     socket.on("error", () => socket.destroy());
-    this.#openingCount += 1;
-    this.#open(request, socket, head)
+    const refusal = this.#refusalOf(request);
+    if (refusal !== undefined) {
+      refuse(socket, refusal);
+      return;
+    }
+    const address = this.#addressOf(request);
+    const full = this.#shares.take(address, 1);
+    if (full !== undefined) {
+      refuse(socket, FULL[full]);
+      return;
+    }
+    void this.#open(request, socket, head)
       .catch((error: unknown) => {
         this.#context.logger.warn({ error }, "a client could not be let in");
-        refuse(socket, "503 Service Unavailable");
+        const detail = "the client could not be let in";
+        refuse(socket, { status: 503, code: "SWITCHBOARD_INTERNAL", detail });
+        return undefined;
       })
-      .finally(() => (this.#openingCount -= 1));
+      .then(async (conversation) => conversation?.ended)
+      .finally(() => this.#shares.give(address, 1));
   }
 
   /** Closes all sockets, spread over the time given, so that their clients do not all come back at once. */
@@ -111,48 +142,79 @@ export class SocketAcceptor {
     for (const { conversation } of this.#seats) conversation.terminate();
   }
 
-  async #open(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
-    const { origins, maxSockets } = this.#options;
+  /** Why a client is not let in, whoever it is; undefined where it may be. */
+  #refusalOf(request: IncomingMessage): Refusal | undefined {
+    const fault = upgradeFault(request);
+    if (fault !== undefined) {
+      const { status, detail, headers } = fault;
+      return { status, code: "SWITCHBOARD_REQUEST_INVALID", detail, headers };
+    }
+    const { origins } = this.#options;
     const { origin } = request.headers;
     if (origins.length > 0 && origin !== undefined && !origins.includes(origin)) {
-      refuse(socket, "403 Forbidden");
-      return;
+      const detail = "pages of this origin are not let in";
+      return { status: 403, code: "SWITCHBOARD_ORIGIN_FORBIDDEN", detail };
     }
-    const isFull = this.#seats.size + this.#openingCount > maxSockets;
-    if (isFull || this.#isDraining || !this.#context.cluster.isConnected) {
-      refuse(socket, "503 Service Unavailable");
-      return;
+    if (this.#isDraining) {
+      return { status: 503, code: "SWITCHBOARD_STOPPING", detail: "the node is stopping" };
     }
-    const { start, frame } = await this.#begin(queryOf(request));
-    if (socket.destroyed) return;
-    this.#server.handleUpgrade(request, socket, head, (webSocket) => {
-      this.#opened(webSocket, start, frame);
-    });
+    if (this.#context.cluster.isConnected) return undefined;
+    const detail = "the cluster cannot be reached";
+    return { status: 503, code: "SWITCHBOARD_NOT_READY", detail };
   }
 
-  /** Who it is, and from where on it gets what was said. Whoever brings no good session is somebody new. */
+  #addressOf({ headers, socket }: IncomingMessage): string {
+    const { trustedHops } = this.#options;
+    return addressGroup(clientAddress(socket.remoteAddress ?? "", headers, trustedHops));
+  }
+
+  /** @returns undefined where it came to nothing */
+  async #open(
+    request: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+  ): Promise<Conversation | undefined> {
+    const begun = await this.#begin(queryOf(request), this.#addressOf(request));
+    if (begun === undefined) {
+      refuse(socket, TOO_MANY_SESSIONS);
+      return undefined;
+    }
+    if (socket.destroyed) return undefined;
+    let conversation: Conversation | undefined;
+    // Where the upgrade fails, ws answers it, and calls nobody.
+    this.#server.handleUpgrade(request, socket, head, (webSocket) => {
+      conversation = this.#opened(webSocket, begun.start, begun.frame);
+    });
+    return conversation;
+  }
+
+  /**
+   * Who it is, and from where on it gets what was said. Whoever brings no good session is somebody new.
+   * @returns undefined where too many of this address are
+   */
   async #begin(
     query: URLSearchParams,
-  ): Promise<{ readonly start: ConversationStart; readonly frame: SessionFrame }> {
+    address: string,
+  ): Promise<{ readonly start: ConversationStart; readonly frame: SessionFrame } | undefined> {
     const { metrics } = this.#context;
     const brought = query.get("session") ?? "";
-    const userId = await this.#userOf(brought);
+    const sealed = brought === "" ? undefined : await this.#seal.unseal(brought);
+    const userId = sealed?.userId ?? this.#clientSessions?.userOf(brought);
     if (userId !== undefined) {
       const position = await this.#positionOf(userId, query.get("position") ?? "");
+      // One of the client's own making that has got nothing yet may be new.
+      const isProven = sealed !== undefined || position !== FIRST_POSITION;
+      if (!isProven && !this.#newSessions.begin(address)) return undefined;
       metrics.countSession("resumed");
       const frame = { ...(await this.#sessionFrame(userId, position)), resumed: true };
       return { start: { userId, position }, frame };
     }
+    if (!this.#newSessions.begin(address)) return undefined;
     const start = { userId: createUserId(), position: FIRST_POSITION };
     const frame = await this.#sessionFrame(start.userId, start.position);
     metrics.countSession(brought === "" ? "new" : "refused");
     if (brought === "") return { start, frame };
     return { start, frame: { ...frame, refused: "SWITCHBOARD_SESSION_INVALID" } };
-  }
-
-  async #userOf(session: string): Promise<UserId | undefined> {
-    if (session === "") return undefined;
-    return (await this.#seal.unseal(session))?.userId ?? this.#clientSessions?.userOf(session);
   }
 
   /** What the client says that it has; else what it has confirmed. */
@@ -166,16 +228,17 @@ export class SocketAcceptor {
     return { type: "session", session, position, resumed: false };
   }
 
-  #opened(socket: WebSocket, start: ConversationStart, frame: SessionFrame): void {
+  #opened(socket: WebSocket, start: ConversationStart, frame: SessionFrame): Conversation {
     // What breaks the protocol ends its own socket: ws closes it by itself.
     socket.on("error", (error) => this.#context.logger.debug({ error }, "a socket failed"));
     const conversation = new Conversation(socket, start, this.#context);
     const seat = { conversation, sealedAt: Date.now() };
     this.#take(seat);
-    socket.on("close", () => this.#leave(seat));
+    void conversation.ended.then(() => this.#leave(seat));
     conversation.tell(frame);
     if (this.#isDraining) conversation.close(CLOSE_CODES.restart, "SWITCHBOARD_STOPPING");
     else conversation.follow();
+    return conversation;
   }
 
   #take(seat: Seat): void {
@@ -201,6 +264,7 @@ export class SocketAcceptor {
   }
 
   #beat(): void {
+    this.#newSessions.sweep();
     const now = Date.now();
     for (const seat of this.#seats) {
       seat.conversation.beat();
@@ -221,9 +285,4 @@ export class SocketAcceptor {
 function queryOf({ url = "" }: IncomingMessage): URLSearchParams {
   const at = url.indexOf("?");
   return new URLSearchParams(at < 0 ? "" : url.slice(at + 1));
-}
-
-function refuse(socket: Duplex, status: string): void {
-  if (socket.destroyed) return;
-  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
 }

@@ -1,11 +1,13 @@
 // A running switchboard: HTTP for the back end and for people, WebSockets for users, and the cluster behind both.
 // It keeps nothing of its own, so that any number of them are one.
+import { EarlierAnswers } from "@shardcast/process";
 import type { AddressInfo } from "node:net";
 import { ShardcastError } from "@shardcast/client";
 import Fastify, { type FastifyInstance } from "fastify";
 import type { Logger } from "pino";
 import { AcceptedRequests } from "./accepted-requests.ts";
 import { BackEnd } from "./back-end.ts";
+import { addBodyGate } from "./body-gate.ts";
 import { Cluster } from "./cluster.ts";
 import { addDownRoute } from "./down-route.ts";
 import { frontPage } from "./front-page.ts";
@@ -39,12 +41,13 @@ export class Switchboard {
   readonly failed: Promise<never>;
   readonly url: string;
   readonly #parts: Parts;
-  readonly #drainTimeoutMs: number;
+  /** In ms: how long clients may take to leave. */
+  readonly drainTimeoutMs: number;
   #stopping: Promise<void> | undefined;
 
   private constructor(parts: Parts, drainTimeoutMs: number) {
     this.#parts = parts;
-    this.#drainTimeoutMs = drainTimeoutMs;
+    this.drainTimeoutMs = drainTimeoutMs;
     this.failed = parts.cluster.failed;
     const { address, port } = parts.http.server.address() as AddressInfo;
     const host = address === "0.0.0.0" || address === "::" ? "127.0.0.1" : address;
@@ -64,8 +67,9 @@ export class Switchboard {
     const parts = createParts(options, logger);
     const { http, sockets, cluster, upDelivery } = parts;
     addRoutes(parts, options, webFolder, logger);
+    const earlier = new EarlierAnswers(http.server);
     http.server.on("upgrade", (request, socket, head) => {
-      sockets.upgrade(request, socket, head);
+      earlier.written(socket, () => sockets.upgrade(request, socket, head));
     });
     try {
       await http.listen({ host: options.host, port: options.port, backlog: 4096 });
@@ -85,9 +89,9 @@ export class Switchboard {
 
   async #drain(): Promise<void> {
     const { http, sockets, cluster, upDelivery } = this.#parts;
-    const deadline = Date.now() + this.#drainTimeoutMs;
+    const deadline = Date.now() + this.drainTimeoutMs;
     await upDelivery.close();
-    await sockets.drain(this.#drainTimeoutMs / 2);
+    await sockets.drain(this.drainTimeoutMs / 2);
     // Requests that are under way need the cluster still.
     const cut = setTimeout(() => http.server.closeAllConnections(), deadline - Date.now());
     await http.close();
@@ -171,6 +175,11 @@ function addRoutes(
   );
   addWebClient(http, webFolder);
   const signatures = new SignatureCheck(options.signature);
+  const {
+    maxBodyBytes,
+    sockets: { trustedHops },
+  } = options;
+  addBodyGate(http, { maxBodyBytes, trustedHops }, { signatures, metrics });
   addDownRoute(http, { cluster, signatures, accepted, metrics });
 }
 

@@ -23,4 +23,15 @@ export class TokenBucket {
     this.#tokens -= 1;
     return true;
   }
+
+  /** Whether nothing has happened for long enough that as much may happen as at first. */
+  isFull(now: number): boolean {
+    return this.#tokens + ((now - this.#at) / 1000) * this.#perSecond >= this.#burst;
+  }
+
+  /** How long until it may happen again, in ms: 1 at least. */
+  waitMs(now: number): number {
+    const missing = 1 - this.#tokens - ((now - this.#at) / 1000) * this.#perSecond;
+    return Math.max(1, Math.ceil((missing / this.#perSecond) * 1000));
+  }
 }

@@ -83,6 +83,8 @@ export class UpDelivery {
           "content-type": "application/json",
           ...(adminKey === undefined ? {} : { authorization: `Bearer ${adminKey}` }),
         },
+        // The secret goes nowhere but to the node that was named.
+        redirect: "error",
         body: JSON.stringify({ topics: [UP_TOPICS], url, secret, ...DELIVERY }),
         signal: AbortSignal.any([this.#abort.signal, AbortSignal.timeout(TIMEOUT_MS)]),
       });

@@ -4,6 +4,7 @@ import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { connect as dial, type Socket } from "node:net";
 import { expect } from "chai";
+import { WebSocket } from "ws";
 import { eventually } from "../../demo/test/support/eventually.ts";
 import { SessionSeal } from "../src/session-seal.ts";
 import { apiAuthPost, post } from "./support/signed-post.ts";
@@ -12,7 +13,7 @@ import {
   SwitchboardBench,
   type SwitchboardProcess,
 } from "./support/switchboard-process.ts";
-import { UserSocket, type Frame } from "./support/user-socket.ts";
+import { UserSocket, type Frame, type OpenOptions } from "./support/user-socket.ts";
 
 const ORIGIN = "https://good.example";
 
@@ -20,6 +21,8 @@ describe("bad input at a switchboard", () => {
   const seal = new SessionSeal({ secret: SEAL_SECRET, lifetimeMs: 60_000 });
   let bench: SwitchboardBench;
   let node: SwitchboardProcess;
+  /** Behind a proxy. */
+  let hops: SwitchboardProcess;
   /** Somebody who behaves. */
   let bystander: UserSocket;
   let bystanderId: string;
@@ -29,6 +32,7 @@ describe("bad input at a switchboard", () => {
     this.timeout(60_000);
     bench = await SwitchboardBench.start();
     node = await bench.switchboard({ SWITCHBOARD_ORIGINS: ORIGIN });
+    hops = await bench.switchboard({ SWITCHBOARD_TRUSTED_HOPS: "1" });
     bystander = await UserSocket.open(node.url);
     bystanderId = (await seal.unseal(bystander.session))?.userId ?? "";
   });
@@ -45,6 +49,26 @@ describe("bad input at a switchboard", () => {
     expect(bystander.frames.filter((frame) => !("to" in frame))).to.have.length(1);
     expect(node.stderr).to.equal("");
   });
+
+  /** Status and code of an upgrade that is refused; empty where it is not. */
+  async function refusal(url: string, options: OpenOptions): Promise<string> {
+    const webSocket = new WebSocket(url.replace(/^http/, "ws"), options);
+    webSocket.on("error", () => undefined);
+    const refused = new Promise<string>((resolve) => {
+      webSocket.on("open", () => resolve(""));
+      webSocket.on("unexpected-response", (_request, response) => {
+        let text = "";
+        response.setEncoding("utf8").on("data", (part: string) => (text += part));
+        response.on("end", () => {
+          const { code } = JSON.parse(text) as { code: string };
+          resolve(`${String(response.statusCode)} ${code}`);
+        });
+      });
+    });
+    const answer = await refused;
+    webSocket.terminate();
+    return answer;
+  }
 
   async function errorFor(frame: string | Buffer): Promise<Frame> {
     const socket = await UserSocket.open(node.url);
@@ -66,13 +90,6 @@ describe("bad input at a switchboard", () => {
       expect((await errorFor(text))["code"]).to.equal("SWITCHBOARD_FRAME_INVALID");
     }
     expect((await errorFor(randomBytes(100)))["code"]).to.equal("SWITCHBOARD_FRAME_BINARY");
-  });
-
-  it("is stored or refused where it is nested deep", async () => {
-    const socket = await UserSocket.open(node.url);
-    socket.send(`{"message":"x","id":"1","payload":${'{"a":'.repeat(9000)}1${"}".repeat(9000)}}`);
-    await socket.has("an answer", ({ id }) => id === "1");
-    await socket.close();
   });
 
   it("ends its own socket where it breaks the WebSocket protocol", async () => {
@@ -106,15 +123,69 @@ describe("bad input at a switchboard", () => {
     expect(await socket.closed()).to.be.oneOf([1006, 1009]);
   });
 
-  it("is refused where it is too much, and closed where it does not stop", async () => {
-    const socket = await UserSocket.open(node.url);
-    for (let index = 0; index < 40; index += 1) socket.send({ message: "x", id: `id-${index}` });
-    const error = await socket.has("an error", ({ type }) => type === "error");
-    expect(error["code"]).to.equal("SWITCHBOARD_RATE_LIMITED");
-    expect(error["id"]).to.match(/^id-\d+$/);
-    expect(socket.closeCode).to.equal(undefined);
-    for (let index = 0; index < 500; index += 1) socket.send({ message: "x" });
-    expect(await socket.closed()).to.equal(1008);
+  it("takes the sockets of its own address only", async () => {
+    const small = await bench.switchboard({
+      SWITCHBOARD_MAX_ADDRESS_SOCKETS: "3",
+      SWITCHBOARD_TRUSTED_HOPS: "1",
+    });
+    const from = (address: string): OpenOptions => ({ headers: { "x-forwarded-for": address } });
+    const greedy = await Promise.all(
+      [1, 2, 3].map(() => UserSocket.open(small.url, from("10.0.0.1"))),
+    );
+    expect(await refusal(small.url, from("10.0.0.1"))).to.equal("429 SWITCHBOARD_ADDRESS_FULL");
+    // What a client writes itself stands further to the left.
+    const spoofed = from("10.9.9.9, 10.0.0.1");
+    expect(await refusal(small.url, spoofed)).to.equal("429 SWITCHBOARD_ADDRESS_FULL");
+    const other = await UserSocket.open(small.url, from("10.0.0.2"));
+    greedy[0]?.drop();
+    await eventually("there is room again", async () => {
+      return (await refusal(small.url, from("10.0.0.1"))) === "";
+    });
+    await other.close();
+    await small.stop();
+  });
+
+  it("begins so many sessions of one address, and comes back with as many as it has", async () => {
+    const small = await bench.switchboard({ SWITCHBOARD_MAX_ADDRESS_SESSIONS: "2" });
+    const { session } = await UserSocket.open(small.url);
+    await UserSocket.open(small.url, { session: "none of ours" });
+    expect(await refusal(small.url, {})).to.equal("429 SWITCHBOARD_SESSIONS_LIMIT");
+    const back = await UserSocket.open(small.url, { session });
+    expect(back.isResumed).to.be.true;
+    await small.stop();
+  });
+
+  it("is refused before its body is read where the headers are enough", async () => {
+    for (const headers of ["", "Authorization: APIAuth concierge:AAAA\r\n"]) {
+      const socket = dial(node.port, "127.0.0.1");
+      socket.setEncoding("utf8");
+      let text = "";
+      socket.on("data", (part: string) => (text += part));
+      socket.write(`POST / HTTP/1.1\r\nHost: x\r\n${headers}Content-Length: 200000\r\n\r\n{`);
+      await eventually("it is refused", () => text.startsWith("HTTP/1.1 401 "));
+      socket.destroy();
+    }
+  });
+
+  it("keeps no room of others by bodies that do not come to an end", async () => {
+    const head = "POST / HTTP/1.1\r\nHost: x\r\nwebhook-signature: v1,x\r\n";
+    const sockets: Socket[] = [];
+    let refusals = 0;
+    for (let index = 0; index < 70; index += 1) {
+      const socket = dial(hops.port, "127.0.0.1");
+      socket.setEncoding("utf8");
+      socket.on("error", () => undefined);
+      socket.on("data", (text: string) => (refusals += text.startsWith("HTTP/1.1 503 ") ? 1 : 0));
+      socket.write(`${head}X-Forwarded-For: 10.0.0.1\r\nContent-Length: 262144\r\n\r\n{`);
+      sockets.push(socket);
+    }
+    await eventually("it has its share", () => refusals === 6);
+    const request = apiAuthPost({ to: bystanderId, body: "x" });
+    const headers = { ...request.headers, "x-forwarded-for": "10.0.0.2" };
+    expect((await post(hops.url, { ...request, headers })).status).to.equal(204);
+    for (const socket of sockets) socket.destroy();
+    await bystander.gets(count + 1);
+    count += 1;
   });
 
   it("does not come in from pages of other origins", async () => {
@@ -195,6 +266,37 @@ describe("bad input at a switchboard", () => {
       setImmediate(() => socket.destroy());
       await eventually("it is over", () => socket.closed);
     }
+  });
+
+  it("gets problem details where an upgrade is refused", async () => {
+    const upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\n";
+    const key = `Sec-WebSocket-Key: ${"A".repeat(22)}==\r\n`;
+    const version = "Sec-WebSocket-Version: 13\r\n";
+    for (const [text, status, code] of [
+      [`GET / HTTP/1.0\r\nHost: x\r\n${upgrade}${key}${version}\r\n`, 400, "REQUEST_INVALID"],
+      [`GET / HTTP/1.1\r\n${upgrade}${key}${version}\r\n`, 400, "REQUEST_INVALID"],
+      [`GET / HTTP/1.1\r\nHost: x\r\n${upgrade}${key}\r\n`, 426, "REQUEST_INVALID"],
+      [
+        `GET / HTTP/1.1\r\nHost: x\r\nOrigin: https://bad.example\r\n${upgrade}${key}${version}\r\n`,
+        ...([403, "ORIGIN_FORBIDDEN"] as const),
+      ],
+    ] as const) {
+      const socket = dial(node.port, "127.0.0.1");
+      let answer = "";
+      socket.setEncoding("utf8").on("data", (chunk: string) => (answer += chunk));
+      socket.write(text);
+      await eventually("it is over", () => socket.closed);
+      expect(answer).to.match(new RegExp(`^HTTP/1.1 ${status} `));
+      expect(answer).to.include("Content-Type: application/problem+json\r\n");
+      expect(answer).to.include(`"code":"SWITCHBOARD_${code}"`);
+    }
+  });
+
+  it("is told so where it is nested too deeply", async () => {
+    const deep = `${'{"a":'.repeat(5000)}1${"}".repeat(5000)}`;
+    const error = await errorFor(`{"message":"x","payload":${deep}}`);
+    expect(error).to.include({ code: "SWITCHBOARD_FRAME_INVALID" });
+    expect(String(error["reason"])).to.include("500 levels");
   });
 
   it("gets no stack and no file from any path", async () => {

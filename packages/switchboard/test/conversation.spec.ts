@@ -4,7 +4,7 @@ import { connect, type Client } from "@shardcast/client";
 import { eventually } from "../../demo/test/support/eventually.ts";
 import { TEST_PSK } from "../../demo/test/support/nodes.ts";
 import { SessionSeal } from "../src/session-seal.ts";
-import { downTopic, upTopic } from "../src/user.ts";
+import { confirmedTopic, downTopic, upTopic } from "../src/user.ts";
 import { apiAuthPost, post } from "./support/signed-post.ts";
 import {
   SEAL_SECRET,
@@ -106,6 +106,55 @@ describe("a conversation over two switchboards", () => {
       { Body: "last", From: userId },
     ]);
     await socket.close();
+  });
+
+  async function upOf(userId: string, count: number): Promise<unknown[]> {
+    const got: unknown[] = [];
+    for await (const message of client.subscribe(upTopic(userId), { from: "earliest" })) {
+      got.push((message.json() as { Body: unknown }).Body);
+      if (got.length === count) break;
+    }
+    return got;
+  }
+
+  it("stores a burst of 100 frames whole and in order, with and without ids", async function () {
+    this.timeout(60_000);
+    const node = await bench.switchboard({ SWITCHBOARD_RATE: "50" });
+    for (const ids of [true, false]) {
+      const socket = await UserSocket.open(node.url);
+      for (const [index, message] of numbered(100).entries()) {
+        socket.send(ids ? { message, id: `id-${index}` } : { message });
+      }
+      expect(await upOf(await userOf(socket), 100)).to.deep.equal(numbered(100));
+      expect(socket.frames.some(({ type }) => type === "error")).to.be.false;
+      await socket.close();
+    }
+    await node.stop();
+  });
+
+  it("stores a burst whole whose client leaves at once", async function () {
+    this.timeout(60_000);
+    const node = await bench.switchboard({ SWITCHBOARD_RATE: "20" });
+    const socket = await UserSocket.open(node.url);
+    for (const message of numbered(100)) socket.send({ message });
+    socket.webSocket.close();
+    expect(await upOf(await userOf(socket), 100)).to.deep.equal(numbered(100));
+    await node.stop();
+  });
+
+  it("keeps a client that sends too fast through heartbeats, and delivers to it", async function () {
+    this.timeout(60_000);
+    const node = await bench.switchboard({
+      SWITCHBOARD_RATE: "20",
+      SWITCHBOARD_HEARTBEAT_INTERVAL: "200",
+    });
+    const socket = await UserSocket.open(node.url);
+    for (const message of numbered(80)) socket.send({ message });
+    await say(await userOf(socket), ["meanwhile"], node);
+    await socket.gets(1);
+    expect(await upOf(await userOf(socket), 80)).to.deep.equal(numbered(80));
+    expect(socket.closeCode).to.equal(undefined);
+    await node.stop();
   });
 
   it("takes a conversation up on the other node, with the 20 messages on the way", async () => {
@@ -337,6 +386,31 @@ describe("a conversation over two switchboards", () => {
     const again = await UserSocket.open(b.url, { session: socket.session });
     await eventually("the last one comes", () => again.bodies.includes("m5"));
     expect(again.bodies.slice(-3)).to.deep.equal(numbered(3, 3));
+    await again.close();
+  });
+
+  it("gives nothing again that was confirmed before a kill -9", async function () {
+    this.timeout(60_000);
+    const node = await bench.switchboard();
+    const socket = await UserSocket.open(node.url);
+    const to = await userOf(socket);
+    const { session } = socket;
+    const pings: string[] = [];
+    socket.webSocket.on("ping", (data: Buffer) => pings.push(data.toString()));
+    await say(to, numbered(5), node);
+    await socket.gets(5);
+    const { position } = socket;
+    await eventually("the last is asked for", () => pings.includes(position));
+    // What is answered after the pong tells that the node has seen it.
+    socket.send({ message: "x", id: "1" });
+    await socket.has("an answer", ({ type }) => type === "sent");
+    await node.stop("SIGKILL");
+    const confirmed = client.subscribe(confirmedTopic(to), { from: "earliest" });
+    for await (const message of confirmed) if (message.text() === position) break;
+    await say(to, ["after"], b);
+    const again = await UserSocket.open(b.url, { session });
+    await again.gets(1);
+    expect(again.bodies).to.deep.equal(["after"]);
     await again.close();
   });
 

@@ -1,6 +1,9 @@
 // What users say reaches the back end, by the cluster's push subscription: in order, signed, and when it can.
 import { expect } from "chai";
+import { connect } from "@shardcast/client";
 import { eventually } from "../../demo/test/support/eventually.ts";
+import { TEST_PSK } from "../../demo/test/support/nodes.ts";
+import { upTopic } from "../src/user.ts";
 import { apiAuthPost, post } from "./support/signed-post.ts";
 import { SwitchboardBench, type SwitchboardProcess } from "./support/switchboard-process.ts";
 import { UserSocket } from "./support/user-socket.ts";
@@ -74,6 +77,23 @@ describe("what users say", () => {
     expect(bench.concierge.postbacks).to.deep.equal([]);
     bench.concierge.isDown = false;
     expect(await postbacks(10)).to.deep.equal(numbered(10));
+    await socket.close();
+  });
+
+  it("comes behind what is no postback, whoever published it", async () => {
+    const socket = await UserSocket.open(b.url);
+    socket.send({ message: "first" });
+    await postbacks(1);
+    const topic = upTopic(bench.concierge.postbacks[0]?.From ?? "");
+    const consumers = bench.consumers.map(({ url }) => url);
+    const client = await connect({ producers: [bench.producer.url], consumers, psk: TEST_PSK });
+    const attributes = { "content-type": "application/json" };
+    for (const junk of ["{bad", "null", '{"Body":7,"From":[]}', "[]"]) {
+      await client.publish(topic, junk, { attributes });
+    }
+    client.close();
+    socket.send({ message: "last" });
+    expect(await postbacks(2)).to.deep.equal(["first", "last"]);
     await socket.close();
   });
 

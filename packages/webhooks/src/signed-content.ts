@@ -26,7 +26,7 @@ export function parseTimestampS(text: string): number | undefined {
   return /^(?:0|[1-9]\d{0,11})$/.test(text) ? Number(text) : undefined;
 }
 
-/** `<id>.<timestamp>.<body>` */
-export function signedContent(stamp: WebhookStamp, body: Uint8Array): Uint8Array {
-  return Buffer.concat([Buffer.from(`${stamp.id}.${stamp.timestampS}.`), body]);
+/** `<prefix><id>.<timestamp>.<body>` */
+export function signedContent(stamp: WebhookStamp, body: Uint8Array, prefix = ""): Uint8Array {
+  return Buffer.concat([Buffer.from(`${prefix}${stamp.id}.${stamp.timestampS}.`), body]);
 }

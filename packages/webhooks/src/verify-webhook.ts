@@ -23,6 +23,11 @@ export interface ReceivedWebhook {
   readonly body: Uint8Array;
   /** Now, in ms since 1970. */
   readonly nowMs: number;
+  /**
+   * What stands in front of the id in the signed content. A blank in it tells such a signature from that of any
+   * webhook, whose id has none. @default ""
+   */
+  readonly prefix?: string;
   /** How old, and how far in the future, the timestamp may be. @default 300 */
   readonly toleranceS?: number;
 }
@@ -65,7 +70,8 @@ export function verifyWebhook(webhook: ReceivedWebhook, keys: WebhookKeys): Webh
   const fault = timestampFault(timestampS, webhook.nowMs, toleranceS);
   if (fault !== undefined) return invalid(fault);
   const stamp = { id, timestampS };
-  if (!keys.verify(signedContent(stamp, webhook.body), signatures)) return invalid("no-match");
+  const content = signedContent(stamp, webhook.body, webhook.prefix);
+  if (!keys.verify(content, signatures)) return invalid("no-match");
   return { type: "valid", ...stamp };
 }
 

@@ -57,6 +57,8 @@ export class EventStream implements FrameSink, SweptLink, AccessHolder {
   readonly #response: ServerResponse;
   readonly #options: EventStreamOptions;
   #epoch = "";
+  /** Why the next gap is one. */
+  #cause: string | undefined;
   #text = "";
   #isDeferred = false;
   #started: ((error?: ShardcastError) => void) | undefined;
@@ -106,11 +108,17 @@ export class EventStream implements FrameSink, SweptLink, AccessHolder {
         this.#write(`id: ${formatPosition(frame.position)}\n\n`);
         this.#started?.();
         return;
+      case "cause":
+        this.#cause = frame.code;
+        return;
       case "gap": {
         this.#epoch = frame.epoch;
         const { epoch, first, last } = frame;
         const id = formatPosition({ epoch, offset: last });
-        this.#write(`id: ${id}\nevent: gap\ndata: ${JSON.stringify({ epoch, first, last })}\n\n`);
+        // Without a cause, JSON leaves the code out.
+        const data = JSON.stringify({ epoch, first, last, code: this.#cause });
+        this.#cause = undefined;
+        this.#write(`id: ${id}\nevent: gap\ndata: ${data}\n\n`);
         return;
       }
       case "unsubscribed":

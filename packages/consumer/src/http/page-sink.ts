@@ -7,6 +7,7 @@ import {
   type ErrorCode,
   type Frame,
   type From,
+  type GapFrame,
   type SubscribedFrame,
 } from "@shardcast/protocol";
 import type { FrameSink, LinkAccess, SharedFrames } from "@shardcast/server";
@@ -24,8 +25,8 @@ export interface Page {
   readonly position: string;
   readonly head: string;
   readonly oldest: string;
-  /** Messages that were asked for and cannot be had any more. */
-  readonly gap?: { readonly first: number; readonly last: number };
+  /** Messages that were asked for and cannot be had; with a code where they are damaged. */
+  readonly gap?: { readonly first: number; readonly last: number; readonly code?: string };
 }
 
 export interface PageRequest {
@@ -61,6 +62,8 @@ class PageSink implements FrameSink {
   #offset = 0;
   #bytes = 0;
   #gap: Page["gap"];
+  /** Why the next gap is one. */
+  #cause: string | undefined;
 
   constructor({ access, limit }: PageRequest, done: (result: Page | ShardcastError) => void) {
     this.access = access;
@@ -77,10 +80,11 @@ class PageSink implements FrameSink {
         // A gap follows at once, or not at all.
         queueMicrotask(() => this.#finishIfEnough());
         return;
+      case "cause":
+        this.#cause = frame.code;
+        return;
       case "gap":
-        if (frame.last >= frame.first) this.#gap = { first: frame.first, last: frame.last };
-        this.#epoch = frame.epoch;
-        this.#offset = frame.last;
+        this.#missed(frame);
         return;
       case "unsubscribed":
         if (frame.code === "") return;
@@ -105,11 +109,30 @@ class PageSink implements FrameSink {
     this.#done(new ShardcastError(code));
   }
 
+  /** A gap is told at the beginning of a page: where there is something before it, the page ends. */
+  #missed({ epoch, first, last }: GapFrame): void {
+    if (!this.isOpen) return;
+    if (this.#messages.length > 0 || this.#gap !== undefined) {
+      this.#finish();
+      return;
+    }
+    const code = this.#cause;
+    this.#cause = undefined;
+    if (last >= first) this.#gap = { first, last, ...(code === undefined ? {} : { code }) };
+    this.#epoch = epoch;
+    this.#offset = last;
+    queueMicrotask(() => this.#finishIfEnough());
+  }
+
   #finishIfEnough(): void {
+    if (this.#subscribed === undefined) return;
+    const isEnough = this.#messages.length >= this.#limit || this.#bytes >= MAX_BYTES;
+    if (isEnough || this.#offset >= this.#subscribed.head) this.#finish();
+  }
+
+  #finish(): void {
     const subscribed = this.#subscribed;
     if (!this.isOpen || subscribed === undefined) return;
-    const isEnough = this.#messages.length >= this.#limit || this.#bytes >= MAX_BYTES;
-    if (!isEnough && this.#offset < subscribed.head) return;
     this.isOpen = false;
     const epoch = this.#epoch;
     const messages = this.#messages.slice(0, this.#limit);

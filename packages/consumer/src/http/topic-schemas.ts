@@ -60,8 +60,12 @@ export const MESSAGES_SCHEMA = {
         oldest: POSITION_SCHEMA,
         gap: {
           type: "object",
-          description: "These were asked for and are not kept any more",
-          properties: { first: { type: "integer" }, last: { type: "integer" } },
+          description: "These were asked for and cannot be had",
+          properties: {
+            first: { type: "integer" },
+            last: { type: "integer" },
+            code: { type: "string", description: "Where they are damaged, and not only old" },
+          },
         },
       },
     },

@@ -13,8 +13,9 @@ import {
   type RingMember,
 } from "@shardcast/protocol";
 import type { FrameSink, Membership, Upstream } from "@shardcast/server";
-import type { PresenceDesk } from "./presence-desk.ts";
+import { WATCHED_ELSEWHERE, type PresenceDesk } from "./presence-desk.ts";
 import type { PresenceAnswer, PresenceOwner } from "./presence-owner.ts";
+import { PresenceShares, holdersOf } from "./presence-shares.ts";
 
 /** How long an owner that refuses is given, before it is told again. */
 const RETRY_MS = 250;
@@ -28,6 +29,8 @@ interface Attendee {
   readonly member: PresenceMember;
   /** Who is told. */
   readonly owner: RingMember;
+  /** By whose shares it is counted. */
+  readonly holders: readonly string[];
   /** It is being told again. */
   isTelling: boolean;
 }
@@ -38,6 +41,8 @@ export interface AttendanceOptions {
   readonly upstreamTo: (owner: RingMember) => Upstream;
   /** Members that one link may bring. */
   readonly maxMembers: number;
+  /** Members of one topic that one user, or one address, may bring. */
+  readonly maxEach: number;
   /** The presence topics that somebody follows here. */
   readonly watched: () => Iterable<string>;
 }
@@ -47,29 +52,45 @@ export class Attendance implements PresenceDesk {
   /** Each with the link that brought it last. */
   readonly #attendees = new Map<string, Attendee>();
   readonly #keys = new Map<FrameSink, Set<string>>();
+  readonly #shares: PresenceShares;
 
   constructor(options: AttendanceOptions) {
     this.#options = options;
+    this.#shares = new PresenceShares(options.maxEach);
   }
 
   /** @throws SHARDCAST_OWNER_UNAVAILABLE, SHARDCAST_NOT_OWNER, SHARDCAST_PRESENCE_FULL, SHARDCAST_TOPICS_LIMIT */
   async enter(sink: FrameSink, { topic, memberId, user, info }: EnterFrame): Promise<void> {
     const member = { memberId, user, info };
-    const attendee = { sink, topic, member, owner: this.#ownerOf(topic), isTelling: false };
+    const holders = holdersOf(topic, sink.access);
+    const attendee = {
+      sink,
+      topic,
+      member,
+      owner: this.#ownerOf(topic),
+      holders,
+      isTelling: false,
+    };
     const key = keyOf(topic, member);
     const keys = this.#keys.get(sink) ?? new Set();
     if (keys.size >= this.#options.maxMembers && !keys.has(key)) {
       throw new ShardcastError("SHARDCAST_TOPICS_LIMIT");
     }
-    this.#keys.set(sink, keys.add(key));
     const before = this.#attendees.get(key);
-    this.#attendees.set(key, attendee);
+    const isCounted = before !== undefined && before.holders.join() === holders.join();
+    if (!isCounted && !this.#shares.hasRoom(holders)) {
+      throw new ShardcastError("SHARDCAST_PRESENCE_FULL", "of this user, or this address");
+    }
+    this.#keys.set(sink, keys.add(key));
+    this.#put(key, attendee);
     try {
       await this.#tell(attendee);
     } catch (error) {
       const isCurrent = this.#attendees.get(key) === attendee;
+      // Its client asks again, at the latest; the owner is told as soon as it can be reached.
+      if (isUnavailable(error)) throw error;
       // One that was there with another info stays there.
-      if (isCurrent && before?.sink === sink) this.#attendees.set(key, before);
+      if (isCurrent && before?.sink === sink) this.#put(key, before);
       else if (isCurrent) this.#leave(key, attendee, false);
       throw error;
     }
@@ -104,7 +125,8 @@ export class Attendance implements PresenceDesk {
     const { membership, owner, upstreamTo } = this.#options;
     const member = this.#ownerOf(topic);
     if (membership.isSelf(member)) return owner.page(topic, after, limit);
-    return upstreamTo(member).presence(topic, after, limit);
+    // What a place means without a limit, only nodes may say to one another.
+    return upstreamTo(member).presence(topic, limit === 0 ? 0 : after, limit);
   }
 
   /** Goes by the ring as it is now. */
@@ -118,7 +140,7 @@ export class Attendance implements PresenceDesk {
       this.#take(attendee, true);
       this.#tellUntilKnown(key, moved);
     }
-    this.#wake(() => true);
+    for (const [topic, owner] of this.#watched()) this.#wake(topic, owner, 0);
   }
 
   /** An owner can be reached (again), and may know nothing any more. */
@@ -126,26 +148,33 @@ export class Attendance implements PresenceDesk {
     for (const [key, attendee] of this.#attendees) {
       if (isSameMember(attendee.owner, owner)) this.#tellUntilKnown(key, attendee);
     }
-    this.#wake((member) => isSameMember(member, owner));
-  }
-
-  /** Has owners look after what is watched here: a new one tells the watchers to ask anew. */
-  #wake(isWanted: (owner: RingMember) => boolean): void {
-    for (const name of this.#options.watched()) {
-      const topic = topicOfPresence(name);
-      const owner = this.#options.membership.ownerOf(name);
-      if (topic === undefined || owner === undefined || !isWanted(owner)) continue;
-      this.#wakeOwner(topic, owner, WAKE_TRIES);
+    for (const [topic, member] of this.#watched()) {
+      if (isSameMember(member, owner)) this.#wake(topic, owner, WATCHED_ELSEWHERE);
     }
   }
 
-  /** An owner whose ring is behind gets to know of it soon. Of one out of reach `reached` tells. */
-  #wakeOwner(topic: string, owner: RingMember, tries: number): void {
-    const current = this.#options.membership.ownerOf(presenceTopic(topic));
+  /** Topics that are watched here, and who keeps their lists. */
+  *#watched(): Generator<readonly [topic: string, owner: RingMember]> {
+    for (const name of this.#options.watched()) {
+      const topic = topicOfPresence(name);
+      const owner = this.#options.membership.ownerOf(name);
+      if (topic !== undefined && owner !== undefined) yield [topic, owner];
+    }
+  }
+
+  /**
+   * Has an owner look after what is watched here: a new one tells the watchers to ask anew. One whose ring is
+   * behind gets to know of it soon; of one out of reach `reached` tells.
+   */
+  #wake(topic: string, owner: RingMember, after: number, tries = WAKE_TRIES): void {
+    const { membership, upstreamTo } = this.#options;
+    const current = membership.ownerOf(presenceTopic(topic));
     if (tries === 0 || current === undefined || !isSameMember(current, owner)) return;
-    this.page(topic, 0, 0).catch((error: unknown) => {
+    const isSelf = membership.isSelf(owner);
+    const page = isSelf ? this.page(topic, 0, 0) : upstreamTo(owner).presence(topic, after, 0);
+    page.catch((error: unknown) => {
       if (!(error instanceof ShardcastError) || error.code !== "SHARDCAST_NOT_OWNER") return;
-      setTimeout(() => this.#wakeOwner(topic, owner, tries - 1), RETRY_MS).unref();
+      setTimeout(() => this.#wake(topic, owner, after, tries - 1), RETRY_MS).unref();
     });
   }
 
@@ -162,9 +191,9 @@ export class Attendance implements PresenceDesk {
     this.#tell(attendee).then(
       () => (attendee.isTelling = false),
       (error: unknown) => {
-        const code = error instanceof ShardcastError ? error.code : "SHARDCAST_INTERNAL";
-        const waitMs = code === "SHARDCAST_NOT_OWNER" ? RETRY_MS : REFUSED_MS;
-        if (code === "SHARDCAST_OWNER_UNAVAILABLE") attendee.isTelling = false;
+        const isBehind = error instanceof ShardcastError && error.code === "SHARDCAST_NOT_OWNER";
+        const waitMs = isBehind ? RETRY_MS : REFUSED_MS;
+        if (isUnavailable(error)) attendee.isTelling = false;
         else {
           setTimeout(() => {
             attendee.isTelling = false;
@@ -175,8 +204,16 @@ export class Attendance implements PresenceDesk {
     );
   }
 
+  /** In the place of whoever brought the member before. */
+  #put(key: string, attendee: Attendee | undefined): void {
+    this.#shares.give(this.#attendees.get(key)?.holders ?? []);
+    this.#shares.take(attendee?.holders ?? []);
+    if (attendee === undefined) this.#attendees.delete(key);
+    else this.#attendees.set(key, attendee);
+  }
+
   #leave(key: string, attendee: Attendee, isLost: boolean): void {
-    this.#attendees.delete(key);
+    this.#put(key, undefined);
     this.#keys.get(attendee.sink)?.delete(key);
     this.#take(attendee, isLost);
   }
@@ -193,6 +230,10 @@ export class Attendance implements PresenceDesk {
     if (owner === undefined) throw new ShardcastError("SHARDCAST_OWNER_UNAVAILABLE");
     return owner;
   }
+}
+
+function isUnavailable(error: unknown): boolean {
+  return error instanceof ShardcastError && error.code === "SHARDCAST_OWNER_UNAVAILABLE";
 }
 
 function keyOf(topic: string, member: MemberIdentity): string {

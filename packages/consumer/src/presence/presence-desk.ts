@@ -4,6 +4,9 @@ import type { EnterFrame, LeaveFrame } from "@shardcast/protocol";
 import type { FrameSink } from "@shardcast/server";
 import type { PresenceAnswer, PresenceOwner } from "./presence-owner.ts";
 
+/** What another node asks for after a new link where it has watchers: `limit` 0, after a place that nobody has. */
+export const WATCHED_ELSEWHERE = 2 ** 48 - 1;
+
 export interface PresenceDesk {
   /** Resolves when the topic's presence owner knows. @throws a ShardcastError with a code for the client */
   enter(sink: FrameSink, frame: EnterFrame): Promise<void>;
@@ -26,7 +29,10 @@ export function deskOf(owner: PresenceOwner): PresenceDesk {
     leave: (sink, { topic, lost, memberId, user }) => {
       owner.leave(sink, topic, { memberId, user }, lost);
     },
-    page: (topic, after, limit) => owner.page(topic, after, limit),
+    page: async (topic, after, limit) => {
+      if (limit === 0 && after === WATCHED_ELSEWHERE) owner.watchedElsewhere(topic);
+      return owner.page(topic, after, limit);
+    },
     // Other consumers may all.
     retain: () => undefined,
     closed: (sink) => owner.lost(sink),

@@ -2,8 +2,15 @@
 // clients, and tell the next owner the same when the ring is another one. docs/architecture.md#presence
 //
 //   enter, leave ─▶ table ─▶ every 100 ms, what has changed ─▶ a message on $presence/<topic>
+//
+// A new owner hears of members one after the other, and of those that are between two links as late as their
+// timeout says. Watchers may know all of them already. So its list of a topic settles first:
+//
+//   settling ─▶ settled     settling: changes are told, and pages are marked as incomplete: nobody leaves for
+//                           being unknown. Then the watchers are told to ask anew, once.
 import {
   NO_EPOCH,
+  PRESENCE_INCOMPLETE,
   ShardcastError,
   presenceTopic,
   type MemberIdentity,
@@ -15,8 +22,8 @@ import { PresenceTable, type PresenceChange, type Reporter } from "./presence-ta
 
 /** How long changes are gathered: what watchers get grows with the square of who comes and goes. */
 const TELL_MS = 100;
-/** How long after the ring has changed the others may take to tell who is there. */
-const SETTLE_MS = 2000;
+/** How long a question waits for what the other nodes tell a new owner at once. */
+const GATHER_MS = 2000;
 const NOWHERE: Position = { epoch: NO_EPOCH, offset: 0 };
 /** Members in one message to the watchers. */
 const MEMBERS_PER_MESSAGE = 500;
@@ -39,10 +46,12 @@ export type PresenceAnswer = Omit<PresentFrame, "type" | "seq">;
 
 interface Watched {
   readonly table: PresenceTable;
-  /** Its watchers have to ask anew: they may have missed something, or this node is the new owner. */
+  /** Its watchers have to ask anew: they may have missed something. */
   isReset: boolean;
-  /** Before that, some of the members may not be known here. */
-  settlesAt: number;
+  /** Until then, members may be there that are not known here; undefined once it has settled. */
+  settlesAt: number | undefined;
+  /** Whether it has settled, or will, since this node owns it: whoever watches knows nothing older. */
+  hasSettled: boolean;
   /** Whether this node owns it, since the ring has changed the last time. */
   isOwned: boolean;
   /** Messages on their way to the watchers. */
@@ -54,11 +63,15 @@ export class PresenceOwner {
   readonly #topics = new Map<string, Watched>();
   /** Those that have something to be told, to expire, or to be dropped: most have not, most of the time. */
   readonly #active = new Map<string, Watched>();
-  #settlesAt = Date.now() + SETTLE_MS;
+  readonly #settleMs: number;
+  /** Of topics that are heard of for the first time, after a start or a change of the ring. */
+  #settlesAt: number;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: PresenceOwnerOptions) {
     this.#options = options;
+    this.#settleMs = Math.max(GATHER_MS, options.timeoutMs);
+    this.#settlesAt = performance.now() + this.#settleMs;
   }
 
   get topicCount(): number {
@@ -84,14 +97,14 @@ export class PresenceOwner {
   leave(reporter: Reporter, topic: string, member: MemberIdentity, isLost: boolean): void {
     const watched = this.#topics.get(topic);
     if (watched === undefined) return;
-    if (isLost) watched.table.lose(reporter, member, Date.now() + this.#options.timeoutMs);
+    if (isLost) watched.table.lose(reporter, member, performance.now() + this.#options.timeoutMs);
     else watched.table.leave(reporter, member);
     this.#activate(topic, watched);
   }
 
   /** A consumer cannot be heard any more. */
   lost(reporter: Reporter): void {
-    const leavesAt = Date.now() + this.#options.timeoutMs;
+    const leavesAt = performance.now() + this.#options.timeoutMs;
     for (const [topic, watched] of this.#topics) {
       watched.table.loseAll(reporter, leavesAt);
       if (watched.table.hasLost) this.#activate(topic, watched);
@@ -99,25 +112,39 @@ export class PresenceOwner {
   }
 
   /**
+   * Another node has watchers, and could not be reached for a while, or this one could not: they may know members
+   * that nobody will take back.
+   * @throws SHARDCAST_NOT_OWNER
+   */
+  watchedElsewhere(topic: string): void {
+    const watched = this.#watched(topic);
+    if (watched.hasSettled) return;
+    watched.hasSettled = true;
+    watched.settlesAt = performance.now() + this.#settleMs;
+  }
+
+  /**
    * Members after a place of the list, as many as there are up to `limit`.
    * @throws SHARDCAST_NOT_OWNER, SHARDCAST_LOG_UNAVAILABLE
    */
   async page(topic: string, after: number, limit: number): Promise<PresenceAnswer> {
-    // Nobody is made by being asked for, but where a new owner has to tell the watchers to ask anew.
-    const isKnown = this.#topics.has(topic) || this.#settlesAt > Date.now();
+    // Nobody is made by being asked for, except where a new owner must tell the watchers to ask anew.
+    const isKnown = this.#topics.has(topic) || this.#settlesAt > performance.now();
     let watched = isKnown ? this.#watched(topic) : this.#nobody(topic);
-    const waitMs = watched.settlesAt - Date.now();
+    const { settlesAt = 0 } = watched;
+    const waitMs = settlesAt - this.#settleMs + GATHER_MS - performance.now();
     if (waitMs > 0) {
-      await new Promise((resolve) => setTimeout(resolve, waitMs));
+      await new Promise((resolve) => setTimeout(resolve, Math.ceil(waitMs)));
       // Meanwhile it may have got another owner, or been dropped and made anew.
       this.#checkOwned(topic);
       watched = this.#topics.get(topic) ?? watched;
     }
+    settle(watched, performance.now());
     // Before the page is made, so that whatever it has is told to watchers as well.
     this.#tell(topic, watched);
     const page = watched.table.page(after, limit);
-    const position = this.#options.positionOf(presenceTopic(topic)) ?? NOWHERE;
-    return { ...page, position };
+    if (watched.settlesAt !== undefined) return { ...page, position: PRESENCE_INCOMPLETE };
+    return { ...page, position: this.#options.positionOf(presenceTopic(topic)) ?? NOWHERE };
   }
 
   /**
@@ -125,13 +152,13 @@ export class PresenceOwner {
    * kept until all have taken it back: who has not seen this ring will not tell anew, should it pass at once.
    */
   regroup(): void {
-    this.#settlesAt = Date.now() + SETTLE_MS;
+    this.#settlesAt = performance.now() + this.#settleMs;
     for (const [topic, watched] of this.#topics) {
       const wasOwned = watched.isOwned;
       watched.isOwned = this.#options.owns(presenceTopic(topic));
-      if (wasOwned || !watched.isOwned) continue;
-      watched.isReset = true;
-      watched.settlesAt = this.#settlesAt;
+      if (wasOwned === watched.isOwned) continue;
+      watched.hasSettled = watched.isOwned;
+      watched.settlesAt = watched.isOwned ? this.#settlesAt : undefined;
       this.#activate(topic, watched);
     }
   }
@@ -150,9 +177,10 @@ export class PresenceOwner {
 
   #nobody(topic: string): Watched {
     this.#checkOwned(topic);
-    const settlesAt = this.#settlesAt;
-    const isReset = settlesAt > Date.now();
-    return { table: new PresenceTable(), isReset, settlesAt, isOwned: true, telling: 0 };
+    const hasSettled = this.#settlesAt > performance.now();
+    const settlesAt = hasSettled ? this.#settlesAt : undefined;
+    const table = new PresenceTable();
+    return { table, hasSettled, settlesAt, isReset: false, isOwned: true, telling: 0 };
   }
 
   #checkOwned(topic: string): void {
@@ -170,15 +198,15 @@ export class PresenceOwner {
   }
 
   #tellAll(): void {
-    const now = Date.now();
+    const now = performance.now();
     for (const [topic, watched] of this.#active) {
       const { table } = watched;
       table.expire(now);
-      if (watched.settlesAt > now) continue;
+      settle(watched, now);
       // Its watchers have another owner, and hear from that.
       if (watched.isOwned) this.#tell(topic, watched);
       else table.takeChange();
-      if (watched.telling > 0 || table.hasLost) continue;
+      if (watched.telling > 0 || watched.settlesAt !== undefined || table.hasLost) continue;
       if (table.count > 0) this.#active.delete(topic);
       else this.#drop(topic);
     }
@@ -206,6 +234,13 @@ export class PresenceOwner {
       );
     }
   }
+}
+
+/** Ends the settling where its time is over: the watchers have to ask anew. */
+function settle(watched: Watched, now: number): void {
+  if (watched.settlesAt === undefined || watched.settlesAt > now) return;
+  watched.settlesAt = undefined;
+  watched.isReset = true;
 }
 
 function messagesOf({ joined, left, count, users }: PresenceChange): PresenceChange[] {

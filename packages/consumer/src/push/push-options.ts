@@ -1,5 +1,6 @@
 // The options of push subscriptions.
 import { readFileSync } from "node:fs";
+import { switchOf } from "@shardcast/process";
 import { optionInvalid, text, type RawOptions } from "@shardcast/server";
 import { AddressGuard, parseWebhookTarget, type WebhookSenderOptions } from "@shardcast/webhooks";
 import { checkPushName, parsePushConfig, type PushConfig } from "./push-config.ts";
@@ -46,7 +47,7 @@ export function parsePushOptions(raw: RawOptions): PushOptions {
           .split(",")
           .map((entry) => entry.trim())
           .filter((entry) => entry !== "");
-  const isHttpAllowed = raw["push-allow-http"] === true;
+  const isHttpAllowed = switchOf(raw, "push-allow-http");
   const rules = { guard: guardOf(allow), isHttpAllowed };
   const urlFault = (url: string): string | undefined => {
     const target = parseWebhookTarget(url, rules);

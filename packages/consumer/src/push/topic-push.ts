@@ -7,7 +7,7 @@ import {
   type MessageFrame,
   type Position,
 } from "@shardcast/protocol";
-import type { ReadableLog } from "@shardcast/log";
+import { Damage, type ReadableLog } from "@shardcast/log";
 import type { PostResult, WebhookSender } from "@shardcast/webhooks";
 import type { NodeCore } from "@shardcast/server";
 import type { OwnedTopic } from "../owned-topic.ts";
@@ -183,11 +183,17 @@ export class TopicPush {
     const { epoch } = log;
     const after = await this.#placeIn(log);
     this.#position = { epoch, offset: after };
-    const batch = await log.read(after, PAGE_BYTES);
-    if (batch === undefined) return;
-    if (batch.first > after + 1) this.#gap({ first: after + 1, last: batch.first - 1 });
-    this.#page = decodeFrames(batch.shared.frames).filter(
-      (frame): frame is MessageFrame => frame.type === "message" && frame.offset > after,
+    let page = await log.read(after, PAGE_BYTES);
+    while (page instanceof Damage) {
+      this.#gap(page, "messages to be pushed are damaged");
+      this.#position = { epoch, offset: page.last };
+      page = await log.read(page.last, PAGE_BYTES);
+    }
+    if (page === undefined) return;
+    const start = this.#position.offset;
+    if (page.first > start + 1) this.#gap({ first: start + 1, last: page.first - 1 });
+    this.#page = decodeFrames(page.shared.frames).filter(
+      (frame): frame is MessageFrame => frame.type === "message" && frame.offset > start,
     );
   }
 
@@ -211,9 +217,12 @@ export class TopicPush {
     return known.offset;
   }
 
-  #gap(missed: { readonly first: number; readonly last: number }): void {
+  #gap(
+    { first, last }: { readonly first: number; readonly last: number },
+    what = "messages to be pushed are gone",
+  ): void {
     this.#context.counters.gaps += 1;
-    this.#tell("warn", "messages to be pushed are gone", missed);
+    this.#tell("warn", what, { first, last });
   }
 
   /** @returns how long to wait before it is tried again; undefined where the topic can go on */

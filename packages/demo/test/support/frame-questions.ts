@@ -134,7 +134,8 @@ async function asking(
 
 /** What the node says to a frame. Silence is an answer as well, where nothing came before the pings behind it. */
 async function answerTo(socket: V1Socket, { frame, yes }: Probe): Promise<string> {
-  const silent = ["challenge", "welcome", "authorized", "heartbeat"];
+  // A checksum goes with the message behind it.
+  const silent = ["challenge", "welcome", "authorized", "heartbeat", "checksum"];
   const answer = (): Frame | undefined => socket.frames.find(({ type }) => !silent.includes(type));
   socket.send(frame);
   // A pong overtakes the answers of its turn, but not those of the turn before.
@@ -203,5 +204,6 @@ function probesOf(topic: string): Probe[] {
       needs: [],
     },
     { what: "heartbeat", frame: { type: "heartbeat" }, yes: undefined, needs: [] },
+    { what: "ping", frame: { type: "ping" }, yes: "pong", needs: [] },
   ];
 }

@@ -1,11 +1,12 @@
 // Real node processes for tests: started from packages/*/bin on free ports, waited for by their ready line.
-import { spawn, type ChildProcess } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Ring } from "@shardcast/protocol";
+import { spawnTied } from "../../../faults/src/tied-process.ts";
 import { eventually } from "./eventually.ts";
 
 export type NodeRole = "producer" | "consumer";
@@ -39,7 +40,7 @@ export class NodeProcess {
     const own = Object.fromEntries(
       Object.entries(process.env).filter(([name]) => !FOREIGN.test(name)),
     );
-    this.#child = spawn(process.execPath, [bin, ...argumentsOf(args)], {
+    this.#child = spawnTied(process.execPath, [bin, ...argumentsOf(args)], {
       env: { ...own, PSK: TEST_PSK, ...env },
       stdio: ["ignore", "pipe", "pipe"],
     });

@@ -1,10 +1,11 @@
 // Redis as people run it: behind TLS and with users of its own, and watched over by Sentinels.
-import { execFileSync, spawn, type ChildProcess } from "node:child_process";
+import { execFileSync, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { RedisServer, freePort } from "../../../faults/src/redis-server.ts";
+import { spawnTied } from "../../../faults/src/tied-process.ts";
 import { eventually } from "./eventually.ts";
 
 /** A server that takes TLS alone from clients, with a certificate that the folder's own authority signed. */
@@ -104,7 +105,7 @@ export class SentinelRedis {
         ].join("\n"),
       );
       ports.push(port);
-      sentinels.push(spawn("redis-server", [file, "--sentinel"], { stdio: "ignore" }));
+      sentinels.push(spawnTied("redis-server", [file, "--sentinel"], { stdio: "ignore" }));
     }
     const redis = new SentinelRedis([master, ...replicas], ports, sentinels, folder);
     await eventually("Sentinels that know one another and the replica", () => {

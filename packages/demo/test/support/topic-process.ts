@@ -1,6 +1,7 @@
 // The terminal demo as a process: lines in, lines out.
-import { spawn, type ChildProcess } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { join } from "node:path";
+import { spawnTied } from "../../../faults/src/tied-process.ts";
 import { eventually } from "./eventually.ts";
 
 const BIN = join("packages", "demo", "bin", "topic.js");
@@ -22,7 +23,7 @@ export class TopicProcess {
     const own = Object.entries(process.env).filter(([name]) => !FOREIGN.test(name));
     const plain = [process.execPath, BIN, ...args];
     const [command = "", ...rest] = wrap === undefined ? plain : wrap(plain);
-    this.#child = spawn(command, rest, {
+    this.#child = spawnTied(command, rest, {
       env: { ...Object.fromEntries(own), ...env },
       stdio: ["pipe", "pipe", "pipe"],
     });

@@ -2,6 +2,7 @@
 import { decodeFrames, encodeFrame } from "@shardcast/protocol";
 import { SharedFrames } from "@shardcast/server";
 import { Batch } from "../../src/batch.ts";
+import type { Page } from "../../src/log.ts";
 import { IdRecord } from "../../src/id-record.ts";
 
 /** Messages `first` to `last` as a log would keep them, each with its offset as payload. */
@@ -19,10 +20,15 @@ export function batchOf(
   return new Batch(first, last, SharedFrames.of(Buffer.concat(frames)));
 }
 
-export function offsetsOf(batch: Batch | undefined): number[] {
-  return decodeFrames(batch?.shared.frames ?? new Uint8Array(0))
+/** Of the messages of a page; none where they are damaged. */
+export function offsetsOf(page: Page | undefined): number[] {
+  return decodeFrames(framesOf(page))
     .filter((frame) => frame.type === "message")
     .map(({ offset }) => offset);
+}
+
+export function framesOf(page: Page | undefined): Uint8Array {
+  return page instanceof Batch ? page.shared.frames : new Uint8Array(0);
 }
 
 /** Message ids with their offsets, as an owner brings them along with a batch. */

@@ -1,5 +1,6 @@
 // The options that say who is let in without the pre-shared key, and how much one client may take.
 import { readFileSync } from "node:fs";
+import { checkSecret, parseJson, readSecretFile } from "@shardcast/process";
 import { Permissions, parseGrantText } from "@shardcast/protocol";
 import type { JSONWebKeySet } from "jose";
 import type { Options } from "yargs";
@@ -162,8 +163,8 @@ export function parseAccessOptions(raw: RawOptions): AccessOptions {
     },
     handshakesPerSecond: limit(raw, "max-handshakes"),
     origins: new OriginList(text(raw, "origins")),
-    apiKey: new SecretKey(optional(raw, "api-key")),
-    adminKey: new SecretKey(optional(raw, "admin-key")),
+    apiKey: keyOf(raw, "api-key"),
+    adminKey: keyOf(raw, "admin-key"),
     senders: sendersOf(raw),
     trustedHops: wholeNumber(raw, "trusted-hops", 0, 100),
   };
@@ -186,15 +187,21 @@ function permissionsOf(name: string, grants: string): Permissions {
   }
 }
 
+function keyOf(raw: RawOptions, name: string): SecretKey {
+  const key = optional(raw, name);
+  return new SecretKey(key === undefined ? undefined : checkSecret(`--${name}`, key));
+}
+
 function sendersOf(raw: RawOptions): WebhookSenders {
   const file = optional(raw, "webhook-keys");
   return file === undefined ? new WebhookSenders([]) : WebhookSenders.fromFile(file);
 }
 
 function secretsOf(raw: RawOptions): TokenKeys[] {
-  const given = ["token-secret", "token-secret-previous"].flatMap(
-    (name) => optional(raw, name) ?? [],
-  );
+  const given = ["token-secret", "token-secret-previous"].flatMap((name) => {
+    const secret = optional(raw, name);
+    return secret === undefined ? [] : [checkSecret(`--${name}`, secret)];
+  });
   const secrets = given.length > 0 ? given : secretFileOf(raw);
   if (secrets.some((secret) => Buffer.byteLength(secret) < SECRET_MIN_BYTES)) {
     throw optionInvalid(`a token secret has ${SECRET_MIN_BYTES} bytes or more`);
@@ -205,18 +212,9 @@ function secretsOf(raw: RawOptions): TokenKeys[] {
 function secretFileOf(raw: RawOptions): string[] {
   const file = optional(raw, "token-secret-file");
   if (file === undefined) return [];
-  const lines = readLines(file);
-  if (lines.length > 0) return lines.slice(0, 2);
-  throw optionInvalid(`--token-secret-file ${file} cannot be read, or is empty`);
-}
-
-function readLines(file: string): string[] {
-  try {
-    const lines = readFileSync(file, "utf8").split("\n");
-    return lines.map((line) => line.trim()).filter((line) => line !== "");
-  } catch {
-    return [];
-  }
+  const name = "--token-secret-file";
+  const secrets = readSecretFile(name, file).filter((secret) => secret !== undefined);
+  return secrets.map((secret) => checkSecret(name, secret));
 }
 
 function keyFileOf(raw: RawOptions): TokenKeys[] {
@@ -225,7 +223,7 @@ function keyFileOf(raw: RawOptions): TokenKeys[] {
   try {
     const content = readFileSync(file, "utf8");
     if (!content.trimStart().startsWith("{")) return [new PemKey(content)];
-    return [new JwksKeys(JSON.parse(content) as JSONWebKeySet)];
+    return [new JwksKeys(parseJson("it", content) as JSONWebKeySet)];
   } catch (error) {
     const why = error instanceof Error ? error.message : "";
     throw optionInvalid(`--token-key ${file} cannot be used: ${why}`);

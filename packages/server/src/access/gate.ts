@@ -1,7 +1,7 @@
 // Lets clients in that hold no pre-shared key: checks their tokens, counts their links, and tells them when
 // their time is over.
+import { addressGroup } from "@shardcast/process";
 import { ShardcastError, type Permissions } from "@shardcast/protocol";
-import { addressGroup } from "./client-address.ts";
 import { ExpiryClock } from "./expiry-clock.ts";
 import type { Identity } from "./identity.ts";
 import { LinkAccess, type AccessHolder } from "./link-access.ts";

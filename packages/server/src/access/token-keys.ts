@@ -19,6 +19,11 @@ export interface TokenKeys {
   readonly algorithms: readonly string[];
   /** @throws SHARDCAST_TOKEN_KEYS_UNAVAILABLE */
   candidates(header: JWTHeaderParameters): Promise<readonly SigningKey[]>;
+  /**
+   * Those of newer keys, for a token that no candidate has signed; left out where keys stay as they are.
+   * @throws SHARDCAST_TOKEN_KEYS_UNAVAILABLE where they cannot be had at the moment
+   */
+  renewed?(header: JWTHeaderParameters): Promise<readonly SigningKey[]>;
 }
 
 /** Secrets that both ends know: the newest first. */
@@ -77,8 +82,8 @@ export class JwksKeys implements TokenKeys {
 const FRESH_MS = 5 * 60_000;
 /** From then on it serves only while a newer one cannot be had: keys may have been taken out of it. */
 const STALE_MS = 2 * FRESH_MS;
-/** So long the set is not asked for again. */
-const COOLDOWN_MS = 10_000;
+/** So long the set is not asked for again, whatever comes: clients with a new key try again meanwhile. */
+const COOLDOWN_MS = 1000;
 /** Less than a handshake's time, so that who has waited for it is let in by the last set. */
 const FETCH_TIMEOUT_MS = 2500;
 const SET_MAX_BYTES = 1024 * 1024;
@@ -91,8 +96,8 @@ export interface RemoteKeysOptions {
 }
 
 /**
- * A set of public keys at a URL. It is fetched again where a token comes after five minutes, or names a key that
- * is not in it; while that fails, the last one serves.
+ * A set of public keys at a URL. It is fetched again where a token comes after five minutes, names a key that is
+ * not in it, or names none and is signed by none of it; while that fails, the last one serves.
  */
 export class RemoteKeys implements TokenKeys {
   readonly algorithms = KEY_ALGORITHMS;
@@ -111,17 +116,21 @@ export class RemoteKeys implements TokenKeys {
 
   async candidates(header: JWTHeaderParameters): Promise<readonly SigningKey[]> {
     const fetchCount = this.#fetchCount;
-    const isDue = this.#since(this.#triedAt) > COOLDOWN_MS;
     const age = this.#since(this.#fetchedAt);
-    if (age > FRESH_MS && isDue) void this.refresh();
+    if (age > FRESH_MS && this.#isDue) void this.refresh();
     const hasWaited = age > STALE_MS && this.#fetching !== undefined;
     if (hasWaited) await this.#fetching;
     const found = (await this.#keys?.candidates(header)) ?? [];
     if (found.length > 0) return found;
-    if (!hasWaited && (isDue || this.#fetching !== undefined)) await this.refresh();
-    // Who signs may have a key that is not known yet, as long as nobody was asked: that may be tried again.
-    const isNewest = fetchCount !== this.#fetchCount || header.kid === undefined;
-    if (this.#keys === undefined || !isNewest) {
+    const isNewest = hasWaited && fetchCount !== this.#fetchCount;
+    return isNewest ? [] : this.renewed(header);
+  }
+
+  /** Who signs may have a key that is not known yet, as long as nobody was asked: that may be tried again. */
+  async renewed(header: JWTHeaderParameters): Promise<readonly SigningKey[]> {
+    const fetchCount = this.#fetchCount;
+    if (this.#isDue || this.#fetching !== undefined) await this.refresh();
+    if (this.#keys === undefined || fetchCount === this.#fetchCount) {
       throw new ShardcastError("SHARDCAST_TOKEN_KEYS_UNAVAILABLE");
     }
     return this.#keys.candidates(header);
@@ -155,6 +164,10 @@ export class RemoteKeys implements TokenKeys {
     this.#keys = new JwksKeys(JSON.parse(await textOf(response)) as JSONWebKeySet);
     this.#fetchedAt = this.#now();
     this.#fetchCount += 1;
+  }
+
+  get #isDue(): boolean {
+    return this.#since(this.#triedAt) > COOLDOWN_MS;
   }
 
   /** The clock may be set back: then a time is as old as it is ahead. */

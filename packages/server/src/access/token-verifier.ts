@@ -9,7 +9,13 @@ import {
   textBytes,
   isPlainText,
 } from "@shardcast/protocol";
-import { decodeProtectedHeader, errors, jwtVerify, type JWTPayload } from "jose";
+import {
+  decodeProtectedHeader,
+  errors,
+  jwtVerify,
+  type JWTHeaderParameters,
+  type JWTPayload,
+} from "jose";
 import type { Identity } from "./identity.ts";
 import type { SigningKey, TokenKeys } from "./token-keys.ts";
 
@@ -49,16 +55,39 @@ export class TokenVerifier {
     const keys = this.#options.keys.filter(({ algorithms }) => algorithms.includes(header.alg));
     if (keys.length === 0) throw invalid("no key here is for its algorithm");
     for (const source of keys) {
-      for (const key of await source.candidates(header)) {
-        const payload = await this.#claims(token, key, source.algorithms);
-        if (payload !== undefined) return this.#identity(payload);
-      }
+      const payload = await this.#signed(token, header, source);
+      if (payload !== undefined) return this.#identity(payload);
     }
     throw invalid("its signature matches no key");
   }
 
-  /** Undefined where another key has signed it. */
+  /** Undefined where none of these keys has signed it. */
+  async #signed(
+    token: string,
+    header: JWTHeaderParameters,
+    source: TokenKeys,
+  ): Promise<JWTPayload | undefined> {
+    const { algorithms } = source;
+    const payload = await this.#claims(token, await source.candidates(header), algorithms);
+    // A token that names no key may be signed by one that is new.
+    if (payload !== undefined || header.kid !== undefined) return payload;
+    return this.#claims(token, (await source.renewed?.(header)) ?? [], algorithms);
+  }
+
   async #claims(
+    token: string,
+    keys: readonly SigningKey[],
+    algorithms: readonly string[],
+  ): Promise<JWTPayload | undefined> {
+    for (const key of keys) {
+      const payload = await this.#claimsBy(token, key, algorithms);
+      if (payload !== undefined) return payload;
+    }
+    return undefined;
+  }
+
+  /** Undefined where another key has signed it. */
+  async #claimsBy(
     token: string,
     key: SigningKey,
     algorithms: readonly string[],
@@ -115,7 +144,7 @@ export class TokenVerifier {
   }
 }
 
-function headerOf(token: string): { readonly alg: string } {
+function headerOf(token: string): JWTHeaderParameters {
   try {
     const header = decodeProtectedHeader(token);
     return { ...header, alg: String(header.alg) };

@@ -1,6 +1,7 @@
 // What comes over a connection and is no request: answered as an error like any other, and the connection ends.
 import { STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
+import type { TLSSocket } from "node:tls";
 import { PROBLEM_TYPE, requestProblem } from "./problem.ts";
 
 /** Of Node's parser, and of its timer. */
@@ -13,7 +14,7 @@ const STATUSES: Readonly<Record<string, number>> = {
 export function answerClientError(error: Error & { readonly code?: string }, socket: Socket): void {
   const { code = "" } = error;
   // Where an answer is on its way already, a second one would be read as a part of it.
-  if (code === "ECONNRESET" || !socket.writable || isAnswering(socket)) {
+  if (code === "ECONNRESET" || !socket.writable || isAnswering(socket) || isShaking(socket)) {
     socket.destroy();
     return;
   }
@@ -24,6 +25,11 @@ export function answerClientError(error: Error & { readonly code?: string }, soc
       `Content-Type: ${PROBLEM_TYPE}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
     () => socket.destroy(),
   );
+}
+
+/** Before a TLS handshake is done, nothing that is written ever leaves. */
+function isShaking(socket: Socket): boolean {
+  return (socket as Partial<TLSSocket & { secureConnecting: boolean }>).secureConnecting === true;
 }
 
 function isAnswering(socket: Socket): boolean {

@@ -1,11 +1,13 @@
 // The HTTP server of a node: what all its routes have in common. The WebSocket endpoints are beside it, as
 // upgrades of the same server.
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { hostCount } from "@shardcast/process";
 import { ShardcastError } from "@shardcast/protocol";
 import cors from "@fastify/cors";
 import Fastify, { type FastifyInstance } from "fastify";
 import type { Logger } from "pino";
 import type { NodeOptions } from "../node-options.ts";
+import { limitTlsHandshakes } from "../tls-handshakes.ts";
 import { answerClientError } from "./client-error.ts";
 import { addOpenApi } from "./openapi.ts";
 import { PROBLEM_TYPE, problem, problemOf, requestProblem, sendProblem } from "./problem.ts";
@@ -46,6 +48,9 @@ export async function createHttp(
     ajv: { customOptions: { removeAdditional: false, coerceTypes: true } },
   });
   http.server.on("checkExpectation", refuseExpectation);
+  if (certificate !== undefined) {
+    limitTlsHandshakes(http.server, options.handshakeTimeoutMs);
+  }
   // The schemas of answers are for /openapi.json: a serialiser made of each takes 2 ms of every start.
   http.setSerializerCompiler(() => (data) => JSON.stringify(data));
   http.setErrorHandler((error, _request, reply) => {
@@ -59,16 +64,16 @@ export async function createHttp(
   http.addHook("onRequest", (request, reply, done) => {
     // What is answered is data, whatever a browser would take it for.
     reply.header("x-content-type-options", "nosniff");
-    const { host, origin } = request.headers;
+    const { origin } = request.headers;
     // RFC 9112 §3.2
-    if (host === undefined && request.raw.httpVersion === "1.1") {
-      done(new ShardcastError("SHARDCAST_REQUEST_INVALID", "the header Host is missing"));
+    const hosts = hostCount(request.raw);
+    if (hosts > 1 || (hosts === 0 && request.raw.httpVersion === "1.1")) {
+      done(new ShardcastError("SHARDCAST_REQUEST_INVALID", "one header Host is needed"));
     } else if (origins.allows(origin)) done();
     else done(new ShardcastError("SHARDCAST_ORIGIN_FORBIDDEN"));
   });
   await http.register(cors, {
     origin: (origin, answer) => answer(null, origins.isAny || origins.allows(origin)),
-    allowedHeaders: ["authorization", "content-type", "idempotency-key", "last-event-id"],
     exposedHeaders: ["retry-after", "www-authenticate"],
     maxAge: CORS_MAX_AGE_S,
     // An OPTIONS that asks for nothing is told what there is, as any other.

@@ -1,7 +1,7 @@
 // Who sends a request: whoever has the API key, a client with a token, a back end that signs, or anyone.
 import type { FastifyReply, FastifyRequest, preHandlerAsyncHookHandler } from "fastify";
+import { clientAddress } from "@shardcast/process";
 import { ShardcastError } from "@shardcast/protocol";
-import { clientAddress } from "../access/client-address.ts";
 import type { Gate } from "../access/gate.ts";
 import type { LinkAccess } from "../access/link-access.ts";
 import type { SecretKey } from "./secret-key.ts";
@@ -88,8 +88,9 @@ export class HttpAccess {
     const { senders, gate } = this.#options;
     const { body, headers, method, url } = request;
     const isEmpty = !(body instanceof Uint8Array) || body.length === 0;
-    const content = isEmpty ? Buffer.from(`${method} ${url}`) : body;
-    const { identity, id, claim } = senders.verify(headers, content);
+    const { identity, id, claim } = isEmpty
+      ? senders.verifyTarget(headers, `${method} ${url}`)
+      : senders.verifyMessage(headers, body);
     // A request that comes to nothing may come again; only one that was answered well may not.
     reply.raw.once("close", () => {
       if (reply.raw.headersSent && reply.raw.statusCode < 300) claim.accept();

@@ -11,10 +11,12 @@ export interface NodeRoutesOptions {
   readonly metrics: NodeMetrics;
   /** Empty where the node is ready; else what it waits for. */
   readonly waitingFor: () => string[];
+  /** What the node does its work in spite of. */
+  readonly degraded: () => string[];
 }
 
 export function addNodeRoutes(http: FastifyInstance, options: NodeRoutesOptions): void {
-  const { id, role, membership, metrics, waitingFor } = options;
+  const { id, role, membership, metrics, waitingFor, degraded } = options;
   http.get("/healthz", { schema: { summary: "Whether the process is alive" } }, () => ({
     status: "ok",
   }));
@@ -23,10 +25,13 @@ export function addNodeRoutes(http: FastifyInstance, options: NodeRoutesOptions)
     { schema: { summary: "Whether the node can do its work; 503 where it cannot" } },
     (_request, reply) => {
       const missing = waitingFor();
+      const faults = degraded();
       const isReady = missing.length === 0;
-      return reply
-        .code(isReady ? 200 : 503)
-        .send({ status: isReady ? "ready" : "waiting", waitingFor: missing });
+      return reply.code(isReady ? 200 : 503).send({
+        status: isReady ? "ready" : "waiting",
+        waitingFor: missing,
+        ...(faults.length === 0 ? {} : { degraded: faults }),
+      });
     },
   );
   http.get("/metrics", { schema: { summary: "Metrics for Prometheus" } }, async (_request, reply) =>

@@ -28,6 +28,8 @@ const MAX_BATCH_BYTES = 16 * 1024 * 1024;
 /** Of these, what is published in one turn. */
 const TURN_BYTES = 256 * 1024;
 const NEWLINE = 0x0a;
+/** In UTF-8, which some editors and libraries begin a file with. */
+const BYTE_ORDER_MARK = Uint8Array.of(0xef, 0xbb, 0xbf);
 /** A space, a tab, and the CR of those who end their lines with two. */
 const BLANKS = new Set([0x20, 0x09, 0x0d]);
 
@@ -163,7 +165,14 @@ function frameOf(line: Uint8Array, seq: number, messageId: string | undefined): 
     throw invalid("the line is no object");
   }
   const id = messageId === undefined ? {} : { messageId };
-  const [frame] = decodeJsonFrames(JSON.stringify({ ...id, ...fields, type: "publish", seq }));
+  let again: string;
+  try {
+    again = JSON.stringify({ ...id, ...fields, type: "publish", seq });
+  } catch {
+    // Its stack does not suffice.
+    throw invalid("the line is nested too deeply");
+  }
+  const [frame] = decodeJsonFrames(again);
   if (frame?.type !== "publish") throw new ShardcastError("SHARDCAST_REQUEST_INVALID");
   return frame;
 }
@@ -171,7 +180,8 @@ function frameOf(line: Uint8Array, seq: number, messageId: string | undefined): 
 /** Those that are not blank. */
 function linesOf(body: Uint8Array): Uint8Array[] {
   const lines: Uint8Array[] = [];
-  for (let start = 0; start < body.length;) {
+  const hasMark = BYTE_ORDER_MARK.every((byte, index) => body[index] === byte);
+  for (let start = hasMark ? BYTE_ORDER_MARK.length : 0; start < body.length;) {
     const newline = body.indexOf(NEWLINE, start);
     const end = newline === -1 ? body.length : newline;
     const line = body.subarray(start, end);

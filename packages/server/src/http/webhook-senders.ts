@@ -1,12 +1,14 @@
 // Back ends that sign what they send (Standard Webhooks): each with keys of its own, and what it may do.
-import { readFileSync } from "node:fs";
 import type { IncomingHttpHeaders } from "node:http";
+import { readJsonFile } from "@shardcast/process";
 import { Permissions, ShardcastError, parseGrantText } from "@shardcast/protocol";
 import { ReplayGuard, WebhookKeys, verifyWebhook, type ReplayClaim } from "@shardcast/webhooks";
 import type { Identity } from "../access/identity.ts";
 import { optionInvalid } from "../option-value.ts";
 
 const NO_BYTES = new Uint8Array(0);
+/** In front of the id where a request has no body. With the blank, it is no webhook, whatever a webhook's body says. */
+const TARGET_PREFIX = "request ";
 
 interface Sender {
   readonly keys: WebhookKeys;
@@ -34,8 +36,8 @@ export class WebhookSenders {
    * @throws SHARDCAST_OPTION_INVALID
    */
   static fromFile(file: string): WebhookSenders {
+    const senders = readJsonFile("--webhook-keys", file);
     try {
-      const senders: unknown = JSON.parse(readFileSync(file, "utf8"));
       if (!Array.isArray(senders)) throw new Error("it is a list");
       return new WebhookSenders(senders.map(parseSender));
     } catch (error) {
@@ -56,14 +58,26 @@ export class WebhookSenders {
   }
 
   /**
-   * Finds out who has signed a request. `content` is its body; a request without one signs its method and target,
-   * as `GET /topics/news`, in place of it.
+   * Finds out who has signed a message: Standard Webhooks, over the body.
    * @throws SHARDCAST_UNAUTHORIZED, SHARDCAST_REQUEST_REPLAYED, SHARDCAST_NODE_FULL
    */
-  verify(headers: IncomingHttpHeaders, content: Uint8Array): SignedRequest {
+  verifyMessage(headers: IncomingHttpHeaders, body: Uint8Array): SignedRequest {
+    return this.#verify(headers, body, "");
+  }
+
+  /**
+   * Finds out who has signed a request without a body: over `request <id>.<timestamp>.<method> <target>`.
+   * @param target as `GET /topics/news`
+   * @throws SHARDCAST_UNAUTHORIZED, SHARDCAST_REQUEST_REPLAYED, SHARDCAST_NODE_FULL
+   */
+  verifyTarget(headers: IncomingHttpHeaders, target: string): SignedRequest {
+    return this.#verify(headers, Buffer.from(target), TARGET_PREFIX);
+  }
+
+  #verify(headers: IncomingHttpHeaders, body: Uint8Array, prefix: string): SignedRequest {
     let reason = "no key is known here";
     for (const { keys, identity } of this.#senders) {
-      const verdict = verifyWebhook({ headers, body: content, nowMs: Date.now() }, keys);
+      const verdict = verifyWebhook({ headers, body, prefix, nowMs: Date.now() }, keys);
       if (verdict.type === "valid") {
         return { identity, id: verdict.id, claim: this.#claim(verdict) };
       }

@@ -81,7 +81,6 @@ describe("parseAccessOptions", () => {
     ["an empty secret", { "token-secret": "" }],
     ["a short previous one", { "token-secret": SECRET, "token-secret-previous": "short" }],
     ["two values", { "token-secret": [SECRET, OTHER] }],
-    ["no file", { "token-secret-file": join(folder, "none") }],
     ["an empty audience", { "token-audience": "" }],
     ["two audiences", { "token-audience": ["a", "b"] }],
     ["an empty issuer", { "token-issuer": "" }],
@@ -104,6 +103,12 @@ describe("parseAccessOptions", () => {
         .with.property("code", "SHARDCAST_OPTION_INVALID");
     });
   }
+
+  it("has no secret where its file is not there", () => {
+    expect(() => parse({ "token-secret-file": join(folder, "none") }))
+      .to.throw(ShardcastError)
+      .with.property("code", "SHARDCAST_KEY_MISSING");
+  });
 
   it("says nothing of a secret that it refuses", () => {
     expect(() => parse({ "token-secret": "my short secret" }))

@@ -86,7 +86,7 @@ describe("RemoteKeys", () => {
     const keys = keysOf();
     expect(await verify(keys, first, "k1")).to.equal("ok");
     server.keys = [jwkOf(first, "k1"), jwkOf(second, "k2")];
-    clock.ms += 10_001;
+    clock.ms += 1001;
     const codes = await Promise.all([verify(keys, second, "k2"), verify(keys, second, "k2")]);
     expect(codes).to.deep.equal(["ok", "ok"]);
     expect(server.requests).to.equal(2);
@@ -100,18 +100,35 @@ describe("RemoteKeys", () => {
       expect(await verify(keys, first, "k1")).to.equal("ok");
     }
     expect(server.requests).to.equal(1);
-    clock.ms += 10_001;
+    clock.ms += 1001;
     server.keys = [jwkOf(second, "k8")];
     expect(await verify(keys, second, "k8")).to.equal("ok");
     expect(server.requests).to.equal(2);
   });
 
-  it("refuses for good what no key without a name has signed, and asks nobody", async () => {
+  it("lets a new key in, named or not, within moments of the last fetch", async () => {
+    for (const kid of ["k2", undefined]) {
+      server.keys = [jwkOf(first, kid === undefined ? undefined : "k1")];
+      const keys = keysOf();
+      expect(await verify(keys, first, kid === undefined ? undefined : "k1")).to.equal("ok");
+      server.keys = [...server.keys, jwkOf(second, kid)];
+      // It may be tried again, and then it is let in.
+      expect(await verify(keys, second, kid)).to.equal(UNAVAILABLE);
+      clock.ms += 1001;
+      expect(await verify(keys, second, kid)).to.equal("ok");
+      expect(await verify(keys, first, kid === undefined ? undefined : "k1")).to.equal("ok");
+    }
+    expect(server.requests).to.equal(4);
+  });
+
+  it("refuses for good what no key without a name has signed, once it has asked", async () => {
     server.keys = [jwkOf(first)];
     const keys = keysOf();
     expect(await verify(keys, first)).to.equal("ok");
+    expect(await verify(keys, second)).to.equal(UNAVAILABLE);
+    clock.ms += 1001;
     expect(await verify(keys, second)).to.equal(INVALID);
-    expect(server.requests).to.equal(1);
+    expect(server.requests).to.equal(2);
   });
 
   it("says SHARDCAST_TOKEN_KEYS_UNAVAILABLE until it has had a set, and asks again after a while", async () => {
@@ -121,7 +138,7 @@ describe("RemoteKeys", () => {
     expect(await verify(keys, first, "k1")).to.equal(UNAVAILABLE);
     expect([server.requests, warnings.length]).to.deep.equal([1, 1]);
     server.answer = (response) => response.end(JSON.stringify({ keys: server.keys }));
-    clock.ms += 10_001;
+    clock.ms += 1001;
     expect(await verify(keys, first, "k1")).to.equal("ok");
   });
 
@@ -150,7 +167,7 @@ describe("RemoteKeys", () => {
       expect([server.requests, warnings.length]).to.deep.equal([2, 1]);
       server.answer = good;
       server.keys = [jwkOf(second, "k2")];
-      clock.ms += 10_001;
+      clock.ms += 1001;
       expect(await verify(keys, second, "k2")).to.equal("ok");
     });
   }
@@ -194,7 +211,7 @@ describe("RemoteKeys", () => {
     server.keys = [];
     await keys.refresh();
     expect(await verify(keys, first, "k1")).to.equal(UNAVAILABLE);
-    clock.ms += 10_001;
+    clock.ms += 1001;
     expect(await verify(keys, first, "k1")).to.equal(INVALID);
   });
 

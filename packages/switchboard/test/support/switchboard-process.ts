@@ -1,5 +1,5 @@
 // Real switchboard processes for tests, beside a real cluster and a back end in the test's own process.
-import { spawn, type ChildProcess } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { eventually } from "../../../demo/test/support/eventually.ts";
@@ -9,6 +9,7 @@ import {
   type NodeProcess,
   type StartOptions,
 } from "../../../demo/test/support/nodes.ts";
+import { spawnTied } from "../../../faults/src/tied-process.ts";
 import { Concierge } from "../../src/concierge.ts";
 
 export const POSTBACK_SECRET = "the secret of the back end and the switchboard";
@@ -30,7 +31,7 @@ export class SwitchboardProcess {
 
   constructor(env: Environment, args: readonly string[] = []) {
     const own = Object.entries(process.env).filter(([name]) => !FOREIGN.test(name));
-    this.child = spawn(process.execPath, [BIN, ...args], {
+    this.child = spawnTied(process.execPath, [BIN, ...args], {
       env: { ...Object.fromEntries(own), ...env },
       stdio: ["ignore", "pipe", "pipe"],
     });

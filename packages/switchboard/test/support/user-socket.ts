@@ -6,7 +6,7 @@ import { eventually } from "../../../demo/test/support/eventually.ts";
 /** Any frame that the switchboard sends. */
 export type Frame = Readonly<Record<string, unknown>>;
 
-interface OpenOptions extends ClientOptions {
+export interface OpenOptions extends ClientOptions {
   readonly session?: string | undefined;
   readonly position?: string | undefined;
   readonly path?: string;

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import { addressGroup, clientAddress } from "../../src/access/client-address.ts";
+import { addressGroup, clientAddress } from "../src/client-address.ts";
 
 const PROXY = "10.0.0.1";
 

@@ -1,0 +1,38 @@
+// How many members of a topic one user, and one address, has brought to this node: nobody fills a list alone.
+import { addressGroup } from "@shardcast/process";
+import type { LinkAccess } from "@shardcast/server";
+
+export class PresenceShares {
+  readonly #maxEach: number;
+  /** By topic and holder; a user is told from an address by what it begins with. */
+  readonly #counts = new Map<string, number>();
+
+  constructor(maxEach: number) {
+    this.#maxEach = maxEach;
+  }
+
+  /** Whether each of the holders may have one more. */
+  hasRoom(holders: readonly string[]): boolean {
+    return holders.every((holder) => (this.#counts.get(holder) ?? 0) < this.#maxEach);
+  }
+
+  take(holders: readonly string[]): void {
+    for (const holder of holders) this.#counts.set(holder, (this.#counts.get(holder) ?? 0) + 1);
+  }
+
+  give(holders: readonly string[]): void {
+    for (const holder of holders) {
+      const left = (this.#counts.get(holder) ?? 0) - 1;
+      if (left > 0) this.#counts.set(holder, left);
+      else this.#counts.delete(holder);
+    }
+  }
+}
+
+/** By whose shares of a topic a member is counted. Who knows the pre-shared key speaks for others: by nobody's. */
+export function holdersOf(topic: string, access: LinkAccess | undefined): readonly string[] {
+  if (access === undefined) return [];
+  const { user, address } = access;
+  const ofAddress = `@${addressGroup(address)}\n${topic}`;
+  return user === "" ? [ofAddress] : [ofAddress, `=${user}\n${topic}`];
+}

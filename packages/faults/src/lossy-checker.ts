@@ -1,0 +1,119 @@
+// Checks a topic that Redis loses keys of: messages may be gone, and its log may begin anew, and every subscriber
+// is told exactly what it cannot have.
+import type { GapRecord, PublishRecord, SeenRecord, View } from "./history.ts";
+import { checkOrder } from "./publisher-order.ts";
+import { nameOf, type Report } from "./violation.ts";
+
+interface Place {
+  readonly epoch: string;
+  readonly offset: number;
+}
+
+export function checkLossyTopic(
+  published: readonly PublishRecord[],
+  views: readonly View[],
+  report: Report,
+): void {
+  const log = new Map<string, SeenRecord>();
+  for (const view of views) {
+    checkView(view, report);
+    for (const record of view.seen) checkSame(log, record, view, report);
+  }
+  checkStoredOnce([...log.values()], report);
+  for (const records of byEpoch(published)) checkOrder(records, report);
+  checkEnd(published, views, report);
+  const known = new Set(published.map(nameOf));
+  for (const record of log.values()) {
+    if (!known.has(nameOf(record))) report("never-published", `${nameOf(record)} is there`);
+  }
+}
+
+/** Each message follows the one before, or a gap that says what is missing between them. */
+function checkView({ subscriber, seen, gaps, errors }: View, report: Report): void {
+  for (const error of errors) report("subscription-ended", `${subscriber}: ${error}`);
+  for (const { code } of gaps) {
+    if (code !== undefined) report("gap-code", `${subscriber} was told of a gap for ${code}`);
+  }
+  let place: Place | undefined;
+  for (const [index, record] of seen.entries()) {
+    for (const gap of gaps.filter(({ seenBefore }) => seenBefore === index)) {
+      place = behind(gap, place);
+    }
+    const isNext = place?.epoch === record.epoch && record.offset === place.offset + 1;
+    if (place !== undefined && !isNext) {
+      const { epoch, offset } = place;
+      report(
+        "offset-hole",
+        `${subscriber} got ${textOf(record)} after ${textOf({ epoch, offset })}`,
+      );
+    }
+    place = record;
+  }
+}
+
+/** A gap that does not follow leaves the hole open, for the next message to show. */
+function behind(
+  { epoch, first, last, isNewEpoch }: GapRecord,
+  place: Place | undefined,
+): Place | undefined {
+  const follows = place?.epoch === epoch && first <= place.offset + 1 && last >= place.offset;
+  return isNewEpoch || follows ? { epoch, offset: last } : place;
+}
+
+function checkSame(
+  log: Map<string, SeenRecord>,
+  record: SeenRecord,
+  { subscriber }: View,
+  report: Report,
+): void {
+  const place = textOf(record);
+  const known = log.get(place);
+  if (known === undefined) log.set(place, record);
+  else if (nameOf(known) !== nameOf(record)) {
+    report(
+      "views-differ",
+      `${subscriber} has ${nameOf(record)} at ${place}, others ${nameOf(known)}`,
+    );
+  }
+}
+
+/** Once in each epoch: the ids go with the log. */
+function checkStoredOnce(records: readonly SeenRecord[], report: Report): void {
+  const places = new Map<string, string>();
+  for (const record of records) {
+    const name = `${record.epoch} ${nameOf(record)}`;
+    const place = places.get(name);
+    if (place === undefined) places.set(name, textOf(record));
+    else report("stored-twice", `${nameOf(record)} is at ${place} and at ${textOf(record)}`);
+  }
+}
+
+/** What was published when all was whole again, everybody has. */
+function checkEnd(
+  published: readonly PublishRecord[],
+  views: readonly View[],
+  report: Report,
+): void {
+  const end = published.at(-1);
+  if (end === undefined) return;
+  if (end.outcome !== "acked") {
+    report("acked-missing", `the last message was not acked: ${end.code}`);
+    return;
+  }
+  for (const { subscriber, seen } of views) {
+    const last = seen.at(-1);
+    if (last === undefined || textOf(last) !== textOf(end) || nameOf(last) !== nameOf(end)) {
+      const place = last === undefined ? "nothing" : textOf(last);
+      report("view-short", `${subscriber} ends at ${place}, and the topic at ${textOf(end)}`);
+    }
+  }
+}
+
+function byEpoch(published: readonly PublishRecord[]): PublishRecord[][] {
+  const epochs = [...new Set(published.map(({ epoch }) => epoch))];
+  return epochs.map((epoch) => published.filter((record) => record.epoch === epoch));
+}
+
+function textOf({ epoch, offset }: Place): string {
+  return `${epoch}_${offset}`;
+}

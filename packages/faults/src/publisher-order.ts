@@ -1,0 +1,19 @@
+// Checks that the acked messages of a publisher are in the order in which it sent them.
+import type { PublishRecord } from "./history.ts";
+import { nameOf, type Report } from "./violation.ts";
+
+/** Of publishes whose offsets can be compared. */
+export function checkOrder(published: readonly PublishRecord[], report: Report): void {
+  const last = new Map<string, PublishRecord>();
+  const acked = published.filter(({ outcome }) => outcome === "acked");
+  for (const record of acked.sort((a, b) => a.sequence - b.sequence)) {
+    const before = last.get(record.publisher);
+    if (before !== undefined && before.offset >= record.offset) {
+      report(
+        "publisher-order",
+        `${nameOf(before)} is at ${before.offset}, and ${nameOf(record)} at ${record.offset}`,
+      );
+    }
+    last.set(record.publisher, record);
+  }
+}

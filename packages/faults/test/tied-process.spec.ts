@@ -1,0 +1,27 @@
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { expect } from "chai";
+
+const STARTER = join("packages", "faults", "test", "support", "starter.js");
+
+describe("a process that is tied to the one that started it", () => {
+  it("is gone when that one was killed", async function () {
+    if (process.platform !== "linux") this.skip();
+    const starter = fork(STARTER, { execArgv: [] });
+    const [pid] = (await once(starter, "message")) as [number];
+    expect(isRunning(pid)).to.be.true;
+    starter.kill("SIGKILL");
+
+    while (isRunning(pid)) await new Promise((resolve) => setTimeout(resolve, 10));
+  });
+});
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,32 @@
+// What the store keeps of itself, worked out from all that is in it: for a store whose own note is damaged. A
+// number that is given a second time would give a topic the messages of another one.
+import { readUint32 } from "@shardcast/protocol";
+import { isWhole } from "./record-key.ts";
+import { Series } from "./series.ts";
+import type { StoreState } from "./store-state.ts";
+import type { Store } from "./store.ts";
+import { decodeTopicRecord } from "./topic-record.ts";
+
+const FIRST_KEY = Buffer.alloc(1);
+const LAST_KEY = Buffer.alloc(4, 0xff);
+
+export function restoredState(store: Store): StoreState {
+  let nextNumber = 1;
+  let bytes = 0;
+  for (const { key, value } of store.from("topics", FIRST_KEY)) {
+    const record = decodeTopicRecord(key, value);
+    if (record === undefined) continue;
+    const { number, messages: floor } = record;
+    nextNumber = Math.max(nextNumber, number + 1);
+    bytes += new Series(store, { table: "messages", number, floor }).weight;
+  }
+  // Of a topic whose record is damaged, too, or that is forgotten and not yet trimmed.
+  for (const table of ["messages", "ids"] as const) {
+    for (const { key, value } of store.backwards(table, FIRST_KEY, LAST_KEY)) {
+      if (!isWhole(key, value)) continue;
+      nextNumber = Math.max(nextNumber, readUint32(key, 0) + 1);
+      break;
+    }
+  }
+  return { nextNumber, bytes };
+}

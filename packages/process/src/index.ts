@@ -1,0 +1,12 @@
+// @shardcast/process: how a process logs, stops and ends, which upgrades it takes, and whose they are.
+export { addressGroup, clientAddress } from "./client-address.ts";
+export { EarlierAnswers } from "./earlier-answers.ts";
+export { explain } from "./explain.ts";
+export { createLogger } from "./logger.ts";
+export { outliveRejections } from "./rejections.ts";
+export { hostCount, upgradeFault, type UpgradeFault } from "./upgrade-fault.ts";
+export { stopOnSignal, type Stoppable } from "./stop-on-signal.ts";
+export { parseJson, readJsonFile } from "./options/json-file.ts";
+export { isOutdone, namesOf, type Rivals } from "./options/rivals.ts";
+export { SECRET_MIN_CHARACTERS, checkSecret, readSecretFile } from "./options/secret.ts";
+export { spellSwitches, switchOf } from "./options/switch.ts";

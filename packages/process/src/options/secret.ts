@@ -1,0 +1,62 @@
+// Keys and secrets, from whatever source: one rule of what may be one, and one reader of files. Nothing here puts a
+// secret into an error.
+import { readFileSync } from "node:fs";
+import { ShardcastError } from "@shardcast/protocol";
+import { optionInvalid } from "./option-invalid.ts";
+
+/** The shortest key or secret, in characters. */
+export const SECRET_MIN_CHARACTERS = 16;
+
+const QUOTED = /^(["'`]).*\1$/;
+const CONTROL = /[\p{Cc}\ufeff\ufffd]/u;
+const UTF16_MARKS = ["fffe", "feff"];
+
+/**
+ * A key or secret as it was given, which is at least 16 characters and nothing that a shell, an editor or a file's
+ * format has added: blanks or quotes around it, control characters, a byte order mark.
+ * @param name of the option, for the error: `--psk`
+ * @throws SHARDCAST_OPTION_INVALID
+ */
+export function checkSecret(name: string, secret: string): string {
+  const fault = secretFault(secret);
+  if (fault !== undefined) throw optionInvalid(`${name} ${fault}`);
+  return secret;
+}
+
+/**
+ * The lines of a file of secrets: the first is the secret, the second, if any, the previous one. Ends of lines and
+ * blanks around a secret are none of it.
+ * @throws SHARDCAST_KEY_MISSING where the file cannot be read or has none; SHARDCAST_OPTION_INVALID
+ */
+export function readSecretFile(name: string, file: string): [string, string | undefined] {
+  let bytes: Buffer;
+  try {
+    bytes = readFileSync(file);
+  } catch (cause) {
+    const { code = "" } = cause as { readonly code?: string };
+    const why = code === "ENOENT" ? "is not there" : `cannot be read: ${code}`;
+    throw new ShardcastError("SHARDCAST_KEY_MISSING", `${name}: ${file} ${why}`, { cause });
+  }
+  if (UTF16_MARKS.includes(bytes.toString("hex", 0, 2)) || bytes.includes(0)) {
+    throw optionInvalid(`${name}: ${file} is not UTF-8`);
+  }
+  const [first, second] = bytes
+    .toString("utf8")
+    .replace(/^\ufeff/, "")
+    .split(/\r?\n/)
+    .map((line) => line.trim())
+    .filter((line) => line !== "");
+  if (first === undefined) {
+    throw new ShardcastError("SHARDCAST_KEY_MISSING", `${name}: ${file} is empty`);
+  }
+  return [first, second];
+}
+
+function secretFault(secret: string): string | undefined {
+  if (secret.trim() !== secret) return "has blanks or ends of lines around it";
+  if (QUOTED.test(secret)) return "has quotes around it";
+  if (CONTROL.test(secret)) return "has characters that are none of a key: write it as UTF-8 text";
+  const count = secret.length;
+  if (count >= SECRET_MIN_CHARACTERS) return undefined;
+  return `has ${count} characters; ${SECRET_MIN_CHARACTERS} is the least`;
+}

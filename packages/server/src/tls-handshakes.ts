@@ -1,0 +1,42 @@
+// Ends connections whose TLS handshake takes too long. Node's own limit is one of silence: a client that sends a byte
+// now and then would hold its descriptor for ever.
+import type { EventEmitter } from "node:events";
+import type { Socket } from "node:net";
+
+const TICK_MS = 250;
+
+interface Handshake {
+  readonly tcp: Socket;
+  readonly deadline: number;
+}
+
+/**
+ * @param server of node:https
+ * @param limitMs ms that a handshake may take from the connection on
+ */
+export function limitTlsHandshakes(server: EventEmitter, limitMs: number): void {
+  /** By the client's address, in the order of their deadlines. */
+  const pending = new Map<string, Handshake>();
+  server.on("connection", (tcp: Socket) => {
+    const key = addressOf(tcp);
+    pending.set(key, { tcp, deadline: performance.now() + limitMs });
+    tcp.once("close", () => {
+      if (pending.get(key)?.tcp === tcp) pending.delete(key);
+    });
+  });
+  server.on("secureConnection", (socket: Socket) => pending.delete(addressOf(socket)));
+  const timer = setInterval(() => {
+    const now = performance.now();
+    for (const [key, { tcp, deadline }] of pending) {
+      if (deadline > now) return;
+      pending.delete(key);
+      tcp.destroy();
+    }
+  }, TICK_MS);
+  timer.unref();
+  server.once("close", () => clearInterval(timer));
+}
+
+function addressOf({ remoteAddress = "", remotePort = 0 }: Socket): string {
+  return `${remoteAddress} ${remotePort}`;
+}

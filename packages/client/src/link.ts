@@ -147,6 +147,7 @@ export class Link {
   #accept(frame: Frame): void {
     if (this.#handshake !== undefined) this.#step(this.#handshake.receive(frame));
     else if (frame.type === "heartbeat") this.#queue(HEARTBEAT);
+    else if (frame.type === "large") this.#liveness?.expect(frame.bytes);
     else if (frame.type !== "pong") this.#owner.linkReceived(this, frame);
   }
 

@@ -32,6 +32,8 @@ export class Liveness {
   #lastHeard: number;
   /** When a wait began. */
   #receivedBytes = 0;
+  /** Of a message that is on its way. */
+  #expectedBytes = 0;
   /** When the first was sent that has heard nothing since. */
   #waitingSince: number | undefined;
   #isWatched = false;
@@ -50,6 +52,15 @@ export class Liveness {
     this.#lastHeard = this.#options.runtime.now();
     this.#waitingSince = undefined;
     this.#probe?.settle(true);
+    if (this.#expectedBytes === 0) return;
+    this.#expectedBytes = 0;
+    this.#cancelSilence();
+    this.#watchSilence();
+  }
+
+  /** Next comes a message of so many bytes, and nothing else before it is whole. */
+  expect(bytes: number): void {
+    this.#expectedBytes = bytes;
   }
 
   /** Something was sent that the node answers. */
@@ -74,7 +85,7 @@ export class Liveness {
   #begin(): Probe {
     const { runtime, probeTimeoutMs, receivedBytes, unansweredBytes, ping } = this.#options;
     this.#receivedBytes = receivedBytes();
-    const limitMs = probeTimeoutMs + unansweredBytes() / SLOW_BYTES_PER_MS;
+    const limitMs = probeTimeoutMs + (unansweredBytes() + this.#expectedBytes) / SLOW_BYTES_PER_MS;
     let resolve: (isAlive: boolean) => void = () => undefined;
     const answer = new Promise<boolean>((resolveIt) => {
       resolve = resolveIt;
@@ -94,14 +105,14 @@ export class Liveness {
 
   #watchSilence(): void {
     const { runtime, silenceMs } = this.#options;
-    const isOver = this.#lastHeard + silenceMs <= runtime.now();
-    if (isOver && !this.#hasProgress()) {
+    const leftMs = (): number =>
+      this.#lastHeard + silenceMs + this.#expectedBytes / SLOW_BYTES_PER_MS - runtime.now();
+    if (leftMs() <= 0 && !this.#hasProgress()) {
       this.#die(`nothing came for ${silenceMs} ms`);
       return;
     }
     this.#receivedBytes = this.#options.receivedBytes();
-    const leftMs = this.#lastHeard + silenceMs - runtime.now();
-    this.#cancelSilence = runtime.after(leftMs, () => this.#watchSilence());
+    this.#cancelSilence = runtime.after(leftMs(), () => this.#watchSilence());
   }
 
   /** At most one timer, which runs on from one wait to the next. */

@@ -72,6 +72,28 @@ describe("liveness", () => {
     expect([pings, deaths.length]).to.deep.equal([1, 0]);
   });
 
+  it("waits for a large message that was announced, and no longer than a slow line needs", () => {
+    const liveness = start();
+    liveness.heard();
+    liveness.expect(1_000_000);
+    clock.pass(170_000);
+    expect(deaths).to.be.empty;
+    clock.pass(5000);
+    expect(deaths).to.have.lengthOf(1);
+
+    const other = start();
+    other.heard();
+    other.expect(1_000_000);
+    other.sent();
+    clock.pass(120_000);
+    expect([pings, deaths.length]).to.deep.equal([1, 0]);
+    other.heard();
+    clock.pass(49_999);
+    expect(deaths).to.be.empty;
+    clock.pass(1);
+    expect(deaths).to.have.lengthOf(1);
+  });
+
   it("takes bytes of a message that is not whole for a sign of life", () => {
     const liveness = start();
     liveness.sent();

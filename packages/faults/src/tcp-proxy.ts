@@ -24,6 +24,8 @@ interface Pair {
 
 export class TcpProxy {
   readonly port: number;
+  /** Connections up to now. */
+  acceptedCount = 0;
   readonly #server: Server;
   readonly #targetPort: number;
   readonly #pairs = new Set<Pair>();
@@ -67,6 +69,7 @@ export class TcpProxy {
   }
 
   #accept(near: Socket): void {
+    this.acceptedCount += 1;
     if (this.#mode.type === "refuse") {
       near.resetAndDestroy();
       return;

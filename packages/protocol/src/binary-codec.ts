@@ -225,6 +225,9 @@ function writeBody(writer: ByteWriter, frame: Frame): void {
       writer.uint32(frame.bytes);
       writer.uint32(frame.crc);
       return;
+    case "large": // bytes u32
+      writer.uint32(frame.bytes);
+      return;
   }
 }
 
@@ -372,6 +375,8 @@ function readBody(reader: ByteReader, type: FrameType): Frame {
       return { type, sub: reader.uint32(), code: reader.shortText() };
     case "checksum":
       return { type, bytes: reader.uint32(), crc: reader.uint32() };
+    case "large":
+      return { type, bytes: reader.uint32() };
   }
 }
 

@@ -33,6 +33,7 @@ export const FRAME_TYPES = {
   checksum: 0x84,
   ping: 0x85,
   pong: 0x86,
+  large: 0x87,
 } as const;
 
 export type FrameType = keyof typeof FRAME_TYPES;
@@ -320,6 +321,13 @@ export interface PongFrame {
   readonly type: "pong";
 }
 
+/** Node → client: the WebSocket message that comes next is a large one, and may take a while on a slow line. */
+export interface LargeFrame {
+  readonly type: "large";
+  /** How long it is. */
+  readonly bytes: number;
+}
+
 export type Frame =
   | ChallengeFrame
   | ProofFrame
@@ -349,4 +357,5 @@ export type Frame =
   | CauseFrame
   | ChecksumFrame
   | PingFrame
-  | PongFrame;
+  | PongFrame
+  | LargeFrame;

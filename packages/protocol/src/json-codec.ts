@@ -96,6 +96,7 @@ function toJson(frame: Frame): Record<string, unknown> {
     case "checksum":
     case "ping":
     case "pong":
+    case "large":
       return { ...frame, optional: true };
     case "token":
     case "authorized":
@@ -269,6 +270,8 @@ function fromJson(type: FrameType, reader: JsonReader): Frame {
       return { type, sub: reader.uint32("sub"), code: reader.shortText("code") };
     case "checksum":
       return { type, bytes: reader.uint32("bytes"), crc: reader.uint32("crc") };
+    case "large":
+      return { type, bytes: reader.uint32("bytes") };
   }
 }
 

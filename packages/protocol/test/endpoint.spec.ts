@@ -39,6 +39,7 @@ describe("isFrameAllowed", () => {
       "cause",
       "checksum",
       "pong",
+      "large",
     ]);
   });
 });
@@ -55,6 +56,7 @@ describe("FRAME_TYPES", () => {
       "checksum",
       "ping",
       "pong",
+      "large",
     ]);
   });
 });

@@ -282,4 +282,9 @@ export const GOLDEN: readonly Golden[] = [
     hex: "86 000000",
     json: '{"type":"pong","optional":true}',
   },
+  {
+    frame: { type: "large", bytes: 1_000_000 },
+    hex: "87 000004 000f4240",
+    json: '{"type":"large","bytes":1000000,"optional":true}',
+  },
 ];

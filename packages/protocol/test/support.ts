@@ -216,6 +216,7 @@ export const FRAMES: {
   regroup: fc.record({ type: fc.constant("regroup"), withinMs: uint32 }),
   ping: fc.record({ type: fc.constant("ping") }),
   pong: fc.record({ type: fc.constant("pong") }),
+  large: fc.record({ type: fc.constant("large"), bytes: uint32 }),
 };
 
 export const FRAME_NAMES = Object.keys(FRAME_TYPES) as readonly FrameType[];

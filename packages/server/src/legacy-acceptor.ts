@@ -9,7 +9,7 @@ import { LegacyPending } from "./legacy-pending.ts";
 import { LegacyPublisher } from "./legacy-publisher.ts";
 import { LegacySubscriber, type LegacySubscriptions } from "./legacy-subscriber.ts";
 import { LegacyTexts } from "./legacy-texts.ts";
-import { listenToPongs, type NodeSocket } from "./node-socket.ts";
+import type { NodeSocket } from "./node-socket.ts";
 import type { NodeCore } from "./node.ts";
 import type { PublishHandler } from "./publish-handler.ts";
 
@@ -70,7 +70,6 @@ class LegacyLinks implements LegacyAcceptor {
         link.open();
       },
     });
-    listenToPongs(socket);
     pending.start();
   }
 

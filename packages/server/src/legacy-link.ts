@@ -62,7 +62,6 @@ export class LegacyLink extends TurnLink {
   }
 
   received(data: Buffer, isBinary: boolean): void {
-    this.isHeard = true;
     if (!this.isOpen) return;
     try {
       if (isBinary) throw new ShardcastError("SHARDCAST_FRAME_MALFORMED");
@@ -70,10 +69,6 @@ export class LegacyLink extends TurnLink {
     } catch (error) {
       this.#fail(error);
     }
-  }
-
-  heard(): void {
-    this.isHeard = true;
   }
 
   /** Queues whole WebSocket frames for the end of this turn. */

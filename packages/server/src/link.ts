@@ -14,6 +14,7 @@ import {
   encodeFrame,
   forEachFrame,
   framesToBinary,
+  isForTokens,
   isFrameAllowed,
   writeAck,
   writeAckSeq,
@@ -32,16 +33,18 @@ import type { LinkHandler, LinkTarget } from "./link-handler.ts";
 import type { NodeSocket } from "./node-socket.ts";
 import type { PublishOrigin, Refusal } from "./publish-target.ts";
 import { RefusedTopics } from "./refused-topics.ts";
-import type { SharedFrames } from "./shared-frames.ts";
+import { SharedFrames } from "./shared-frames.ts";
 import { TurnLink, type LinkContext } from "./turn-link.ts";
 import {
   OPCODE_BINARY,
   WEBSOCKET_HEADER_BYTES,
+  frameMessage,
   frameText,
-  writeWebSocketHeader,
 } from "./websocket-frame.ts";
 
 const OUT_START_BYTES = 512;
+/** A message of more is announced. */
+const LARGE_BYTES = 64 * 1024;
 /** Checked of one link a second. */
 const TOKENS_PER_SECOND = 5;
 
@@ -135,7 +138,6 @@ export class Link extends TurnLink implements PublishOrigin, AccessHolder {
 
   /** One WebSocket message came. */
   received(data: Buffer, isBinary: boolean): void {
-    this.isHeard = true;
     if (!this.isOpen) return;
     try {
       if (isBinary === this.isJson) {
@@ -256,16 +258,13 @@ export class Link extends TurnLink implements PublishOrigin, AccessHolder {
     }
     this.#isPongSent = false;
     const message = this.out.subarray(0, this.#outEnd);
-    const payloadBytes = this.#outEnd - WEBSOCKET_HEADER_BYTES;
     this.#outEnd = 0;
     // The chunk keeps the buffer: it is the kernel's until it is sent.
     this.out = EMPTY;
-    this.queue(
+    this.#queueMessage(
       this.isJson
         ? frameText(binaryToJson(message.subarray(WEBSOCKET_HEADER_BYTES)))
-        : message.subarray(
-            writeWebSocketHeader(message, WEBSOCKET_HEADER_BYTES, payloadBytes, OPCODE_BINARY),
-          ),
+        : frameMessage(message, OPCODE_BINARY),
     );
   }
 
@@ -282,7 +281,16 @@ export class Link extends TurnLink implements PublishOrigin, AccessHolder {
 
   #queueShared(shared: SharedFrames): void {
     this.seal();
-    this.queue(this.isJson ? shared.json : shared.binary);
+    this.#queueMessage(this.isJson ? shared.json : shared.binary);
+  }
+
+  #queueMessage(message: Buffer): void {
+    if (message.length > LARGE_BYTES && isForTokens(this.endpoint)) {
+      // A browser does not see the bytes of a message that is not whole.
+      const large = SharedFrames.of(encodeFrame({ type: "large", bytes: message.length }));
+      this.queue(this.isJson ? large.json : large.binary);
+    }
+    this.queue(message);
   }
 
   #dispatch(type: number, bytes: Uint8Array, start: number, end: number): void {

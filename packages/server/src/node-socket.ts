@@ -6,8 +6,6 @@ import { WebSocket, type RawData } from "ws";
 export interface SocketOwner {
   received(data: Buffer, isBinary: boolean): void;
   closed(): void;
-  /** A pong came. */
-  heard?(): void;
 }
 
 export class NodeSocket extends WebSocket {
@@ -22,11 +20,6 @@ export function listenToSocket(socket: NodeSocket): void {
   socket.on("close", socketOnClose);
 }
 
-/** For links whose peers are asked for a sign of life by ping. */
-export function listenToPongs(socket: NodeSocket): void {
-  socket.on("pong", socketOnPong);
-}
-
 function socketOnMessage(this: WebSocket, data: RawData, isBinary: boolean): void {
   // With the default binaryType a message is always one Buffer.
   if (this instanceof NodeSocket && Buffer.isBuffer(data)) this.owner?.received(data, isBinary);
@@ -35,10 +28,6 @@ function socketOnMessage(this: WebSocket, data: RawData, isBinary: boolean): voi
 /** An invalid WebSocket frame or a broken connection: the close event follows. */
 function socketOnError(): void {
   // Without a listener an error would end the process.
-}
-
-function socketOnPong(this: WebSocket): void {
-  if (this instanceof NodeSocket) this.owner?.heard?.();
 }
 
 function socketOnClose(this: WebSocket): void {

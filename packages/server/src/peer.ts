@@ -1,4 +1,5 @@
 // A link to another node that this one dials, and dials again for as long as the node runs.
+import type { Socket } from "node:net";
 import { crc32 } from "node:zlib";
 import {
   ClientHandshake,
@@ -56,7 +57,8 @@ export class Peer {
   #retryTimer: NodeJS.Timeout | undefined;
   /** Ends a link that is silent for too long, be it in the handshake or afterwards. */
   #silenceTimer: NodeJS.Timeout | undefined;
-  #isHeard = false;
+  /** When the link was opened, by the monotonic clock. */
+  #openedAt = 0;
   /** What the next message has to be. */
   #checksum: ChecksumFrame | undefined;
   #fault = "not connected yet";
@@ -119,7 +121,7 @@ export class Peer {
       { endpoint, subprotocol: SUBPROTOCOLS.binary },
       createNonce(),
     );
-    this.#watch(HANDSHAKE_TIMEOUT_MS);
+    this.#watch(socket, HANDSHAKE_TIMEOUT_MS);
     socket.on("message", (data: RawData) => {
       if (Buffer.isBuffer(data)) this.#received(socket, data);
     });
@@ -139,7 +141,6 @@ export class Peer {
   }
 
   #received(socket: WebSocket, data: Buffer): void {
-    this.#isHeard = true;
     if (socket !== this.#socket) return;
     try {
       this.#compare(data);
@@ -182,9 +183,9 @@ export class Peer {
         return;
       case "open":
         this.#isOpen = true;
-        this.#attempt = 0;
+        this.#openedAt = performance.now();
         this.#handshake = undefined;
-        this.#watch(2 * step.welcome.heartbeatMs);
+        this.#watch(socket, 2 * step.welcome.heartbeatMs);
         this.#options.logger.info(
           { peer: this.member.id, endpoint: this.#options.endpoint },
           "link to peer open",
@@ -209,28 +210,38 @@ export class Peer {
     else if (wasOpen) this.#fault = `the link ended with code ${code}`;
     if (wasOpen) this.#handler.lost();
     if (this.#isClosed) return;
+    // A link that is cut as soon as it is open is no better than none.
+    if (wasOpen && performance.now() - this.#openedAt >= BACKOFF.maxMs) this.#attempt = 0;
+    const retryInMs = backoffMs(BACKOFF, this.#attempt, Math.random());
     // A wrong key is not given up on: it may be the peer that is about to get the new one.
     const level = wasOpen || reason in ERRORS ? "warn" : "debug";
     this.#options.logger[level](
-      { peer: this.member.id, endpoint: this.#options.endpoint, fault: this.#fault },
+      { peer: this.member.id, endpoint: this.#options.endpoint, fault: this.#fault, retryInMs },
       "no link to peer",
     );
-    const waitMs = backoffMs(BACKOFF, this.#attempt, Math.random());
     this.#attempt += 1;
-    this.#retryTimer = setTimeout(() => this.#dial(), waitMs);
+    this.#retryTimer = setTimeout(() => this.#dial(), retryInMs);
   }
 
-  #watch(intervalMs: number): void {
+  /** Bytes are a sign of life, though no message be whole. */
+  #watch(socket: WebSocket, intervalMs: number): void {
     clearInterval(this.#silenceTimer);
-    this.#isHeard = false;
+    let lastReceived = receivedBytes(socket);
     this.#silenceTimer = setInterval(() => {
-      if (this.#isHeard) this.#isHeard = false;
-      else {
+      const received = receivedBytes(socket);
+      if (received === lastReceived) {
         this.#fault = "the peer went silent";
-        this.#socket?.terminate();
+        socket.terminate();
       }
+      lastReceived = received;
     }, intervalMs);
   }
+}
+
+/** 0 before there is a connection. */
+function receivedBytes(socket: WebSocket): number {
+  const { _socket: tcp } = socket as unknown as { _socket?: Socket | null };
+  return tcp?.bytesRead ?? 0;
 }
 
 /**

@@ -4,24 +4,22 @@ import { binaryToJson } from "@shardcast/protocol";
 import {
   OPCODE_BINARY,
   WEBSOCKET_HEADER_BYTES,
+  frameMessage,
   frameText,
-  writeWebSocketHeader,
 } from "./websocket-frame.ts";
 
 export class SharedFrames {
   /** The frames alone. */
   readonly frames: Buffer;
-  /** One whole WebSocket message that carries them. */
-  readonly binary: Buffer;
+  readonly #room: Buffer;
+  #binary: Buffer | undefined;
   #json: Buffer | undefined;
   #crc: number | undefined;
 
   /** @param room a buffer with 10 bytes of room in front of the frames; it is not copied */
   constructor(room: Buffer) {
     this.frames = room.subarray(WEBSOCKET_HEADER_BYTES);
-    this.binary = room.subarray(
-      writeWebSocketHeader(room, WEBSOCKET_HEADER_BYTES, this.frames.length, OPCODE_BINARY),
-    );
+    this.#room = room;
   }
 
   /** Copies frames that lie elsewhere. */
@@ -51,6 +49,11 @@ export class SharedFrames {
   /** CRC-32 of the frames, made when it is asked for the first time. */
   get crc(): number {
     return (this.#crc ??= crc32(this.frames));
+  }
+
+  /** One whole WebSocket message that carries them; made when the first link asks. */
+  get binary(): Buffer {
+    return (this.#binary ??= frameMessage(this.#room, OPCODE_BINARY));
   }
 
   /** The same as JSON lines in a text message; made when the first JSON link asks. */

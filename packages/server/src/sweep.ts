@@ -7,6 +7,13 @@ import { SharedFrames } from "./shared-frames.ts";
 const TICKS_PER_HEARTBEAT = 100;
 const MIN_TICK_MS = 20;
 const MAX_TICK_MS = 250;
+/** How many heartbeats a peer may be silent for. */
+const SILENT_BEATS = 2;
+/**
+ * The same for one that has much on its way: it is not read from, so its pongs are not seen, and the kernel of Linux
+ * tells that it can take more only when a third of its buffer is free. On a slow line that takes a while.
+ */
+const CONGESTED_SILENT_BEATS = 10;
 
 /** A handshake under way. */
 export interface Pending {
@@ -23,11 +30,12 @@ export interface SweptLink {
   readonly address: string;
   /** Undefined where the client has proved that it knows the key. */
   readonly access: LinkAccess | undefined;
-  /** The sweep's notes: which slot the link is in, and whether its last interval was silent. */
+  /** The sweep's notes: which slot the link is in, its progress at the last beat, and the beats without any since. */
   sweepSlot: number;
-  isSilent: boolean;
-  /** Set by whatever comes from the peer, cleared by the sweep. */
-  isHeard: boolean;
+  sweptProgress: number;
+  silentBeats: number;
+  /** Changes with every sign of life that the peer gives: see tcp-progress. */
+  readonly progress: number;
   readonly isCongested: boolean;
   /** Sends the peer something that it answers. */
   beat(heartbeat: SharedFrames): void;
@@ -138,14 +146,18 @@ export class Sweep {
   }
 
   #beat(link: SweptLink): void {
-    if (link.isHeard) {
-      link.isHeard = false;
-      link.isSilent = false;
-    } else if (link.isSilent) {
-      link.close("SHARDCAST_HEARTBEAT_MISSED");
-      link.terminate();
-      return;
-    } else link.isSilent = true;
+    const { progress } = link;
+    if (progress === link.sweptProgress) {
+      link.silentBeats += 1;
+      if (link.silentBeats >= (link.isCongested ? CONGESTED_SILENT_BEATS : SILENT_BEATS)) {
+        link.close("SHARDCAST_HEARTBEAT_MISSED");
+        link.terminate();
+        return;
+      }
+    } else {
+      link.sweptProgress = progress;
+      link.silentBeats = 0;
+    }
     // A congested link has enough to read: its next byte will tell that the node is alive.
     if (!link.isCongested) link.beat(this.#heartbeat);
   }

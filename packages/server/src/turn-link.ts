@@ -9,7 +9,9 @@ import type { LifecycleEvents } from "./lifecycle-events.ts";
 import type { NodeSocket, SocketOwner } from "./node-socket.ts";
 import type { SharedFrames } from "./shared-frames.ts";
 import type { Sweep, SweptLink } from "./sweep.ts";
+import { bytesReceived, bytesTaken } from "./tcp-progress.ts";
 import type { Turn, TurnWork } from "./turn.ts";
+import { PIECE_BYTES, PING } from "./websocket-frame.ts";
 
 /** Shared by all links that have nothing queued: most of them, most of the time. */
 const NO_CHUNKS: Buffer[] = [];
@@ -30,9 +32,9 @@ export abstract class TurnLink implements SocketOwner, SweptLink, TurnWork {
   abstract readonly id: string;
   abstract readonly address: string;
   abstract readonly access: LinkAccess | undefined;
-  isHeard = true;
-  isSilent = false;
   sweepSlot = 0;
+  sweptProgress = -1;
+  silentBeats = 0;
   protected readonly context: LinkContext;
   readonly #socket: NodeSocket;
   readonly #tcp: Socket;
@@ -41,6 +43,8 @@ export abstract class TurnLink implements SocketOwner, SweptLink, TurnWork {
   #isOpen = true;
   #isCongested = false;
   #pauseCount = 0;
+  /** Written since the last ping. */
+  #unpingedBytes = 0;
 
   protected constructor(socket: NodeSocket, tcp: Socket, endpoint: Endpoint, context: LinkContext) {
     this.endpoint = endpoint;
@@ -56,6 +60,11 @@ export abstract class TurnLink implements SocketOwner, SweptLink, TurnWork {
   /** More than the high-water mark waits to be sent. */
   get isCongested(): boolean {
     return this.#isCongested;
+  }
+
+  get progress(): number {
+    const tcp = this.#tcp;
+    return this.#isCongested ? bytesReceived(tcp) + bytesTaken(tcp) : bytesReceived(tcp);
   }
 
   /** One WebSocket message came. */
@@ -111,6 +120,12 @@ export abstract class TurnLink implements SocketOwner, SweptLink, TurnWork {
     const chunks = this.#chunks;
     if (chunks === NO_CHUNKS) return;
     this.#chunks = NO_CHUNKS;
+    for (const chunk of chunks) this.#unpingedBytes += chunk.length;
+    if (this.#unpingedBytes > PIECE_BYTES) {
+      // Many small messages, on a slow line, are as one large one.
+      this.#unpingedBytes = 0;
+      chunks.push(PING);
+    }
     const [first] = chunks;
     if (chunks.length === 1 && first !== undefined) this.#tcp.write(first);
     else {
@@ -153,7 +168,6 @@ export abstract class TurnLink implements SocketOwner, SweptLink, TurnWork {
     this.#tcp.write(NOTHING, (error) => {
       // The close event follows.
       if (error) return;
-      this.isHeard = true;
       this.#isCongested = false;
       this.resumeReading();
       if (this.#isOpen) this.writable();

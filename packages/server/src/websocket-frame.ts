@@ -1,48 +1,72 @@
-// The header of a WebSocket frame from a server: final, unmasked, not compressed. RFC 6455 §5.2.
-// Written here so that a message is framed once, in place, and the same bytes go to every subscriber.
+// WebSocket messages of a server: unmasked, not compressed (RFC 6455 §5.2). Written here so that a message is framed
+// once, in place, and the same bytes go to every subscriber.
+//
+// A large message goes in fragments with a ping after each (§5.4 allows it): its reader answers them while the rest is
+// still on its way, so a slow line is told from a dead one.
 
+const OPCODE_CONTINUATION = 0x0;
 const OPCODE_TEXT = 0x1;
 export const OPCODE_BINARY = 0x2;
+const FINAL = 0x80;
 /** A whole ping, without a payload. */
 export const PING = Buffer.from([0x89, 0x00]);
 /** Room for the largest header; a smaller one ends where the payload starts. */
 export const WEBSOCKET_HEADER_BYTES = 10;
+/** Of a fragment at most. What is sent without a ping behind it is at most as much. */
+export const PIECE_BYTES = 0xffff;
+const PIECE_HEADER_BYTES = 4;
 
 /**
- * Writes a header in front of a payload.
- * @param payloadStart where the payload starts in `bytes`: 10 or more
- * @returns where the header starts
+ * One whole message.
+ * @param room 10 bytes of room, then the payload. Where that fits in one piece, it is framed in place.
  */
-export function writeWebSocketHeader(
+export function frameMessage(room: Buffer, opcode: number): Buffer {
+  const payloadBytes = room.length - WEBSOCKET_HEADER_BYTES;
+  return payloadBytes <= PIECE_BYTES
+    ? room.subarray(writeHeader(room, WEBSOCKET_HEADER_BYTES, payloadBytes, FINAL | opcode))
+    : inPieces(room.subarray(WEBSOCKET_HEADER_BYTES), opcode);
+}
+
+/** A text as one whole message. */
+export function frameText(text: string): Buffer {
+  const room = Buffer.allocUnsafe(WEBSOCKET_HEADER_BYTES + Buffer.byteLength(text));
+  room.write(text, WEBSOCKET_HEADER_BYTES, "utf8");
+  return frameMessage(room, OPCODE_TEXT);
+}
+
+function inPieces(payload: Buffer, opcode: number): Buffer {
+  const count = Math.ceil(payload.length / PIECE_BYTES);
+  const out = Buffer.allocUnsafe(payload.length + count * (PIECE_HEADER_BYTES + PING.length));
+  let end = 0;
+  for (let at = 0; at < payload.length; at += PIECE_BYTES) {
+    const piece = payload.subarray(at, at + PIECE_BYTES);
+    const isLast = at + PIECE_BYTES >= payload.length;
+    const first = (at === 0 ? opcode : OPCODE_CONTINUATION) | (isLast ? FINAL : 0);
+    // The last piece may be a short one, with a shorter header.
+    const headerBytes = piece.length < 126 ? 2 : PIECE_HEADER_BYTES;
+    const start = end + headerBytes;
+    writeHeader(out, start, piece.length, first);
+    out.set(piece, start);
+    out.set(PING, start + piece.length);
+    end = start + piece.length + PING.length;
+  }
+  return out.subarray(0, end);
+}
+
+/** Writes a header in front of a payload. @returns where the header starts */
+function writeHeader(
   bytes: Buffer,
   payloadStart: number,
   payloadBytes: number,
-  opcode: number,
+  first: number,
 ): number {
-  if (payloadBytes < 126) {
-    bytes[payloadStart - 2] = 0x80 | opcode;
-    bytes[payloadStart - 1] = payloadBytes;
-    return payloadStart - 2;
+  const headerBytes = payloadBytes < 126 ? 2 : PIECE_HEADER_BYTES;
+  const start = payloadStart - headerBytes;
+  bytes[start] = first;
+  if (headerBytes === 2) bytes[start + 1] = payloadBytes;
+  else {
+    bytes[start + 1] = 126;
+    bytes.writeUInt16BE(payloadBytes, start + 2);
   }
-  if (payloadBytes < 0x1_0000) {
-    bytes[payloadStart - 4] = 0x80 | opcode;
-    bytes[payloadStart - 3] = 126;
-    bytes.writeUInt16BE(payloadBytes, payloadStart - 2);
-    return payloadStart - 4;
-  }
-  bytes[payloadStart - 10] = 0x80 | opcode;
-  bytes[payloadStart - 9] = 127;
-  bytes.writeUInt32BE(0, payloadStart - 8);
-  bytes.writeUInt32BE(payloadBytes, payloadStart - 4);
-  return payloadStart - 10;
-}
-
-/** A text as one whole WebSocket message. */
-export function frameText(text: string): Buffer {
-  const payloadBytes = Buffer.byteLength(text);
-  const bytes = Buffer.allocUnsafe(WEBSOCKET_HEADER_BYTES + payloadBytes);
-  bytes.write(text, WEBSOCKET_HEADER_BYTES, "utf8");
-  return bytes.subarray(
-    writeWebSocketHeader(bytes, WEBSOCKET_HEADER_BYTES, payloadBytes, OPCODE_TEXT),
-  );
+  return start;
 }

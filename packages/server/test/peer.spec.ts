@@ -1,10 +1,18 @@
 import { once } from "node:events";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
-import { PskKeys } from "@shardcast/protocol/proof";
+import { setTimeout as wait } from "node:timers/promises";
+import { NodeHandshake, SUBPROTOCOLS, decodeFrames, encodeFrame } from "@shardcast/protocol";
+import { PskKeys, createNonce } from "@shardcast/protocol/proof";
 import { expect } from "chai";
 import pino from "pino";
+import { WebSocketServer } from "ws";
 import { Peer } from "../src/peer.ts";
+
+const WELCOME = {
+  ...{ nodeId: "c1", linkId: "1", maxPayloadBytes: 1000, maxTopics: 10, windowMessages: 10 },
+  heartbeatMs: 1000,
+};
 
 describe("a link to another node", () => {
   it("goes to no address without TLS where the node was told to use TLS", async () => {
@@ -32,6 +40,55 @@ describe("a link to another node", () => {
     expect(count).to.equal(1);
     other.close();
     strict.close();
+    server.close();
+  });
+
+  it("is dialled ever later where it is cut as soon as it is open", async () => {
+    const keys = new PskKeys("the key of the tests");
+    const server = new WebSocketServer({ port: 0, host: "127.0.0.1" });
+    await once(server, "listening");
+    server.on("connection", (socket) => {
+      const context = { endpoint: "relay", subprotocol: SUBPROTOCOLS.binary } as const;
+      const nonce = createNonce();
+      const handshake = new NodeHandshake(keys, context, nonce);
+      socket.send(encodeFrame({ type: "challenge", nonce }));
+      socket.once("message", (data: Buffer) => {
+        const [proof] = decodeFrames(data);
+        if (proof?.type !== "proof") throw new Error("no proof");
+        const welcome = handshake.accept(proof, WELCOME);
+        if (welcome === undefined) throw new Error("the key is another");
+        socket.send(encodeFrame(welcome), () => socket.terminate());
+      });
+    });
+    const waits: number[] = [];
+    const log = {
+      write(line: string): void {
+        const { retryInMs } = JSON.parse(line) as { retryInMs?: number };
+        if (retryInMs !== undefined) waits.push(retryInMs);
+      },
+    };
+    let openCount = 0;
+    const peer = new Peer(
+      {
+        member: {
+          id: "c1",
+          url: `ws://127.0.0.1:${(server.address() as AddressInfo).port}`,
+        },
+        ...{ endpoint: "relay", keys, tls: { ca: undefined, isRequired: false } },
+        logger: pino({ level: "warn" }, log),
+      },
+      {
+        opened: () => (openCount += 1),
+        received: () => undefined,
+        lost: () => undefined,
+      },
+    );
+    peer.start();
+    // The first waits are at most 100 and 200 ms.
+    while (!waits.some((wait) => wait > 200) && waits.length < 12) await wait(10);
+    expect(Math.max(...waits)).to.be.greaterThan(200);
+    expect(openCount).to.be.at.least(waits.length);
+    peer.close();
     server.close();
   });
 });

@@ -18,6 +18,7 @@ import type {
   SharedFrames,
   SweptLink,
 } from "@shardcast/server";
+import { bytesTaken } from "@shardcast/server";
 import type { SubscriberHandler } from "../subscriber-handler.ts";
 import type { EventTexts } from "./event-texts.ts";
 
@@ -49,9 +50,8 @@ export class EventStream implements FrameSink, SweptLink, AccessHolder {
   readonly address: string;
   readonly access: LinkAccess | undefined;
   sweepSlot = 0;
-  isSilent = false;
-  /** Nothing ever comes from the client: a dead one shows by what it does not take. */
-  isHeard = true;
+  sweptProgress = -1;
+  silentBeats = 0;
   isOpen = true;
   isCongested = false;
   readonly #response: ServerResponse;
@@ -61,6 +61,7 @@ export class EventStream implements FrameSink, SweptLink, AccessHolder {
   #cause: string | undefined;
   #text = "";
   #isDeferred = false;
+  #beats = 0;
   #started: ((error?: ShardcastError) => void) | undefined;
 
   constructor(response: ServerResponse, options: EventStreamOptions) {
@@ -69,6 +70,12 @@ export class EventStream implements FrameSink, SweptLink, AccessHolder {
     this.access = options.access;
     this.#response = response;
     this.#options = options;
+  }
+
+  /** Nothing ever comes from the client: a dead one shows by what it does not take. */
+  get progress(): number {
+    const { socket } = this.#response;
+    return this.isCongested && socket !== null ? bytesTaken(socket) : this.#beats;
   }
 
   /**
@@ -82,7 +89,6 @@ export class EventStream implements FrameSink, SweptLink, AccessHolder {
     // The close event follows.
     response.on("error", () => undefined);
     response.on("drain", () => {
-      this.isHeard = true;
       this.isCongested = false;
       handler.writable(this);
     });
@@ -143,8 +149,8 @@ export class EventStream implements FrameSink, SweptLink, AccessHolder {
 
   /** A comment, which no client sees. */
   beat(): void {
+    this.#beats += 1;
     this.#write(":\n\n");
-    this.isHeard = !this.isCongested;
   }
 
   drain(withinMs: number): void {

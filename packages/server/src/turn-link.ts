@@ -43,7 +43,7 @@ export abstract class TurnLink implements SocketOwner, SweptLink, TurnWork {
   #isOpen = true;
   #isCongested = false;
   #pauseCount = 0;
-  /** Written since the last ping. */
+  /** Queued since the last ping. */
   #unpingedBytes = 0;
 
   protected constructor(socket: NodeSocket, tcp: Socket, endpoint: Endpoint, context: LinkContext) {
@@ -120,12 +120,6 @@ export abstract class TurnLink implements SocketOwner, SweptLink, TurnWork {
     const chunks = this.#chunks;
     if (chunks === NO_CHUNKS) return;
     this.#chunks = NO_CHUNKS;
-    for (const chunk of chunks) this.#unpingedBytes += chunk.length;
-    if (this.#unpingedBytes > PIECE_BYTES) {
-      // Many small messages, on a slow line, are as one large one.
-      this.#unpingedBytes = 0;
-      chunks.push(PING);
-    }
     const [first] = chunks;
     if (chunks.length === 1 && first !== undefined) this.#tcp.write(first);
     else {
@@ -143,6 +137,12 @@ export abstract class TurnLink implements SocketOwner, SweptLink, TurnWork {
     if (!this.#isOpen) return;
     if (this.#chunks === NO_CHUNKS) this.#chunks = [];
     this.#chunks.push(chunk);
+    this.#unpingedBytes += chunk.length;
+    if (this.#unpingedBytes > PIECE_BYTES) {
+      // On a slow line many small messages are as one large one.
+      this.#unpingedBytes = 0;
+      this.#chunks.push(PING);
+    }
     this.defer();
   }
 

@@ -33,8 +33,8 @@ const HEARTBEAT = encodeFrame({ type: "heartbeat" });
 export interface PeerHandler {
   opened(welcome: WelcomeFrame): void;
   received(type: number, bytes: Uint8Array, start: number, end: number): void;
-  /** The link is lost; another try follows by itself. */
-  lost(): void;
+  /** The link is lost; another try follows by itself. @param closeCode of the WebSocket */
+  lost(closeCode: number): void;
 }
 
 export interface PeerOptions {
@@ -208,7 +208,7 @@ export class Peer {
     this.#isOpen = false;
     if (reason !== "") this.#fault = reason;
     else if (wasOpen) this.#fault = `the link ended with code ${code}`;
-    if (wasOpen) this.#handler.lost();
+    if (wasOpen) this.#handler.lost(code);
     if (this.#isClosed) return;
     // A link that is cut as soon as it is open is no better than none.
     if (wasOpen && performance.now() - this.#openedAt >= BACKOFF.maxMs) this.#attempt = 0;

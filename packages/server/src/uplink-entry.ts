@@ -2,6 +2,7 @@
 import {
   PUBLISH_SEQ_AT,
   PUBLISH_TIMEOUT_AT,
+  closeCodeOf,
   readPublishTopic,
   writeUint32,
   type ErrorCode,
@@ -16,10 +17,36 @@ export interface UplinkEntry {
   readonly ordinal: number;
   readonly deadline: number;
   readonly hasId: boolean;
+  /** It was on its way when a link ended for what was sent: it goes alone the next time. */
+  isSuspect: boolean;
   bytes: Buffer;
   start: number;
   end: number;
 }
+
+/**
+ * What is wrong with what was sent, by the close code of a link that ended for it; undefined where it ended for
+ * anything else. RFC 6455 §7.4.1, docs/protocol.md#codes
+ */
+export function blameOf(closeCode: number): ErrorCode | undefined {
+  return BLAMES.get(closeCode);
+}
+
+const BLAMES = new Map<number, ErrorCode>([
+  [1002, "SHARDCAST_FRAME_MALFORMED"],
+  [1003, "SHARDCAST_FRAME_MALFORMED"],
+  [1007, "SHARDCAST_FRAME_MALFORMED"],
+  [1009, "SHARDCAST_PAYLOAD_TOO_LARGE"],
+  ...(
+    [
+      "SHARDCAST_FRAME_MALFORMED",
+      "SHARDCAST_FRAME_UNKNOWN",
+      "SHARDCAST_FRAME_UNEXPECTED",
+      "SHARDCAST_FRAME_TOO_LARGE",
+      "SHARDCAST_INTERNAL",
+    ] as const
+  ).map((code): [number, ErrorCode] => [closeCodeOf(code), code]),
+]);
 
 export function refusalOf(
   { seq, bytes, start }: UplinkEntry,

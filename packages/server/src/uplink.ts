@@ -8,9 +8,13 @@
 // A refusal stops the sending until everything in flight has its answer: what was refused then goes again
 // before anything that came later, so that a topic keeps its order while the rings of two nodes differ. What is
 // in flight behind a refusal is refused as well: refused-topics.ts.
+//
+// A link may end for what was sent: the owner may have another limit, or another version. What was in flight then
+// goes again one by one, so that one publish at the most ends a link a second time, and is refused.
 import {
   FRAME_TYPES,
   PUBLISH_SEQ_AT,
+  PublishHead,
   readAckSeq,
   readPublishTopic,
   decodeFrame,
@@ -19,7 +23,6 @@ import {
   writeUint32,
   type ErrorCode,
   type Keys,
-  type PublishHead,
   type RingMember,
   type WelcomeFrame,
 } from "@shardcast/protocol";
@@ -31,7 +34,7 @@ import { deadlineOf } from "./publish-wait.ts";
 import type { PublishOrigin, PublishTarget, Refusal } from "./publish-target.ts";
 import type { PeerTls } from "./tls.ts";
 import type { Turn, TurnWork } from "./turn.ts";
-import { frameOf, inOrder, refusalOf, type UplinkEntry } from "./uplink-entry.ts";
+import { blameOf, frameOf, inOrder, refusalOf, type UplinkEntry } from "./uplink-entry.ts";
 
 /** Turns share a buffer until it is full: one message a turn must not hold a buffer of its own. */
 const SLAB_BYTES = 64 * 1024;
@@ -64,6 +67,10 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
   /** Refused by a node that says that it is not the owner: to go again, in the order of the refusals. */
   #refused: UplinkEntry[] = [];
   #refusedTimer: NodeJS.Timeout | undefined;
+  /** What was sent last is a suspect: it is in flight alone. */
+  #isLone = false;
+  /** Of a payload, as the owner says. */
+  #maxPayloadBytes = Infinity;
   /** Of what waits, these are to be refused before anything more is sent. */
   readonly #refusedBehind = new Map<PublishOrigin, Map<string, Refusal>>();
   readonly #paused = new Set<PublishOrigin>();
@@ -155,6 +162,12 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
     end: number,
   ): void {
     const { publishTimeoutMs } = this.#options;
+    if (end - head.payloadStart > this.#maxPayloadBytes) {
+      const { seq, topic } = head;
+      const reason = this.#limit();
+      origin.refuseInFlight({ seq, topic, code: "SHARDCAST_PAYLOAD_TOO_LARGE", reason });
+      return;
+    }
     const deadline = deadlineOf(head.timeoutMs, publishTimeoutMs);
     const entry: UplinkEntry = {
       origin,
@@ -162,6 +175,7 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
       ordinal: this.#nextOrdinal,
       deadline,
       hasId: head.hasId,
+      isSuspect: false,
       bytes: NO_BYTES,
       start: 0,
       end: 0,
@@ -174,6 +188,8 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
 
   opened(welcome: WelcomeFrame): void {
     this.#inFlight = new InFlight(Math.min(this.#options.windowMessages, welcome.windowMessages));
+    this.#maxPayloadBytes = welcome.maxPayloadBytes;
+    this.#waiting = this.#waiting.filter((entry) => !this.#isTooLarge(entry));
     this.#pump();
   }
 
@@ -191,11 +207,18 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
     if (this.#waiting.length > 0) this.#defer();
   }
 
-  lost(): void {
+  lost(closeCode: number): void {
     // What was sent comes first again, and in its order. Without an id it might be stored twice.
     const sent = this.#inFlight.takeAll();
+    const blame = blameOf(closeCode);
     const again: UplinkEntry[] = [];
+    this.#isLone = false;
     for (const entry of sent) {
+      if (blame !== undefined && sent.length === 1) {
+        this.#reject(entry, blame, `${this.member.id} ended the link for it`);
+        continue;
+      }
+      entry.isSuspect = blame !== undefined;
       if (entry.hasId) again.push(entry);
       else this.#reject(entry, "SHARDCAST_OWNER_UNAVAILABLE", "the link was lost before the ack");
     }
@@ -217,6 +240,7 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
       this.#peer.isOpen &&
       this.#waiting.length === 0 &&
       this.#refused.length === 0 &&
+      !this.#mustWait(false) &&
       !this.#inFlight.isFull &&
       this.#heldBytes < this.#options.windowBytes
     );
@@ -233,6 +257,7 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
     entry.start = at;
     entry.end = at + count;
     this.#heldBytes += count;
+    this.#isLone = entry.isSuspect;
     writeUint32(this.#out, at + PUBLISH_SEQ_AT, this.#inFlight.add(entry));
     this.#defer();
   }
@@ -280,7 +305,7 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
     if (this.#refused.length > 0) return;
     let sent = 0;
     for (const entry of this.#waiting) {
-      if (this.#inFlight.isFull) break;
+      if (this.#inFlight.isFull || this.#mustWait(entry.isSuspect)) break;
       sent += 1;
       const { bytes, start, end } = entry;
       this.#heldBytes -= end - start;
@@ -290,6 +315,26 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
     }
     this.#waiting.splice(0, sent);
     if (this.#waiting.length === 0) this.#resumeAll();
+  }
+
+  /** Refuses what came before it was known what the owner takes. */
+  #isTooLarge(entry: UplinkEntry): boolean {
+    const { bytes, start, end } = entry;
+    if (end - start <= this.#maxPayloadBytes) return false;
+    const head = new PublishHead();
+    if (!head.read(bytes, start, end)) return false;
+    if (end - head.payloadStart <= this.#maxPayloadBytes) return false;
+    this.#reject(entry, "SHARDCAST_PAYLOAD_TOO_LARGE", this.#limit());
+    return true;
+  }
+
+  #limit(): string {
+    return `${this.#maxPayloadBytes} bytes are the limit of ${this.member.id}`;
+  }
+
+  /** A suspect goes alone. */
+  #mustWait(isSuspect: boolean): boolean {
+    return (this.#isLone || isSuspect) && this.#inFlight.count > 0;
   }
 
   #rejected(bytes: Uint8Array, start: number, end: number): void {
@@ -359,6 +404,7 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
       this.#earliestDeadline = Math.min(this.#earliestDeadline, entry.deadline);
     }
     if (this.#waiting.length === 0) this.#resumeAll();
+    else this.#defer();
   }
 
   #fault(): string {

@@ -18,6 +18,7 @@ import type { Cluster } from "./cluster.ts";
 import { ConfirmedPosition } from "./confirmed-position.ts";
 import type { SwitchboardMetrics } from "./metrics.ts";
 import { PacedFrames } from "./paced-frames.ts";
+import { isRefusal } from "./problem.ts";
 import { TokenBucket } from "./token-bucket.ts";
 import { downTopic, upTopic, type UserId } from "./user.ts";
 
@@ -207,7 +208,11 @@ export class Conversation {
       // Its own text may tell of the cluster what is nobody's business.
       const code = error instanceof ShardcastError ? error.code : "SWITCHBOARD_INTERNAL";
       logger.warn({ error }, "a client's message could not be stored");
-      this.#refuse(code, "the message may not have been stored; send it again by the same id", id);
+      const isFinal = error instanceof ShardcastError && isRefusal(error);
+      const reason = isFinal
+        ? "the message was refused"
+        : "the message may not have been stored; send it again by the same id";
+      this.#refuse(code, reason, id);
     }
   }
 

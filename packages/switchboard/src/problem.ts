@@ -32,11 +32,9 @@ export function titleOf({ status }: Problem): string {
 /** What went wrong in the cluster, or in understanding the request. */
 export function problemOf(error: unknown): Problem {
   if (error instanceof ShardcastError) {
-    const { code, message, retryable } = error;
+    const { code, message } = error;
     if (code === "SHARDCAST_PAYLOAD_TOO_LARGE") return { status: 413, code, detail: message };
-    // An ack that did not come is no answer: the request may be sent again, and is stored once.
-    const isLater = retryable || code === "SHARDCAST_TIMEOUT" || code === "SHARDCAST_CLOSED";
-    return { status: isLater ? 503 : 400, code, detail: message };
+    return { status: isRefusal(error) ? 400 : 503, code, detail: message };
   }
   const status = statusOf(error);
   if (status === 413) {
@@ -47,6 +45,11 @@ export function problemOf(error: unknown): Problem {
     return { status, code: "SWITCHBOARD_REQUEST_INVALID", detail };
   }
   return { status: 500, code: "SWITCHBOARD_INTERNAL", detail: "the request could not be answered" };
+}
+
+/** Whether the cluster will never take it. An ack that did not come is no answer: it may be sent again, and is stored once. */
+export function isRefusal({ code, retryable }: ShardcastError): boolean {
+  return !retryable && code !== "SHARDCAST_TIMEOUT" && code !== "SHARDCAST_CLOSED";
 }
 
 /** Fastify's own errors have one. */

@@ -92,7 +92,9 @@ export class Follower {
 
   subscribed({ position, head, oldest, recovered }: SubscribedFrame): void {
     this.#subscribedAt = this.#host.runtime.now();
-    if (this.#epoch === undefined) this.#moveTo(position);
+    // A topic that had no messages has its epoch by the first of them.
+    const isBorn = recovered && this.#offset === 0 && position.offset === 0;
+    if (this.#epoch === undefined || isBorn) this.#moveTo(position);
     this.#resolveReady();
     const event = { position: formatPosition(position), head, oldest, recovered };
     this.inbox.events.emit("subscribed", event);

@@ -87,11 +87,16 @@ export class OwnedTopic {
     this.view.endAll("SHARDCAST_NOT_OWNER");
   }
 
+  /** Whether nobody has any use for it at the moment. */
+  get isUnused(): boolean {
+    return this.view.subscriberCount === 0 && this.#publishes.length === 0 && this.#dedupe.isEmpty;
+  }
+
   /** Drops what has had its time; tells whether nobody has any use for the topic at the moment. */
   expire(now: number): boolean {
     this.log.trim(now);
     this.#dedupe.expire(now);
-    return this.view.subscriberCount === 0 && this.#publishes.length === 0 && this.#dedupe.isEmpty;
+    return this.isUnused;
   }
 
   /** Gives offsets: those of the first ones to repeats, and the next ones to all others, which it returns. */

@@ -104,13 +104,18 @@ export class RelayedTopic implements Follower, ReadableLog, TurnWork {
     return this.#readFromOwner(after, limitBytes);
   }
 
+  continues(position: Position): boolean {
+    const { source } = this.#options;
+    return position.epoch === this.epoch || source.isFresh?.(this.topicName, position) === true;
+  }
+
   resolve(from: From): number | Promise<number> {
     switch (from.type) {
       case "live":
         return this.head;
       case "position": {
-        const { epoch, offset } = from.position;
-        if (epoch !== this.epoch) return this.oldest - 1;
+        const { offset } = from.position;
+        if (!this.continues(from.position)) return this.oldest - 1;
         return offset + 1 >= this.#tail.oldest ? offset : this.#askOwner(from);
       }
       case "earliest":

@@ -184,6 +184,7 @@ export class SubscriberHandler implements LinkHandler {
         const answer = encodeFrame({ type: "page", seq, position, head, oldest, frames });
         link.sendShared(SharedFrames.of(answer));
       })
+      .finally(() => this.#options.topics.letGo(name))
       .catch((error: unknown) => {
         link.reject(seq, error instanceof ShardcastError ? error.code : "SHARDCAST_INTERNAL", "");
       });

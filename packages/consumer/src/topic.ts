@@ -31,6 +31,8 @@ export interface TopicContext {
   readonly failed: (error: unknown) => void;
   /** Told of the first subscriber and of the last; undefined where others are elsewhere. */
   readonly occupancy?: Occupancy | undefined;
+  /** Told of a topic whose last subscriber has gone. */
+  readonly unused?: ((name: string) => void) | undefined;
 }
 
 export class Topic implements TurnWork {
@@ -115,6 +117,7 @@ export class Topic implements TurnWork {
     this.#ahead.delete(subscription);
     subscription.end();
     if (this.subscriberCount === 0) this.#context.occupancy?.vacated(this.name);
+    if (this.subscriberCount === 0) this.#context.unused?.(this.name);
     if (subscription.sink.isOpen) {
       const { sub } = subscription;
       subscription.sink.send({ type: "unsubscribed", sub, code, reason: "" });
@@ -210,7 +213,7 @@ export class Topic implements TurnWork {
     const { sink, sub } = subscription;
     const { epoch, head } = this.#log;
     const oldest = Math.max(this.#log.oldest, since + 1);
-    const isOtherEpoch = from.type === "position" && from.position.epoch !== epoch;
+    const isOtherEpoch = from.type === "position" && !this.#log.continues(from.position);
     const recovered = !isOtherEpoch && start + 1 >= oldest;
     subscription.state = "behind";
     subscription.cursor = start;

@@ -47,6 +47,7 @@ export interface TopicsOptions {
 
 export class Topics {
   readonly #options: TopicsOptions;
+  readonly #context: TopicContext;
   /** Of topics whose subscribers in reach are all here: those of relays as well. */
   readonly #watchedContext: TopicContext;
   readonly #owned = new Map<string, OwnedTopic>();
@@ -64,7 +65,8 @@ export class Topics {
   constructor(options: TopicsOptions) {
     const { context, occupancy } = options;
     this.#options = options;
-    this.#watchedContext = { ...context, occupancy };
+    this.#context = { ...context, unused: (name) => this.letGo(name) };
+    this.#watchedContext = { ...this.#context, occupancy };
   }
 
   get ownedCount(): number {
@@ -166,7 +168,7 @@ export class Topics {
     const known = this.#relayed.get(name);
     if (known !== undefined) return known;
     const { membership, turn, tail, shared, upstreamOf } = this.#options;
-    const context = shared === undefined ? this.#options.context : this.#watchedContext;
+    const context = shared === undefined ? this.#context : this.#watchedContext;
     const owner = membership.ownerOf(name);
     if (owner === undefined) throw new ShardcastError("SHARDCAST_OWNER_UNAVAILABLE");
     const options = { owner, source: shared ?? upstreamOf(owner), tail, turn, context };
@@ -242,6 +244,19 @@ export class Topics {
     }
   }
 
+  /** Forgets a topic that has no messages, where nobody uses it: nothing of it stays behind. */
+  letGo(name: string): void {
+    const owned = this.#owned.get(name);
+    const relayed = this.#relayed.get(name);
+    if (owned?.log.head === 0 && owned.isUnused && this.#options.log.release(name, Date.now())) {
+      this.#owned.delete(name);
+    }
+    if (relayed?.head === 0 && relayed.isUnused) {
+      this.#relayed.delete(name);
+      relayed.close();
+    }
+  }
+
   /** A map can be changed while it is gone through. */
   *#all(): Generator<OwnedTopic | RelayedTopic, undefined> {
     yield* this.#owned.values();
@@ -255,7 +270,7 @@ export class Topics {
 
   #own(name: string, id: number, log: TopicLog): OwnedTopic {
     const { dedupe, shared } = this.#options;
-    const context = shared === undefined ? this.#watchedContext : this.#options.context;
+    const context = shared === undefined ? this.#watchedContext : this.#context;
     const view = new Topic(name, id, log, context);
     const lane = this.#options.log.laneOf(name);
     const owned = new OwnedTopic(view, log, lane, dedupe, Date.now());

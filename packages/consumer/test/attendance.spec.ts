@@ -13,7 +13,10 @@ const SELF = { id: "c1", url: "ws://c1" };
 /** A link of a client with a token; without a user, that of nobody. */
 function linkOf(address: string, user: string): SinkRecorder {
   const link = new SinkRecorder();
-  link.access = new LinkAccess(identityOf({ user }), address, undefined, NO_LIMITS, () => 0);
+  link.access = new LinkAccess(identityOf({ user }), address, undefined, {
+    limits: NO_LIMITS,
+    now: () => 0,
+  });
   return link;
 }
 

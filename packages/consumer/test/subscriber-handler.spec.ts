@@ -54,7 +54,7 @@ describe("SubscriberHandler with a token", () => {
       topicFault: followedTopicFault,
       presence: presence as unknown as PresenceHandler,
     });
-    access = new LinkAccess(identity(ALL), "", undefined, NO_LIMITS, () => 2000);
+    access = new LinkAccess(identity(ALL), "", undefined, { limits: NO_LIMITS, now: () => 2000 });
     sink = new SinkRecorder();
     sink.access = access;
     log.append(batchOf(1, 4000));

@@ -220,6 +220,7 @@ describe("Topic", () => {
       get oldest() {
         return current.oldest;
       },
+      continues: ({ epoch }) => epoch === current.epoch,
       resolve: () => 0,
       read: () =>
         new Promise((resolve) => {
@@ -254,6 +255,7 @@ describe("Topic", () => {
           reads += 1;
           return page;
         },
+        continues: () => true,
         resolve: () => 0,
       };
       const bench = new Bench(MANY, log);

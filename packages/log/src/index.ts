@@ -12,6 +12,7 @@ export { Damage, DamageTally, type DamageFound } from "./damage.ts";
 export { DataFolder, openForReading, writeBackup, writeFolder } from "./data-folder.ts";
 export type { IdRetention } from "./lmdb-topic-log.ts";
 export { LmdbLog, type LmdbLogOptions } from "./lmdb-log.ts";
+export { BirthEpochs } from "./birth-epochs.ts";
 export { createEpoch } from "./epoch.ts";
 export { IdRecord } from "./id-record.ts";
 export {

@@ -1,5 +1,6 @@
 // The log on disk: one store for all topics of a consumer. All that a turn appended is one transaction.
 // docs/architecture.md#the-log-on-disk
+import { BirthEpochs } from "./birth-epochs.ts";
 import { DamageTally } from "./damage.ts";
 import { DataFolder } from "./data-folder.ts";
 import { createEpoch } from "./epoch.ts";
@@ -13,6 +14,7 @@ import {
 } from "./lmdb-topic-log.ts";
 import { rangeAfter } from "./name-order.ts";
 import type { RetentionRules } from "./retention.ts";
+import { putSecret, readSecret } from "./stored-secret.ts";
 import { putState, readState, type StoreState } from "./store-state.ts";
 import { restoredState } from "./restored-state.ts";
 import type { Store } from "./store.ts";
@@ -49,6 +51,7 @@ export class LmdbLog implements Log {
   readonly #disk: DiskUse;
   readonly #damage: DamageTally;
   readonly #tail = { bytes: 0 };
+  readonly #births: BirthEpochs;
   readonly #context: LmdbTopicContext;
   #nextNumber: number;
   #staged: LmdbTopicLog[] = [];
@@ -63,6 +66,11 @@ export class LmdbLog implements Log {
     const { nextNumber, bytes } = readState(this.#store) ?? this.#restoreState();
     this.#nextNumber = nextNumber;
     this.#disk = { bytes, maxBytes: options.maxBytes };
+    this.#births = new BirthEpochs(
+      () => this.#now(),
+      readSecret(folder.store),
+      (secret) => putSecret(folder.store, secret),
+    );
     this.#context = this.#newContext();
   }
 
@@ -72,7 +80,10 @@ export class LmdbLog implements Log {
    */
   static async open(options: LmdbLogOptions): Promise<LmdbLog> {
     const folder = await DataFolder.open(options.folder, options.nodeId);
-    return new LmdbLog(folder, options);
+    const log = new LmdbLog(folder, options);
+    // The secret of the epochs, where it is new. A store that cannot be written to says so by its fault.
+    if (folder.store.isChanged) await folder.store.commit().catch(() => undefined);
+    return log;
   }
 
   get bytes(): number {
@@ -97,14 +108,17 @@ export class LmdbLog implements Log {
     if (known !== undefined) return known;
     const name = Buffer.from(topic);
     const stored = this.#store.get("topics", name);
-    const record = stored === undefined ? undefined : decodeTopicRecord(name, stored);
-    // It begins anew, under another number: what the old one had, only a repair finds.
-    if (stored !== undefined && record === undefined) this.#damagedRecord(topic);
+    if (stored === undefined) return this.#opened(topic, this.#openNew(topic, topicId));
+    const record = decodeTopicRecord(name, stored);
+    if (record === undefined) {
+      // It begins anew, under another number: what the old one had, only a repair finds.
+      this.#damagedRecord(topic);
+      return this.#opened(topic, this.#openNew(topic, topicId, createEpoch()));
+    }
     const log = this.#openLog(topic, topicId, record);
     // Nobody has trimmed it as long as it was closed.
-    if (record !== undefined) log.trim(this.#now());
-    this.#open.set(topic, log);
-    return log;
+    log.trim(this.#now());
+    return this.#opened(topic, log);
   }
 
   laneOf(): number {
@@ -121,7 +135,7 @@ export class LmdbLog implements Log {
     if (log.isStaged) return false;
     log.release();
     this.#open.delete(topic);
-    this.#rounds.isDue(log.dueAt);
+    if (log.isRecorded) this.#rounds.isDue(log.dueAt);
     return true;
   }
 
@@ -179,11 +193,23 @@ export class LmdbLog implements Log {
     else this.#rounds.isDue(log.dueAt);
   }
 
-  #openLog(topic: string, topicId: number, known: TopicRecord | undefined): LmdbTopicLog {
-    const isNew = known === undefined;
-    const record = known ?? this.#newRecord(this.#now());
+  #opened(topic: string, log: LmdbTopicLog): LmdbTopicLog {
+    this.#open.set(topic, log);
+    return log;
+  }
+
+  #openLog(topic: string, topicId: number, record: TopicRecord, isNew = false): LmdbTopicLog {
     const retention = this.#options.retention.of(topic);
     return new LmdbTopicLog({ topic, topicId, retention, record, isNew }, this.#context);
+  }
+
+  /** A topic of which nothing is in the store. */
+  #openNew(topic: string, topicId: number, epoch = this.#births.of(topic)): LmdbTopicLog {
+    const number = this.#nextNumber;
+    // 32 bits: at a thousand new topics a second, enough for 49 days of nothing else.
+    this.#nextNumber = number + 1;
+    const origin = { offset: 0, time: this.#now(), sum: 0 };
+    return this.#openLog(topic, topicId, { number, epoch, messages: origin, ids: origin }, true);
   }
 
   #newContext(): LmdbTopicContext {
@@ -195,6 +221,7 @@ export class LmdbLog implements Log {
       store: this.#store,
       disk: this.#disk,
       damage: this.#damage,
+      births: this.#births,
       tail: { retention, maxBytes, ...(now === undefined ? {} : { now }) },
       tailTotal: this.#tail,
       staged: (log) => this.#staged.push(log),
@@ -214,13 +241,5 @@ export class LmdbLog implements Log {
   #restoreState(): StoreState {
     this.#damage.found({ topic: "", what: "the store's own note" });
     return restoredState(this.#store);
-  }
-
-  #newRecord(time: number): TopicRecord {
-    const number = this.#nextNumber;
-    // 32 bits: at a thousand new topics a second, enough for 49 days of nothing else.
-    this.#nextNumber = number + 1;
-    const origin = { offset: 0, time, sum: 0 };
-    return { number, epoch: createEpoch(), messages: origin, ids: origin };
   }
 }

@@ -1,8 +1,9 @@
 // The log of one topic in the store. Its newest messages are kept in memory too, as they were sent, so that
 // who is only a little behind costs no disk and no copy.
 import { crc32 } from "node:zlib";
-import { ShardcastError, type Epoch, type From } from "@shardcast/protocol";
+import { ShardcastError, type Epoch, type From, type Position } from "@shardcast/protocol";
 import { Batch } from "./batch.ts";
+import type { BirthEpochs } from "./birth-epochs.ts";
 import { Damage, type DamageTally } from "./damage.ts";
 import { createEpoch } from "./epoch.ts";
 import { IdRecord } from "./id-record.ts";
@@ -40,6 +41,7 @@ export interface LmdbTopicContext {
   readonly ids: IdRetention;
   readonly disk: DiskUse;
   readonly damage: DamageTally;
+  readonly births: BirthEpochs;
   /** Of the newest messages in memory, and how much all topics have of them. */
   readonly tail: MemoryTopicLogOptions;
   readonly tailTotal: { bytes: number };
@@ -76,7 +78,6 @@ export class LmdbTopicLog implements TopicLog {
   #isRecorded: boolean;
   #isStaged = false;
   #batches = NO_BATCHES;
-  #untilRecorded: (() => void)[] | undefined;
   /** Before this time nothing of it is too old. */
   #dueAt = 0;
   /** Many subscribers that were away ask for the same page. */
@@ -98,7 +99,6 @@ export class LmdbTopicLog implements TopicLog {
     this.#ids = new Series(store, { table: "ids", number, floor: record.ids, isNew });
     // Offsets may be given a second time: positions of the old epoch say nothing any more.
     this.epoch = this.#messages.isEndLost ? createEpoch() : record.epoch;
-    if (isNew) this.#stage();
     if (this.#messages.isEndLost) this.#lostEnd();
   }
 
@@ -113,6 +113,11 @@ export class LmdbTopicLog implements TopicLog {
 
   get lastTime(): number {
     return this.#messages.end.time;
+  }
+
+  /** Whether it is in the store: it has had messages. */
+  get isRecorded(): boolean {
+    return this.#isRecorded;
   }
 
   /** Whether something of it waits to be committed. */
@@ -133,15 +138,11 @@ export class LmdbTopicLog implements TopicLog {
     return page;
   }
 
-  /** Whoever is told the epoch of a new topic can rely on it: it is on disk by then. */
-  resolve(from: From): number | Promise<number> {
-    if (this.#isRecorded) return this.#placeOf(from);
-    return new Promise((resolve) => {
-      (this.#untilRecorded ??= []).push(() => resolve(this.#placeOf(from)));
-    });
+  continues(position: Position): boolean {
+    return position.epoch === this.epoch || this.#context.births.isFresh(this.#topic, position);
   }
 
-  #placeOf(from: From): number {
+  resolve(from: From): number {
     switch (from.type) {
       case "live":
         return this.head;
@@ -152,7 +153,7 @@ export class LmdbTopicLog implements TopicLog {
       case "since":
         return Math.max(this.oldest - 1, this.#messages.offsetBefore(from.time));
       case "position":
-        return from.position.epoch === this.epoch ? from.position.offset : this.oldest - 1;
+        return this.continues(from.position) ? from.position.offset : this.oldest - 1;
     }
   }
 
@@ -206,7 +207,6 @@ export class LmdbTopicLog implements TopicLog {
     for (const batch of this.#batches) this.#tailBefore(batch.first).append(batch);
     this.#batches = NO_BATCHES;
     if (this.head !== before) this.#page = undefined;
-    this.#tellRecorded();
   }
 
   /** What was staged is not on disk, and never will be. */
@@ -217,9 +217,6 @@ export class LmdbTopicLog implements TopicLog {
     this.#context.disk.bytes -= staged - this.#messages.weight;
     this.#isStaged = false;
     this.#batches = NO_BATCHES;
-    if (!this.#isRecorded) this.#stage();
-    // On a full disk nobody waits for long: a topic that has nothing can be begun anew.
-    this.#tellRecorded();
   }
 
   /** Gives back what it holds in memory. */
@@ -349,12 +346,6 @@ export class LmdbTopicLog implements TopicLog {
   #record(): void {
     this.#stage();
     if (this.#isRecorded) this.#putRecord();
-  }
-
-  #tellRecorded(): void {
-    const untilRecorded = this.#untilRecorded ?? [];
-    this.#untilRecorded = undefined;
-    for (const tell of untilRecorded) tell();
   }
 
   #putRecord(): void {

@@ -1,5 +1,5 @@
 // Where topics' messages are kept. A topic's code does not know which engine it has.
-import type { Epoch, From } from "@shardcast/protocol";
+import type { Epoch, From, Position } from "@shardcast/protocol";
 import type { Batch } from "./batch.ts";
 import type { Damage } from "./damage.ts";
 import type { IdRecord } from "./id-record.ts";
@@ -24,6 +24,11 @@ export interface ReadableLog {
    * @throws SHARDCAST_OWNER_UNAVAILABLE, SHARDCAST_LOG_UNAVAILABLE where they cannot be had now
    */
   read(after: number, limitBytes: number): Page | undefined | Promise<Page | undefined>;
+  /**
+   * Whether a position is one of this log: of its epoch, or told of the topic before it had messages. Where it is
+   * not, messages may be missing that nobody knows of.
+   */
+  continues(position: Position): boolean;
   /** The offset after which a subscription that starts there begins. A position is taken at its word. */
   resolve(from: From): number | Promise<number>;
 }
@@ -60,7 +65,8 @@ export interface TopicLog extends ReadableLog {
 /** All topics that a node owns. */
 export interface Log {
   /**
-   * The log of a topic, made empty and with a new epoch where there was none.
+   * The log of a topic, empty and with a new epoch where there was none. It becomes one by its first message: nothing
+   * is stored of a topic that is only followed or read.
    * @param topicId what messages that are read name as their topic on the wire
    * @throws SHARDCAST_LOG_UNAVAILABLE
    */
@@ -77,9 +83,8 @@ export interface Log {
   release(topic: string, now: number): boolean;
   /**
    * Names of topics that the log has a record of, in the order of their UTF-8, after a name ("" from the
-   * start): `limit` at the most, and fewer only where no more follow. A topic is among them when the commit
-   * that follows its making is done, with or without messages, and until it is forgotten; so are the system's
-   * own (`$…`). On disk and in memory they are the topics that this node has, or had while it owned them; in
+   * start): `limit` at the most, and fewer only where no more follow. A topic is among them from its first message
+   * on until it is forgotten; so are the system's own (`$…`). On disk and in memory they are the topics that this node has, or had while it owned them; in
    * Redis, those of the whole cluster.
    * @throws SHARDCAST_LOG_UNAVAILABLE
    */

@@ -1,9 +1,9 @@
 // The log that lives in the process: bounded by count, bytes and age a topic, and by bytes in all.
 // A node that ends takes it along: the topics start again with new epochs.
-import type { Epoch, From } from "@shardcast/protocol";
+import type { Epoch, From, Position } from "@shardcast/protocol";
 import { SharedFrames } from "@shardcast/server";
 import { Batch } from "./batch.ts";
-import { createEpoch } from "./epoch.ts";
+import { BirthEpochs } from "./birth-epochs.ts";
 import { FORGET_AFTER_MS, type Log, type StoredIds, type TopicLog } from "./log.ts";
 import type { Retention, RetentionRules } from "./retention.ts";
 import { MemoryState } from "./memory-state.ts";
@@ -31,10 +31,12 @@ export class MemoryLog implements Log {
   readonly #topics = new Map<string, MemoryTopicLog>();
   readonly #options: MemoryLogOptions;
   readonly #total = { bytes: 0 };
+  readonly #births: BirthEpochs;
   readonly #topicOptions = new Map<Retention, MemoryTopicLogOptions>();
 
   constructor(options: MemoryLogOptions) {
     this.#options = options;
+    this.#births = new BirthEpochs(options.now ?? Date.now);
   }
 
   get bytes(): number {
@@ -50,7 +52,8 @@ export class MemoryLog implements Log {
   open(topic: string): MemoryTopicLog {
     const known = this.#topics.get(topic);
     if (known !== undefined) return known;
-    const log = new MemoryTopicLog(createEpoch(), this.#optionsOf(topic), this.#total);
+    const options = { ...{ topic, births: this.#births }, total: this.#total };
+    const log = new OwnedMemoryTopicLog(this.#optionsOf(topic), options);
     this.#topics.set(topic, log);
     return log;
   }
@@ -76,13 +79,18 @@ export class MemoryLog implements Log {
   release(topic: string, now: number): boolean {
     const log = this.#topics.get(topic);
     if (log === undefined) return true;
-    if (log.oldest <= log.head || log.lastTime >= now - FORGET_AFTER_MS) return false;
+    const isKept = log.oldest <= log.head || log.lastTime >= now - FORGET_AFTER_MS;
+    if (log.head > 0 && isKept) return false;
     this.#topics.delete(topic);
     return true;
   }
 
   topics(after: string, limit: number): string[] {
-    return firstNames(this.#topics.keys(), after, limit);
+    return firstNames(this.#names(), after, limit);
+  }
+
+  *#names(): Generator<string> {
+    for (const [name, { head }] of this.#topics) if (head > 0) yield name;
   }
 
   tidy(): void {
@@ -179,6 +187,10 @@ export class MemoryTopicLog implements TopicLog {
     return batch;
   }
 
+  continues({ epoch }: Position): boolean {
+    return epoch === this.epoch;
+  }
+
   resolve(from: From): number {
     switch (from.type) {
       case "live":
@@ -190,7 +202,7 @@ export class MemoryTopicLog implements TopicLog {
       case "since":
         return this.#offsetBefore(from.time);
       case "position":
-        return from.position.epoch === this.epoch ? from.position.offset : this.#oldest - 1;
+        return this.continues(from.position) ? from.position.offset : this.#oldest - 1;
     }
   }
 
@@ -265,6 +277,29 @@ export class MemoryTopicLog implements TopicLog {
       else high = middle;
     }
     return low;
+  }
+}
+
+/** One of a node that owns the topic. */
+class OwnedMemoryTopicLog extends MemoryTopicLog {
+  readonly #topic: string;
+  readonly #births: BirthEpochs;
+
+  constructor(
+    options: MemoryTopicLogOptions,
+    own: {
+      readonly topic: string;
+      readonly births: BirthEpochs;
+      readonly total: { bytes: number };
+    },
+  ) {
+    super(own.births.of(own.topic), options, own.total);
+    this.#topic = own.topic;
+    this.#births = own.births;
+  }
+
+  override continues(position: Position): boolean {
+    return super.continues(position) || this.#births.isFresh(this.#topic, position);
   }
 }
 

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ShardcastError } from "@shardcast/protocol";
 import { expect } from "chai";
+import { FORGET_AFTER_MS } from "../src/log.ts";
 import { LmdbLog, type LmdbLogOptions } from "../src/lmdb-log.ts";
 import { RetentionRules } from "../src/retention.ts";
 import { batchOf, idsOf, offsetsOf, textsOf } from "./support/batches.ts";
@@ -185,15 +186,29 @@ describe("LmdbLog", () => {
     await log.close();
   });
 
-  it("keeps an epoch that nobody has published under", async () => {
+  it("stores nothing of a topic without messages, and knows its epoch again", async () => {
     const options = optionsFor(newFolder());
     const log = await LmdbLog.open(options);
     const { epoch } = log.open("news", 1);
-    await log.commit();
+    expect(log.commit()).to.equal(undefined);
+    expect(log.topics("", 10)).to.deep.equal([]);
     await log.close();
     const again = await LmdbLog.open(options);
     expect(again.open("news", 1).epoch).to.equal(epoch);
     await again.close();
+  });
+
+  it("gives no epoch a second time when the clock was set back", async () => {
+    let now = 10 * FORGET_AFTER_MS;
+    const options = optionsFor(newFolder(), { now: () => now });
+    const epochs: string[] = [];
+    for (const at of [10, 11, 10, 11, 9, 10]) {
+      now = at * FORGET_AFTER_MS;
+      const log = await LmdbLog.open(options);
+      epochs.push(log.open("news", 1).epoch);
+      await log.close();
+    }
+    expect(new Set(epochs).size).to.equal(epochs.length);
   });
 
   it("gives many readers of one page the same bytes", async () => {
@@ -214,7 +229,7 @@ describe("LmdbLog", () => {
     const options = optionsFor(newFolder());
     const log = await LmdbLog.open(options);
     log.open("news", 1).append(batchOf(1, 1), idsOf());
-    log.open("$own", 2);
+    log.open("$own", 2).append(batchOf(1, 1), idsOf());
     await log.state.set([["a", "1"]]);
     expect(log.topics("", 10)).to.deep.equal([]);
     const committed = log.commit();

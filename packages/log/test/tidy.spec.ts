@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { expect } from "chai";
 import { DamageTally } from "../src/damage.ts";
 import { DataFolder } from "../src/data-folder.ts";
+import { BirthEpochs } from "../src/birth-epochs.ts";
 import { createEpoch } from "../src/epoch.ts";
 import { LmdbLog } from "../src/lmdb-log.ts";
 import { LmdbTopicLog } from "../src/lmdb-topic-log.ts";
@@ -40,6 +41,7 @@ describe("tidying", () => {
       { topic: "news", topicId: 1, retention: RETENTION, record, isNew: true },
       {
         ...{ store, ids: { ageMs: 20_000, count: MANY }, damage: new DamageTally() },
+        births: new BirthEpochs(() => 1000),
         disk: { bytes: 0, maxBytes: MANY },
         tail: { retention: RETENTION, maxBytes: MANY, now: () => 1000 },
         tailTotal: { bytes: 0 },

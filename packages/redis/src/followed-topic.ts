@@ -34,6 +34,11 @@ export class FollowedTopic {
     this.#read = read;
   }
 
+  /** Whether it has had no messages up to now. */
+  get isUnborn(): boolean {
+    return this.#follower.position?.offset === 0;
+  }
+
   notified({ epoch, frames }: Notification): void {
     const { position } = this.#follower;
     if (this.#isReading) {

@@ -9,6 +9,7 @@
 //   <prefix>{<part>}:state        hash: what is kept beside the topics, by its key, in 64 parts; and
 //                                 :state:keys, a sorted set of the keys
 //   <prefix>{nodes}               sorted set of the members by the end of their time, and :url, a hash
+//   <prefix>{nodes}:births        string: the secret of the epochs of topics without messages
 import { shardOf } from "@shardcast/protocol";
 
 export interface TopicKeys {
@@ -38,6 +39,11 @@ export class Keys {
 
   get nodeUrls(): string {
     return `${this.#prefix}{nodes}:url`;
+  }
+
+  /** What the epochs of topics without messages follow from. */
+  get births(): string {
+    return `${this.#prefix}{nodes}:births`;
   }
 
   shard(shard: number): string {

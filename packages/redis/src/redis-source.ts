@@ -1,8 +1,9 @@
 // Topics followed straight from Redis, by any node: what their owners append comes over one channel a shard.
 // Each notification has the shard's number of it and its messages' offsets, so that whatever did not come is
 // noticed, and read from the stream.
-import { Damage, FORGET_AFTER_MS, createEpoch, type DamageTally } from "@shardcast/log";
-import { ShardcastError, shardOf, type From } from "@shardcast/protocol";
+import { randomBytes } from "node:crypto";
+import { BirthEpochs, Damage, type DamageTally } from "@shardcast/log";
+import { ShardcastError, shardOf, type From, type Position } from "@shardcast/protocol";
 import type { Follower, SourcePage, TopicSource } from "@shardcast/server";
 import type { Logger } from "pino";
 import { FollowedTopic } from "./followed-topic.ts";
@@ -10,12 +11,16 @@ import type { Keys } from "./keys.ts";
 import { readNotification } from "./notification.ts";
 import { readTopic, resolveStart, type TopicPage } from "./read-topic.ts";
 import type { RedisConnection } from "./redis-connection.ts";
-import { asNumber } from "./reply.ts";
-import { OPEN } from "./scripts.ts";
+import { asNumber, asText } from "./reply.ts";
+import { FOLLOW } from "./scripts.ts";
 
 /** How often a shard's number is asked for: a notification that was the last for now may be the lost one. */
 const CHECK_MS = 2000;
 const RETRY_MS = 250;
+/** How long the epoch of a topic without messages is kept that nobody follows, and how often it is kept anew. */
+const UNBORN_MS = 10 * 60_000;
+const KEEP_MS = UNBORN_MS / 4;
+const SECRET_BYTES = 16;
 const NOTHING = new Uint8Array(0);
 
 interface FollowedShard {
@@ -37,11 +42,16 @@ export class RedisSource implements TopicSource {
   readonly #options: RedisSourceOptions;
   readonly #shards = new Map<number, FollowedShard>();
   readonly #checkTimer: NodeJS.Timeout;
+  readonly #keepTimer: NodeJS.Timeout;
+  /** Undefined before the secret was asked for. */
+  #births: BirthEpochs | undefined;
 
   constructor(options: RedisSourceOptions) {
     this.#options = options;
     this.#checkTimer = setInterval(() => this.#checkAll(), CHECK_MS);
     this.#checkTimer.unref();
+    this.#keepTimer = setInterval(() => this.#keepAll(), KEEP_MS);
+    this.#keepTimer.unref();
   }
 
   /** Follows a topic, through every trouble of Redis, until the returned function is called. */
@@ -83,30 +93,64 @@ export class RedisSource implements TopicSource {
     return { position: { epoch, offset: start }, head, oldest, frames };
   }
 
+  isFresh(topic: string, position: Position): boolean {
+    return this.#births?.isFresh(topic, position) === true;
+  }
+
   close(): void {
     clearInterval(this.#checkTimer);
+    clearInterval(this.#keepTimer);
     for (const { topics } of this.#shards.values())
       for (const topic of topics.values()) topic.close();
     this.#shards.clear();
   }
 
-  /** A topic that nobody has published to begins with whoever follows it first. */
+  /** A topic that nobody has published to has an epoch as long as it is followed, and a while longer. */
   async #readOrMake(
     name: string,
     request: { readonly after: number; readonly limitBytes: number; readonly epoch: string },
   ): Promise<TopicPage> {
     const { connection, keys } = this.#options;
     const names = keys.topic(name);
+    // Whoever is told an epoch may come back with it.
+    this.#births ??= await this.#readBirths();
     const page = await readTopic(connection, names, request);
     if (page !== undefined) return page;
-    await connection.run(
-      OPEN,
-      [names.topic, names.messages, names.ids, names.list],
-      [createEpoch(), String(Date.now()), String(FORGET_AFTER_MS), name],
-    );
+    await this.#keep(name);
     const made = await readTopic(connection, names, request);
     if (made !== undefined) return made;
     throw new ShardcastError("SHARDCAST_LOG_UNAVAILABLE", "Redis keeps no topic");
+  }
+
+  async #keep(name: string): Promise<void> {
+    const { connection, keys } = this.#options;
+    const names = keys.topic(name);
+    const births = (this.#births ??= await this.#readBirths());
+    await connection.run(
+      FOLLOW,
+      [names.topic, names.messages, names.ids],
+      [births.of(name), String(Date.now()), String(UNBORN_MS)],
+    );
+  }
+
+  #keepAll(): void {
+    for (const { topics } of this.#shards.values()) {
+      for (const [name, { isUnborn }] of topics) {
+        if (!isUnborn) continue;
+        this.#keep(name).catch(() => {
+          // Redis is out of reach; the next time is soon enough.
+        });
+      }
+    }
+  }
+
+  /** One secret for all nodes: the first of them makes it. */
+  async #readBirths(): Promise<BirthEpochs> {
+    const { connection, keys } = this.#options;
+    const own = randomBytes(SECRET_BYTES).toString("hex");
+    const known = await connection.command(keys.births, ["SET", keys.births, own, "NX", "GET"]);
+    const bytes = Buffer.from(known === null ? own : asText(known), "hex");
+    return new BirthEpochs(Date.now, { bytes, period: -1 });
   }
 
   #newShard(number: number): FollowedShard {

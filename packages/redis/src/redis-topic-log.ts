@@ -11,7 +11,7 @@ import {
   type StoredIds,
   type TopicLog,
 } from "@shardcast/log";
-import type { Epoch, From } from "@shardcast/protocol";
+import type { Epoch, From, Position } from "@shardcast/protocol";
 import { checksumOf } from "./frames-checksum.ts";
 import type { TopicKeys } from "./keys.ts";
 import { readTopic, resolveStart } from "./read-topic.ts";
@@ -121,6 +121,10 @@ export class RedisTopicLog implements TopicLog {
     const read = page.after(from, limitBytes, topicId);
     if (read instanceof Damage) damage.messages(topic, read);
     return read;
+  }
+
+  continues({ epoch }: Position): boolean {
+    return epoch === this.epoch;
   }
 
   resolve(from: From): number | Promise<number> {

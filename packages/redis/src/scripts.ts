@@ -92,6 +92,22 @@ return known
 `);
 
 /**
+ * Sees to it that a topic that is only followed or read has an epoch: it is kept for a while, and is on no list.
+ * KEYS topic, messages, ids · ARGV epoch for a new one, now, ms that one without messages is kept
+ */
+export const FOLLOW = new Script(`
+local head = redis.call('HGET', KEYS[1], 'head')
+if not head then
+  redis.call('DEL', KEYS[2], KEYS[3])
+  redis.call('HSET', KEYS[1], 'epoch', ARGV[1], 'head', 0, 'time', ARGV[2], 'sum', 0, 'floor', 0, 'floorsum', 0)
+  redis.call('PEXPIRE', KEYS[1], ARGV[3])
+elseif head == '0' then
+  redis.call('PEXPIRE', KEYS[1], ARGV[3], 'GT')
+end
+return 0
+`);
+
+/**
  * Names of a shard's topics, in order; those that Redis has forgotten meanwhile go.
  * KEYS list · ARGV the name before, how many, what the topics' keys begin with
  */

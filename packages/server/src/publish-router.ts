@@ -61,16 +61,20 @@ export class PublishRouter {
       origin.refuse({ seq, topic, code: "SHARDCAST_WINDOW_FULL", reason });
       return true;
     }
-    const target = this.#targets.get(head.topic) ?? this.#route(head.topic);
+    const known = this.#targets.get(topic);
+    const target = known ?? this.#route(topic);
     const fault =
       typeof target === "string"
         ? target
-        : (origin.access?.publishFault(topic, end - start) ?? this.#fault(head, end));
+        : (origin.access?.publishFault(topic, end - start) ??
+          this.#fault(head, end) ??
+          (known === undefined ? origin.access?.newTopicFault() : undefined));
     if (fault !== undefined) {
       origin.refuse({ seq, topic, code: fault, reason: "" });
       return true;
     }
     if (typeof target === "string") return true;
+    if (known === undefined) this.#remember(topic, target);
     origin.inFlightCount += 1;
     target.publish(origin, head, bytes, start, end);
     return true;
@@ -105,10 +109,14 @@ export class PublishRouter {
     if (fault !== undefined) return fault;
     const owner = membership.ownerOf(topic);
     if (owner === undefined) return this.#unrouted;
-    const target = targetOf(owner);
+    return targetOf(owner);
+  }
+
+  #remember(topic: string, target: PublishTarget): void {
+    // What waits for a first consumer is routed anew.
+    if (target === this.#unrouted) return;
     if (this.#targets.size >= REMEMBERED_TOPICS) this.#targets.clear();
     this.#targets.set(topic, target);
-    return target;
   }
 
   #fault(head: PublishHead, end: number): ErrorCode | undefined {

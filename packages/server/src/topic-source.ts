@@ -27,4 +27,6 @@ export interface TopicSource {
    * @throws SHARDCAST_OWNER_UNAVAILABLE, SHARDCAST_NOT_OWNER, SHARDCAST_LOG_UNAVAILABLE
    */
   read(topic: string, from: From, limitBytes: number): Promise<SourcePage>;
+  /** Whether a position was told of a topic before it had messages, where that can be told. */
+  isFresh?(topic: string, position: Position): boolean;
 }

@@ -26,7 +26,7 @@ export interface UplinkEntry {
 
 /**
  * What is wrong with what was sent, by the close code of a link that ended for it; undefined where it ended for
- * anything else. RFC 6455 §7.4.1, docs/protocol.md#codes
+ * anything else. RFC 6455 §7.4.1, docs/protocol.md#close-codes
  */
 export function blameOf(closeCode: number): ErrorCode | undefined {
   return BLAMES.get(closeCode);

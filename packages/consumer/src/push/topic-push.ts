@@ -209,8 +209,9 @@ export class TopicPush {
       // Its time is by another clock than that of the subscription.
       return this.#first === undefined ? since : Math.min(since, this.#first - 1);
     }
-    const first = known.epoch === log.epoch ? known.offset + 1 : 1;
-    if (known.epoch !== log.epoch || first < log.oldest) {
+    const isContinued = log.continues(known);
+    const first = isContinued ? known.offset + 1 : 1;
+    if (!isContinued || first < log.oldest) {
       this.#gap({ first, last: log.oldest - 1 });
       return log.oldest - 1;
     }

@@ -216,6 +216,24 @@ export function describeLog(
       expect(await log.open("news", 7)).to.include({ head: 3, oldest: 4, epoch: topic.epoch });
     });
 
+    it("takes a position from before the first message for its own, for half a day at the least", async () => {
+      const { log, topic } = await open();
+      const before = { epoch: topic.epoch, offset: 0 };
+      expect(topic.continues(before)).to.equal(true);
+      expect(topic.continues({ epoch: "0123456789abcdef", offset: 0 })).to.equal(false);
+      log.release("news", now);
+      now += FORGET_AFTER_MS / 2;
+      const { epoch } = await log.open("news", 7);
+      await append(log, await log.open("news", 7), 1, 3);
+      const born = await log.open("news", 7);
+      expect(born.epoch).to.equal(epoch);
+      expect(born.continues(before)).to.equal(true);
+      expect(born.continues({ ...before, offset: 1 })).to.equal(before.epoch === epoch);
+      expect(await born.resolve({ type: "position", position: before })).to.equal(0);
+      now += FORGET_AFTER_MS;
+      expect(born.continues(before)).to.equal(before.epoch === epoch);
+    });
+
     it("keeps the epoch of a topic that never had a message and that nobody uses", async () => {
       const { log, topic } = await open();
       await log.commit(log.laneOf("news"));
@@ -234,6 +252,7 @@ export function describeLog(
       for (let call = 0; call < 3; call += 1) log.tidy(later);
       await log.commit(log.laneOf("news"));
       await pass(later - now);
+      now = later;
       const again = await log.open("news", 7);
       expect(again.head).to.equal(0);
       expect(again.epoch).not.to.equal(topic.epoch);
@@ -242,12 +261,13 @@ export function describeLog(
 
     async function makeTopics(log: Log, names: readonly string[]): Promise<void> {
       for (const name of names) {
-        await log.open(name, 1);
+        const made = await log.open(name, 1);
+        made.append(batchOf(1, 1, { time: now }), idsOf());
         await log.commit(log.laneOf(name));
       }
     }
 
-    it("lists its topics in the order of their bytes, those without messages too", async () => {
+    it("lists its topics in the order of their bytes", async () => {
       const { log, topic } = await open();
       await append(log, topic, 1, 1);
       // In UTF-16 the last would come before the one in front of it.
@@ -266,9 +286,7 @@ export function describeLog(
     it("lists many topics page by page, each once", async () => {
       const { log } = await open();
       const names = Array.from({ length: 250 }, (_, number) => `many/${1000 + number}`);
-      await Promise.all(names.map((name) => Promise.resolve(log.open(name, 1))));
-      for (const name of names) await log.commit(log.laneOf(name));
-      await log.commit(log.laneOf("news"));
+      await makeTopics(log, ["news", ...names]);
       const listed: string[] = [];
       for (let page = await log.topics("", 64); page.length > 0;) {
         expect(page.length).to.be.at.most(64);

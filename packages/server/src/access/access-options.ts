@@ -91,6 +91,12 @@ export const ACCESS_OPTIONS = {
     default: 4 * MEBIBYTE,
     describe: "Bytes of these a second; 0: any number",
   },
+  "max-new-topics": {
+    type: "number",
+    default: 100,
+    describe:
+      "Topics a second that clients with a token, or none, may begin: of one user, and from one address; 0: any number",
+  },
   "max-handshakes": {
     type: "number",
     default: 5000,
@@ -159,6 +165,7 @@ export function parseAccessOptions(raw: RawOptions): AccessOptions {
       publishBytesPerSecond: limit(raw, "link-publish-bytes"),
       userPublishesPerSecond: limit(raw, "user-publishes"),
       userPublishBytesPerSecond: limit(raw, "user-publish-bytes"),
+      newTopicsPerSecond: limit(raw, "max-new-topics"),
       resumeWindowMs: wholeNumber(raw, "resume-window", 0, 365 * DAY_MS),
     },
     handshakesPerSecond: limit(raw, "max-handshakes"),

@@ -5,6 +5,7 @@ import { ShardcastError, type Permissions } from "@shardcast/protocol";
 import { ExpiryClock } from "./expiry-clock.ts";
 import type { Identity } from "./identity.ts";
 import { LinkAccess, type AccessHolder } from "./link-access.ts";
+import { NewTopics } from "./new-topics.ts";
 import type { TokenVerifier } from "./token-verifier.ts";
 import { UserUsage } from "./user-usage.ts";
 
@@ -16,6 +17,7 @@ const UNLIMITED: AccessLimits = {
   publishBytesPerSecond: Infinity,
   userPublishesPerSecond: Infinity,
   userPublishBytesPerSecond: Infinity,
+  newTopicsPerSecond: Infinity,
   resumeWindowMs: Infinity,
 };
 
@@ -28,6 +30,8 @@ export interface AccessLimits {
   readonly publishBytesPerSecond: number;
   readonly userPublishesPerSecond: number;
   readonly userPublishBytesPerSecond: number;
+  /** Topics that one user, and one address, may begin. */
+  readonly newTopicsPerSecond: number;
   /** How far back a client may resume that has no permission `history`. */
   readonly resumeWindowMs: number;
 }
@@ -52,12 +56,14 @@ export class Gate {
   readonly #usages = new Map<string, UserUsage>();
   /** Those without a link, who are forgotten as soon as that would allow them no more. */
   readonly #unlinked = new Map<string, UserUsage>();
+  readonly #newTopics: NewTopics;
   readonly #timer: NodeJS.Timeout;
 
   constructor(options: GateOptions) {
     this.#options = options;
     this.#now = options.now ?? Date.now;
     this.#clock = new ExpiryClock(this.#now);
+    this.#newTopics = new NewTopics(options.limits.newTopicsPerSecond);
     this.#timer = setInterval(() => this.tick(), TICK_MS);
     this.#timer.unref();
   }
@@ -113,7 +119,8 @@ export class Gate {
 
   /** What a request may do whose sender is known and has no limits. */
   trust(identity: Identity, address: string): LinkAccess {
-    return new LinkAccess(identity, address, undefined, UNLIMITED, this.#now);
+    const context = { limits: UNLIMITED, now: this.#now };
+    return new LinkAccess(identity, address, undefined, context);
   }
 
   /** Whoever holds the access is told of its end from now on. */
@@ -150,6 +157,7 @@ export class Gate {
   tick(): void {
     this.#clock.tick();
     const now = this.#now();
+    this.#newTopics.tidy(now);
     for (const [publisher, usage] of this.#unlinked) {
       if (!usage.isIdle(now)) continue;
       this.#unlinked.delete(publisher);
@@ -188,7 +196,9 @@ export class Gate {
   }
 
   #accessOf(identity: Identity, address: string, usage: UserUsage): LinkAccess {
-    return new LinkAccess(identity, address, usage, this.#options.limits, this.#now);
+    const { limits } = this.#options;
+    const context = { limits, now: this.#now, newTopics: this.#newTopics };
+    return new LinkAccess(identity, address, usage, context);
   }
 }
 

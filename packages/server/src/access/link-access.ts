@@ -1,9 +1,11 @@
 // What one client without the pre-shared key may do: over a link, or with a request over HTTP. Clients that
 // have proved that they know the key have none of these, and may do all that their endpoint offers.
+import { addressGroup } from "@shardcast/process";
 import { topicOfPresence, type ErrorCode, type From } from "@shardcast/protocol";
 import type { Identity } from "./identity.ts";
 import { PublishAllowance } from "./publish-allowance.ts";
 import type { AccessLimits } from "./gate.ts";
+import type { NewTopics } from "./new-topics.ts";
 import type { UserUsage } from "./user-usage.ts";
 
 /** What a client's link is told of its access. */
@@ -13,6 +15,14 @@ export interface AccessHolder {
   expired(): void;
 }
 
+/** What all clients of a node share. */
+export interface AccessContext {
+  readonly limits: AccessLimits;
+  readonly now: () => number;
+  /** Undefined where there is no limit. */
+  readonly newTopics?: NewTopics;
+}
+
 export class LinkAccess {
   readonly address: string;
   /** The slot of the expiry clock that it is in. */
@@ -20,10 +30,9 @@ export class LinkAccess {
   /** Its holder was told that the end is near. */
   isAnnounced = false;
   holder: AccessHolder | undefined;
-  readonly #limits: AccessLimits;
+  readonly #context: AccessContext;
   readonly #usage: UserUsage | undefined;
   readonly #allowance: PublishAllowance;
-  readonly #now: () => number;
   #identity: Identity;
   /** The last topic that was published to, and whether it may be: nearly always it is the next one as well. */
   #lastTopic: string | undefined;
@@ -34,16 +43,18 @@ export class LinkAccess {
     identity: Identity,
     address: string,
     usage: UserUsage | undefined,
-    limits: AccessLimits,
-    now: () => number,
+    context: AccessContext,
   ) {
     this.#identity = identity;
     this.address = address;
     this.#usage = usage;
-    this.#limits = limits;
-    this.#now = now;
-    const { publishesPerSecond, publishBytesPerSecond } = limits;
-    this.#allowance = new PublishAllowance(publishesPerSecond, publishBytesPerSecond, now());
+    this.#context = context;
+    const { publishesPerSecond, publishBytesPerSecond } = context.limits;
+    this.#allowance = new PublishAllowance(
+      publishesPerSecond,
+      publishBytesPerSecond,
+      context.now(),
+    );
   }
 
   get identity(): Identity {
@@ -66,6 +77,15 @@ export class LinkAccess {
     }
     if (!this.#mayPublishLast) return "SHARDCAST_FORBIDDEN";
     return this.#takes(bytes) ? undefined : "SHARDCAST_RATE_LIMITED";
+  }
+
+  /** Why no further topic may be begun; undefined where one may, and then it counts. */
+  newTopicFault(): ErrorCode | undefined {
+    const { newTopics, now } = this.#context;
+    if (newTopics === undefined) return undefined;
+    const address = `\0${addressGroup(this.address)}`;
+    const owners = this.user === "" ? [address] : [address, this.user];
+    return newTopics.take(owners, now()) ? undefined : "SHARDCAST_RATE_LIMITED";
   }
 
   /** Why a topic may not be followed from a place on. */
@@ -92,7 +112,7 @@ export class LinkAccess {
   resumesFrom(topic: string): number | undefined {
     const mayReadAll =
       topicOfPresence(topic) !== undefined || this.historyFault(topic) === undefined;
-    return mayReadAll ? undefined : this.#now() - this.#limits.resumeWindowMs;
+    return mayReadAll ? undefined : this.#context.now() - this.#context.limits.resumeWindowMs;
   }
 
   /** Another token of the same user was accepted. */
@@ -103,7 +123,7 @@ export class LinkAccess {
   }
 
   #takes(bytes: number): boolean {
-    const now = this.#now();
+    const now = this.#context.now();
     if (!this.#allowance.take(bytes, now)) return false;
     if (this.#usage === undefined || this.#usage.allowance.take(bytes, now)) return true;
     this.#allowance.giveBack(bytes);

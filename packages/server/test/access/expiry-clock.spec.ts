@@ -20,7 +20,10 @@ describe("ExpiryClock", () => {
 
   function add(name: string, leftMs: number): LinkAccess {
     const expiresAt = clock.ms + leftMs;
-    const access = new LinkAccess(identityOf({ expiresAt }), "", undefined, NO_LIMITS, clock.now);
+    const access = new LinkAccess(identityOf({ expiresAt }), "", undefined, {
+      limits: NO_LIMITS,
+      now: clock.now,
+    });
     access.holder = {
       expiring: (withinMs) => told.push(`${name} expires in ${withinMs}`),
       expired: () => told.push(`${name} has expired`),

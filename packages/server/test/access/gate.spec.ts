@@ -171,6 +171,29 @@ describe("Gate", () => {
     expect(enter(gate, "ann", "1.1.1.1")).to.be.an("object");
   });
 
+  it("lets a user, and an address, begin so many topics a second, and forgets it", () => {
+    const gate = gateOf({ newTopicsPerSecond: 5 });
+    const begin = (user: string, address: string): number => {
+      const access = gate.visit(identityOf({ user }), address);
+      let count = 0;
+      while (count < 100 && access.newTopicFault() === undefined) count += 1;
+      return count;
+    };
+    // Two seconds' worth at once.
+    expect(begin("ann", "1.1.1.1")).to.equal(10);
+    expect(begin("ann", "2.2.2.2")).to.equal(0);
+    expect(begin("bob", "1.1.1.1")).to.equal(0);
+    expect(begin("", "1.1.1.1")).to.equal(0);
+    expect(begin("bob", "2.2.2.2")).to.equal(10);
+    expect(begin("", "3.3.3.3")).to.equal(10);
+    expect(gate.trust(identityOf({ user: "ann" }), "1.1.1.1").newTopicFault()).to.equal(undefined);
+    clock.ms += 1000;
+    expect(begin("ann", "1.1.1.1")).to.equal(5);
+    clock.ms += 10_000;
+    gate.tick();
+    expect(begin("ann", "1.1.1.1")).to.equal(10);
+  });
+
   it("never loses count of links, whatever enters, leaves, renews and expires", async () => {
     const user = fc.constantFrom("", "ann", "bob");
     const address = fc.constantFrom("1.1.1.1", "2.2.2.2", "::1", "::2");

@@ -18,7 +18,10 @@ describe("LinkAccess", () => {
 
   function accessOf(grants: readonly Grant[], limits = {}, usage?: UserUsage): LinkAccess {
     const identity = identityOf({ permissions: new Permissions(grants) });
-    return new LinkAccess(identity, "", usage, { ...NO_LIMITS, ...limits }, clock.now);
+    return new LinkAccess(identity, "", usage, {
+      limits: { ...NO_LIMITS, ...limits },
+      now: clock.now,
+    });
   }
 
   it("needs for each start of a subscription what it reads", () => {

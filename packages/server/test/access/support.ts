@@ -21,6 +21,7 @@ export const NO_LIMITS: AccessLimits = {
   publishBytesPerSecond: Infinity,
   userPublishesPerSecond: Infinity,
   userPublishBytesPerSecond: Infinity,
+  newTopicsPerSecond: Infinity,
   resumeWindowMs: 120_000,
 };
 

@@ -1,6 +1,7 @@
 // Attacks on the handshake of real nodes. After each, the same process serves a client that does it right.
 import { randomBytes } from "node:crypto";
-import { connect as connectTcp, type Socket } from "node:net";
+import { once } from "node:events";
+import { connect as connectTcp, type AddressInfo, type Socket } from "node:net";
 import { connect } from "@shardcast/client";
 import {
   SUBPROTOCOLS,
@@ -13,7 +14,7 @@ import {
 } from "@shardcast/protocol";
 import { expect } from "chai";
 import fc from "fast-check";
-import WebSocket from "ws";
+import WebSocket, { WebSocketServer } from "ws";
 import { eventually } from "./support/eventually.ts";
 import { TEST_PSK, TestCluster, type NodeProcess } from "./support/nodes.ts";
 import { V1Socket } from "./support/v1-socket.ts";
@@ -181,6 +182,27 @@ describe("the handshake of a node", () => {
       });
     }
   }
+
+  it("lets in who relays a client's proof: only TLS tells a relay from a node", async () => {
+    let toNode: WebSocket | undefined;
+    const relay = new WebSocketServer({ port: 0, host: "127.0.0.1" });
+    relay.on("connection", (client, { url }) => {
+      const node = new WebSocket(`${consumer.url}${url ?? ""}`, client.protocol);
+      node.on("message", (data: Buffer) => client.send(data));
+      client.on("message", (data: Buffer) => node.send(data));
+      toNode = node;
+    });
+    await once(relay, "listening");
+    const { port } = relay.address() as AddressInfo;
+    const options = { endpoint: "connect" } as const;
+    const client = await V1Socket.openWith(`ws://127.0.0.1:${port}`, TEST_PSK, options);
+    // Not the client's.
+    const payload = Buffer.from("forged");
+    toNode?.send(encodeFrame({ type: "publish", seq: 1, timeoutMs: 0, topic: "relayed", payload }));
+    expect((await client.first("ack")).seq).to.equal(1);
+    client.socket.close();
+    relay.close();
+  });
 
   it("takes no more than 4 KiB before the proof, on any endpoint in either codec", async () => {
     // At once: each is given its time to take the close.

@@ -555,6 +555,24 @@ describe("push subscriptions, as they are configured", function () {
     link.socket.close();
   });
 
+  it("can be written by whoever has the pre-shared key and speaks as a node", async () => {
+    const [node] = (await start()) as [NodeProcess];
+    const owner = ringOf(cluster.consumers).ownerOf("$push").url;
+    const link = await RawClient.open(owner, {
+      ...{ psk: TEST_PSK, endpoint: "producer", path: "/producer" },
+    });
+    const config = { topics: ["x"], url: receiver.url, keys: [SECRET] };
+    const push = { id: "1", createdAt: Date.now(), config };
+    const entry = { name: "written", at: Date.now(), push, disabled: null };
+    const payload = Buffer.from(JSON.stringify(entry));
+    link.send({ type: "publish", seq: 1, timeoutMs: 0, topic: "$push", payload });
+    await link.first("ack");
+    await eventually("the subscription is there", async () => {
+      return (await ask(node, "GET", "/push/written")).status === 200;
+    });
+    link.socket.close();
+  });
+
   it("refuse what is no configuration, and nothing comes of it", async () => {
     const [node] = (await start()) as [NodeProcess];
     const good = { topics: ["x"], url: receiver.url };

@@ -88,6 +88,14 @@ describe("Topic", () => {
     expect(sink.offsets).to.deep.equal([4, 5]);
   });
 
+  it("tells a head that is never behind the position where a subscription begins", () => {
+    const bench = new Bench();
+    bench.publish(1, 5);
+    const position = { epoch: bench.log.epoch, offset: 9 };
+    const { sink } = bench.subscribe({ type: "position", position });
+    expect(sink.frames[0]).to.include({ type: "subscribed", recovered: true, head: 9, oldest: 1 });
+  });
+
   it("joins what was stored and what is published meanwhile, once and in order", () => {
     const bench = new Bench();
     bench.publish(1, 4000);

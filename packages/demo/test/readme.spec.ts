@@ -1,4 +1,5 @@
 // The README's code, run as it stands against real nodes.
+import { connect } from "@shardcast/client";
 import { expect } from "chai";
 import { execFile } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -56,6 +57,13 @@ describe("README.md", () => {
     const env = { ...process.env, SHARDCAST_TOKEN_SECRET: SECRET };
     const { stdout } = await run("bash", ["-c", `${script}\ntrue`], { env });
     expect(stdout).to.match(/\{"topic":"chat\/1","position":"[0-9a-f]{16}_1","duplicate":false\}/);
-    expect(stdout).to.match(/^data: \{"position":.*"payload":"hello"\}$/m);
+    expect(stdout).to.match(/^data: \{"position":.*"payload":"hello".*\}$/m);
+    // Whoever reads it by the SDK gets the text that was sent.
+    const client = await connect({ url: producer.url, psk: TEST_PSK });
+    for await (const message of client.subscribe("chat/1", { from: "earliest" })) {
+      expect(message.data).to.equal("hello");
+      break;
+    }
+    client.close();
   });
 });

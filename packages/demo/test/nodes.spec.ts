@@ -242,6 +242,7 @@ describe("a node by itself", () => {
           { consumers: "c1" },
           { consumers: "c1=http://127.0.0.1:1" },
           { consumers: "c1=ws://127.0.0.1:1,c1=ws://127.0.0.1:2" },
+          { consumers: "c1=ws://127.0.0.1:1,c2=ws://127.0.0.1:1" },
           { "log-level": "loud" },
           { nonsense: 1 },
           { id: "no spaces" },
@@ -303,6 +304,19 @@ describe("a node by itself", () => {
       client.close();
     } finally {
       await late.stop();
+    }
+  });
+
+  it("a producer may be called like a consumer, and passes on to it what it owns", async () => {
+    const own = await TestCluster.plan(1);
+    try {
+      await own.consumer(1);
+      const producer = await own.start("producer", { args: { id: "c1", port: 0 } });
+      const client = await connect({ psk: TEST_PSK, producers: [producer.url] });
+      expect((await client.publish("news", "x")).offset).to.equal(1);
+      client.close();
+    } finally {
+      await own.stop();
     }
   });
 

@@ -44,7 +44,9 @@ export async function runNode(run: RunOptions): Promise<void> {
     const options = { ...parsed, id };
     const labels = { role: run.role, node: options.id };
     const logger = createLogger(options.logLevel, labels);
-    const membership = new Membership(consumers.members, consumers.isSelf ?? hasId(id));
+    // A producer is none of the consumers, whatever it is called.
+    const isSelf = run.role === "producer" ? () => false : (consumers.isSelf ?? hasId(id));
+    const membership = new Membership(consumers.members, isSelf);
     consumers.follow(membership, logger);
     core = createNodeCore(options, membership, logger, new NodeMetrics(labels));
     node = await run.start(core, raw);

@@ -34,6 +34,11 @@ describe("the list of consumers", () => {
     "c 1=ws://a:1",
     "c1=ws://a:1?x",
     "c{3..1}=ws://a:1",
+    "c1=ws://a:1,c1=ws://b:1",
+    "c1=ws://a:1,c2=ws://a:1",
+    "c1=ws://a:80,c2=ws://A/",
+    "c{1..2}=ws://a:1",
+    "c1=ws://b:1,c2=ws://h-{1..2}:1",
   ]) {
     it(`refuses ${JSON.stringify(list)} with a code`, () => {
       expect(() => parseConsumers(list))
@@ -41,4 +46,13 @@ describe("the list of consumers", () => {
         .with.property("code", "SHARDCAST_OPTION_INVALID");
     });
   }
+
+  it("names both entries that are one id or one address", () => {
+    expect(() => parseConsumers("c1=ws://a:1,c2=ws://b:1,c3=ws://a:1/")).to.throw(
+      "--consumers: c1=ws://a:1 and c3=ws://a:1 have the same address",
+    );
+    expect(() => parseConsumers("c1=ws://a:1,c1=ws://b:1")).to.throw(
+      "--consumers: c1=ws://a:1 and c1=ws://b:1 have the same id",
+    );
+  });
 });

@@ -8,7 +8,13 @@
 // One commit at a time: what fails leaves no hole behind it that a later one would have to fill.
 import { ShardcastError } from "@shardcast/protocol";
 import type { Log } from "@shardcast/log";
-import { MOVED_REASON, type MovedPublish, type Turn, type TurnWork } from "@shardcast/server";
+import {
+  MOVED_REASON,
+  publicReason,
+  type MovedPublish,
+  type Turn,
+  type TurnWork,
+} from "@shardcast/server";
 import type { Appended, OwnedTopic } from "./owned-topic.ts";
 import type { Publish } from "./publish.ts";
 
@@ -156,7 +162,7 @@ export class CommitLane implements TurnWork {
   #failed(appended: readonly Appended[], error: unknown): void {
     const { counters, reopen, committed, stored } = this.#host;
     counters.failedCommits += 1;
-    const reason = error instanceof Error ? error.message.slice(0, 100) : "";
+    const reason = publicReason(error).slice(0, 100);
     const code = error instanceof ShardcastError ? error.code : "SHARDCAST_INTERNAL";
     // Whoever has taken the shard may have done so in passing: who owns it now, the ring says.
     const isLost = code === "SHARDCAST_NOT_OWNER";

@@ -1,7 +1,7 @@
 // Publishes of topics whose logs are being opened, in their order: for the first time, or again, where a log
 // has lost track of what is stored. They wait as long as their senders do.
 import { ShardcastError } from "@shardcast/protocol";
-import { deadlineOf, type MovedPublish } from "@shardcast/server";
+import { deadlineOf, publicReason, type MovedPublish } from "@shardcast/server";
 import type { OwnedTopic } from "./owned-topic.ts";
 import type { Publish } from "./publish.ts";
 
@@ -115,5 +115,5 @@ function bytesOf(waiting: readonly Waiting[]): number {
 
 function refuse(publish: Publish, error: unknown): void {
   const code = error instanceof ShardcastError ? error.code : "SHARDCAST_INTERNAL";
-  publish.refuse(code, error instanceof Error ? error.message.slice(0, 100) : "");
+  publish.refuse(code, publicReason(error).slice(0, 100));
 }

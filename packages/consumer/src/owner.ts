@@ -2,7 +2,13 @@
 // store it. docs/architecture.md#append
 import type { Log } from "@shardcast/log";
 import type { PublishHead } from "@shardcast/protocol";
-import type { MovedPublish, PublishOrigin, PublishTarget, Turn } from "@shardcast/server";
+import {
+  publicReason,
+  type MovedPublish,
+  type PublishOrigin,
+  type PublishTarget,
+  type Turn,
+} from "@shardcast/server";
 import { CommitLane, type LaneHost } from "./commit-lane.ts";
 import { OpeningTopics } from "./opening-topics.ts";
 import type { OwnedTopic } from "./owned-topic.ts";
@@ -166,7 +172,7 @@ export class Owner implements PublishTarget {
 
   #committed(error: unknown): void {
     if (error !== undefined && this.#fault === undefined) this.#options.failed(error);
-    this.#fault = error === undefined ? undefined : reasonOf(error);
+    this.#fault = error === undefined ? undefined : publicReason(error).slice(0, 100);
   }
 
   #pauseWhereFull(origin: PublishOrigin): void {
@@ -181,8 +187,4 @@ export class Owner implements PublishTarget {
     for (const origin of this.#paused) origin.resumeReading();
     this.#paused.clear();
   }
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message.slice(0, 100) : "";
 }

@@ -5,6 +5,7 @@
 //   log.mdb          the store, with log.mdb-lock beside it
 //   unchecked        the store failed to write to it: whoever opens it next looks at all of it first
 import {
+  chmodSync,
   existsSync,
   mkdirSync,
   readFileSync,
@@ -22,6 +23,7 @@ import { checkHeader } from "./store-header.ts";
 
 const NOTE_FILE = "shardcast.json";
 const STORE_FILE = "log.mdb";
+const STORE_FILES = [STORE_FILE, `${STORE_FILE}-lock`];
 const UNCHECKED_FILE = "unchecked";
 const FORMAT = "shardcast-log";
 /** Version 1 had no checksums. Where both are, each record tells by its size whether it has one. */
@@ -62,6 +64,7 @@ export class DataFolder {
       if (note?.version !== VERSION) writeNote(path, nodeId);
       await checkHeader(join(path, STORE_FILE));
       const store = openStore(join(path, STORE_FILE));
+      keepToOwner(path);
       await checkUnchecked(path, store);
       store.onFault = () => markUnchecked(path);
       return new DataFolder(store, lock);
@@ -98,6 +101,7 @@ export async function openForReading(
 export async function writeBackup(store: Store, node: string, path: string): Promise<void> {
   makeEmptyFolder(path);
   await store.backup(join(path, STORE_FILE));
+  keepToOwner(path);
   writeNote(path, node);
 }
 
@@ -112,6 +116,7 @@ export async function writeFolder<Result>(
 ): Promise<Result> {
   makeEmptyFolder(path);
   const store = openStore(join(path, STORE_FILE));
+  keepToOwner(path);
   try {
     const result = await fill(store);
     await store.close();
@@ -205,6 +210,17 @@ function writeNote(path: string, node: string): void {
   const draft = join(path, `${NOTE_FILE}.new`);
   writeFileSync(draft, `${JSON.stringify(note)}\n`, { mode: OWNER_ONLY, flush: true });
   renameSync(draft, join(path, NOTE_FILE));
+}
+
+/** lmdb makes its files as the umask has it. The folder may be one that others can look into. */
+function keepToOwner(path: string): void {
+  for (const name of STORE_FILES) {
+    try {
+      chmodSync(join(path, name), OWNER_ONLY);
+    } catch {
+      // Not there, or somebody else's.
+    }
+  }
 }
 
 function openStore(file: string, readOnly = false): Store {

@@ -2,7 +2,16 @@
 // ending, however it ends. A socket file that nobody listens on is what a process left that was killed.
 // It works across containers that share the folder, and needs no clock.
 import { randomUUID } from "node:crypto";
-import { closeSync, linkSync, mkdirSync, openSync, rmSync, statSync, unlinkSync } from "node:fs";
+import {
+  chmodSync,
+  closeSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  rmSync,
+  statSync,
+  unlinkSync,
+} from "node:fs";
 import { once } from "node:events";
 import { connect, createServer, type Server } from "node:net";
 import { join } from "node:path";
@@ -11,6 +20,7 @@ import { ShardcastError } from "@shardcast/protocol";
 export const LOCK_FILE = "lock.sock";
 /** Longer paths are no addresses of sockets (sun_path, unix(7)). */
 const MAX_ADDRESS_BYTES = 100;
+const OWNER_ONLY = 0o600;
 const ANSWER_TIMEOUT_MS = 2000;
 /** While it is there, one process looks whether the lock is dead. */
 const GUARD_FILE = `${LOCK_FILE}.guard`;
@@ -41,6 +51,7 @@ export class FolderLock {
     try {
       server.listen(join(base, own));
       await once(server, "listening");
+      chmodSync(join(base, own), OWNER_ONLY);
       server.unref();
       await claim(folder, base, own);
     } catch (error) {

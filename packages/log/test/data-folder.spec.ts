@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import {
+  chmodSync,
   cpSync,
   existsSync,
   mkdirSync,
@@ -64,6 +65,25 @@ describe("DataFolder", () => {
     const folder = await DataFolder.open(path, "c1");
     expect(folder.store.get("messages", KEY)).to.deep.equal(Buffer.alloc(10, 7));
     await folder.close();
+  });
+
+  it("is its owner's alone, whatever the umask and the folder say", async () => {
+    const umask = process.umask(0);
+    try {
+      mkdirSync(path, { mode: 0o777 });
+      const folder = await DataFolder.open(path, "c1");
+      await writeBackup(folder.store, "c1", `${path}-backup`);
+      const files = ["shardcast.json", "log.mdb", "log.mdb-lock", "lock.sock"];
+      for (const name of files) expect(statSync(join(path, name)).mode & 0o77, name).to.equal(0);
+      expect(statSync(join(`${path}-backup`, "log.mdb")).mode & 0o77).to.equal(0);
+      await folder.close();
+      // Made by an earlier version.
+      chmodSync(join(path, "log.mdb"), 0o644);
+      await (await DataFolder.open(path, "c1")).close();
+      expect(statSync(join(path, "log.mdb")).mode & 0o77).to.equal(0);
+    } finally {
+      process.umask(umask);
+    }
   });
 
   it("is refused while a process has it, and not once that is gone", async () => {

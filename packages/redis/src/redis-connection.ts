@@ -3,6 +3,7 @@
 import { createHash } from "node:crypto";
 import { ErrorReply, RESP_TYPES, createClient, createCluster, createSentinel } from "@redis/client";
 import { ShardcastError } from "@shardcast/protocol";
+import { publicReason } from "@shardcast/server";
 import type { Logger } from "pino";
 import { ReplicaWait } from "./replica-wait.ts";
 import type { RedisTarget } from "./redis-target.ts";
@@ -154,14 +155,14 @@ export class RedisConnection {
   }
 
   #unavailable(error: unknown): ShardcastError {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = publicReason(error);
     // A refusal is an answer: the server is there.
     this.#fault = reason;
     return new ShardcastError("SHARDCAST_LOG_UNAVAILABLE", `Redis: ${reason}`, { cause: error });
   }
 
   #failed(error: unknown): void {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = publicReason(error);
     if (reason !== this.#fault) this.#logger.warn({ error }, "Redis is out of reach");
     this.#fault = reason;
   }

@@ -257,6 +257,8 @@ describe("the log in Redis, in trouble", function () {
     expect(await codeOf(replicated.state.set([["a", "3"]]))).to.equal("SHARDCAST_LOG_UNAVAILABLE");
     const log = await logOf("c2");
     await server.end();
+    const failed = (await state.get("a").catch((error: unknown) => error)) as Error;
+    expect(failed.message).not.to.include("127.0.0.1");
     for (const call of [set(), state.get("a"), state.list("", "", 1), state.delete(["a"])]) {
       expect(await codeOf(call)).to.equal("SHARDCAST_LOG_UNAVAILABLE");
     }

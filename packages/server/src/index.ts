@@ -34,6 +34,7 @@ export { NODE_OPTIONS } from "./node-options.ts";
 export { nodeUrl } from "./node-url.ts";
 export { optionInvalid, text, wholeNumber, type RawOptions } from "./option-value.ts";
 export type { NodeSocket, SocketOwner } from "./node-socket.ts";
+export { publicReason } from "./public-reason.ts";
 export { PublishHandler } from "./publish-handler.ts";
 export { PublishRouter, type PublishRouterOptions } from "./publish-router.ts";
 export { deadlineOf } from "./publish-wait.ts";

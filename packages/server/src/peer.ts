@@ -21,6 +21,7 @@ import {
 import { createNonce } from "@shardcast/protocol/proof";
 import type { Logger } from "pino";
 import { WebSocket, type RawData } from "ws";
+import { publicReason } from "./public-reason.ts";
 import type { PeerTls } from "./tls.ts";
 
 const BACKOFF = { minMs: 50, maxMs: 2000 };
@@ -126,7 +127,7 @@ export class Peer {
       if (Buffer.isBuffer(data)) this.#received(socket, data);
     });
     socket.on("error", (error) => {
-      this.#fault = error.message;
+      this.#fault = publicReason(error);
     });
     socket.on("close", (code, reason) => {
       this.#closed(socket, code, reason.toString("utf8"));

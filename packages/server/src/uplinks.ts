@@ -41,7 +41,7 @@ export class Uplinks {
   faults(): string[] {
     return this.all()
       .filter(({ isOpen }) => !isOpen)
-      .map(({ member, fault }) => `${member.id} (${member.url}): ${fault ?? ""}`);
+      .map(({ member, fault }) => `${member.id}: ${fault ?? ""}`);
   }
 
   /**

@@ -35,17 +35,18 @@ export class NodeLog {
 }
 
 /** What a log line means to the supervisor: that the node listens, or something to show. */
-export function readLogLine(line: string): { isReady: boolean; remark: Remark | undefined } {
+export function readLogLine(line: string): { isListening: boolean; remark: Remark | undefined } {
   const fields = parseFields(line);
   const { level, msg } = fields;
   const isShown = level === "warn" || level === "error" || level === "fatal";
-  if (!isShown || typeof msg !== "string") return { isReady: msg === "ready", remark: undefined };
+  if (!isShown || typeof msg !== "string")
+    return { isListening: msg === "listening", remark: undefined };
   const peer = typeof fields["peer"] === "string" ? fields["peer"] : undefined;
   const details = [fields["fault"], messageOf(fields["error"])].filter(
     (detail) => typeof detail === "string",
   );
   const subject = peer === undefined ? msg : `${msg} ${peer}`;
-  return { isReady: false, remark: { level, text: [subject, ...details].join(": "), peer } };
+  return { isListening: false, remark: { level, text: [subject, ...details].join(": "), peer } };
 }
 
 function parseFields(line: string): Readonly<Record<string, unknown>> {

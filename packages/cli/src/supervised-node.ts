@@ -127,8 +127,8 @@ export class SupervisedNode {
 
   #heard(line: string): void {
     this.#log.append(line);
-    const { isReady, remark } = readLogLine(line);
-    if (isReady) {
+    const { isListening, remark } = readLogLine(line);
+    if (isListening) {
       this.#isUp = true;
       this.#wasUp = true;
       this.#watcher.up(this);

@@ -5,11 +5,13 @@ import { TempFolder } from "./support.ts";
 
 describe("readLogLine", () => {
   it("knows the line with which a node says that it listens", () => {
-    expect(readLogLine('{"level":"info","msg":"ready"}')).to.deep.equal({
-      isReady: true,
+    expect(readLogLine('{"level":"info","msg":"listening"}')).to.deep.equal({
+      isListening: true,
       remark: undefined,
     });
-    expect(readLogLine('{"level":"info","msg":"stopping"}').isReady).to.be.false;
+    for (const msg of ["ready", "stopping"]) {
+      expect(readLogLine(JSON.stringify({ level: "info", msg })).isListening).to.equal(false);
+    }
   });
 
   it("shows warnings and errors, with what they are about", () => {
@@ -39,7 +41,7 @@ describe("readLogLine", () => {
       '{"level":',
       '"ready"',
     ]) {
-      expect(readLogLine(line)).to.deep.equal({ isReady: false, remark: undefined });
+      expect(readLogLine(line)).to.deep.equal({ isListening: false, remark: undefined });
     }
   });
 });

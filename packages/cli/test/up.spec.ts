@@ -60,7 +60,9 @@ describe("shardcast up", () => {
     expect(statSync(folder.join("first", "psk")).mode & 0o777).to.equal(0o600);
     expect(statSync(data).mode & 0o777).to.equal(0o700);
     for (const id of ["p1", "c1", "c2", "c3"]) {
-      expect(readFileSync(folder.join("first", "logs", `${id}.log`), "utf8")).to.include('"ready"');
+      expect(readFileSync(folder.join("first", "logs", `${id}.log`), "utf8")).to.include(
+        '"listening"',
+      );
     }
     expect(command.stderr).to.equal("");
   });

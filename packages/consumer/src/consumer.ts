@@ -238,7 +238,9 @@ export async function startConsumer(
   });
   uplinks.start();
   core.events.start(own.publish.bind(own));
-  push.start();
+  // Before it is there, it has nothing to tell.
+  if (redis === undefined) push.start();
+  else void redis.connected.then(() => push.start());
   redis?.members.join({ id, url: consumerOptions.advertise ?? advertisedUrl(options.host, node) });
   return node;
 }

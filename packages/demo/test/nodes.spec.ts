@@ -295,6 +295,7 @@ describe("a node by itself", () => {
       expect(waiting.body).to.have.property("waitingFor").with.length(2);
       // Where the others are is nothing for whoever asks.
       expect(JSON.stringify(waiting.body)).not.to.match(/127\.0\.0\.1|localhost/);
+      expect(producer.stdout).to.include('"msg":"listening"').and.not.include('"msg":"ready"');
       const client = await connect({ psk: TEST_PSK, producers: [producer.url] });
       const ack = client.publish("early", "published before there was an owner");
       await late.consumer(1);
@@ -303,6 +304,7 @@ describe("a node by itself", () => {
         return (await get(`${producer.httpUrl}/readyz`)).status === 200;
       });
       expect((await ack).offset).to.equal(1);
+      await eventually("it says so", () => producer.stdout.includes('"msg":"ready"'));
       client.close();
     } finally {
       await late.stop();

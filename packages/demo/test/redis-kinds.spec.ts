@@ -152,12 +152,35 @@ describe("nodes on Redis", function () {
     await expectAll(recorder, await publishes.stop());
   });
 
+  for (const [kind, start] of [
+    ["one server", () => RedisServer.start()],
+    ["Sentinels", () => SentinelRedis.start()],
+    ["a cluster", () => RedisClusterServers.start()],
+  ] as const) {
+    it(`start with ${kind} without a warning, and say that they are ready when /readyz does`, async () => {
+      const redis = await removed<Removable & { readonly url: string }>(start());
+      const cluster = clusterOn(redis.url);
+      const nodes = [await cluster.consumer(1), await cluster.producer()] as const;
+      await untilReady(...nodes);
+      for (const node of nodes) {
+        await eventually("it says so", () => node.stdout.includes('"msg":"ready"'));
+        expect(node.stdout).not.to.match(/"level":"(?:warn|error|fatal)"/);
+        expect(node.stderr).to.equal("");
+      }
+    });
+  }
+
   it("start without it, take clients, and store what waited when it is there", async () => {
     const redis = await removed(RedisServer.start());
     await redis.end();
     const cluster = clusterOn(redis.url);
     const nodes = [await cluster.consumer(1), await cluster.producer()] as const;
-    for (const node of nodes) expect(await readiness(node)).to.match(/^503/);
+    for (const node of nodes) {
+      expect(await readiness(node)).to.match(/^503/);
+      await eventually("it says so", () => node.stdout.includes("Redis is out of reach"));
+      expect(node.stdout).not.to.include('"msg":"ready"');
+      expect(node.stdout + node.stderr).not.to.match(/"stack"|^ +at /m);
+    }
     const client = await clientOf({ producers: [nodes[1].url], consumers: [nodes[0].url] });
     const ack = client.publish("news", "0");
     const recorder = Recorder.follow(client, "news", "earliest");

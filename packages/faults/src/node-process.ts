@@ -5,7 +5,7 @@ import { once } from "node:events";
 import type { TcpProxy } from "./tcp-proxy.ts";
 import { spawnTied } from "./tied-process.ts";
 
-const READY_LIMIT_MS = 30_000;
+const START_LIMIT_MS = 30_000;
 const POLL_MS = 20;
 const LAST_WORDS = 2000;
 /** What the caller's environment must not tell a node. */
@@ -26,7 +26,7 @@ export class NodeProcess {
   readonly #spec: NodeSpec;
   #child: ChildProcess | undefined;
   #output = "";
-  #isReady = false;
+  #isListening = false;
   #isStopped = false;
 
   constructor(spec: NodeSpec, proxy: TcpProxy) {
@@ -52,10 +52,10 @@ export class NodeProcess {
 
   /** Resolves when it takes connections. A node that ends instead is started again. */
   async start(): Promise<void> {
-    const deadline = performance.now() + READY_LIMIT_MS;
-    while (!this.isAlive || !this.#isReady) {
+    const deadline = performance.now() + START_LIMIT_MS;
+    while (!this.isAlive || !this.#isListening) {
       if (performance.now() > deadline)
-        throw new Error(`${this.id} is not ready: ${this.lastWords}`);
+        throw new Error(`${this.id} does not listen: ${this.lastWords}`);
       if (!this.isAlive) this.#spawn();
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
@@ -87,14 +87,14 @@ export class NodeProcess {
   #spawn(): void {
     const { bin, args, execArgv, psk } = this.#spec;
     const own = Object.entries(process.env).filter(([name]) => !FOREIGN.test(name));
-    this.#isReady = false;
+    this.#isListening = false;
     const child = spawnTied(process.execPath, [...execArgv, bin, ...args], {
       env: { ...Object.fromEntries(own), PSK: psk },
       stdio: ["ignore", "pipe", "pipe"],
     });
     for (const stream of [child.stdout, child.stderr]) {
       stream?.setEncoding("utf8").on("data", (text: string) => {
-        if (text.includes('"msg":"ready"')) this.#isReady = true;
+        if (text.includes('"msg":"listening"')) this.#isListening = true;
         this.#output = (this.#output + text).slice(-LAST_WORDS);
       });
     }

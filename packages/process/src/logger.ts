@@ -1,3 +1,4 @@
+import { ShardcastError } from "@shardcast/protocol";
 import { pino, type Logger } from "pino";
 import { LogOutput } from "./log-output.ts";
 
@@ -13,7 +14,7 @@ export function createLogger(level: string, fields: Readonly<Record<string, stri
     {
       level,
       base: fields,
-      serializers: { error: pino.stdSerializers.err },
+      serializers: { error: loggedError },
       formatters: { level: (label) => ({ level: label }) },
       timestamp: pino.stdTimeFunctions.isoTime,
     },
@@ -22,4 +23,15 @@ export function createLogger(level: string, fields: Readonly<Record<string, stri
   output.onRoom = (count) =>
     logger.warn({ count }, "log lines were dropped: their reader was slow");
   return logger;
+}
+
+/** What was foreseen has a code that says enough; a stack trace is for what nobody foresaw. */
+function loggedError(error: unknown): unknown {
+  if (!(error instanceof ShardcastError) || error.code === "SHARDCAST_INTERNAL") {
+    return error instanceof Error ? pino.stdSerializers.err(error) : error;
+  }
+  const { code, message, retryable, cause } = error;
+  const why =
+    cause instanceof Error && !message.includes(cause.message) ? cause.message : undefined;
+  return { type: "ShardcastError", code, message, retryable, cause: why };
 }

@@ -10,6 +10,8 @@ export class RedisCluster {
   readonly connection: RedisConnection;
   readonly keys: Keys;
   readonly members: RedisMembers;
+  /** Resolves when Redis is there for the first time. */
+  readonly connected: Promise<void>;
 
   /** Connects, however long that takes, and keeps the membership up to date. */
   constructor(options: RedisOptions, membership: Membership, logger: Logger) {
@@ -19,7 +21,7 @@ export class RedisCluster {
     this.keys = new Keys(prefix);
     const common = { connection, keys: this.keys, logger };
     this.members = new RedisMembers({ ...common, membership, ttlMs: memberTimeoutMs });
-    void connection.connect().then(() => this.members.start());
+    this.connected = connection.connect().then(() => this.members.start());
   }
 
   /** What the node waits for; empty where it need not. */

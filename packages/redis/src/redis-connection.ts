@@ -163,7 +163,11 @@ export class RedisConnection {
 
   #failed(error: unknown): void {
     const reason = publicReason(error);
-    if (reason !== this.#fault) this.#logger.warn({ error }, "Redis is out of reach");
+    if (reason !== this.#fault) {
+      // The log may know addresses.
+      const fault = error instanceof Error ? error.message : String(error);
+      this.#logger.warn({ fault }, "Redis is out of reach");
+    }
     this.#fault = reason;
   }
 }

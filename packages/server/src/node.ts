@@ -149,6 +149,15 @@ export class ShardcastNode {
     return this.#core.options.drainTimeoutMs;
   }
 
+  get isStopping(): boolean {
+    return this.#stopping !== undefined;
+  }
+
+  /** What it needs before it can do its work; empty where it can. */
+  waitingFor(): string[] {
+    return this.#parts.waitingFor();
+  }
+
   /** Moves the clients away, finishes what is under way, and stops. Called again, it is the same stop. */
   drain(): Promise<void> {
     this.#stopping ??= this.#drain();

@@ -2,6 +2,7 @@
 import { setFlagsFromString } from "node:v8";
 import { createLogger, explain, outliveRejections, stopOnSignal } from "@shardcast/process";
 import type { RingMember } from "@shardcast/protocol";
+import type { Logger } from "pino";
 import type { Options } from "yargs";
 import { openConsumers } from "./consumer-source.ts";
 import { Membership } from "./membership.ts";
@@ -17,6 +18,8 @@ import type { RawOptions } from "./option-value.ts";
  * go here all the time: five full collections a second, 8 to 19 ms each, for 14 MB. docs/benchmarks.md#what-was-tried
  */
 const HEAP_GROWING_PERCENT = 300;
+
+const READY_POLL_MS = 50;
 
 export interface RunOptions {
   readonly role: Role;
@@ -58,10 +61,19 @@ export async function runNode(run: RunOptions): Promise<void> {
   if (core.options.psk === PUBLIC_PSK) {
     core.logger.warn("the pre-shared key is the original's public default: anyone can connect");
   }
-  // Before the ready line: whoever reads it may send a signal at once.
+  // Before the lines that say so: whoever reads them may send a signal at once.
   stopOnSignal(core.logger, node);
   outliveRejections(core.logger);
-  core.logger.info({ url: node.url, port: node.port, pid: process.pid }, "ready");
+  core.logger.info({ url: node.url, port: node.port, pid: process.pid }, "listening");
+  tellWhenReady(node, core.logger);
+}
+
+/** Says "ready" when /readyz does for the first time. */
+function tellWhenReady(node: ShardcastNode, logger: Logger): void {
+  if (node.isStopping) return;
+  if (node.waitingFor().length > 0) {
+    setTimeout(() => tellWhenReady(node, logger), READY_POLL_MS).unref();
+  } else logger.info({ url: node.url, port: node.port, pid: process.pid }, "ready");
 }
 
 function hasId(id: string): (member: RingMember) => boolean {

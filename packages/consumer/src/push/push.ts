@@ -126,6 +126,7 @@ export class Push {
 
   /** To be called when the node listens. What it needs may be out of reach yet. */
   start(): void {
+    if (this.#isStopping) return;
     this.registry.load().then(
       () => {
         if (!this.#isStopping) this.#feed.start();

@@ -1,4 +1,4 @@
-// Real node processes for tests: started from packages/*/bin on free ports, waited for by their ready line.
+// Real node processes for tests: started from packages/*/bin on free ports, waited for by the line that says that they listen.
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -30,7 +30,7 @@ export class NodeProcess {
   readonly role: NodeRole;
   stdout = "";
   stderr = "";
-  /** Set when the node is ready. */
+  /** Set when the node listens. */
   url = "";
   readonly #child: ChildProcess;
 
@@ -70,11 +70,11 @@ export class NodeProcess {
     return this.url.replace(/^ws/, "http");
   }
 
-  /** Waits for the ready line; fails with what the node said where it ends before. */
-  async ready(): Promise<this> {
-    const line = await eventually(`${this.role} is ready`, () => {
+  /** Waits until it listens; fails with what the node said where it ends before. */
+  async listening(): Promise<this> {
+    const line = await eventually(`${this.role} listens`, () => {
       if (!this.isAlive) throw new Error(`the ${this.role} ended: ${this.stderr}${this.stdout}`);
-      return this.stdout.split("\n").find((text) => text.includes('"msg":"ready"'));
+      return this.stdout.split("\n").find((text) => text.includes('"msg":"listening"'));
     });
     this.url = (JSON.parse(line) as { url: string }).url;
     return this;
@@ -142,7 +142,7 @@ export class TestCluster {
   }
 
   start(role: NodeRole, options: StartOptions): Promise<NodeProcess> {
-    return this.spawn(role, options).ready();
+    return this.spawn(role, options).listening();
   }
 
   /** Starts a node that may well not come up. */

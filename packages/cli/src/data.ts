@@ -7,6 +7,7 @@ import {
   writeFolder,
   type StoreReport,
 } from "@shardcast/log";
+import { ShardcastError } from "@shardcast/protocol";
 import { switchOf } from "@shardcast/process";
 import { text } from "@shardcast/server";
 import type { Argv, CommandModule } from "yargs";
@@ -30,11 +31,10 @@ const checkCommand: CommandModule = {
   describe: "Look at every message; exit code 1 where something is wrong",
   builder: (argv: Argv) => folderOf(argv),
   handler: async (raw) => {
-    const { store } = await openForReading(text(raw, "folder"));
-    const report = checkStore(store);
-    await store.close();
-    tell(report);
-    if (report.faults.length > 0) process.exitCode = 1;
+    const folder = await openForReading(text(raw, "folder"));
+    const report = checkStore(folder.records);
+    await folder.close();
+    if (tell(report, folder.faults) > 0) process.exitCode = 1;
   },
 };
 
@@ -43,9 +43,14 @@ const backupCommand: CommandModule = {
   describe: "Copy it as it is at this moment into a new folder",
   builder: (argv: Argv) => toOf(folderOf(argv)),
   handler: async (raw) => {
-    const { store, node } = await openForReading(text(raw, "folder"));
+    const folder = await openForReading(text(raw, "folder"));
+    const { store, node, faults } = folder;
+    if (store === undefined) {
+      await folder.close();
+      throw new ShardcastError("SHARDCAST_DATA_CORRUPT", `${faults[0] ?? ""}: repair it instead`);
+    }
     await writeBackup(store, node, text(raw, "to"));
-    await store.close();
+    await folder.close();
     print(`backed up ${node} to ${text(raw, "to")}`);
   },
 };
@@ -60,13 +65,14 @@ const repairCommand: CommandModule = {
       describe: "Every topic begins anew: for a backup that is older than what clients have seen",
     }),
   handler: async (raw) => {
-    const { store, node } = await openForReading(text(raw, "folder"));
-    const isAnew = switchOf(raw, "new-epochs");
-    const report = await writeFolder(text(raw, "to"), node, (target) =>
-      repairStore(store, target, { isAnew }),
+    const folder = await openForReading(text(raw, "folder"));
+    // Where pages are lost, nobody knows what the last messages of any topic were.
+    const isAnew = switchOf(raw, "new-epochs") || folder.faults.length > 0;
+    const report = await writeFolder(text(raw, "to"), folder.node, (target) =>
+      repairStore(folder.records, target, { isAnew }),
     );
-    await store.close();
-    tell(report);
+    await folder.close();
+    tell(report, folder.faults);
   },
 };
 
@@ -86,10 +92,15 @@ function toOf(argv: Argv): Argv {
   });
 }
 
-function tell({ topics, messages, bytes, faults }: StoreReport): void {
+/** @returns how many faults there are */
+function tell(report: StoreReport, ofFile: readonly string[]): number {
+  const { topics, messages, bytes, missing } = report;
+  const faults = [...ofFile, ...report.faults];
   const size = (bytes / MEBIBYTE).toFixed(1);
-  print(`${topics} topics, ${messages} messages, ${size} MiB; ${faults.length} faults`);
+  const lost = missing === 0 ? "" : `${missing} messages missing; `;
+  print(`${topics} topics, ${messages} messages, ${size} MiB; ${lost}${faults.length} faults`);
   for (const fault of faults) print(`fault: ${fault}`);
+  return faults.length;
 }
 
 function print(line: string): void {

@@ -1,4 +1,4 @@
-import { mkdirSync, renameSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { expect } from "chai";
 import { Command, TempFolder, UpCommand } from "./support.ts";
 
@@ -86,6 +86,33 @@ describe("shardcast data", () => {
     ]).end();
     expect(stdout).to.equal("one\ntwo\nthree\n");
     expect(stderr).to.include("the topic's log began anew");
+  });
+
+  it("checks, and salvages, what is left of a file with a zeroed page, of any kind", async function () {
+    this.timeout(120_000);
+    const copy = folder.join("zeroed");
+    await run("backup", folder.join("data", "c1"), copy);
+    const file = folder.join("zeroed", "log.mdb");
+    const whole = readFileSync(file);
+    let found = 0;
+    for (let page = 0; page < whole.length / 4096; page += 1) {
+      const bytes = Buffer.from(whole);
+      bytes.fill(0, page * 4096, (page + 1) * 4096);
+      writeFileSync(file, bytes);
+      const checked = await run("check", copy);
+      expect(checked.stderr).to.equal("");
+      if (checked.exitCode === 0) continue;
+      expect(checked.exitCode).to.equal(1);
+      expect(checked.stdout).to.match(/^fault: .+$/m);
+      const to = folder.join(`salvaged-${page}`);
+      const { stderr, exitCode } = await run("repair", copy, to);
+      expect([stderr, exitCode]).to.deep.equal(["", 0]);
+      expect((await run("check", to)).exitCode).to.equal(0);
+      const backup = await run("backup", copy, folder.join(`copied-${page}`));
+      expect(backup.stderr).to.match(/^shardcast: .*\(SHARDCAST_DATA_CORRUPT\)\n$/);
+      found += 1;
+    }
+    expect(found).to.be.greaterThan(2);
   });
 
   it("says in one line what is no data folder", async () => {

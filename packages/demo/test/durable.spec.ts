@@ -116,6 +116,39 @@ describe("a log on disk", () => {
     );
   });
 
+  it("refuses a store with a zeroed page in one line, also when it finds the page only as it runs", async function () {
+    this.timeout(60_000);
+    const data = join(cluster.dataFolder, "zeroed");
+    const start = (): NodeProcess =>
+      cluster.spawn("consumer", { args: { id: "c1", port: 0, data } });
+    const node = await start().ready();
+    const client = await clientOf(node, 30_000);
+    await Promise.all(
+      Array.from({ length: 2000 }, (_, number) => client.publish(`zeroed-${number}`, "x")),
+    );
+    client.close();
+    await node.stop("SIGTERM");
+    const file = join(data, "c1", "log.mdb");
+    const whole = readFileSync(file);
+    // Pages of every kind.
+    for (let page = 2; page < whole.length / 4096; page += Math.ceil(whole.length / 4096 / 12)) {
+      const bytes = Buffer.from(whole);
+      bytes.fill(0, page * 4096, (page + 1) * 4096);
+      writeFileSync(file, bytes);
+      const damaged = start();
+      await Promise.race([damaged.stop(), damaged.ready().catch(() => undefined)]);
+      if (damaged.isAlive) {
+        // The page was a free one.
+        await damaged.stop("SIGTERM");
+        continue;
+      }
+      expect(damaged.exitCode).to.equal(1);
+      expect(damaged.stdout).to.not.include('"msg":"ready"');
+      expect(damaged.stderr).to.match(/^[^\n]+\n$/);
+      expect(damaged.stderr).to.include("SHARDCAST_DATA_CORRUPT").and.include("data repair");
+    }
+  });
+
   it("acks nothing once its store was deleted, and says so", async function () {
     this.timeout(60_000);
     const data = join(cluster.dataFolder, "deleted");

@@ -1,4 +1,5 @@
 // Each node by itself, as it is deployed: its options, its HTTP routes, its start and its end.
+import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect as connectSocket, createServer, type AddressInfo } from "node:net";
@@ -251,6 +252,19 @@ describe("a node by itself", () => {
           expect(line).to.match(/^shardcast-\w+: .+ \(SHARDCAST_OPTION_INVALID\)$/);
         }
       });
+
+      for (const name of ["psk-file", "config", "tls-cert", "token-key", "token-secret-file"]) {
+        it(`is refused a folder, or a pipe that nobody writes to, for --${name}, and does not wait`, async () => {
+          const pipe = join(folder, `pipe-${role}-${name}`);
+          execFileSync("mkfifo", [pipe]);
+          const other = name === "tls-cert" ? { "tls-key": pipe } : {};
+          for (const file of [pipe, folder]) {
+            const env = name === "psk-file" ? { PSK: "" } : {};
+            const args = { ...own, port: 0, [name]: file, ...other };
+            expect(await refusal(role, { args, env }), file).to.include(file);
+          }
+        });
+      }
 
       it("does not start on a taken port", async () => {
         const server = createServer().listen(0, "127.0.0.1");

@@ -12,13 +12,16 @@ import {
   readdirSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { ShardcastError } from "@shardcast/protocol";
 import { FolderLock, LOCK_FILE } from "./folder-lock.ts";
 import { checkStore } from "./salvage.ts";
-import { Store } from "./store.ts";
+import { PageStore } from "./page-store.ts";
+import { pageFaults } from "./page-walk.ts";
+import { Store, TABLES, pinPages, type RecordSource } from "./store.ts";
 import { checkHeader } from "./store-header.ts";
 
 const NOTE_FILE = "shardcast.json";
@@ -29,6 +32,8 @@ const FORMAT = "shardcast-log";
 /** Version 1 had no checksums. Where both are, each record tells by its size whether it has one. */
 const VERSION = 2;
 const OLD_VERSION = 1;
+/** A file of up to this size is gone over at every start: that takes less than a second. */
+const SMALL_BYTES = 64 * 1024 * 1024;
 const OWNER_ONLY = 0o600;
 const OWNER_ONLY_FOLDER = 0o700;
 
@@ -63,6 +68,7 @@ export class DataFolder {
       // A program that knows version 1 alone would take what is stored from now on for damaged.
       if (note?.version !== VERSION) writeNote(path, nodeId);
       await checkHeader(join(path, STORE_FILE));
+      checkPages(path, lock.wasLeft);
       const store = openStore(join(path, STORE_FILE));
       keepToOwner(path);
       await checkUnchecked(path, store);
@@ -80,18 +86,85 @@ export class DataFolder {
   }
 }
 
+/** What can be read of a folder. */
+export interface ReadFolder {
+  readonly node: string;
+  readonly records: RecordSource;
+  /** Undefined where its file is damaged in a way that lmdb may not survive. */
+  readonly store: Store | undefined;
+  /** What is damaged of the file itself, in words. */
+  readonly faults: readonly string[];
+  close(): Promise<void>;
+}
+
 /**
- * The store of a folder that a node may have in use, to be read.
- * @throws SHARDCAST_DATA_FOREIGN, SHARDCAST_DATA_CORRUPT
+ * The records of a folder that a node may have in use, however damaged its file is.
+ * @throws SHARDCAST_DATA_FOREIGN, SHARDCAST_DATA_CORRUPT where nothing can be read
  */
-export async function openForReading(
-  path: string,
-): Promise<{ readonly store: Store; readonly node: string }> {
+export async function openForReading(path: string): Promise<ReadFolder> {
   const note = readNote(path);
   if (note === undefined) throw foreign(path, `there is no ${NOTE_FILE}`);
+  const { node } = note;
   const file = join(path, STORE_FILE);
-  await checkHeader(file);
-  return { store: openStore(file, true), node: note.node };
+  if (!statFile(file)) throw foreign(path, `there is no ${STORE_FILE}`);
+  const fault = await headerFault(file);
+  const unpin = fault === undefined ? pinPages(file) : () => Promise.resolve();
+  try {
+    const faults = fault === undefined ? pageFaults(file, TABLES) : [fault];
+    if (faults.length === 0) {
+      const store = openStore(file, true);
+      return { node, records: store, store, faults, close: () => store.close() };
+    }
+    const pages = PageStore.open(file);
+    const close = (): Promise<void> => {
+      pages.close();
+      return Promise.resolve();
+    };
+    return {
+      node,
+      records: pages,
+      store: undefined,
+      faults: [...new Set([...faults, ...pages.faults])],
+      close,
+    };
+  } finally {
+    await unpin();
+  }
+}
+
+/** What is wrong with the first pages, in words. */
+async function headerFault(file: string): Promise<string | undefined> {
+  try {
+    await checkHeader(file);
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+/**
+ * Damage that lmdb does not survive is looked for where there is reason to, and where it takes no time.
+ * @throws SHARDCAST_DATA_CORRUPT
+ */
+function checkPages(path: string, wasLeft: boolean): void {
+  const file = join(path, STORE_FILE);
+  if (!statFile(file) || (!wasLeft && statSync(file).size > SMALL_BYTES)) return;
+  const [fault, ...others] = pageFaults(file, TABLES);
+  if (fault === undefined) return;
+  const more = others.length === 0 ? "" : ` and ${others.length} more`;
+  const detail = `${file}: ${fault}${more}; shardcast data repair ${path} <to> copies what is whole`;
+  throw new ShardcastError("SHARDCAST_DATA_CORRUPT", detail);
+}
+
+/**
+ * Whether a file is there.
+ * @throws SHARDCAST_DATA_FOREIGN where something else has its name
+ */
+function statFile(file: string): boolean {
+  const found = statSync(file, { throwIfNoEntry: false });
+  if (found === undefined) return false;
+  if (!found.isFile()) throw foreign(dirname(file), `${basename(file)} is no file`);
+  return true;
 }
 
 /**
@@ -175,6 +248,7 @@ function readNote(path: string): Note | undefined {
     if (other === undefined) return undefined;
     throw foreign(path, `it has ${other} and no ${NOTE_FILE}`);
   }
+  if (!statFile(join(path, NOTE_FILE))) throw foreign(path, `there is no ${NOTE_FILE}`);
   const note = parseNote(readFileSync(join(path, NOTE_FILE), "utf8"));
   if (note?.format !== FORMAT) throw foreign(path, `its ${NOTE_FILE} is not Shardcast's`);
   if (note.version !== VERSION && note.version !== OLD_VERSION) {

@@ -30,11 +30,19 @@ const TRIES = 300;
 const DEAD: ReadonlySet<string> = new Set(["ECONNREFUSED", "ENOENT"]);
 
 export class FolderLock {
+  /** A process that had the folder did not let go of it: it was killed, or has crashed. */
+  readonly wasLeft: boolean;
   readonly #folder: string;
   readonly #server: Server;
   readonly #handle: number | undefined;
 
-  private constructor(folder: string, server: Server, handle: number | undefined) {
+  private constructor(
+    folder: string,
+    server: Server,
+    handle: number | undefined,
+    wasLeft: boolean,
+  ) {
+    this.wasLeft = wasLeft;
     this.#folder = folder;
     this.#server = server;
     this.#handle = handle;
@@ -44,6 +52,7 @@ export class FolderLock {
   static async take(folder: string): Promise<FolderLock> {
     const { base, handle } = addressable(folder);
     const own = `${LOCK_FILE}.${randomUUID().slice(0, 8)}`;
+    let wasLeft: boolean;
     const server = createServer((socket) => {
       socket.on("error", () => undefined);
       socket.end();
@@ -53,7 +62,7 @@ export class FolderLock {
       await once(server, "listening");
       chmodSync(join(base, own), OWNER_ONLY);
       server.unref();
-      await claim(folder, base, own);
+      wasLeft = await claim(folder, base, own);
     } catch (error) {
       server.close();
       if (handle !== undefined) closeSync(handle);
@@ -61,7 +70,7 @@ export class FolderLock {
     } finally {
       unlink(join(folder, own));
     }
-    return new FolderLock(folder, server, handle);
+    return new FolderLock(folder, server, handle, wasLeft);
   }
 
   async release(): Promise<void> {
@@ -73,13 +82,16 @@ export class FolderLock {
   }
 }
 
-/** Gives the socket its name, unless one has it that answers. */
-async function claim(folder: string, base: string, own: string): Promise<void> {
+/**
+ * Gives the socket its name, unless one has it that answers.
+ * @returns whether a dead one had it
+ */
+async function claim(folder: string, base: string, own: string): Promise<boolean> {
   const name = join(folder, LOCK_FILE);
   for (let attempt = 0; attempt < TRIES; attempt += 1) {
     try {
       linkSync(join(folder, own), name);
-      return;
+      return attempt > 0;
     } catch (error) {
       if (codeOf(error) !== "EEXIST") throw error;
     }

@@ -17,7 +17,7 @@ import {
   type StateEntry,
   type StateStore,
 } from "./state-store.ts";
-import type { Store } from "./store.ts";
+import type { RecordSource, Store } from "./store.ts";
 
 const TABLE = "state";
 const MARK = ":";
@@ -108,7 +108,7 @@ export function textOfEntry(key: Uint8Array, value: Buffer): string | undefined 
 
 /** Entries as they lie in the store. */
 export function storedEntries(
-  store: Store,
+  store: RecordSource,
   prefix = "",
   after = "",
 ): Iterable<{ readonly key: Buffer; readonly value: Buffer }> {

@@ -59,6 +59,11 @@ export function decodeKey(key: Uint8Array): RecordKey {
   };
 }
 
+/** Whether it has the length of a key with a checksum. */
+export function isChecked(key: Uint8Array): boolean {
+  return key.length === KEY_BYTES;
+}
+
 /** Whether a record is as it was stored, as far as can be told: one of version 1 has no checksum. */
 export function isWhole(key: Uint8Array, value: Uint8Array): boolean {
   if (key.length === UNCHECKED_KEY_BYTES) return true;

@@ -1,14 +1,14 @@
 // Looks at every record of a store, and copies what is whole into a new one. For a store that a node refuses,
 // or that nobody is sure of. docs/operations.md#repair
-import { NO_EPOCH, ShardcastError, type Epoch } from "@shardcast/protocol";
-import { Batch } from "./batch.ts";
+import { NO_EPOCH, type Epoch } from "@shardcast/protocol";
+import type { Batch } from "./batch.ts";
 import { createEpoch } from "./epoch.ts";
 import { storedEntries, textOfEntry } from "./lmdb-state.ts";
 import { tellsItsEnd, wholeBatch } from "./message-record.ts";
 import { decodeKey, isWhole, seekKey, type RecordKey } from "./record-key.ts";
 import type { Mark } from "./series.ts";
 import { putState } from "./store-state.ts";
-import type { Store } from "./store.ts";
+import type { RecordSource, Store } from "./store.ts";
 import { decodeTopicRecord, encodeTopicRecord, type TopicRecord } from "./topic-record.ts";
 
 /** Records that are written at once. */
@@ -22,6 +22,8 @@ export interface StoreReport {
   readonly topics: number;
   readonly messages: number;
   readonly bytes: number;
+  /** Messages between others that are not there. */
+  readonly missing: number;
   /** What is wrong, in words; empty where all is well. */
   readonly faults: readonly string[];
 }
@@ -30,9 +32,12 @@ export interface StoreReport {
 interface Survey {
   readonly topic: string;
   readonly record: TopicRecord;
-  /** Everything after this is whole. */
+  /** Before its first message. */
   readonly floor: Mark;
   readonly end: Mark;
+  readonly messages: number;
+  readonly bytes: number;
+  readonly missing: number;
   /** False where the end could not be reached: what comes after it is unknown. */
   readonly isEndKnown: boolean;
   readonly faults: readonly string[];
@@ -50,18 +55,18 @@ interface StateSurvey {
   readonly faults: readonly string[];
 }
 
-export function checkStore(store: Store): StoreReport {
+export function checkStore(store: RecordSource): StoreReport {
   return reportOf(surveyAll(store), surveyState(store));
 }
 
 /**
- * Copies into an empty store whatever is whole and followed by nothing that is broken: offsets have no holes.
+ * Copies into an empty store whatever is whole. Readers are told of what lies between and is lost.
  * A topic whose end is lost gets a new epoch, since offsets may be given a second time; `isAnew` gives one to
  * all, for a copy that is older than what clients have seen. The state is copied as far as it can be read.
  * @throws SHARDCAST_LOG_UNAVAILABLE
  */
 export async function repairStore(
-  from: Store,
+  from: RecordSource,
   to: Store,
   { isAnew = false } = {},
 ): Promise<StoreReport> {
@@ -77,7 +82,9 @@ export async function repairStore(
   const state = surveyState(from);
   await copyState(state, { from, to });
   const report = reportOf(surveys, state);
-  putState(to, { nextNumber, bytes: report.bytes });
+  // What a topic weighs is told by its sums, and those count what is missing as well.
+  const weight = surveys.reduce((total, { floor, end }) => total + end.sum - floor.sum, 0);
+  putState(to, { nextNumber, bytes: weight });
   await to.commit();
   return report;
 }
@@ -87,8 +94,9 @@ function reportOf(surveys: readonly Survey[], state: StateSurvey): StoreReport {
     surveys.reduce((total, survey) => total + value(survey), 0);
   return {
     topics: surveys.length,
-    messages: sum(({ floor, end }) => end.offset - floor.offset),
-    bytes: sum(({ floor, end }) => end.sum - floor.sum),
+    messages: sum(({ messages }) => messages),
+    bytes: sum(({ bytes }) => bytes),
+    missing: sum(({ missing }) => missing),
     faults: [
       ...surveys.flatMap(({ topic, faults }) => faults.map((fault) => `${topic}: ${fault}`)),
       ...state.faults,
@@ -96,7 +104,7 @@ function reportOf(surveys: readonly Survey[], state: StateSurvey): StoreReport {
   };
 }
 
-function surveyAll(store: Store): Survey[] {
+function surveyAll(store: RecordSource): Survey[] {
   const surveys: Survey[] = [];
   for (const { key, value } of store.from("topics", FIRST_KEY)) {
     const record = decodeTopicRecord(key, value);
@@ -111,59 +119,58 @@ function lostTopic(topic: string): Survey {
   const nowhere = { offset: 0, time: 0, sum: 0 };
   const record = { number: LOST_NUMBER, epoch: NO_EPOCH, messages: nowhere, ids: nowhere };
   const faults = ["its own record is damaged"];
-  return { topic, record, floor: nowhere, end: nowhere, isEndKnown: false, faults };
+  const nothing = { messages: 0, bytes: 0, missing: 0 };
+  return { topic, record, floor: nowhere, end: nowhere, ...nothing, isEndKnown: false, faults };
 }
 
-function survey(store: Store, topic: string, record: TopicRecord): Survey {
+function survey(store: RecordSource, topic: string, record: TopicRecord): Survey {
   const faults: string[] = [];
-  let floor = record.messages;
-  let end = floor;
+  let floor: Mark | undefined;
+  let end = record.messages;
+  let [messages, bytes, missing] = [0, 0, 0];
   let isEndKnown = true;
   try {
-    for (const stored of recordsOf(store, "messages", record, floor)) {
-      // Where a record ends that is not to be believed is told by the one that follows.
-      const before = isEndKnown ? end : startOf(stored, end);
-      const fault = faultOf(stored, before);
-      if (!isEndKnown) floor = before;
-      isEndKnown = fault === undefined || tellsItsEnd(stored);
-      const { last, time, sum } = stored.key;
-      if (isEndKnown) end = { offset: last, time, sum };
-      if (fault === undefined) continue;
-      faults.push(fault);
-      floor = end;
+    for (const stored of recordsOf(store, "messages", record, end)) {
+      const { key, value } = stored;
+      const batch = wholeBatchOf(stored);
+      if (batch === undefined || batch.first <= end.offset) {
+        faults.push(faultOf(stored, batch, end));
+        // Where a record ends that is not to be believed is told by the one that follows.
+        isEndKnown = tellsItsEnd(stored);
+        continue;
+      }
+      const before = { ...key, offset: batch.first - 1, sum: key.sum - value.length };
+      if (floor === undefined) {
+        floor = batch.first === end.offset + 1 ? end : before;
+      } else if (batch.first === end.offset + 1 && before.sum !== end.sum) {
+        faults.push(`the sum at ${key.last} is wrong`);
+      }
+      missing += before.offset - end.offset;
+      messages += key.last - before.offset;
+      bytes += value.length;
+      end = { offset: key.last, time: key.time, sum: key.sum };
+      isEndKnown = true;
     }
   } catch (error) {
     isEndKnown = false;
     faults.push(`nothing can be read after ${end.offset}: ${String(error)}`);
   }
-  return { topic, record, floor, end, isEndKnown, faults };
+  const counts = { messages, bytes, missing };
+  return { topic, record, floor: floor ?? end, end, ...counts, isEndKnown, faults };
 }
 
-/** Where a record says that it begins; where it does not, what comes before it. */
-function startOf(stored: FoundRecord, before: Mark): Mark {
-  const batch = wholeBatch({ ...stored, isWhole: isWhole(stored.rawKey, stored.value) }, 0);
-  if (batch === undefined) return before;
-  const { time, sum } = stored.key;
-  return { offset: batch.first - 1, time, sum: sum - batch.bytes };
+function wholeBatchOf({ rawKey, key, value }: FoundRecord): Batch | undefined {
+  return wholeBatch({ key, value, isWhole: isWhole(rawKey, value) }, 0);
 }
 
-function faultOf({ rawKey, key, value }: FoundRecord, before: Mark): string | undefined {
-  const first = before.offset + 1;
-  if (!isWhole(rawKey, value)) return `${first} to ${key.last}: the checksum is wrong`;
-  try {
-    const batch = Batch.fromFrames(value, 0);
-    if (batch?.first !== first || batch.last !== key.last) {
-      return `${first} to ${key.last} are not where they were`;
-    }
-  } catch (error) {
-    if (!(error instanceof ShardcastError)) throw error;
-    return `${first} to ${key.last}: ${error.message}`;
-  }
-  return key.sum === before.sum + value.length ? undefined : `the sum at ${key.last} is wrong`;
+function faultOf({ rawKey, key, value }: FoundRecord, batch: Batch | undefined, end: Mark): string {
+  const where = `${end.offset + 1} to ${key.last}`;
+  if (batch !== undefined || isWhole(rawKey, value)) return `${where} are not where they were`;
+  return `${where}: the checksum is wrong`;
 }
 
 function* recordsOf(
-  store: Store,
+  store: RecordSource,
   table: "messages" | "ids",
   { number }: TopicRecord,
   after: Mark,
@@ -177,26 +184,32 @@ function* recordsOf(
 async function copyTopic(
   { topic, record, floor, end }: Survey,
   epoch: Epoch,
-  { from, to }: { readonly from: Store; readonly to: Store },
+  { from, to }: { readonly from: RecordSource; readonly to: Store },
 ): Promise<void> {
   let count = 0;
-  const copy = async (table: "messages" | "ids", after: Mark): Promise<void> => {
-    for (const { rawKey, key, value } of recordsOf(from, table, record, after)) {
-      if (key.last > end.offset) return;
-      if (!isWhole(rawKey, value)) continue;
-      to.put(table, rawKey, value);
-      count += 1;
-      if (count % CHUNK === 0) await to.commit();
-    }
+  const copy = async (table: "messages" | "ids", { rawKey, value }: FoundRecord): Promise<void> => {
+    to.put(table, rawKey, value);
+    count += 1;
+    if (count % CHUNK === 0) await to.commit();
   };
   const name = Buffer.from(topic);
   to.put("topics", name, encodeTopicRecord(name, { ...record, epoch, messages: floor }));
-  await copy("messages", floor);
-  await copy("ids", record.ids);
+  let last = floor.offset;
+  for (const stored of recordsOf(from, "messages", record, floor)) {
+    if (stored.key.last > end.offset) break;
+    const batch = wholeBatchOf(stored);
+    if (batch === undefined || batch.first <= last) continue;
+    last = batch.last;
+    await copy("messages", stored);
+  }
+  for (const stored of recordsOf(from, "ids", record, record.ids)) {
+    if (stored.key.last > end.offset) break;
+    if (isWhole(stored.rawKey, stored.value)) await copy("ids", stored);
+  }
   await to.commit();
 }
 
-function surveyState(store: Store): StateSurvey {
+function surveyState(store: RecordSource): StateSurvey {
   const faults: string[] = [];
   let last: Buffer | undefined;
   try {
@@ -217,7 +230,7 @@ function nameOfState(key: Buffer): string {
 
 async function copyState(
   { last }: StateSurvey,
-  { from, to }: { readonly from: Store; readonly to: Store },
+  { from, to }: { readonly from: RecordSource; readonly to: Store },
 ): Promise<void> {
   if (last === undefined) return;
   let count = 0;

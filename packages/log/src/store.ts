@@ -7,8 +7,21 @@ import { commitFault } from "./commit-fault.ts";
 
 export type Table = "topics" | "messages" | "ids" | "state";
 
-const TABLES = ["topics", "messages", "ids", "state"] as const;
+export const TABLES = ["topics", "messages", "ids", "state"] as const;
 const BINARY = { encoding: "binary", keyEncoding: "binary" } as const;
+
+export interface StoredEntry {
+  readonly key: Buffer;
+  readonly value: Buffer;
+}
+
+/** Records in the order of their keys: of a store, or of what is left of one. */
+export interface RecordSource {
+  /** All of a table from a key on. */
+  from(table: Table, start: Buffer): Iterable<StoredEntry>;
+  /** What lies from `start` to before `end`. */
+  range(table: Table, start: Buffer, end: Buffer): Iterable<StoredEntry>;
+}
 
 interface Write {
   readonly table: Table;
@@ -17,7 +30,25 @@ interface Write {
   readonly value: Buffer | undefined;
 }
 
-export class Store {
+/**
+ * Keeps the pages of the store as it is now from being used for anything else, whoever writes to it.
+ * @returns what lets go of them
+ */
+export function pinPages(file: string): () => Promise<void> {
+  const root = open<Buffer, Buffer>({
+    path: file,
+    ...BINARY,
+    maxDbs: TABLES.length,
+    readOnly: true,
+  });
+  const transaction = root.useReadTransaction();
+  return async () => {
+    transaction.done();
+    await root.close();
+  };
+}
+
+export class Store implements RecordSource {
   readonly #root: RootDatabase<Buffer, Buffer>;
   readonly #tables: Readonly<Record<Table, Database<Buffer, Buffer>>>;
   #staged: Write[] = [];

@@ -185,6 +185,7 @@ describe("DataFolder", () => {
     await folder.store.commit();
     const copy = `${path}-copy`;
     const { store, node } = await openForReading(path);
+    if (store === undefined) throw new Error("it is damaged");
     await writeBackup(store, node, copy);
     await store.close();
     await folder.close();
@@ -198,6 +199,7 @@ describe("DataFolder", () => {
   it("is not copied over anything", async () => {
     await make();
     const { store, node } = await openForReading(path);
+    if (store === undefined) throw new Error("it is damaged");
     const result = await writeBackup(store, node, root).catch((error: unknown) => error);
     expect(result).to.have.property("code", "SHARDCAST_DATA_FOREIGN");
     await store.close();

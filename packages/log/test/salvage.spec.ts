@@ -57,12 +57,13 @@ describe("a store that is checked and repaired", () => {
       topics: 2,
       messages: 11,
       bytes: batchOf(1, 10).bytes + batchOf(1, 1).bytes,
+      missing: 0,
       faults: [],
     });
     await folder.close();
   });
 
-  it("has what follows the last fault, at its offsets, and says what is wrong", async () => {
+  it("has all that is whole, at its offsets, and says what is wrong", async () => {
     const epoch = await fill();
     const { store, close } = await openFolder("from");
     const upTo6 = batchOf(1, 6).bytes;
@@ -73,17 +74,19 @@ describe("a store that is checked and repaired", () => {
     const report = await repairStore(store, target.store);
     await target.close();
     await close();
-    expect(report.messages).to.equal(5);
+    expect([report.messages, report.missing]).to.deep.equal([9, 2]);
     expect(report.faults.length).to.be.greaterThan(0);
     expect(report.faults[0]).to.match(/^news: 5 to 6: the checksum is wrong$/);
 
     const log = await openLog("to");
     const news = log.open("news", 9);
-    expect(news).to.include({ epoch, head: 10, oldest: 7 });
-    expect(offsetsOf(news.read(0, MANY))).to.deep.equal([7, 8, 9, 10]);
+    expect(news).to.include({ epoch, head: 10, oldest: 1 });
+    expect(offsetsOf(news.read(0, MANY))).to.deep.equal([1, 2, 3, 4]);
+    expect(news.read(4, MANY)).to.deep.equal(new Damage(5, 6));
+    expect(offsetsOf(news.read(6, MANY))).to.deep.equal([7, 8, 9, 10]);
     expect([...news.ids(0)].length).to.equal(5);
     expect(offsetsOf(log.open("whole", 2).read(0, MANY))).to.deep.equal([1]);
-    expect(log.bytes).to.equal(report.bytes);
+    expect(log.bytes).to.equal(report.bytes + batchOf(5, 6).bytes);
     expect(log.open("another", 3).number).to.equal(3);
     expect(await log.state.list("", "", MANY)).to.deep.equal(STATE);
     await log.close();

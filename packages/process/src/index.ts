@@ -7,6 +7,7 @@ export { outliveRejections } from "./rejections.ts";
 export { hostCount, upgradeFault, type UpgradeFault } from "./upgrade-fault.ts";
 export { stopOnSignal, type Stoppable } from "./stop-on-signal.ts";
 export { parseJson, readJsonFile } from "./options/json-file.ts";
+export { readOptionFile } from "./options/option-file.ts";
 export { isOutdone, namesOf, type Rivals } from "./options/rivals.ts";
 export { SECRET_MIN_CHARACTERS, checkSecret, readSecretFile } from "./options/secret.ts";
 export { spellSwitches, switchOf } from "./options/switch.ts";

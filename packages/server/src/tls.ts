@@ -1,8 +1,9 @@
 // TLS of a node: the certificate of what it listens on, read again when the files change, and whom it believes
 // on the links that it opens.
-import { readFileSync, unwatchFile, watchFile } from "node:fs";
+import { unwatchFile, watchFile } from "node:fs";
 import type { Server } from "node:http";
 import { createSecureContext, rootCertificates } from "node:tls";
+import { readOptionFile } from "@shardcast/process";
 import type { Logger } from "pino";
 import type { Options } from "yargs";
 import { optionInvalid, text, type RawOptions } from "./option-value.ts";
@@ -115,15 +116,22 @@ class Certificate {
 
 /** @throws whatever Node throws where they are not a certificate and its key */
 function readPair(certFile: string, keyFile: string): Pair {
-  const pair = { cert: readFileSync(certFile, "utf8"), key: readFileSync(keyFile, "utf8") };
+  const pair = { cert: readText(certFile), key: readText(keyFile) };
   createSecureContext(pair);
   return pair;
+}
+
+/** @throws where it is empty, which Node takes for no certificate at all */
+function readText(file: string): string {
+  const text = readOptionFile(file).toString("utf8");
+  if (text.trim() === "") throw new Error(`${file} is empty`);
+  return text;
 }
 
 /** @throws SHARDCAST_OPTION_INVALID */
 function read(file: string): string {
   try {
-    const ca = readFileSync(file, "utf8");
+    const ca = readText(file);
     createSecureContext({ ca });
     return ca;
   } catch (error) {

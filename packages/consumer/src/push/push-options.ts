@@ -1,6 +1,5 @@
 // The options of push subscriptions.
-import { readFileSync } from "node:fs";
-import { switchOf } from "@shardcast/process";
+import { readOptionFile, switchOf } from "@shardcast/process";
 import { optionInvalid, text, type RawOptions } from "@shardcast/server";
 import { AddressGuard, parseWebhookTarget, type WebhookSenderOptions } from "@shardcast/webhooks";
 import { checkPushName, parsePushConfig, type PushConfig } from "./push-config.ts";
@@ -73,7 +72,7 @@ function caOf(raw: RawOptions): Pick<WebhookSenderOptions, "ca"> {
   const file = text(raw, "push-ca");
   let ca: readonly string[];
   try {
-    ca = readFileSync(file, "utf8").match(CERTIFICATE) ?? [];
+    ca = readOptionFile(file).toString("utf8").match(CERTIFICATE) ?? [];
   } catch (error) {
     throw optionInvalid(`--push-ca ${file} cannot be used: ${messageOf(error)}`);
   }
@@ -83,7 +82,7 @@ function caOf(raw: RawOptions): Pick<WebhookSenderOptions, "ca"> {
 
 function filesOf(file: string, urlFault: PushOptions["urlFault"]): ReadonlyMap<string, PushConfig> {
   try {
-    const list = parseJson(readFileSync(file, "utf8"));
+    const list = parseJson(readOptionFile(file).toString("utf8"));
     if (!Array.isArray(list)) throw new Error("it is a list");
     const configs = new Map<string, PushConfig>();
     for (const value of list as readonly unknown[]) {

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readOptionFile } from "./option-file.ts";
 import { optionInvalid } from "./option-invalid.ts";
 
 /**
@@ -9,7 +9,7 @@ import { optionInvalid } from "./option-invalid.ts";
 export function readJsonFile(name: string, file: string): unknown {
   let text: string;
   try {
-    text = readFileSync(file, "utf8");
+    text = readOptionFile(file).toString("utf8");
   } catch (cause) {
     const { code = "" } = cause as { readonly code?: string };
     throw optionInvalid(`${name} ${file} cannot be read: ${code}`);

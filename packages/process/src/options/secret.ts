@@ -1,7 +1,7 @@
 // Keys and secrets, from whatever source: one rule of what may be one, and one reader of files. Nothing here puts a
 // secret into an error.
-import { readFileSync } from "node:fs";
 import { ShardcastError } from "@shardcast/protocol";
+import { readOptionFile } from "./option-file.ts";
 import { optionInvalid } from "./option-invalid.ts";
 
 /** The shortest key or secret, in characters. */
@@ -31,7 +31,7 @@ export function checkSecret(name: string, secret: string): string {
 export function readSecretFile(name: string, file: string): [string, string | undefined] {
   let bytes: Buffer;
   try {
-    bytes = readFileSync(file);
+    bytes = readOptionFile(file);
   } catch (cause) {
     const { code = "" } = cause as { readonly code?: string };
     const why = code === "ENOENT" ? "is not there" : `cannot be read: ${code}`;

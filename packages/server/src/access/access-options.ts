@@ -1,6 +1,5 @@
 // The options that say who is let in without the pre-shared key, and how much one client may take.
-import { readFileSync } from "node:fs";
-import { checkSecret, parseJson, readSecretFile } from "@shardcast/process";
+import { checkSecret, parseJson, readOptionFile, readSecretFile } from "@shardcast/process";
 import { Permissions, parseGrantText } from "@shardcast/protocol";
 import type { JSONWebKeySet } from "jose";
 import type { Options } from "yargs";
@@ -228,7 +227,7 @@ function keyFileOf(raw: RawOptions): TokenKeys[] {
   const file = optional(raw, "token-key");
   if (file === undefined) return [];
   try {
-    const content = readFileSync(file, "utf8");
+    const content = readOptionFile(file).toString("utf8");
     if (!content.trimStart().startsWith("{")) return [new PemKey(content)];
     return [new JwksKeys(parseJson("it", content) as JSONWebKeySet)];
   } catch (error) {

@@ -1,0 +1,46 @@
+// Files that options name. A pipe may stand for one, as in `--psk-file <(pass show shardcast)`; to wait for one that
+// nobody writes to would be a node that hangs at its start.
+import { closeSync, constants, fstatSync, openSync, readFileSync, readSync } from "node:fs";
+
+const CHUNK_BYTES = 64 * 1024;
+/** How long whoever writes to a pipe may take. */
+const PIPE_MS = 5000;
+const POLL_MS = 10;
+
+/**
+ * What a file holds.
+ * @throws what Node throws where it cannot be read; EISDIR, and ETIMEDOUT where a pipe brings nothing
+ */
+export function readOptionFile(file: string): Buffer {
+  const handle = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const found = fstatSync(handle);
+    if (found.isDirectory()) throw fault("EISDIR", `${file} is a folder`);
+    return found.isFIFO() ? readPipe(handle, file) : readFileSync(handle);
+  } finally {
+    closeSync(handle);
+  }
+}
+
+function readPipe(handle: number, file: string): Buffer {
+  const chunks: Buffer[] = [];
+  const deadline = performance.now() + PIPE_MS;
+  for (;;) {
+    const chunk = Buffer.alloc(CHUNK_BYTES);
+    try {
+      const count = readSync(handle, chunk);
+      if (count === 0) return Buffer.concat(chunks);
+      chunks.push(chunk.subarray(0, count));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EAGAIN") throw error;
+      if (performance.now() > deadline) {
+        throw fault("ETIMEDOUT", `${file} is a pipe that nobody writes to`);
+      }
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, POLL_MS);
+    }
+  }
+}
+
+function fault(code: string, message: string): Error {
+  return Object.assign(new Error(message), { code });
+}

@@ -121,7 +121,7 @@ describe("a log on disk", () => {
     const data = join(cluster.dataFolder, "zeroed");
     const start = (): NodeProcess =>
       cluster.spawn("consumer", { args: { id: "c1", port: 0, data } });
-    const node = await start().ready();
+    const node = await start().listening();
     const client = await clientOf(node, 30_000);
     await Promise.all(
       Array.from({ length: 2000 }, (_, number) => client.publish(`zeroed-${number}`, "x")),
@@ -136,14 +136,14 @@ describe("a log on disk", () => {
       bytes.fill(0, page * 4096, (page + 1) * 4096);
       writeFileSync(file, bytes);
       const damaged = start();
-      await Promise.race([damaged.stop(), damaged.ready().catch(() => undefined)]);
+      await Promise.race([damaged.stop(), damaged.listening().catch(() => undefined)]);
       if (damaged.isAlive) {
         // The page was a free one.
         await damaged.stop("SIGTERM");
         continue;
       }
       expect(damaged.exitCode).to.equal(1);
-      expect(damaged.stdout).to.not.include('"msg":"ready"');
+      expect(damaged.stdout).to.not.include('"msg":"listening"');
       expect(damaged.stderr).to.match(/^[^\n]+\n$/);
       expect(damaged.stderr).to.include("SHARDCAST_DATA_CORRUPT").and.include("data repair");
     }

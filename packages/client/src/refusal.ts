@@ -14,6 +14,6 @@ export function refusalOf(frame: { readonly code: string; readonly reason: strin
     const error = new ShardcastError("SHARDCAST_INTERNAL", `refused: ${code} ${reason}`.trim());
     return { error, isFinal: true };
   }
-  const error = new ShardcastError(code, reason === "" ? undefined : reason);
+  const error = new ShardcastError(code, reason);
   return { error, isFinal: !error.retryable };
 }

@@ -182,8 +182,9 @@ export class ShardcastError extends Error {
   readonly code: ErrorCode;
   readonly retryable: boolean;
 
-  constructor(code: ErrorCode, detail?: string, options?: ErrorOptions) {
-    super(detail ?? ENTRIES[code].message, options);
+  /** @param detail a sentence in place of the code's own; an empty one is none */
+  constructor(code: ErrorCode, detail = "", options?: ErrorOptions) {
+    super(detail === "" ? ENTRIES[code].message : detail, options);
     this.code = code;
     this.retryable = ENTRIES[code].retryable;
   }

@@ -84,7 +84,7 @@ export class AwaitingPublisher implements PublishOrigin {
   refuse({ seq, code, reason }: Refusal): void {
     const waiting = this.#waiting.get(seq);
     this.#waiting.delete(seq);
-    waiting?.reject(new ShardcastError(code, reason === "" ? undefined : reason));
+    waiting?.reject(new ShardcastError(code, reason));
   }
 
   pauseReading(): void {

@@ -29,6 +29,7 @@ import type { AccessHolder, LinkAccess } from "./access/link-access.ts";
 import { TokenBucket } from "./access/token-bucket.ts";
 import { tokenFault } from "./access/token-fault.ts";
 import { closeText } from "./close-text.ts";
+import { explained } from "./explained.ts";
 import type { LinkHandler, LinkTarget } from "./link-handler.ts";
 import type { NodeSocket } from "./node-socket.ts";
 import type { PublishOrigin, Refusal } from "./publish-target.ts";
@@ -155,10 +156,10 @@ export class Link extends TurnLink implements PublishOrigin, AccessHolder {
     }
   }
 
-  /** Queues one frame for the end of this turn. */
+  /** Queues one frame for the end of this turn. A refusal without a reason gets the sentence of its code. */
   send(frame: Frame): void {
     if (!this.isOpen) return;
-    const bytes = encodeFrame(frame);
+    const bytes = encodeFrame(explained(frame));
     const at = this.reserve(bytes.length);
     this.out.set(bytes, at);
   }

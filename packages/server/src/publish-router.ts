@@ -70,7 +70,7 @@ export class PublishRouter {
           this.#fault(head, end) ??
           (known === undefined ? origin.access?.newTopicFault() : undefined));
     if (fault !== undefined) {
-      origin.refuse({ seq, topic, code: fault, reason: "" });
+      origin.refuse({ seq, topic, code: fault, reason: this.#detail(fault) });
       return true;
     }
     if (typeof target === "string") return true;
@@ -117,6 +117,12 @@ export class PublishRouter {
     if (target === this.#unrouted) return;
     if (this.#targets.size >= REMEMBERED_TOPICS) this.#targets.clear();
     this.#targets.set(topic, target);
+  }
+
+  /** What the sender may not know beside the code. */
+  #detail(fault: ErrorCode): string {
+    const { maxPayloadBytes } = this.#options;
+    return fault === "SHARDCAST_PAYLOAD_TOO_LARGE" ? `${maxPayloadBytes} bytes are the limit` : "";
   }
 
   #fault(head: PublishHead, end: number): ErrorCode | undefined {

@@ -2,7 +2,6 @@
 import { createHash } from "node:crypto";
 import { setImmediate } from "node:timers/promises";
 import {
-  ERRORS,
   MESSAGE_ID_MAX_BYTES,
   PUBLISH_OVERHEAD_BYTES,
   ShardcastError,
@@ -146,8 +145,7 @@ async function publishLine(
       error instanceof ShardcastError ? error : new ShardcastError("SHARDCAST_INTERNAL");
     const isLine = known.code === "SHARDCAST_FRAME_MALFORMED";
     const code = isLine ? "SHARDCAST_REQUEST_INVALID" : known.code;
-    const detail = known.message === "" ? ERRORS[code].message : known.message;
-    return { ...(topic === undefined ? {} : { topic }), code, detail };
+    return { ...(topic === undefined ? {} : { topic }), code, detail: known.message };
   }
 }
 

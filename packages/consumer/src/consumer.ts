@@ -57,7 +57,7 @@ export async function startConsumer(
 ): Promise<ShardcastNode> {
   const { options, membership, logger, turn } = core;
   const { id, consumers, maxPayloadBytes, windowMessages } = options;
-  if (consumers.type === "list" && !membership.hasSelf) {
+  if (consumers.type === "list" && membership.self === undefined) {
     throw optionInvalid(`--id ${id} is not among --consumers`);
   }
   const failed = (error: unknown): void => {

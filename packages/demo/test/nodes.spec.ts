@@ -325,6 +325,30 @@ describe("a node by itself", () => {
     }
   });
 
+  it("tells which of the consumers it is where they are found by a host name", async () => {
+    const own = await TestCluster.plan(1);
+    try {
+      const { port } = new URL(own.consumers.replace("c1=", ""));
+      const args = { consumers: `dns://localhost:${port}` };
+      const consumer = await own.consumer(1, { args });
+      const producer = await own.producer({ args });
+      const nodeIds = await Promise.all(
+        [consumer, producer].map(async ({ httpUrl }) => {
+          const { body } = await get(`${httpUrl}/cluster`);
+          const { node, consumers } = body as {
+            node: { id: string };
+            consumers: { id: string }[];
+          };
+          expect(consumers.map(({ id }) => id)).to.include(`127.0.0.1:${port}`);
+          return consumers.some(({ id }) => id === node.id) ? "listed" : node.id;
+        }),
+      );
+      expect(nodeIds).to.deep.equal(["listed", "producer"]);
+    } finally {
+      await own.stop();
+    }
+  });
+
   it("a producer may be called like a consumer, and passes on to it what it owns", async () => {
     const own = await TestCluster.plan(1);
     try {

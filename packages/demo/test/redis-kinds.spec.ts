@@ -177,7 +177,10 @@ describe("nodes on Redis", function () {
     const nodes = [await cluster.consumer(1), await cluster.producer()] as const;
     for (const node of nodes) {
       expect(await readiness(node)).to.match(/^503/);
-      await eventually("it says so", () => node.stdout.includes("Redis is out of reach"));
+      const begun = redis.proxy.acceptedCount;
+      await eventually("it tries again and again", () => redis.proxy.acceptedCount > begun + 5);
+      expect(node.stdout.split("Redis is out of reach")).to.have.length(2);
+      expect(node.stdout).not.to.match(/"level":"(?:warn|error|fatal)"/);
       expect(node.stdout).not.to.include('"msg":"ready"');
       expect(node.stdout + node.stderr).not.to.match(/"stack"|^ +at /m);
     }

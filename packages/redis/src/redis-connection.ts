@@ -3,7 +3,7 @@
 import { createHash } from "node:crypto";
 import { ErrorReply, RESP_TYPES, createClient, createCluster, createSentinel } from "@redis/client";
 import { ShardcastError } from "@shardcast/protocol";
-import { publicReason } from "@shardcast/server";
+import { Outage, publicReason } from "@shardcast/server";
 import type { Logger } from "pino";
 import { ReplicaWait } from "./replica-wait.ts";
 import type { RedisTarget } from "./redis-target.ts";
@@ -54,11 +54,14 @@ export interface RedisConnectionOptions {
 
 export class RedisConnection {
   readonly #client: Client;
-  readonly #logger: Logger;
+  readonly #outage: Outage;
   #fault: string | undefined = "not connected yet";
 
   constructor(options: RedisConnectionOptions) {
-    this.#logger = options.logger;
+    const { logger } = options;
+    this.#outage = new Outage({
+      ...{ logger, begins: "Redis is out of reach", ends: "Redis is in reach" },
+    });
     this.#client = createAny(options, (error) => this.#failed(error));
   }
 
@@ -72,7 +75,7 @@ export class RedisConnection {
     for (;;) {
       try {
         await this.#client.connect();
-        this.#fault = undefined;
+        this.#succeeded();
         return;
       } catch (error) {
         this.#failed(error);
@@ -88,7 +91,7 @@ export class RedisConnection {
   async command(key: string, args: readonly Argument[]): Promise<Reply> {
     try {
       const reply = (await this.#client.command(key, args)) as Reply;
-      this.#fault = undefined;
+      this.#succeeded();
       return reply;
     } catch (error) {
       throw this.#unavailable(error);
@@ -162,13 +165,16 @@ export class RedisConnection {
   }
 
   #failed(error: unknown): void {
-    const reason = publicReason(error);
-    if (reason !== this.#fault) {
-      // The log may know addresses.
-      const fault = error instanceof Error ? error.message : String(error);
-      this.#logger.warn({ fault }, "Redis is out of reach");
-    }
-    this.#fault = reason;
+    this.#fault = publicReason(error);
+    // The log may know addresses.
+    const fault = error instanceof Error ? error.message : String(error);
+    this.#outage.failed(fault === "" ? this.#fault : fault, this.#fault);
+  }
+
+  #succeeded(): void {
+    if (this.#fault === undefined) return;
+    this.#fault = undefined;
+    this.#outage.ended();
   }
 }
 

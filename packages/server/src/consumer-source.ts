@@ -8,6 +8,7 @@ import type { Logger } from "pino";
 import { parseConsumers } from "./consumer-list.ts";
 import type { Membership } from "./membership.ts";
 import { optionInvalid } from "./option-value.ts";
+import { Outage } from "./outage.ts";
 
 /** How often a file is looked at, and a name is resolved. */
 const POLL_MS = 1000;
@@ -70,7 +71,9 @@ async function openFile(path: string): Promise<OpenedConsumers> {
     members: await readList(path),
     isSelf: undefined,
     // Read, not watched: a mounted file may be a link that is bent to another.
-    follow: (membership, logger) => follow(() => readList(path), membership, logger),
+    follow: (membership, logger) => {
+      follow({ read: () => readList(path), wasThere: true }, membership, logger);
+    },
   };
 }
 
@@ -89,32 +92,42 @@ async function readList(path: string): Promise<RingMember[]> {
 
 async function openDns(host: string, port: number, ownPort: number): Promise<OpenedConsumers> {
   const own = new Set(ownAddresses().map((address) => memberAt(address, ownPort).id));
+  // At the start of a cluster the name may stand for nobody yet.
+  const members = await resolve(host, port).catch(() => []);
   return {
-    // At the start of a cluster the name may stand for nobody yet.
-    members: await resolve(host, port).catch(() => []),
+    members,
     isSelf: ({ id }) => own.has(id),
-    follow: (membership, logger) => follow(() => resolve(host, port), membership, logger),
+    follow: (membership, logger) => {
+      const wasThere = members.length > 0;
+      follow({ read: () => resolve(host, port), wasThere }, membership, logger);
+    },
   };
 }
 
 async function resolve(host: string, port: number): Promise<RingMember[]> {
   const found = await lookup(host, { all: true });
-  return found.map(({ address }) => memberAt(address, port));
+  return [...new Set(found.map(({ address }) => address))].map((one) => memberAt(one, port));
+}
+
+/** What is asked again and again. */
+interface Followed {
+  readonly read: () => Promise<RingMember[]>;
+  /** It had an answer at the start. */
+  readonly wasThere: boolean;
 }
 
 /** A list that cannot be had, or cannot be used, takes nobody out of the ring; its fault is told once. */
-function follow(read: () => Promise<RingMember[]>, membership: Membership, logger: Logger): void {
-  let fault = "";
+function follow(followed: Followed, membership: Membership, logger: Logger): void {
+  const { read, wasThere } = followed;
+  const [begins, ends] = ["the consumers stay as they were", "the consumers are known again"];
+  const outage = new Outage({ logger, begins, ends, wasThere });
   const adopt = async (): Promise<void> => {
     try {
       const isChanged = membership.update(await read());
       if (isChanged) logger.info({ consumers: membership.members }, "the consumers are others now");
-      else if (fault !== "") logger.info("the consumers are known again");
-      fault = "";
+      outage.ended();
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      if (reason !== fault) logger.warn({ reason }, "the consumers stay as they were");
-      fault = reason;
+      outage.failed(error instanceof Error ? error.message : String(error));
     }
   };
   setInterval(() => void adopt(), POLL_MS).unref();

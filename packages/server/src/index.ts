@@ -35,6 +35,7 @@ export { nodeUrl } from "./node-url.ts";
 export { optionInvalid, text, wholeNumber, type RawOptions } from "./option-value.ts";
 export type { NodeSocket, SocketOwner } from "./node-socket.ts";
 export { publicReason } from "./public-reason.ts";
+export { Outage } from "./outage.ts";
 export { PublishHandler } from "./publish-handler.ts";
 export { PublishRouter, type PublishRouterOptions } from "./publish-router.ts";
 export { deadlineOf } from "./publish-wait.ts";

@@ -24,8 +24,9 @@ export class Membership {
     return this.#ring?.members ?? [];
   }
 
-  get hasSelf(): boolean {
-    return this.members.some(this.#isSelf);
+  /** The member that is this node itself; undefined for a node that is none. */
+  get self(): RingMember | undefined {
+    return this.members.find(this.#isSelf);
   }
 
   /** The others. */

@@ -90,6 +90,21 @@ describe("the source of the consumers", () => {
     const source = { type: "dns", host: "consumers.invalid", port: 9100 } as const;
     expect((await openConsumers(source, 9100)).members).to.deep.equal([]);
   });
+
+  it("warns of no name that does not resolve yet, while a cluster starts", async () => {
+    const source = { type: "dns", host: "consumers.invalid", port: 9100 } as const;
+    const opened = await openConsumers(source, 9100);
+    const levels: number[] = [];
+    const told = new Promise<void>((resolve) => {
+      const write = (line: string): void => {
+        levels.push((JSON.parse(line) as { level: number }).level);
+        resolve();
+      };
+      opened.follow(new Membership([], () => false), pino({}, { write }));
+    });
+    await told;
+    expect(levels).to.deep.equal([pino.levels.values["info"]]);
+  });
 });
 
 function nextChange(membership: Membership): Promise<void> {

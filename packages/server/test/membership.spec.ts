@@ -15,7 +15,7 @@ describe("Membership", () => {
 
   it("tells the node itself from the others", () => {
     const membership = new Membership([memberOf("c1"), memberOf("c2")], ({ id }) => id === "c2");
-    expect(membership.hasSelf).to.equal(true);
+    expect(membership.self).to.deep.equal(memberOf("c2"));
     expect(membership.peers).to.deep.equal([memberOf("c1")]);
     const topics = Array.from({ length: 50 }, (_, index) => `topic-${index}`);
     for (const topic of topics) {

@@ -4,6 +4,7 @@ import { createPublicKey, type KeyObject } from "node:crypto";
 import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTHeaderParameters } from "jose";
 import { ShardcastError } from "@shardcast/protocol";
 import type { Logger } from "pino";
+import { Outage } from "../outage.ts";
 
 const SECRET_ALGORITHMS: readonly string[] = ["HS256"];
 const KEY_ALGORITHMS: readonly string[] = [
@@ -108,9 +109,13 @@ export class RemoteKeys implements TokenKeys {
   #fetchedAt = -Infinity;
   #fetchCount = 0;
   #fetching: Promise<void> | undefined;
+  readonly #outage: Outage;
 
   constructor(options: RemoteKeysOptions) {
     this.#options = options;
+    const { logger } = options;
+    const [begins, ends] = ["the keys of tokens cannot be fetched", "the keys of tokens are there"];
+    this.#outage = new Outage({ logger, begins, ends, wasThere: true });
     this.#now = options.now ?? Date.now;
   }
 
@@ -142,8 +147,7 @@ export class RemoteKeys implements TokenKeys {
     this.#triedAt = this.#now();
     this.#fetching = this.#fetch()
       .catch((error: unknown) => {
-        const { url, logger } = this.#options;
-        logger.warn({ error, url: url.href }, "the keys of tokens cannot be fetched");
+        this.#outage.failed(`${this.#options.url.href}: ${reasonOf(error)}`);
       })
       .finally(() => {
         this.#fetching = undefined;
@@ -164,6 +168,7 @@ export class RemoteKeys implements TokenKeys {
     this.#keys = new JwksKeys(JSON.parse(await textOf(response)) as JSONWebKeySet);
     this.#fetchedAt = this.#now();
     this.#fetchCount += 1;
+    this.#outage.ended();
   }
 
   get #isDue(): boolean {
@@ -185,4 +190,10 @@ async function textOf(response: Response): Promise<string> {
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString("utf8");
+}
+
+/** What `fetch` says is that it failed; why, is its cause. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause instanceof Error ? error.cause.message || error.message : error.message;
 }

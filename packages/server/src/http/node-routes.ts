@@ -41,7 +41,8 @@ export function addNodeRoutes(http: FastifyInstance, options: NodeRoutesOptions)
     "/cluster",
     { schema: { summary: "The consumers, and how topics are spread over them" } },
     () => ({
-      node: { id, role },
+      // Found by a host name, a consumer is called by its address in the list, whatever it calls itself.
+      node: { id: membership.self?.id ?? id, role },
       shards: SHARD_COUNT,
       hash: "murmur3_32",
       consumers: membership.members,

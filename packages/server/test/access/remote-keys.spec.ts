@@ -65,7 +65,10 @@ describe("RemoteKeys", () => {
   }
 
   function keysOf(): RemoteKeys {
-    const logger = { warn: (_fields: unknown, text: string) => warnings.push(text) };
+    const logger = {
+      warn: (_fields: unknown, text: string) => warnings.push(text),
+      info: () => undefined,
+    };
     return new RemoteKeys({ url: server.url, logger: logger as unknown as Logger, now: clock.now });
   }
 

@@ -31,6 +31,7 @@ function masked(text: string): string {
     text
       .replace(/\b[0-9a-f]{16}_/g, "<epoch>_")
       .replace(/("time": ?)\d{13}/g, "$10")
+      .replace(/^retry: \d+$/gm, "retry: <ms>")
       .replace(/\r/g, "")
       // A heartbeat may come at any time.
       .replace(/^:\n\n/gm, "")

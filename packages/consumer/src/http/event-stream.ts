@@ -21,19 +21,13 @@ import type {
 import { bytesTaken } from "@shardcast/server";
 import type { SubscriberHandler } from "../subscriber-handler.ts";
 import type { EventTexts } from "./event-texts.ts";
+import { STREAM_HEADERS, endEvent, retryLine } from "./stream-retry.ts";
 
 const SUB = 0;
 /** How long a client may take to read what is left when its stream has ended. */
 const END_MS = 5000;
-const HEADERS = {
-  "content-type": "text/event-stream; charset=utf-8",
-  "cache-control": "no-store",
-  // Whoever resumes finds a node anew: this one may be stopping.
-  connection: "close",
-  // A proxy that gathers what it passes on would keep it from the client. nginx heeds this.
-  "x-accel-buffering": "no",
-};
-
+/** No client sees it. */
+const COMMENT = Buffer.from(":\n\n");
 export interface EventStreamOptions {
   readonly core: NodeCore;
   readonly handler: SubscriberHandler;
@@ -59,7 +53,8 @@ export class EventStream implements FrameSink, SweptLink, AccessHolder {
   #epoch = "";
   /** Why the next gap is one. */
   #cause: string | undefined;
-  #text = "";
+  #chunks: Buffer[] = [];
+  #queuedBytes = 0;
   #isDeferred = false;
   #beats = 0;
   #started: ((error?: ShardcastError) => void) | undefined;
@@ -88,10 +83,6 @@ export class EventStream implements FrameSink, SweptLink, AccessHolder {
     response.on("close", () => this.#closed());
     // The close event follows.
     response.on("error", () => undefined);
-    response.on("drain", () => {
-      this.isCongested = false;
-      handler.writable(this);
-    });
     core.sweep.addLink(this);
     core.events.connected(this);
     if (this.access !== undefined) core.gate.watch(this.access, this);
@@ -109,9 +100,9 @@ export class EventStream implements FrameSink, SweptLink, AccessHolder {
     switch (frame.type) {
       case "subscribed":
         this.#epoch = frame.position.epoch;
-        this.#response.writeHead(200, HEADERS);
+        this.#response.writeHead(200, STREAM_HEADERS);
         // An id without data is no event, and yet what the client resumes from.
-        this.#write(`id: ${formatPosition(frame.position)}\n\n`);
+        this.#write(Buffer.from(`${retryLine()}id: ${formatPosition(frame.position)}\n\n`));
         this.#started?.();
         return;
       case "cause":
@@ -124,7 +115,7 @@ export class EventStream implements FrameSink, SweptLink, AccessHolder {
         // Without a cause, JSON leaves the code out.
         const data = JSON.stringify({ epoch, first, last, code: this.#cause });
         this.#cause = undefined;
-        this.#write(`id: ${id}\nevent: gap\ndata: ${data}\n\n`);
+        this.#write(Buffer.from(`id: ${id}\nevent: gap\ndata: ${data}\n\n`));
         return;
       }
       case "unsubscribed":
@@ -147,10 +138,9 @@ export class EventStream implements FrameSink, SweptLink, AccessHolder {
     this.#response.destroy();
   }
 
-  /** A comment, which no client sees. */
   beat(): void {
     this.#beats += 1;
-    this.#write(":\n\n");
+    this.#write(COMMENT);
   }
 
   drain(withinMs: number): void {
@@ -172,19 +162,35 @@ export class EventStream implements FrameSink, SweptLink, AccessHolder {
   /** Writes all that the turn has brought. */
   endTurn(): void {
     this.#isDeferred = false;
-    const text = this.#text;
-    this.#text = "";
-    if (!this.isOpen || text === "") return;
-    this.#response.write(text);
-    this.isCongested = this.#response.writableLength > this.#options.core.options.highWaterBytes;
+    const chunks = this.#chunks;
+    this.#chunks = [];
+    this.#queuedBytes = 0;
+    const last = chunks.pop();
+    if (!this.isOpen || last === undefined) return;
+    this.#response.cork();
+    for (const chunk of chunks) this.#response.write(chunk);
+    if (this.isCongested) this.#response.write(last, () => this.#writable());
+    else this.#response.write(last);
+    this.#response.uncork();
   }
 
-  #write(text: string): void {
+  /** Queues bytes for the end of this turn. From the high-water mark on the topic holds back what follows. */
+  #write(chunk: Buffer): void {
     if (!this.isOpen) return;
-    this.#text += text;
+    this.#chunks.push(chunk);
+    this.#queuedBytes += chunk.length;
+    const { highWaterBytes } = this.#options.core.options;
+    if (this.#queuedBytes + this.#response.writableLength > highWaterBytes) this.isCongested = true;
     if (this.#isDeferred) return;
     this.#isDeferred = true;
     this.#options.core.turn.deferWrite(this);
+  }
+
+  /** All that was written has left the process, after the stream had been congested. */
+  #writable(): void {
+    if (!this.isOpen) return;
+    this.isCongested = false;
+    this.#options.handler.writable(this);
   }
 
   #end(code: ErrorCode): void {
@@ -194,7 +200,7 @@ export class EventStream implements FrameSink, SweptLink, AccessHolder {
       this.#closed();
       return;
     }
-    this.#write(`event: end\ndata: ${JSON.stringify({ code })}\n\n`);
+    this.#write(Buffer.from(endEvent(code)));
     this.endTurn();
     // One that reads no more is not waited for: its link counts no longer.
     const response = this.#response;

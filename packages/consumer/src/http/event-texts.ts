@@ -3,24 +3,23 @@ import type { SharedFrames } from "@shardcast/server";
 import { messagesOf } from "./message-json.ts";
 
 interface Text {
-  readonly shared: SharedFrames;
   readonly epoch: string;
-  readonly text: string;
+  /** Kept by the streams that have it still to send, and by nobody else. */
+  readonly bytes: WeakRef<Buffer>;
 }
 
 export class EventTexts {
-  /**
-   * The latest alone: a batch goes to all who are at head in one go. One text a batch, for as long as the batch is
-   * kept, would be what a topic may keep once more.
-   */
-  #last: Text | undefined;
+  readonly #texts = new WeakMap<SharedFrames, Text>();
 
-  of(shared: SharedFrames, epoch: string): string {
-    if (this.#last?.shared === shared && this.#last.epoch === epoch) return this.#last.text;
+  of(shared: SharedFrames, epoch: string): Buffer {
+    const known = this.#texts.get(shared);
+    const kept = known?.epoch === epoch ? known.bytes.deref() : undefined;
+    if (kept !== undefined) return kept;
     const text = messagesOf(shared.frames, epoch)
       .map((message) => `id: ${message.position}\ndata: ${JSON.stringify(message)}\n\n`)
       .join("");
-    this.#last = { shared, epoch, text };
-    return text;
+    const bytes = Buffer.from(text);
+    this.#texts.set(shared, { epoch, bytes: new WeakRef(bytes) });
+    return bytes;
   }
 }

@@ -15,7 +15,7 @@ import type { SubscriberHandler } from "../subscriber-handler.ts";
 import { messagesOf, type MessageJson } from "./message-json.ts";
 
 const TIMEOUT_MS = 10_000;
-/** As JSON it can be six times as much. */
+/** Of the messages as JSON. */
 const MAX_BYTES = 1024 * 1024;
 const SUB = 0;
 
@@ -96,10 +96,18 @@ class PageSink implements FrameSink {
 
   sendShared(shared: SharedFrames): void {
     if (!this.isOpen) return;
-    const messages = messagesOf(shared.frames, this.#epoch);
-    this.#bytes += shared.frames.length;
-    this.#offset += messages.length;
-    this.#messages.push(...messages);
+    for (const message of messagesOf(shared.frames, this.#epoch)) {
+      const bytes = Buffer.byteLength(JSON.stringify(message));
+      // At least one goes, however large it is.
+      if (this.#messages.length > 0 && this.#bytes + bytes > MAX_BYTES) {
+        this.#finish();
+        return;
+      }
+      this.#bytes += bytes;
+      this.#offset += 1;
+      this.#messages.push(message);
+      if (this.#messages.length >= this.#limit) break;
+    }
     this.#finishIfEnough();
   }
 
@@ -126,8 +134,8 @@ class PageSink implements FrameSink {
 
   #finishIfEnough(): void {
     if (this.#subscribed === undefined) return;
-    const isEnough = this.#messages.length >= this.#limit || this.#bytes >= MAX_BYTES;
-    if (isEnough || this.#offset >= this.#subscribed.head) this.#finish();
+    if (this.#messages.length >= this.#limit || this.#offset >= this.#subscribed.head)
+      this.#finish();
   }
 
   #finish(): void {
@@ -135,7 +143,7 @@ class PageSink implements FrameSink {
     if (!this.isOpen || subscribed === undefined) return;
     this.isOpen = false;
     const epoch = this.#epoch;
-    const messages = this.#messages.slice(0, this.#limit);
+    const messages = this.#messages;
     const position = messages.at(-1)?.position ?? formatPosition({ epoch, offset: this.#offset });
     this.#done({
       messages,

@@ -1,5 +1,6 @@
 // Reading over HTTP: event streams, pages of messages, and what topics there are. docs/http.md#subscribe
 import { randomUUID } from "node:crypto";
+import { addressGroup } from "@shardcast/process";
 import { ShardcastError, formatFrom, parseFrom, type From } from "@shardcast/protocol";
 import type { Log } from "@shardcast/log";
 import type { HttpAccess, LinkAccess, NodeCore } from "@shardcast/server";
@@ -10,6 +11,7 @@ import { EventStream } from "./event-stream.ts";
 import { EventTexts } from "./event-texts.ts";
 import { readPage } from "./page-sink.ts";
 import { PageSlots } from "./page-slots.ts";
+import { answerLater } from "./stream-retry.ts";
 import {
   DEFAULT_LIMIT,
   MAX_LIMIT,
@@ -18,6 +20,7 @@ import {
   TOPICS_SCHEMA,
   TOPIC_SCHEMA,
 } from "./topic-schemas.ts";
+import { TopicsCursor } from "./topics-cursor.ts";
 
 /** Names that are looked at for one page of topics. */
 const MAX_NAMES = 10_000;
@@ -45,10 +48,17 @@ interface ListRequest {
   readonly Querystring: { readonly after?: string; readonly limit?: number };
 }
 
+interface ListWanted {
+  readonly after: string;
+  readonly limit: number;
+  readonly cursor: TopicsCursor;
+}
+
 export function addTopicRoutes(http: FastifyInstance, options: TopicRoutesOptions): void {
   const { core, access, handler } = options;
   const texts = new EventTexts();
   const slots = new PageSlots();
+  const cursor = new TopicsCursor(core.options.keys);
   http.addHook("onRequest", access.onRequest);
   http.addHook("preHandler", access.preHandler);
 
@@ -56,6 +66,7 @@ export function addTopicRoutes(http: FastifyInstance, options: TopicRoutesOption
     schema: SUBSCRIBE_SCHEMA,
     // It has no end, and nothing that its head alone would tell.
     exposeHeadRoute: false,
+    errorHandler: answerLater,
     handler: async (request, reply) => {
       const { topic } = request.params;
       const { access: caller } = access.callerOf(request);
@@ -93,7 +104,9 @@ export function addTopicRoutes(http: FastifyInstance, options: TopicRoutesOption
       const { access: caller } = access.callerOf(request);
       const fault = caller?.historyFault(topic);
       if (fault !== undefined) throw new ShardcastError(fault);
-      slots.take(reply.raw);
+      const group = `\0${addressGroup(access.addressOf(request))}`;
+      const user = caller?.user ?? "";
+      slots.take(reply.raw, user === "" ? [group] : [group, user]);
       return { topic, ...(await readPage(handler, { topic, from, limit, access: caller })) };
     },
   });
@@ -113,7 +126,7 @@ export function addTopicRoutes(http: FastifyInstance, options: TopicRoutesOption
     schema: TOPICS_SCHEMA,
     handler: (request) => {
       const { after = "", limit = DEFAULT_LIMIT } = request.query;
-      return listTopics(options, access.callerOf(request).access, { after, limit });
+      return listTopics(options, access.callerOf(request).access, { after, limit, cursor });
     },
   });
 }
@@ -121,10 +134,10 @@ export function addTopicRoutes(http: FastifyInstance, options: TopicRoutesOption
 async function listTopics(
   { log, isLogShared, core }: TopicRoutesOptions,
   access: LinkAccess | undefined,
-  { after, limit }: { readonly after: string; readonly limit: number },
+  { after, limit, cursor }: ListWanted,
 ): Promise<{ readonly topics: readonly string[]; readonly next: string }> {
   const topics: string[] = [];
-  let last = after;
+  let last = cursor.nameOf(after);
   for (let seen = 0; seen < MAX_NAMES;) {
     const names = await log.topics(last, MAX_LIMIT);
     for (const name of names) {
@@ -132,12 +145,12 @@ async function listTopics(
       const isHere = name !== PUSH_TOPIC && (isLogShared || core.membership.owns(name));
       const mayFollow = access?.followFault(name, { type: "live" }) === undefined;
       if (isHere && mayFollow) topics.push(name);
-      if (topics.length === limit) return { topics, next: last };
+      if (topics.length === limit) return { topics, next: cursor.seal(last) };
     }
     seen += names.length;
     if (names.length < MAX_LIMIT) return { topics, next: "" };
   }
-  return { topics, next: last };
+  return { topics, next: cursor.seal(last) };
 }
 
 /** Where a stream starts: after the last event that the client has, or as it asks. */

@@ -1,0 +1,56 @@
+// Where the next page of topics begins. It may be at a name that the caller may not know, so it is sealed: with a key
+// that follows from the pre-shared key, so that every node of the cluster reads it (AES-256-GCM).
+import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
+import { ShardcastError, type Keys } from "@shardcast/protocol";
+
+/** No topic of a client begins like that. */
+const PREFIX = "$cursor/";
+const CURSOR = /^\$cursor\/([^./]+)\.([\w-]+)$/;
+const ALGORITHM = "aes-256-gcm";
+const LABEL = Buffer.from("shardcast topics cursor");
+const NONCE_BYTES = 12;
+const TAG_BYTES = 16;
+
+export class TopicsCursor {
+  readonly #keys: Keys;
+
+  constructor(keys: Keys) {
+    this.#keys = keys;
+  }
+
+  seal(name: string): string {
+    const { keyId } = this.#keys;
+    const key = this.#keys.mac(keyId, LABEL);
+    if (key === undefined) throw new RangeError("there is no key");
+    const nonce = randomBytes(NONCE_BYTES);
+    const cipher = createCipheriv(ALGORITHM, key, nonce);
+    const sealed = Buffer.concat([cipher.update(name, "utf8"), cipher.final()]);
+    const bytes = Buffer.concat([nonce, cipher.getAuthTag(), sealed]);
+    return `${PREFIX}${keyId}.${bytes.toString("base64url")}`;
+  }
+
+  /**
+   * The name that a page begins after: a cursor's, or one that a caller gives itself.
+   * @throws SHARDCAST_REQUEST_INVALID where it is a cursor, and none of this cluster
+   */
+  nameOf(after: string): string {
+    if (!after.startsWith(PREFIX)) return after;
+    const [, keyId = "", sealed = ""] = CURSOR.exec(after) ?? [];
+    const key = this.#keys.mac(keyId, LABEL);
+    const name = key === undefined ? undefined : unseal(key, Buffer.from(sealed, "base64url"));
+    if (name !== undefined) return name;
+    throw new ShardcastError("SHARDCAST_REQUEST_INVALID", "after is no cursor of this cluster");
+  }
+}
+
+function unseal(key: Uint8Array, bytes: Buffer): string | undefined {
+  if (bytes.length < NONCE_BYTES + TAG_BYTES) return undefined;
+  try {
+    const decipher = createDecipheriv(ALGORITHM, key, bytes.subarray(0, NONCE_BYTES));
+    decipher.setAuthTag(bytes.subarray(NONCE_BYTES, NONCE_BYTES + TAG_BYTES));
+    const opened = decipher.update(bytes.subarray(NONCE_BYTES + TAG_BYTES));
+    return Buffer.concat([opened, decipher.final()]).toString("utf8");
+  } catch {
+    return undefined;
+  }
+}

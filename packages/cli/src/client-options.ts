@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { connect, type Client } from "@shardcast/client";
 import { ShardcastError } from "@shardcast/protocol";
 import { optionInvalid, text } from "@shardcast/server";
+import { isInCheckout } from "./checkout.ts";
 import { readKey } from "./key-file.ts";
 
 const CONNECT_TIMEOUT_MS = 5000;
@@ -35,7 +36,8 @@ export async function connectClient(raw: Readonly<Record<string, unknown>>): Pro
     return await connect({ url, ...accessOf(raw), connectTimeoutMs: CONNECT_TIMEOUT_MS });
   } catch (error) {
     if (!(error instanceof ShardcastError) || error.code !== "SHARDCAST_TIMEOUT") throw error;
-    const detail = `${error.message}; npm start runs a cluster`;
+    const command = isInCheckout() ? "npm start" : "shardcast up";
+    const detail = `${error.message}; ${command} runs a cluster`;
     throw new ShardcastError(error.code, detail, { cause: error });
   }
 }

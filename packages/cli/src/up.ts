@@ -5,12 +5,12 @@ import { switchOf } from "@shardcast/process";
 import { NODE_OPTIONS, optionInvalid, text, wholeNumber } from "@shardcast/server";
 import { REDIS_OPTIONS } from "@shardcast/redis/options";
 import type { Argv, CommandModule } from "yargs";
+import { banner } from "./banner.ts";
 import {
   CONSUMER_PORT_OFFSET,
   planCluster,
   portsOf,
   type ClusterOptions,
-  type ClusterPlan,
   type NodeBins,
 } from "./cluster-plan.ts";
 import { StartError, reasonOf } from "./fault.ts";
@@ -22,11 +22,6 @@ import { Supervisor } from "./supervisor.ts";
 const SAME_SIGNAL_MS = 500;
 const PARENT_POLL_MS = 500;
 const EXIT_KILLED = 130;
-const DEMO_DEFAULTS: Readonly<Record<string, string>> = {
-  "--producer": "ws://127.0.0.1:9000,ws://127.0.0.1:9001",
-  "--consumer": "ws://127.0.0.1:9100,ws://127.0.0.1:9101",
-  "--psk-file": join("data", "psk"),
-};
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 const UP_OPTIONS = {
@@ -189,46 +184,6 @@ function stopWithNpm(stop: () => void): void {
     stop();
   }, PARENT_POLL_MS);
   timer.unref();
-}
-
-function banner(plan: ClusterPlan, options: ClusterOptions): string {
-  const { producers, consumers } = plan;
-  const urls = (specs: ClusterPlan["producers"]): string => specs.map(({ url }) => url).join("  ");
-  const http = (spec: { readonly url: string } | undefined): string =>
-    (spec?.url ?? "").replace(/^ws/, "http");
-  return [
-    "",
-    "Ready. Try it: run this in two other terminals, and type.",
-    "",
-    `  ${demoCommand(plan, options)}`,
-    "",
-    `producers  ${urls(producers)}`,
-    `consumers  ${urls(consumers)}`,
-    `key        ${options.keyFile ?? "from PSK"}`,
-    `messages   ${messagesPlace(options)}`,
-    `logs       ${join(options.logFolder, "*.log")}`,
-    `cluster    ${http(consumers[0])}/cluster`,
-    `metrics    ${http(consumers[0])}/metrics, likewise on every node`,
-    "",
-    "Ctrl-C stops it.",
-  ].join("\n");
-}
-
-function messagesPlace({ log, dataFolder }: ClusterOptions): string {
-  if (log === "redis") return "in Redis";
-  return log === "lmdb" ? join(dataFolder, "c*") : "in memory";
-}
-
-/** What the demo has to be told beyond its own defaults. */
-function demoCommand({ producers, consumers }: ClusterPlan, { keyFile }: ClusterOptions): string {
-  const listOf = (specs: ClusterPlan["producers"]): string => specs.map(({ url }) => url).join(",");
-  const lists = { "--producer": listOf(producers), "--consumer": listOf(consumers) };
-  const options = Object.entries(lists)
-    .filter(([name, list]) => list !== DEMO_DEFAULTS[name])
-    .map(([name, list]) => ` ${name} ${list}`);
-  const key = keyFile === undefined || keyFile === DEMO_DEFAULTS["--psk-file"];
-  const keyOption = key ? "" : ` --psk-file ${keyFile}`;
-  return `${keyFile === undefined ? "PSK=… " : ""}npm run TOPIC -- news${options.join("")}${keyOption}`;
 }
 
 function print(line: string): void {

@@ -2,10 +2,10 @@
 import type { ChildProcess } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { spawnTied } from "../../faults/src/tied-process.ts";
 
-export const BIN = join("packages", "cli", "bin", "shardcast.js");
+export const BIN = resolve("packages", "cli", "bin", "shardcast.js");
 const INTERVAL_MS = 10;
 const LIMIT_MS = 15_000;
 /** What the caller's environment must not tell a command. */
@@ -18,10 +18,12 @@ export class Command {
   /** Resolves when it has ended and all that it said is there. */
   readonly ended: Promise<void>;
 
-  constructor(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+  /** @param cwd the folder that it runs in; the root of the repository by default */
+  constructor(args: readonly string[], env: Readonly<Record<string, string>> = {}, cwd?: string) {
     const own = Object.entries(process.env).filter(([name]) => !FOREIGN.test(name));
     this.#child = spawnTied(process.execPath, [BIN, ...args], {
       env: { ...Object.fromEntries(own), ...env },
+      cwd,
       // A group of its own, which a test can interrupt as a terminal does.
       detached: true,
       stdio: ["pipe", "pipe", "pipe"],
@@ -52,6 +54,11 @@ export class Command {
       if (match === null && !this.isAlive) throw new Error(`ended: ${this.stdout}${this.stderr}`);
       return match === null ? undefined : match.slice(1);
     });
+  }
+
+  /** Writes some of its input. */
+  say(text: string): void {
+    this.#child.stdin?.write(text);
   }
 
   /** Reads no more of what it says. */
@@ -85,8 +92,9 @@ export class UpCommand extends Command {
     data: string,
     args: readonly string[] = [],
     env: Readonly<Record<string, string>> = {},
+    cwd?: string,
   ) {
-    super(["up", "--port", "0", "--data", data, ...args], env);
+    super(["up", "--port", "0", "--data", data, ...args], env, cwd);
   }
 
   async ready(): Promise<this> {

@@ -67,6 +67,29 @@ describe("shardcast up", () => {
     expect(command.stderr).to.equal("");
   });
 
+  it("tells commands to try it that work where it runs, in the repository and outside", async () => {
+    const inside = await up(SMALL).ready();
+    expect(inside.stdout).to.match(/^ {2}npm run TOPIC -- news --producer ws:/m);
+
+    const elsewhere = folder.join("elsewhere");
+    mkdirSync(elsewhere);
+    const outside = new UpCommand("data", SMALL, {}, elsewhere);
+    commands.push(outside);
+    await outside.ready();
+    await outside.said(/^Ctrl-C/m);
+    expect(outside.stdout).not.to.include("npm ");
+    const hinted = [...outside.stdout.matchAll(/^ {2}shardcast (\w+ news .*)$/gm)].map(
+      ([, line = ""]) => new Command(line.split(" "), {}, elsewhere),
+    );
+    commands.push(...hinted);
+    const [subscriber, publisher] = hinted;
+    expect(hinted).to.have.length(2);
+    // What is stored before the subscriber is there does not reach it.
+    const timer = setInterval(() => publisher?.say("hello\n"), 200);
+    await subscriber?.said(/^(hello)$/m);
+    clearInterval(timer);
+  });
+
   it("starts a node again that died, on the same port, and the cluster is whole again", async () => {
     const command = await up().ready();
     const [url = ""] = command.urls("consumers");

@@ -1,0 +1,14 @@
+// Whether the command runs in a clone of the repository, whose npm scripts can be named then.
+import { readFileSync } from "node:fs";
+
+export function isInCheckout(): boolean {
+  try {
+    const { name, scripts } = JSON.parse(readFileSync("package.json", "utf8")) as {
+      readonly name?: unknown;
+      readonly scripts?: Readonly<Record<string, unknown>>;
+    };
+    return name === "shardcast" && scripts?.["TOPIC"] !== undefined;
+  } catch {
+    return false;
+  }
+}

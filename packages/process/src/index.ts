@@ -5,6 +5,7 @@ export { explain } from "./explain.ts";
 export { createLogger } from "./logger.ts";
 export { outliveRejections } from "./rejections.ts";
 export { hostCount, upgradeFault, type UpgradeFault } from "./upgrade-fault.ts";
+export { Shares, type ShareLimits } from "./shares.ts";
 export { stopOnSignal, type Stoppable } from "./stop-on-signal.ts";
 export { parseJson, readJsonFile } from "./options/json-file.ts";
 export { readOptionFile } from "./options/option-file.ts";

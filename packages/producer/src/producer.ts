@@ -64,7 +64,9 @@ export async function startProducer(
     addRoutes: (http, access) => {
       void http.register((scope, _options, done) => {
         const publish = produce.publish.bind(produce);
-        addProduceRoutes(scope, { access, publish, maxPayloadBytes });
+        const { maxBodyBytes, maxBodyBytesEach } = options;
+        const limits = { maxPayloadBytes, maxBodyBytes, maxBodyBytesEach };
+        addProduceRoutes(scope, { access, publish, ...limits });
         done();
       });
     },

@@ -39,6 +39,11 @@ export class Permissions {
   allows(action: Action, topic: string): boolean {
     return this.#patterns[action].some((pattern) => pattern.matches(topic));
   }
+
+  /** Whether there is any topic at all that it is allowed with. */
+  allowsAny(action: Action): boolean {
+    return this.#patterns[action].length > 0;
+  }
 }
 
 /**

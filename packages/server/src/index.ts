@@ -7,6 +7,7 @@
 //   turn, sweep, shared-frames              what makes many links cheap
 export type { AccessHolder, LinkAccess } from "./access/link-access.ts";
 export type { FrameSink } from "./frame-sink.ts";
+export { holdersOf } from "./access/holders.ts";
 export { createLegacyAcceptor } from "./legacy-acceptor.ts";
 export type { LegacySubscriptions } from "./legacy-subscriber.ts";
 export { markLiterals, unmarkLiterals } from "./literal-arguments.ts";

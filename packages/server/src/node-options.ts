@@ -26,6 +26,9 @@ const RIVALS: readonly Rivals[] = [
   [["psk", "psk-previous"], ["psk-file"]],
   [["token-secret", "token-secret-previous"], ["token-secret-file"]],
 ];
+const MEBIBYTE = 1024 * 1024;
+/** Two of the largest bodies: half of it is for those whose sender is known only when they are there. */
+const BODY_BYTES_EACH = 32 * MEBIBYTE;
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 /** Options by the name that they have on the command line; yargs reads them and writes the help. */
@@ -57,6 +60,16 @@ export const NODE_OPTIONS = {
   },
   "heartbeat-interval": { type: "number", default: 25_000, describe: "ms between heartbeats" },
   "max-payload": { type: "number", default: 1024 * 1024, describe: "Bytes of the largest payload" },
+  "max-body-bytes": {
+    type: "number",
+    default: 128 * MEBIBYTE,
+    describe: "Bytes of request bodies that are read, or have no answer yet",
+  },
+  "max-body-bytes-each": {
+    type: "number",
+    default: BODY_BYTES_EACH,
+    describe: "Of these, bytes of one user, and from one address",
+  },
   "max-links": { type: "number", default: 100_000, describe: "Links at once" },
   "max-topics": { type: "number", default: 1000, describe: "Topics that one link may follow" },
   window: { type: "number", default: 4096, describe: "Publishes of one link without an ack" },
@@ -109,6 +122,8 @@ export interface NodeOptions {
   readonly handshakeTimeoutMs: number;
   readonly heartbeatMs: number;
   readonly maxPayloadBytes: number;
+  readonly maxBodyBytes: number;
+  readonly maxBodyBytesEach: number;
   readonly maxLinks: number;
   readonly maxTopics: number;
   readonly windowMessages: number;
@@ -210,6 +225,8 @@ export function parseNodeOptions(raw: RawOptions): NodeOptions {
     handshakeTimeoutMs: wholeNumber(raw, "handshake-timeout", 1, DAY_MS),
     heartbeatMs: wholeNumber(raw, "heartbeat-interval", 20, DAY_MS),
     maxPayloadBytes: wholeNumber(raw, "max-payload", 1, 15 * 1024 * 1024),
+    maxBodyBytes: wholeNumber(raw, "max-body-bytes", BODY_BYTES_EACH, 2 ** 40),
+    maxBodyBytesEach: wholeNumber(raw, "max-body-bytes-each", BODY_BYTES_EACH, 2 ** 40),
     maxLinks: wholeNumber(raw, "max-links", 1, 10_000_000),
     maxTopics: wholeNumber(raw, "max-topics", 1, 1_000_000),
     windowMessages: wholeNumber(raw, "window", 1, 65_536),

@@ -23,9 +23,12 @@ describe("RequestBodies", () => {
     http = Fastify({ forceCloseConnections: true });
     http.setErrorHandler((error, _request, reply) => sendProblem(reply, problemOf(error)));
     bodies = new RequestBodies({
-      isKnown: ({ headers }) => headers["x-known"] !== undefined,
+      senderOf: ({ headers }) => ({
+        holders: headers["x-holder"] === undefined ? [] : [String(headers["x-holder"])],
+        isKnown: headers["x-known"] !== undefined,
+      }),
       maxBytes: 100,
-      maxUnknownBytes: 30,
+      maxBytesEach: 60,
     });
     bodies.serve(http);
     http.post("/", { bodyLimit: 80 }, async ({ body }) => {
@@ -40,22 +43,45 @@ describe("RequestBodies", () => {
 
   afterEach(() => http.close());
 
-  function post(isKnown: boolean): ClientRequest {
-    const headers = { "transfer-encoding": "chunked", ...(isKnown ? { "x-known": "1" } : {}) };
+  function post(isKnown: boolean, holder?: string): ClientRequest {
+    const headers = {
+      "transfer-encoding": "chunked",
+      ...(isKnown ? { "x-known": "1" } : {}),
+      ...(holder === undefined ? {} : { "x-holder": holder }),
+    };
     return request({ port, host: "127.0.0.1", method: "POST", headers, agent: false });
   }
 
-  /** A request whose handler has its body, or which was answered before. */
-  async function held(isKnown: boolean, bytes: number): Promise<{ readonly status: Status }> {
-    const isReached = new Promise<void>((resolve) => reached.push(resolve));
-    const sent = post(isKnown);
-    const status = once(sent, "response").then(([response]) => {
+  function statusOf(sent: ClientRequest): Status {
+    return once(sent, "response").then(([response]) => {
       (response as IncomingMessage).resume();
       return (response as IncomingMessage).statusCode;
     });
+  }
+
+  /** A request whose handler has its body, or which was answered before. */
+  async function held(
+    isKnown: boolean,
+    bytes: number,
+    holder?: string,
+  ): Promise<{ readonly status: Status }> {
+    const isReached = new Promise<void>((resolve) => reached.push(resolve));
+    const sent = post(isKnown, holder);
+    const status = statusOf(sent);
     sent.end(Buffer.alloc(bytes));
     await Promise.race([isReached, status]);
     return { status };
+  }
+
+  /** A request of which so much was read, and whose end does not come. */
+  async function unfinished(isKnown: boolean, bytes: number, holder?: string): Promise<Status> {
+    const before = bodies.bytes;
+    const sent = post(isKnown, holder);
+    sent.on("error", () => undefined);
+    const status = statusOf(sent).catch(() => undefined);
+    sent.write(Buffer.alloc(bytes));
+    await holding(before + bytes);
+    return status;
   }
 
   async function holding(bytes: number): Promise<void> {
@@ -83,13 +109,48 @@ describe("RequestBodies", () => {
     expect(await first.status).to.equal(200);
   });
 
-  it("keeps room for those who are known", async () => {
-    const first = await held(false, 20);
-    const second = await held(false, 20);
-    const known = await held(true, 70);
-    expect([await second.status, bodies.bytes]).to.deep.equal([503, 90]);
+  it("gives one user, or address, no more than its share", async () => {
+    const first = await held(true, 40, "a");
+    const second = await held(true, 40, "a");
+    const other = await held(true, 40, "b");
+    expect([await second.status, bodies.bytes]).to.deep.equal([503, 80]);
     for (const tell of answer) tell();
-    expect([await first.status, await known.status, bodies.bytes]).to.deep.equal([200, 200, 0]);
+    expect([await first.status, await other.status, bodies.bytes]).to.deep.equal([200, 200, 0]);
+  });
+
+  it("keeps room for those who are known", async () => {
+    const pending = [unfinished(false, 25, "a")];
+    await holding(25);
+    pending.push(unfinished(false, 25, "b"));
+    await holding(50);
+    const known = await held(true, 50);
+    for (const tell of answer) tell();
+    expect([await known.status, bodies.bytes]).to.deep.equal([200, 50]);
+  });
+
+  it("lets a body in for one that does not come to its end, of the same address or of any", async () => {
+    const stalled = unfinished(false, 25, "a");
+    await holding(25);
+    const same = await held(false, 20, "a");
+    expect(await stalled).to.equal(503);
+    const others = unfinished(false, 30, "b");
+    await holding(50);
+    for (const tell of answer.splice(0)) tell();
+    expect(await same.status).to.equal(200);
+    const more = unfinished(false, 20, "c");
+    await holding(50);
+    const last = await held(false, 30, "d");
+    expect(await others).to.equal(503);
+    for (const tell of answer) tell();
+    expect([await last.status, bodies.bytes]).to.deep.equal([200, 20]);
+    void more;
+  });
+
+  it("counts a body for nobody any more as soon as its sender is known", async () => {
+    const whole = await held(false, 30, "a");
+    const next = await held(false, 30, "a");
+    for (const tell of answer) tell();
+    expect([await whole.status, await next.status, bodies.bytes]).to.deep.equal([200, 200, 0]);
   });
 
   it("holds nothing of a body that is broken off", async () => {

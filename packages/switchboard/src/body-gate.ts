@@ -1,10 +1,9 @@
 // What happens before the body of a request is read: the signature is looked at as far as the headers tell, and
 // there has to be room. Bodies that do not come to an end take their sender's share, and nobody else's.
-import { addressGroup, clientAddress } from "@shardcast/process";
+import { Shares, addressGroup, clientAddress } from "@shardcast/process";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { SwitchboardMetrics } from "./metrics.ts";
 import { sendProblem } from "./problem.ts";
-import { Shares } from "./shares.ts";
 import type { SignatureCheck } from "./signature.ts";
 
 /** Of the largest bodies, so many are read at once, and so many of one address. */
@@ -34,13 +33,13 @@ export function addBodyGate(
     const { headers, socket } = request.raw;
     const holder = addressGroup(clientAddress(socket.remoteAddress ?? "", headers, trustedHops));
     const bytes = bodyBytes(headers["content-length"], maxBodyBytes);
-    if (shares.take(holder, bytes) !== undefined) {
+    if (shares.take([holder], bytes) !== undefined) {
       metrics.countDown("failed");
       const detail = "too many bodies are being read; send it later";
       void sendProblem(reply, { status: 503, code: "SWITCHBOARD_FULL", detail });
       return;
     }
-    reply.raw.once("close", () => shares.give(holder, bytes));
+    reply.raw.once("close", () => shares.give([holder], bytes));
     done();
   });
 }

@@ -3,7 +3,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { setTimeout as wait } from "node:timers/promises";
-import { addressGroup, clientAddress, upgradeFault } from "@shardcast/process";
+import { Shares, addressGroup, clientAddress, upgradeFault } from "@shardcast/process";
 import { parsePosition } from "@shardcast/protocol";
 import { WebSocketServer, type WebSocket } from "ws";
 import type { SwitchboardFrame } from "./client-frame.ts";
@@ -18,7 +18,6 @@ import {
 } from "./conversation.ts";
 import { NewSessions } from "./new-sessions.ts";
 import type { SessionSeal } from "./session-seal.ts";
-import { Shares } from "./shares.ts";
 import { FULL, TOO_MANY_SESSIONS, refuse, type Refusal } from "./upgrade-refusal.ts";
 import { createUserId, type UserId } from "./user.ts";
 
@@ -109,7 +108,7 @@ export class SocketAcceptor {
       return;
     }
     const address = this.#addressOf(request);
-    const full = this.#shares.take(address, 1);
+    const full = this.#shares.take([address], 1);
     if (full !== undefined) {
       refuse(socket, FULL[full]);
       return;
@@ -122,7 +121,7 @@ export class SocketAcceptor {
         return undefined;
       })
       .then(async (conversation) => conversation?.ended)
-      .finally(() => this.#shares.give(address, 1));
+      .finally(() => this.#shares.give([address], 1));
   }
 
   /** Closes all sockets, spread over the time given, so that their clients do not all come back at once. */

@@ -15,7 +15,7 @@ import {
 import type { FrameSink, Membership, Upstream } from "@shardcast/server";
 import { WATCHED_ELSEWHERE, type PresenceDesk } from "./presence-desk.ts";
 import type { PresenceAnswer, PresenceOwner } from "./presence-owner.ts";
-import { PresenceShares, holdersOf } from "./presence-shares.ts";
+import { PresenceShares, presenceHoldersOf } from "./presence-shares.ts";
 
 /** How long an owner that refuses is given, before it is told again. */
 const RETRY_MS = 250;
@@ -62,7 +62,7 @@ export class Attendance implements PresenceDesk {
   /** @throws SHARDCAST_OWNER_UNAVAILABLE, SHARDCAST_NOT_OWNER, SHARDCAST_PRESENCE_FULL, SHARDCAST_TOPICS_LIMIT */
   async enter(sink: FrameSink, { topic, memberId, user, info }: EnterFrame): Promise<void> {
     const member = { memberId, user, info };
-    const holders = holdersOf(topic, sink.access);
+    const holders = presenceHoldersOf(topic, sink.access);
     const attendee = {
       sink,
       topic,

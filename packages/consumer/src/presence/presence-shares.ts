@@ -1,10 +1,9 @@
 // How many members of a topic one user, and one address, has brought to this node: nobody fills a list alone.
-import { addressGroup } from "@shardcast/process";
-import type { LinkAccess } from "@shardcast/server";
+import { holdersOf, type LinkAccess } from "@shardcast/server";
 
 export class PresenceShares {
   readonly #maxEach: number;
-  /** By topic and holder; a user is told from an address by what it begins with. */
+  /** By holder and topic. */
   readonly #counts = new Map<string, number>();
 
   constructor(maxEach: number) {
@@ -29,10 +28,10 @@ export class PresenceShares {
   }
 }
 
-/** By whose shares of a topic a member is counted. Who knows the pre-shared key speaks for others: by nobody's. */
-export function holdersOf(topic: string, access: LinkAccess | undefined): readonly string[] {
-  if (access === undefined) return [];
-  const { user, address } = access;
-  const ofAddress = `@${addressGroup(address)}\n${topic}`;
-  return user === "" ? [ofAddress] : [ofAddress, `=${user}\n${topic}`];
+/** By whose shares of a topic a member is counted. */
+export function presenceHoldersOf(
+  topic: string,
+  access: LinkAccess | undefined,
+): readonly string[] {
+  return holdersOf(access).map((holder) => `${holder}\n${topic}`);
 }

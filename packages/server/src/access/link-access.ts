@@ -79,6 +79,14 @@ export class LinkAccess {
     return this.#takes(bytes) ? undefined : "SHARDCAST_RATE_LIMITED";
   }
 
+  /** Why nothing may be published to a topic, or, where none is named, to any at all. It counts for nothing. */
+  mayPublishFault(topic: string | undefined): ErrorCode | undefined {
+    const { permissions } = this.#identity;
+    const isAllowed =
+      topic === undefined ? permissions.allowsAny("publish") : permissions.allows("publish", topic);
+    return isAllowed ? undefined : "SHARDCAST_FORBIDDEN";
+  }
+
   /** Why no further topic may be begun; undefined where one may, and then it counts. */
   newTopicFault(): ErrorCode | undefined {
     const { newTopics, now } = this.#context;

@@ -15,6 +15,7 @@ import { PROBLEM_TYPE, problem, problemOf, requestProblem, sendProblem } from ".
 const CONNECTIONS_CHECK_MS = 500;
 /** A body may take as many times as long as what stands before it. */
 const BODY_TIMEOUT_FACTOR = 10;
+const NO_PATH = "no such path";
 const CORS_MAX_AGE_S = 600;
 /** Node takes no longer head of a request: a topic that is too long is told so, not that there is no such path. */
 const PARAM_MAX_CHARACTERS = 16 * 1024;
@@ -59,7 +60,7 @@ export async function createHttp(
     return sendProblem(reply, found);
   });
   http.setNotFoundHandler((_request, reply) =>
-    sendProblem(reply, problem("SHARDCAST_ENDPOINT_UNKNOWN", "no such path")),
+    sendProblem(reply, problem("SHARDCAST_ENDPOINT_UNKNOWN", NO_PATH)),
   );
   http.addHook("onRequest", (request, reply, done) => {
     // What is answered is data, whatever a browser would take it for.
@@ -78,6 +79,10 @@ export async function createHttp(
     maxAge: CORS_MAX_AGE_S,
     // An OPTIONS that asks for nothing is told what there is, as any other.
     strictPreflight: false,
+  });
+  http.addHook("onRequest", (request, _reply, done) => {
+    // Behind the answer to it there would be a body to read first.
+    done(request.is404 ? new ShardcastError("SHARDCAST_ENDPOINT_UNKNOWN", NO_PATH) : undefined);
   });
   await addOpenApi(http, title);
   return http;

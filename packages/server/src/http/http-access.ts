@@ -3,7 +3,9 @@ import type { FastifyReply, FastifyRequest, preHandlerAsyncHookHandler } from "f
 import { clientAddress } from "@shardcast/process";
 import { ShardcastError } from "@shardcast/protocol";
 import type { Gate } from "../access/gate.ts";
+import { addressHolder, holdersOf } from "../access/holders.ts";
 import type { LinkAccess } from "../access/link-access.ts";
+import type { BodySender } from "./request-bodies.ts";
 import type { SecretKey } from "./secret-key.ts";
 import type { WebhookSenders } from "./webhook-senders.ts";
 
@@ -60,10 +62,22 @@ export class HttpAccess {
     return Promise.resolve();
   };
 
-  /** False before the body is there of a request that is signed: anybody may have sent it. */
-  isKnown(request: FastifyRequest): boolean {
-    return this.#callers.has(request);
-  }
+  /**
+   * For routes that publish, behind `onRequest`: nobody's body is read that may not publish it.
+   * @throws SHARDCAST_FORBIDDEN
+   */
+  readonly askToPublish = (request: FastifyRequest, topic: string | undefined): void => {
+    const fault = this.#callers.get(request)?.access?.mayPublishFault(topic);
+    if (fault !== undefined) throw new ShardcastError(fault);
+  };
+
+  /** Who sends a body. Of a request that is signed anybody may have sent it, before the body is there. */
+  readonly senderOf = (request: FastifyRequest): BodySender => {
+    const caller = this.#callers.get(request);
+    return caller === undefined
+      ? { holders: [addressHolder(this.addressOf(request))], isKnown: false }
+      : { holders: holdersOf(caller.access), isKnown: true };
+  };
 
   /** Who has sent a request that has passed the hooks. */
   callerOf(request: FastifyRequest): Caller {

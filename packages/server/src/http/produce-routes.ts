@@ -36,6 +36,8 @@ export interface ProduceRoutesOptions {
   readonly access: HttpAccess;
   readonly publish: TakePublish;
   readonly maxPayloadBytes: number;
+  readonly maxBodyBytes: number;
+  readonly maxBodyBytesEach: number;
 }
 
 interface TopicRequest {
@@ -49,10 +51,22 @@ type LineAnswer =
 
 /** Adds the routes to a context of their own, in which a body is bytes, whatever its type. */
 export function addProduceRoutes(http: FastifyInstance, options: ProduceRoutesOptions): void {
-  const { access, publish, maxPayloadBytes } = options;
+  const { access, publish, maxPayloadBytes, maxBodyBytes, maxBodyBytesEach } = options;
   http.addHook("onRequest", access.onRequest);
+  http.addHook("onRequest", (request, _reply, done) => {
+    const { topic } = request.params as Partial<TopicRequest["Params"]>;
+    const fault = topic === undefined ? undefined : topicFault(topic);
+    if (fault !== undefined) throw new ShardcastError(fault);
+    access.askToPublish(request, topic);
+    done();
+  });
   http.addHook("preHandler", access.preHandler);
-  new RequestBodies({ isKnown: (request) => access.isKnown(request) }).serve(http);
+  const { senderOf } = access;
+  new RequestBodies({
+    senderOf,
+    maxBytes: maxBodyBytes,
+    maxBytesEach: maxBodyBytesEach,
+  }).serve(http);
 
   http.post<TopicRequest>("/produce/:topic", {
     bodyLimit: maxPayloadBytes,
@@ -78,7 +92,7 @@ export function addProduceRoutes(http: FastifyInstance, options: ProduceRoutesOp
         ...attributesOf(request),
         payload: bodyOf(request),
       };
-      const fault = topicFault(topic) ?? contentFault(content);
+      const fault = contentFault(content);
       if (fault !== undefined) throw new ShardcastError(fault);
       const { timeoutMs = 0 } = request.query;
       const frame: PublishFrame = { type: "publish", seq: 0, timeoutMs, topic, ...content };

@@ -1,39 +1,59 @@
-// Bodies of requests, as bytes: what a node holds of them at once is bounded, however many requests there are.
+// Bodies of requests, as bytes: what a node holds of them at once is bounded, however many requests there are, and
+// so is what one user, or one address, has of that.
 import type { IncomingMessage } from "node:http";
+import { Shares } from "@shardcast/process";
 import { ShardcastError } from "@shardcast/protocol";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 
-/** Bodies that are being read, and those whose publishes have no answer yet. */
-const MAX_BYTES = 128 * 1024 * 1024;
-/** Of these, bodies whose sender is not known before they are there: anybody may send them. */
-const MAX_UNKNOWN_BYTES = 32 * 1024 * 1024;
+/** Of all shares, bodies have so much whose sender is not known before they are there: anybody may send them. */
+const UNKNOWN_PART = 1 / 2;
+
+/** Who sends a body, as far as that is known before it is there. */
+export interface BodySender {
+  readonly holders: readonly string[];
+  readonly isKnown: boolean;
+}
 
 export interface RequestBodiesOptions {
-  /** Tells who sends a request before its body is there. */
-  readonly isKnown: (request: FastifyRequest) => boolean;
-  /** @default 128 MiB */
-  readonly maxBytes?: number;
-  /** @default 32 MiB */
-  readonly maxUnknownBytes?: number;
+  readonly senderOf: (request: FastifyRequest) => BodySender;
+  /** Bodies that are being read, and those whose publishes have no answer yet. */
+  readonly maxBytes: number;
+  /** Of these, bodies of one user, and of one address. */
+  readonly maxBytesEach: number;
 }
 
 interface Held {
-  readonly isKnown: boolean;
+  /** Whose share of all it takes. Who is not known has one of those alone. */
+  readonly holders: readonly string[];
+  readonly unknownHolders: readonly string[];
   bytes: number;
+  /** Still counts as one whose sender is not known. */
+  isUnknown: boolean;
+  /** Ends the reading. */
+  readonly fail: (error: ShardcastError) => void;
 }
 
 export class RequestBodies {
-  readonly #options: Required<RequestBodiesOptions>;
+  readonly #options: RequestBodiesOptions;
   readonly #held = new WeakMap<FastifyRequest, Held>();
-  readonly #bytes = { known: 0, unknown: 0 };
+  readonly #all: Shares;
+  readonly #unknown: Shares;
+  /** Of unknown senders, those that are not whole yet; the oldest first. */
+  readonly #unfinished = new Set<Held>();
 
   constructor(options: RequestBodiesOptions) {
-    this.#options = { maxBytes: MAX_BYTES, maxUnknownBytes: MAX_UNKNOWN_BYTES, ...options };
+    this.#options = options;
+    const { maxBytes, maxBytesEach } = options;
+    this.#all = new Shares({ inAll: maxBytes, each: maxBytesEach });
+    this.#unknown = new Shares({
+      inAll: maxBytes * UNKNOWN_PART,
+      each: maxBytesEach * UNKNOWN_PART,
+    });
   }
 
   /** What is held now. */
   get bytes(): number {
-    return this.#bytes.known + this.#bytes.unknown;
+    return this.#all.taken;
   }
 
   /** Bodies of a context's routes are bytes from now on, whatever type they are said to have. */
@@ -49,6 +69,7 @@ export class RequestBodies {
     });
     http.addHook("preHandler", (request, reply, done) => {
       if (reply.raw.destroyed) this.#release(request);
+      else this.#know(request);
       done();
     });
   }
@@ -59,40 +80,103 @@ export class RequestBodies {
     const coding = request.headers["content-encoding"] ?? "identity";
     if (coding.toLowerCase() !== "identity") throw new ContentCodingError(coding);
     if (Number(request.headers["content-length"]) > limitBytes) throw tooLarge(limitBytes);
-    const held = { isKnown: this.#options.isKnown(request), bytes: 0 };
-    this.#held.set(request, held);
-    const chunks: Buffer[] = [];
     try {
-      // What is not read to its end is to be answered all the same.
-      for await (const chunk of payload.iterator({ destroyOnReturn: false })) {
-        this.#hold(held, (chunk as Buffer).length);
-        if (held.bytes > limitBytes) throw tooLarge(limitBytes);
-        chunks.push(chunk as Buffer);
-      }
+      return await this.#gather(request, payload, limitBytes);
     } catch (error) {
       this.#release(request);
       // Who is still sending hears the answer, where the rest is read.
-      payload.resume();
-      // Whoever has gone in the middle hears no answer.
-      throw error instanceof ShardcastError ? error : new ShardcastError("SHARDCAST_LINK_LOST");
+      payload.removeAllListeners("data").resume();
+      throw error;
     }
-    return Buffer.concat(chunks);
   }
 
-  #hold(held: Held, bytes: number): void {
-    const { maxBytes, maxUnknownBytes } = this.#options;
+  #gather(
+    request: FastifyRequest,
+    payload: IncomingMessage,
+    limitBytes: number,
+  ): Promise<Uint8Array> {
+    const { holders, isKnown } = this.#options.senderOf(request);
+    return new Promise((resolve, fail) => {
+      const [known, unknown] = isKnown ? [holders, []] : [[], holders];
+      const shares = { holders: known, unknownHolders: unknown };
+      const held: Held = { ...shares, bytes: 0, isUnknown: !isKnown, fail };
+      this.#held.set(request, held);
+      if (held.isUnknown) this.#unfinished.add(held);
+      const chunks: Buffer[] = [];
+      // Whoever has gone in the middle hears no answer.
+      const lost = (): void => fail(new ShardcastError("SHARDCAST_LINK_LOST"));
+      payload.on("data", (chunk: Buffer) => {
+        if (!this.#hold(held, chunk.length)) fail(full());
+        else if (held.bytes > limitBytes) fail(tooLarge(limitBytes));
+        else chunks.push(chunk);
+      });
+      if (payload.destroyed) lost();
+      payload.once("error", lost).once("close", lost);
+      payload.once("end", () => {
+        this.#unfinished.delete(held);
+        resolve(Buffer.concat(chunks));
+      });
+    });
+  }
+
+  /** @returns whether there is room */
+  #hold(held: Held, bytes: number): boolean {
+    if (held.isUnknown && !this.#holdUnknown(held, bytes)) return false;
+    if (this.#all.take(held.holders, bytes) !== undefined) {
+      if (held.isUnknown) this.#unknown.give(held.unknownHolders, bytes);
+      return false;
+    }
     held.bytes += bytes;
-    this.#bytes[held.isKnown ? "known" : "unknown"] += bytes;
-    if (this.#bytes.unknown <= maxUnknownBytes && this.bytes <= maxBytes) return;
-    throw new ShardcastError("SHARDCAST_NODE_FULL", "too many bodies are being read");
+    return true;
+  }
+
+  /** Where there is too much of them, the one goes that has taken the longest: who is honest is soon done. */
+  #holdUnknown(held: Held, bytes: number): boolean {
+    for (;;) {
+      const lack = this.#unknown.take(held.unknownHolders, bytes);
+      if (lack === undefined) return true;
+      const oldest = this.#oldestOf(lack === "each" ? held.unknownHolders : undefined);
+      if (oldest === undefined || oldest === held) return false;
+      this.#free(oldest);
+      oldest.fail(full());
+    }
+  }
+
+  #oldestOf(holders: readonly string[] | undefined): Held | undefined {
+    for (const held of this.#unfinished) {
+      if (holders === undefined || held.unknownHolders.some((one) => holders.includes(one))) {
+        return held;
+      }
+    }
+    return undefined;
+  }
+
+  /** The sender is known now: its body keeps nobody else's out any more. */
+  #know(request: FastifyRequest): void {
+    const held = this.#held.get(request);
+    if (held?.isUnknown !== true) return;
+    held.isUnknown = false;
+    this.#unknown.give(held.unknownHolders, held.bytes);
   }
 
   #release(request: FastifyRequest): void {
     const held = this.#held.get(request);
     if (held === undefined) return;
     this.#held.delete(request);
-    this.#bytes[held.isKnown ? "known" : "unknown"] -= held.bytes;
+    this.#free(held);
   }
+
+  #free(held: Held): void {
+    const { holders, unknownHolders, bytes } = held;
+    this.#unfinished.delete(held);
+    held.bytes = 0;
+    this.#all.give(holders, bytes);
+    if (held.isUnknown) this.#unknown.give(unknownHolders, bytes);
+  }
+}
+
+function full(): ShardcastError {
+  return new ShardcastError("SHARDCAST_NODE_FULL", "too many bodies are being read");
 }
 
 function tooLarge(limitBytes: number): ShardcastError {

@@ -6,8 +6,9 @@
 //           +----------+--------+----
 //           | offset   | length | id
 //           +----------+--------+----
-import { readUint48, writeUint48 } from "@shardcast/protocol";
 import { randomInt } from "node:crypto";
+import { readUint48, writeUint48 } from "@shardcast/protocol";
+import { keyedHash, type HashKey } from "./keyed-hash.ts";
 
 const HEAD_BYTES = 7;
 const LENGTH_AT = 6;
@@ -15,7 +16,7 @@ const LENGTH_AT = 6;
 const START_SLOTS = 8;
 const START_BYTES = 64;
 /** Which ids share a slot must be nobody's guess. */
-const SEED = randomInt(2 ** 32);
+const KEY: HashKey = [randomInt(2 ** 32), randomInt(2 ** 32)];
 
 export class IdTable {
   /** Two numbers a slot, side by side: the id's hash, and where its entry begins, plus 1; 0 where it is free. */
@@ -147,9 +148,6 @@ export class IdTable {
   }
 }
 
-/** FNV-1a, from a secret start. Source: Fowler, Noll, Vo. */
 export function hashId(bytes: Uint8Array, start: number, end: number): number {
-  let hash = SEED;
-  for (let at = start; at < end; at += 1) hash = Math.imul(hash ^ (bytes[at] ?? 0), 0x0100_0193);
-  return (hash ^ (hash >>> 15)) >>> 0;
+  return keyedHash(KEY, bytes, start, end);
 }

@@ -106,7 +106,12 @@ export class Cluster {
       const own = isProducer ? [] : [...log, ...KEEP_ALL, ...(options.consumerArgs ?? [])];
       const bin = fileURLToPath(isProducer ? options.bins.producer : options.bins.consumer);
       const args = [`--id=${id}`, `--port=${port}`, ...common, ...own];
-      return new NodeProcess({ id, bin, args, psk, execArgv: options.execArgv ?? [] }, proxy);
+      const hasStore = !isProducer && redis === undefined;
+      const spec = { id, bin, args, psk, execArgv: options.execArgv ?? [] };
+      return new NodeProcess(
+        hasStore ? { ...spec, store: join(folder, id, "log.mdb") } : spec,
+        proxy,
+      );
     });
     const cluster = new Cluster(psk, folder, { ...options, all: nodes }, redis);
     await Promise.all(cluster.nodes.map((node) => node.start()));

@@ -39,10 +39,14 @@ const KINDS = [
   "cut",
   "cut",
   "slow",
+  "trickle",
   "stall",
   "partition",
   "clock",
 ] as const;
+
+/** What is done beside that where messages are in a file. */
+const STORE_KINDS = ["fill-disk", "lose-file"] as const;
 
 /** What is done beside that where messages are in Redis. */
 const REDIS_KINDS = [
@@ -57,10 +61,13 @@ const REDIS_KINDS = [
   "lose-keys",
 ] as const;
 
-export type FaultKind = (typeof KINDS)[number] | (typeof REDIS_KINDS)[number];
+export type FaultKind = (typeof KINDS | typeof STORE_KINDS | typeof REDIS_KINDS)[number];
 
 /** What faults are done to: a node, or a Redis server. */
 type Victim = Pick<NodeProcess, "id" | "proxy" | "start" | "end" | "pause" | "resume">;
+/** A line on which a large message takes longer than two heartbeats. */
+const TRICKLE_MIN = 40_000;
+const TRICKLE_MAX = 150_000;
 
 export class Nemesis {
   readonly #options: NemesisOptions;
@@ -80,7 +87,8 @@ export class Nemesis {
   /** Goes on for a time, and then until every fault has ended. */
   async run(durationMs: number): Promise<void> {
     const { random, cluster, pauseMaxMs = PAUSE_MAX_MS } = this.#options;
-    const all = cluster.redisServers.length > 0 ? [...KINDS, ...REDIS_KINDS] : KINDS;
+    const isOnRedis = cluster.redisServers.length > 0;
+    const all = [...KINDS, ...(isOnRedis ? REDIS_KINDS : STORE_KINDS)];
     const { kinds = all } = this.#options;
     const end = performance.now() + durationMs;
     while (performance.now() < end && !this.#isOver) {
@@ -166,6 +174,18 @@ export class Nemesis {
         await sleep(holdMs);
         node.proxy.set({ type: "pass" });
         return;
+      case "trickle":
+        node.proxy.set({
+          type: "slow",
+          bytesPerSecond: random.between(TRICKLE_MIN, TRICKLE_MAX),
+        });
+        await sleep(3 * holdMs);
+        node.proxy.set({ type: "pass" });
+        return;
+      case "fill-disk":
+      case "lose-file":
+        await this.#spoilStore(kind, node, holdMs);
+        return;
       case "stall":
       case "stall-redis":
       case "partition":
@@ -188,12 +208,33 @@ export class Nemesis {
         return;
     }
   }
+
+  async #spoilStore(
+    kind: "fill-disk" | "lose-file",
+    victim: Victim,
+    holdMs: number,
+  ): Promise<void> {
+    const node = this.#options.cluster.consumers.find((one) => one === victim);
+    if (node === undefined) return;
+    if (kind === "fill-disk") {
+      node.fillDisk();
+      await sleep(holdMs);
+      node.makeRoom();
+      return;
+    }
+    node.hideStore();
+    await sleep(holdMs);
+    await node.end("SIGKILL");
+    node.giveBackStore();
+    await node.start();
+  }
 }
 
 function nodesFor(kind: FaultKind, cluster: Cluster): readonly Victim[] {
   if (kind === "scale") return cluster.spares;
   if (kind.endsWith("redis") || kind === "lose-keys") return cluster.redisServers;
-  if (kind.endsWith("consumer") || kind === "flap") return cluster.consumers;
+  const isConsumers = kind === "flap" || kind === "fill-disk" || kind === "lose-file";
+  if (kind.endsWith("consumer") || isConsumers) return cluster.consumers;
   return kind.endsWith("producer") ? cluster.producers : cluster.nodes;
 }
 

@@ -1,7 +1,8 @@
 // One node of the cluster under test: a real process behind its proxy, which can be killed, stopped and started
 // again with the same port and the same data.
-import type { ChildProcess } from "node:child_process";
+import { execFileSync, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
+import { renameSync, statSync } from "node:fs";
 import type { TcpProxy } from "./tcp-proxy.ts";
 import { spawnTied } from "./tied-process.ts";
 
@@ -18,6 +19,8 @@ export interface NodeSpec {
   /** Of Node itself: what is loaded before the node. */
   readonly execArgv: readonly string[];
   readonly psk: string;
+  /** The file of its log, where it has one. */
+  readonly store?: string;
 }
 
 export class NodeProcess {
@@ -82,6 +85,33 @@ export class NodeProcess {
     if (!this.#isStopped) return;
     this.#isStopped = false;
     this.#child?.kill("SIGCONT");
+  }
+
+  /** Its log cannot grow from now on, as on a disk that is full. */
+  fillDisk(): void {
+    const { store } = this.#spec;
+    if (store !== undefined) this.#limitFiles(String(statSync(store).size));
+  }
+
+  makeRoom(): void {
+    this.#limitFiles("unlimited");
+  }
+
+  /** Its log's file is not under its name any more, until it is given back. */
+  hideStore(): void {
+    const { store } = this.#spec;
+    if (store !== undefined) renameSync(store, `${store}.hidden`);
+  }
+
+  giveBackStore(): void {
+    const { store } = this.#spec;
+    if (store !== undefined) renameSync(`${store}.hidden`, store);
+  }
+
+  #limitFiles(bytes: string): void {
+    const pid = this.#child?.pid;
+    if (!this.isAlive || pid === undefined) return;
+    execFileSync("prlimit", ["--pid", `${pid}`, `--fsize=${bytes}:unlimited`]);
   }
 
   #spawn(): void {

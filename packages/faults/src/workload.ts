@@ -32,7 +32,9 @@ const TICK_MS = 10;
 const SETTLE_MS = 100_000;
 const POLL_MS = 50;
 /** Payloads beside their name: mostly small, some larger than a page of the log. */
-const PADDINGS = [0, 0, 0, 0, 0, 0, 100, 1000, 20_000, 100_000];
+const PADDINGS = [
+  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 100, 100, 1000, 1000, 20_000, 20_000, 100_000, 400_000,
+];
 const PAUSE_MIN_MS = 200;
 const PAUSE_MAX_MS = 3000;
 

@@ -92,7 +92,7 @@ export class OpeningTopics {
 
   /** Refuses those whose time is over. @returns whether none is left */
   #expire(topic: string, error: unknown): boolean {
-    const now = Date.now();
+    const now = performance.now();
     const waiting = this.#waiting.get(topic) ?? [];
     const late = waiting.filter(({ deadline }) => deadline <= now);
     const left = waiting.filter(({ deadline }) => deadline > now);

@@ -79,7 +79,7 @@ describe("PushPositions", () => {
     expect(slow.writes.length).to.equal(1);
     slow.isHeld = false;
     slow.release();
-    await positions.settled(Date.now() + 5000);
+    await positions.settled(performance.now() + 5000);
     expect(slow.writes.length).to.equal(2);
     expect(await slow.store.get("a")).to.equal(`${EPOCH}_2`);
   });
@@ -92,7 +92,7 @@ describe("PushPositions", () => {
     positions.set("a", { epoch: EPOCH, offset: 2 });
     slow.isHeld = false;
     slow.release(new Error("the disk is full"));
-    await positions.settled(Date.now() + 5000);
+    await positions.settled(performance.now() + 5000);
     expect(failures.length).to.equal(1);
     expect(await slow.store.get("a")).to.equal(`${EPOCH}_2`);
     expect(await slow.store.get("b")).to.equal(`${EPOCH}_1`);
@@ -103,7 +103,7 @@ describe("PushPositions", () => {
       positions.set(`push/a/${index}`, { epoch: EPOCH, offset: 1 });
     }
     positions.set("push/ab/1", { epoch: EPOCH, offset: 1 });
-    await positions.settled(Date.now() + 5000);
+    await positions.settled(performance.now() + 5000);
     await positions.forget("push/a/");
     expect(await positions.get("push/a/7")).to.equal(undefined);
     expect(await positions.get("push/ab/1")).to.deep.equal({ epoch: EPOCH, offset: 1 });

@@ -234,7 +234,7 @@ describe("PushScheduler", () => {
     await requests.shift()?.answer();
     expect(requests).to.deep.equal([]);
     expect(queue.topics.size).to.equal(0);
-    await positions.settled(Date.now() + 5000);
+    await positions.settled(performance.now() + 5000);
     await log.state.set([[queue.subscription.positionKey("a"), `${log.open("a").epoch}_3`]]);
     owned = () => true;
     scheduler.wake(queue, "a");

@@ -29,6 +29,12 @@ const RETRY_MS = 50;
 const TRIES = 300;
 const DEAD: ReadonlySet<string> = new Set(["ECONNREFUSED", "ENOENT"]);
 
+/** The guard that another process has, and since when it is seen, by the monotonic clock. */
+interface SeenGuard {
+  guard: string;
+  since: number;
+}
+
 export class FolderLock {
   /** A process that had the folder did not let go of it: it was killed, or has crashed. */
   readonly wasLeft: boolean;
@@ -88,6 +94,7 @@ export class FolderLock {
  */
 async function claim(folder: string, base: string, own: string): Promise<boolean> {
   const name = join(folder, LOCK_FILE);
+  const seen = { guard: "", since: 0 };
   for (let attempt = 0; attempt < TRIES; attempt += 1) {
     try {
       linkSync(join(folder, own), name);
@@ -95,20 +102,23 @@ async function claim(folder: string, base: string, own: string): Promise<boolean
     } catch (error) {
       if (codeOf(error) !== "EEXIST") throw error;
     }
-    await clearDead(folder, join(base, LOCK_FILE), name);
+    await clearDead({ folder, address: join(base, LOCK_FILE), name }, seen);
   }
   throw locked(folder);
 }
 
 /** Removes a socket that nobody listens on. One at a time: a name that is dead stays so until it is removed. */
-async function clearDead(folder: string, address: string, name: string): Promise<void> {
+async function clearDead(
+  { folder, address, name }: Readonly<Record<"folder" | "address" | "name", string>>,
+  seen: SeenGuard,
+): Promise<void> {
   const guard = join(folder, GUARD_FILE);
   try {
     mkdirSync(guard);
   } catch (error) {
     if (codeOf(error) !== "EEXIST") throw error;
     // Somebody else is at it, unless that one was killed in the middle.
-    if (isOlderThan(guard, GUARD_MS)) rmSync(guard, { recursive: true, force: true });
+    if (isStuck(guard, seen)) rmSync(guard, { recursive: true, force: true });
     await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
     return;
   }
@@ -133,11 +143,23 @@ function unlink(path: string): void {
   }
 }
 
-function isOlderThan(path: string, ageMs: number): boolean {
+/** Whether the same guard was there all the time. How old a file is, its time says only where nobody sets clocks. */
+function isStuck(path: string, seen: SeenGuard): boolean {
+  const guard = identityOf(path);
+  if (guard !== seen.guard) {
+    seen.guard = guard;
+    seen.since = performance.now();
+  }
+  return guard !== "" && performance.now() - seen.since >= GUARD_MS;
+}
+
+/** Empty where there is none any more. */
+function identityOf(path: string): string {
   try {
-    return statSync(path).mtimeMs < Date.now() - ageMs;
+    const { ino, mtimeMs } = statSync(path);
+    return `${ino} ${mtimeMs}`;
   } catch {
-    return false;
+    return "";
   }
 }
 

@@ -58,7 +58,7 @@ export class Acceptor {
 
   constructor(options: AcceptorOptions) {
     this.#options = options;
-    this.#handshakes = new TokenBucket(options.handshakesPerSecond, Date.now());
+    this.#handshakes = new TokenBucket(options.handshakesPerSecond, performance.now());
     const frameBytes = options.limits.maxPayloadBytes + PUBLISH_OVERHEAD_BYTES;
     this.#server = new WebSocketServer({
       noServer: true,
@@ -126,7 +126,8 @@ export class Acceptor {
     if (sweep.linkCount + sweep.pendingCount >= maxLinks) {
       throw new Refusal(503, "SHARDCAST_NODE_FULL");
     }
-    if (!this.#handshakes.take(1, Date.now())) throw new Refusal(503, "SHARDCAST_HANDSHAKES_LIMIT");
+    if (!this.#handshakes.take(1, performance.now()))
+      throw new Refusal(503, "SHARDCAST_HANDSHAKES_LIMIT");
   }
 
   #offerOf(request: IncomingMessage, route: Route, subprotocol: Subprotocol): HandshakeOffer {

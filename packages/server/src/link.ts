@@ -323,8 +323,8 @@ export class Link extends TurnLink implements PublishOrigin, AccessHolder {
     if (access === undefined || frame?.type !== "token" || this.#isRenewing) {
       throw new ShardcastError("SHARDCAST_FRAME_UNEXPECTED");
     }
-    this.#tokens ??= new TokenBucket(TOKENS_PER_SECOND, Date.now());
-    if (!this.#tokens.take(1, Date.now())) {
+    this.#tokens ??= new TokenBucket(TOKENS_PER_SECOND, performance.now());
+    if (!this.#tokens.take(1, performance.now())) {
       throw new ShardcastError("SHARDCAST_FRAME_UNEXPECTED", "tokens come too fast");
     }
     this.#isRenewing = true;

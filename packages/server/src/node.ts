@@ -39,7 +39,7 @@ export interface RoleParts {
   readonly degraded?: () => string[];
   /** Adds HTTP routes of the role's own. What they throw as a ShardcastError is answered with its code. */
   readonly addRoutes?: (http: FastifyInstance, access: HttpAccess) => void;
-  /** Finishes what is under way, until the deadline at the latest. */
+  /** Finishes what is under way, until the deadline at the latest, by the monotonic clock. */
   readonly drain: (deadline: number) => Promise<void>;
   readonly close: () => Promise<void> | void;
 }
@@ -166,14 +166,14 @@ export class ShardcastNode {
 
   async #drain(): Promise<void> {
     const { sweep, options } = this.#core;
-    const deadline = Date.now() + options.drainTimeoutMs;
+    const deadline = performance.now() + options.drainTimeoutMs;
     const withinMs = Math.floor(options.drainTimeoutMs / 2);
     this.#acceptor.drain();
     sweep.drain(withinMs);
     await this.#parts.drain(deadline);
     // Other nodes stay until the end: they dial again, and this one may be the only owner.
     const hasClients = (): boolean => [...sweep.links()].some((link) => !isPeer(link.endpoint));
-    while (hasClients() && Date.now() < deadline) {
+    while (hasClients() && performance.now() < deadline) {
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
     for (const link of sweep.links()) link.close("SHARDCAST_NODE_DRAINING");

@@ -4,9 +4,9 @@
 const MAX_WAIT_MS = 120_000;
 
 /**
- * When a publish is refused that has no answer by then, in ms since 1970.
+ * When a publish is refused that has no answer by then, by the monotonic clock.
  * @param timeoutMs how long its sender waits; 0 leaves it to the node, which waits `otherwiseMs`
  */
 export function deadlineOf(timeoutMs: number, otherwiseMs: number): number {
-  return Date.now() + Math.min(timeoutMs === 0 ? otherwiseMs : timeoutMs, MAX_WAIT_MS);
+  return performance.now() + Math.min(timeoutMs === 0 ? otherwiseMs : timeoutMs, MAX_WAIT_MS);
 }

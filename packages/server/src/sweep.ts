@@ -50,7 +50,7 @@ export interface SweptLink {
 export interface SweepOptions {
   /** How often each link gets a heartbeat; one that is silent for two of them is ended. */
   readonly heartbeatMs: number;
-  /** @default Date.now */
+  /** A clock that nobody sets. @default performance.now */
   readonly now?: () => number;
 }
 
@@ -72,7 +72,7 @@ export class Sweep {
       Math.max(MIN_TICK_MS, options.heartbeatMs / TICKS_PER_HEARTBEAT),
     );
     const slotCount = Math.max(1, Math.round(options.heartbeatMs / tickMs));
-    this.#now = options.now ?? Date.now;
+    this.#now = options.now ?? (() => performance.now());
     this.#slots = Array.from({ length: slotCount }, () => new Set<SweptLink>());
     this.#timer = setInterval(() => this.tick(), tickMs);
     this.#timer.unref();

@@ -43,15 +43,15 @@ export class Unrouted implements PublishTarget {
     const deadline = deadlineOf(timeoutMs, this.#publishTimeoutMs);
     this.#waiting.push({ origin, seq, deadline, frame: Buffer.from(bytes.subarray(start, end)) });
     this.#bytes += end - start;
-    this.#timer ??= setInterval(() => this.#expire(Date.now()), EXPIRE_MS).unref();
+    this.#timer ??= setInterval(() => this.#expire(performance.now()), EXPIRE_MS).unref();
   }
 
   /** Gives away all that waits, each with the time that it has left. */
   take(): MovedPublish[] {
-    const now = Date.now();
+    const now = performance.now();
     const waiting = this.#keep([]);
     for (const { frame, deadline } of waiting) {
-      writeUint32(frame, PUBLISH_TIMEOUT_AT, Math.max(1, deadline - now));
+      writeUint32(frame, PUBLISH_TIMEOUT_AT, Math.max(1, Math.ceil(deadline - now)));
     }
     return waiting;
   }

@@ -61,7 +61,7 @@ export function frameOf({ seq, deadline, bytes, start, end }: UplinkEntry, now: 
   // A copy: the bytes may still be on their way to the kernel.
   const frame = Buffer.from(bytes.subarray(start, end));
   writeUint32(frame, PUBLISH_SEQ_AT, seq);
-  writeUint32(frame, PUBLISH_TIMEOUT_AT, Math.max(1, deadline - now));
+  writeUint32(frame, PUBLISH_TIMEOUT_AT, Math.max(1, Math.ceil(deadline - now)));
   return frame;
 }
 

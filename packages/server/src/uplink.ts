@@ -88,7 +88,7 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
     this.#options = options;
     this.#peer = new Peer({ ...options, endpoint: "producer" }, this);
     this.#inFlight = new InFlight(options.windowMessages);
-    this.#deadlineTimer = setInterval(() => this.#expire(Date.now()), DEADLINE_TICK_MS);
+    this.#deadlineTimer = setInterval(() => this.#expire(performance.now()), DEADLINE_TICK_MS);
     this.#deadlineTimer.unref();
   }
 
@@ -150,7 +150,7 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
     this.#refused = this.#refused.filter(stay);
     this.#waiting = this.#waiting.filter(stay);
     if (this.#waiting.length === 0) this.#resumeAll();
-    const now = Date.now();
+    const now = performance.now();
     return inOrder(moved).map((entry) => ({ origin: entry.origin, frame: frameOf(entry, now) }));
   }
 

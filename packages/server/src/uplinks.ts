@@ -66,7 +66,10 @@ export class Uplinks {
 
   /** Resolves when nothing waits for an ack any more, or at the deadline. */
   async drain(deadline: number): Promise<void> {
-    while (Date.now() < deadline && this.all().some(({ pendingCount }) => pendingCount > 0)) {
+    while (
+      performance.now() < deadline &&
+      this.all().some(({ pendingCount }) => pendingCount > 0)
+    ) {
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   }

@@ -102,13 +102,13 @@ export class Cluster {
     }).finally(() => subscription.close());
   }
 
-  /** Waits for the answers that are missing, at most until the deadline, in ms since 1970; then closes. */
+  /** Waits for the answers that are missing, at most until the deadline, by the monotonic clock; then closes. */
   async drain(deadline: number): Promise<void> {
     this.#abort.abort();
     const client = this.#client;
     if (client === undefined) return;
     const isDrained = client.drain().then(() => true);
-    const waitMs = Math.max(0, deadline - Date.now());
+    const waitMs = Math.max(0, deadline - performance.now());
     await Promise.race([isDrained, wait(waitMs, false, { ref: false })]);
     client.close();
   }

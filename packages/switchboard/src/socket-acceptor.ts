@@ -231,7 +231,7 @@ export class SocketAcceptor {
     // What breaks the protocol ends its own socket: ws closes it by itself.
     socket.on("error", (error) => this.#context.logger.debug({ error }, "a socket failed"));
     const conversation = new Conversation(socket, start, this.#context);
-    const seat = { conversation, sealedAt: Date.now() };
+    const seat = { conversation, sealedAt: performance.now() };
     this.#take(seat);
     void conversation.ended.then(() => this.#leave(seat));
     conversation.tell(frame);
@@ -264,7 +264,7 @@ export class SocketAcceptor {
 
   #beat(): void {
     this.#newSessions.sweep();
-    const now = Date.now();
+    const now = performance.now();
     for (const seat of this.#seats) {
       seat.conversation.beat();
       if (now - seat.sealedAt > this.#seal.lifetimeMs / 2) {

@@ -89,14 +89,14 @@ export class Switchboard {
 
   async #drain(): Promise<void> {
     const { http, sockets, cluster, upDelivery } = this.#parts;
-    const deadline = Date.now() + this.drainTimeoutMs;
+    const deadline = performance.now() + this.drainTimeoutMs;
     await upDelivery.close();
     await sockets.drain(this.drainTimeoutMs / 2);
     // Requests that are under way need the cluster still.
-    const cut = setTimeout(() => http.server.closeAllConnections(), deadline - Date.now());
+    const cut = setTimeout(() => http.server.closeAllConnections(), deadline - performance.now());
     await http.close();
     clearTimeout(cut);
-    await cluster.drain(Math.max(deadline, Date.now() + MIN_CLUSTER_DRAIN_MS));
+    await cluster.drain(Math.max(deadline, performance.now() + MIN_CLUSTER_DRAIN_MS));
   }
 }
 

@@ -53,7 +53,7 @@ export class PushPositions {
 
   /** Waits until all is written, or the time is over. */
   async settled(deadline: number): Promise<void> {
-    while (this.#dirty.size + this.#writing.size > 0 && Date.now() < deadline) {
+    while (this.#dirty.size + this.#writing.size > 0 && performance.now() < deadline) {
       if (!this.#isFailing) this.flush();
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }

@@ -177,9 +177,9 @@ export class PushRegistry {
   /** Resolves when it is stored and counts here. */
   async #say(entry: PushEntry): Promise<void> {
     await this.#publish(entry);
-    const deadline = Date.now() + APPLY_MS;
+    const deadline = performance.now() + APPLY_MS;
     const isApplied = (): boolean => (this.#entries.get(entry.name)?.at ?? 0) >= entry.at;
-    while (!isApplied() && Date.now() < deadline && !this.#isClosed) {
+    while (!isApplied() && performance.now() < deadline && !this.#isClosed) {
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
   }

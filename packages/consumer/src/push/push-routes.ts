@@ -106,8 +106,8 @@ function found(registry: PushRegistry, name: string): PushSubscription {
 
 /** Waits until all is known that there is; where the owner of it is out of reach, what is known has to do. */
 async function caughtUp(registry: PushRegistry): Promise<void> {
-  const deadline = Date.now() + CATCH_UP_MS;
-  while (!registry.isCaughtUp && Date.now() < deadline) {
+  const deadline = performance.now() + CATCH_UP_MS;
+  while (!registry.isCaughtUp && performance.now() < deadline) {
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
 }

@@ -163,8 +163,8 @@ export class Push {
     clearTimeout(this.#regroupTimer);
     this.#scan.close();
     this.#scheduler.stop();
-    const deliveriesEnd = Date.now() + DELIVERY_SHARE * (deadline - Date.now());
-    while (this.#scheduler.runningCount > 0 && Date.now() < deliveriesEnd) {
+    const deliveriesEnd = performance.now() + DELIVERY_SHARE * (deadline - performance.now());
+    while (this.#scheduler.runningCount > 0 && performance.now() < deliveriesEnd) {
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
     this.#abort.abort();

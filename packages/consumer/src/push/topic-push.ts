@@ -273,12 +273,12 @@ export class TopicPush {
     if (result.type === "refused") counters.refused += 1;
     else if (result.type === "blocked") counters.blocked += 1;
     else counters.failed += 1;
-    if (this.#attempts === 0) this.#failedAt = Date.now();
+    if (this.#attempts === 0) this.#failedAt = performance.now();
     this.#attempts += 1;
     const position = this.#positionOf(message);
     const { reason } = result;
     this.#tell("warn", "a push failed", { position, attempts: this.#attempts, reason });
-    const sinceMs = Date.now() - this.#failedAt;
+    const sinceMs = performance.now() - this.#failedAt;
     const { subscription } = this.#queue;
     const delayMs = subscription.retryDelayMs(this.#attempts, sinceMs, Math.random());
     if (delayMs === undefined) {
@@ -332,8 +332,8 @@ export class TopicPush {
 
   #tell(level: "warn" | "error", what: string, facts: object): void {
     const { toldAt, subscription } = this.#queue;
-    const now = Date.now();
-    if (now - (toldAt.get(what) ?? 0) < TELL_MS) return;
+    const now = performance.now();
+    if (now - (toldAt.get(what) ?? -Infinity) < TELL_MS) return;
     toldAt.set(what, now);
     this.#context.logger[level](
       { subscription: subscription.name, topic: this.name, ...facts },

@@ -92,7 +92,7 @@ const SET_MAX_BYTES = 1024 * 1024;
 export interface RemoteKeysOptions {
   readonly url: URL;
   readonly logger: Logger;
-  /** @default Date.now */
+  /** A clock that nobody sets. @default performance.now */
   readonly now?: () => number;
 }
 
@@ -116,7 +116,7 @@ export class RemoteKeys implements TokenKeys {
     const { logger } = options;
     const [begins, ends] = ["the keys of tokens cannot be fetched", "the keys of tokens are there"];
     this.#outage = new Outage({ logger, begins, ends, wasThere: true });
-    this.#now = options.now ?? Date.now;
+    this.#now = options.now ?? (() => performance.now());
   }
 
   async candidates(header: JWTHeaderParameters): Promise<readonly SigningKey[]> {
@@ -175,9 +175,8 @@ export class RemoteKeys implements TokenKeys {
     return this.#since(this.#triedAt) > COOLDOWN_MS;
   }
 
-  /** The clock may be set back: then a time is as old as it is ahead. */
   #since(time: number): number {
-    return Math.abs(this.#now() - time);
+    return this.#now() - time;
   }
 }
 

@@ -7,6 +7,8 @@ const PACKAGES = {
   "redis-cli": "redis-tools",
   // Makes the certificates that TLS is tested with.
   openssl: "openssl",
+  // Sets the clocks of nodes.
+  faketime: "faketime",
   // Has syncs fail.
   strace: "strace",
 };

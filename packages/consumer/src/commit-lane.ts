@@ -25,6 +25,8 @@ const PAUSE_MS = 250;
 export interface LaneHost {
   readonly log: Log;
   readonly turn: Turn;
+  /** Now, in ms since 1970. */
+  readonly now: () => number;
   readonly failed: (error: unknown) => void;
   readonly counters: { stored: number; duplicates: number; commits: number; failedCommits: number };
   /** Told of a topic that has got messages, or may have; the first of them, where it is known. */
@@ -116,11 +118,12 @@ export class CommitLane implements TurnWork {
   #append(): Appended[] {
     const dirty = this.#dirty;
     this.#dirty = [];
-    const now = Date.now();
+    const now = this.#host.now();
+    const steady = performance.now();
     const appended: Appended[] = [];
     for (const topic of dirty) {
       if (topic.log.isStale) this.#host.reopen(topic, topic.takeWaiting());
-      else appended.push(topic.append(now));
+      else appended.push(topic.append(now, steady));
     }
     return appended;
   }

@@ -1,6 +1,7 @@
 // A consumer node: owns topics by the ring, stores their messages, and fans them out; relays topics that
 // others own; and passes publishes on that came over /connect.
 import { DamageTally } from "@shardcast/log";
+import { SteadyClock } from "@shardcast/process";
 import { followedTopicFault, type RingMember } from "@shardcast/protocol";
 import {
   PublishHandler,
@@ -76,7 +77,8 @@ export async function startConsumer(
     engine === undefined || redis === undefined
       ? undefined
       : new engine.RedisSource({ connection: redis.connection, keys: redis.keys, logger, damage });
-  const log = await openLog(id, consumerOptions, { redis, damage });
+  const clock = new SteadyClock();
+  const log = await openLog(id, consumerOptions, { redis, damage, now: clock.now });
   const upstreams = new Upstreams(core, (member) => attendance.reached(member));
   const fanOut = { deliveries: 0, gaps: 0, pages: 0, pageBytes: 0, slowEnded: 0 };
   const topics = new Topics({
@@ -86,6 +88,7 @@ export async function startConsumer(
     dedupe: consumerOptions.dedupe,
     maxOwned: consumerOptions.maxOwnedTopics,
     maxLag: consumerOptions.maxLag,
+    now: clock.now,
     tail: consumerOptions.tail,
     context: { turn, counters: fanOut, failed },
     occupancy: new Occupancy({
@@ -98,6 +101,7 @@ export async function startConsumer(
   const owner = new Owner({
     log,
     turn,
+    now: clock.now,
     failed,
     publishTimeoutMs: options.publishTimeoutMs,
     hasRoomFor: (name) => topics.hasRoomFor(name),
@@ -169,7 +173,7 @@ export async function startConsumer(
   addPushMetrics(core.metrics, push);
   let isTidy = true;
   const timer = setInterval(() => {
-    const now = Date.now();
+    const now = clock.now();
     try {
       topics.tidy(now);
       log.tidy(now);

@@ -6,11 +6,18 @@ import type { ConsumerOptions } from "./consumer-options.ts";
 
 const TAIL_OF_TOPIC_BYTES = 1024 * 1024;
 
+export interface LogParts {
+  readonly redis: RedisCluster | undefined;
+  readonly damage: DamageTally;
+  /** Now, in ms since 1970. */
+  readonly now: () => number;
+}
+
 /** @throws SHARDCAST_DATA_LOCKED, SHARDCAST_DATA_FOREIGN, SHARDCAST_DATA_CORRUPT, SHARDCAST_OPTION_INVALID */
 export async function openLog(
   nodeId: string,
   options: ConsumerOptions,
-  { redis, damage }: { readonly redis: RedisCluster | undefined; readonly damage: DamageTally },
+  { redis, damage, now }: LogParts,
 ): Promise<Log> {
   const { retention, maxLogBytes: maxBytes } = options;
   const { windowMs, maxIds } = options.dedupe;
@@ -26,12 +33,13 @@ export async function openLog(
       retention,
       ids,
       damage,
+      now,
       replicas: options.redisReplicas,
     });
   }
   switch (options.log) {
     case "memory":
-      return new MemoryLog({ retention, maxBytes });
+      return new MemoryLog({ retention, maxBytes, now });
     default:
       return LmdbLog.open({
         folder: join(options.dataFolder, nodeId),
@@ -40,6 +48,7 @@ export async function openLog(
         maxBytes,
         ids,
         damage,
+        now,
         tail: { bytes: TAIL_OF_TOPIC_BYTES, maxBytes: options.tailBytes },
       });
   }

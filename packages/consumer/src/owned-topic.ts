@@ -8,6 +8,8 @@ import type { Publish } from "./publish.ts";
 import type { Subscription } from "./subscription.ts";
 import type { Topic } from "./topic.ts";
 
+/** A topic's times do not go back for less: by more, they were wrong. */
+const STEP_BACK_MS = 60_000;
 /** A batch is stored, sent and read as a whole: beyond this, what a turn brought becomes several of them. */
 const BATCH_BYTES = 64 * 1024;
 
@@ -29,7 +31,15 @@ export class OwnedTopic {
   #publishes: Publish[] = [];
   #lastTime: number;
 
-  constructor(view: Topic, log: TopicLog, lane: number, dedupe: DedupeOptions, now: number) {
+  /** @param now in ms since 1970 · @param steady in ms that never go back: by them ids are forgotten */
+  constructor(
+    view: Topic,
+    log: TopicLog,
+    lane: number,
+    dedupe: DedupeOptions,
+    now: number,
+    steady = now,
+  ) {
     this.view = view;
     this.log = log;
     this.lane = lane;
@@ -39,7 +49,8 @@ export class OwnedTopic {
     for (const { time, ids } of log.ids(now - 2 * dedupe.windowMs)) {
       ids.forEach((offset, bytes, start, end) => {
         const hash = this.#dedupe.prepare(bytes, start, end);
-        this.#dedupe.claim(hash, bytes, start, end, { offset, time });
+        const since = steady - Math.max(0, now - time);
+        this.#dedupe.claim(hash, bytes, start, end, { offset, time: since });
       });
     }
   }
@@ -59,14 +70,15 @@ export class OwnedTopic {
   }
 
   /** Appends what has come to the log. It is stored once the log has committed it. */
-  append(now: number): Appended {
+  append(now: number, steady = now): Appended {
     const publishes = this.#publishes;
     this.#publishes = [];
-    // The owner's clock may step back; the times of a topic do not.
-    this.#lastTime = Math.max(this.#lastTime, now);
+    // The owner's clock may step back a little; the times of a topic do not.
+    const isSetBack = now < this.#lastTime - STEP_BACK_MS;
+    this.#lastTime = isSetBack ? now : Math.max(this.#lastTime, now);
     let offset = this.log.head + 1;
     const batches: Batch[] = [];
-    for (const part of split(this.#number(publishes, offset))) {
+    for (const part of split(this.#number(publishes, offset, steady))) {
       const batch = this.#encode(part, offset);
       offset = batch.last + 1;
       this.log.append(batch, this.#idsOf(part));
@@ -93,15 +105,15 @@ export class OwnedTopic {
   }
 
   /** Drops what has had its time; tells whether nobody has any use for the topic at the moment. */
-  expire(now: number): boolean {
+  expire(now: number, steady = now): boolean {
     this.log.trim(now);
-    this.#dedupe.expire(now);
+    this.#dedupe.expire(steady);
     return this.isUnused;
   }
 
   /** Gives offsets: those of the first ones to repeats, and the next ones to all others, which it returns. */
-  #number(publishes: readonly Publish[], first: number): readonly Publish[] {
-    const place = { offset: first, time: this.#lastTime };
+  #number(publishes: readonly Publish[], first: number, time: number): readonly Publish[] {
+    const place = { offset: first, time };
     const dedupe = this.#dedupe;
     const epoch = epochToBytes(this.log.epoch);
     for (const publish of publishes) {

@@ -25,6 +25,8 @@ const MAX_WAITING_BYTES = 64 * 1024 * 1024;
 export interface OwnerOptions {
   readonly log: Log;
   readonly turn: Turn;
+  /** Now, in ms since 1970. */
+  readonly now: () => number;
   readonly publishTimeoutMs: number;
   readonly hasRoomFor: (topic: string) => boolean;
   /** @throws SHARDCAST_NOT_OWNER, SHARDCAST_LOG_UNAVAILABLE */
@@ -48,7 +50,7 @@ export class Owner implements PublishTarget {
   readonly counters = { stored: 0, duplicates: 0, commits: 0, failedCommits: 0 };
 
   constructor(options: OwnerOptions) {
-    const { log, turn, publishTimeoutMs, failed, ownedTopic, stored } = options;
+    const { log, turn, now, publishTimeoutMs, failed, ownedTopic, stored } = options;
     this.#options = options;
     this.#opening = new OpeningTopics({
       ...{ publishTimeoutMs, failed, open: ownedTopic },
@@ -59,7 +61,7 @@ export class Owner implements PublishTarget {
       left: (bytes) => this.#took(bytes),
     });
     this.#host = {
-      ...{ log, turn, failed, stored, counters: this.counters },
+      ...{ log, turn, now, failed, stored, counters: this.counters },
       took: (bytes) => this.#took(bytes),
       committed: (error) => this.#committed(error),
       reopen: (topic, publishes) => {

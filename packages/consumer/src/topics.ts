@@ -33,6 +33,8 @@ export interface TopicsOptions {
   readonly maxOwned: number;
   /** Messages by which a subscription may fall behind before its link is ended; Infinity for any number. */
   readonly maxLag: number;
+  /** Now, in ms since 1970. */
+  readonly now: () => number;
   readonly turn: Turn;
   readonly context: TopicContext;
   readonly occupancy: Occupancy;
@@ -151,7 +153,7 @@ export class Topics {
     if (known === undefined && !this.#owned.has(name)) {
       // One that was forgotten meanwhile is made anew, and what is to be stored of it has an owner.
       if (after instanceof Promise) this.#own(name, id, topic);
-      else log.release(name, Date.now());
+      else log.release(name, this.#options.now());
     }
     return { epoch: topic.epoch, head: topic.head, after: await after };
   }
@@ -185,7 +187,7 @@ export class Topics {
       if (membership.owns(name)) continue;
       this.#owned.delete(name);
       owned.leave();
-      if (!this.#options.log.release(name, Date.now())) this.#left.push(name);
+      if (!this.#options.log.release(name, this.#options.now())) this.#left.push(name);
     }
     if (shared !== undefined) return;
     for (const [name, relayed] of this.#relayed) {
@@ -237,7 +239,8 @@ export class Topics {
     const { view } = topic;
     if (maxLag < Infinity) view.endSlow(maxLag);
     if (topic instanceof OwnedTopic) {
-      if (topic.expire(now) && log.release(view.name, now)) this.#owned.delete(view.name);
+      if (topic.expire(now, performance.now()) && log.release(view.name, now))
+        this.#owned.delete(view.name);
     } else if (topic.isUnused) {
       this.#relayed.delete(view.name);
       topic.close();
@@ -248,7 +251,11 @@ export class Topics {
   letGo(name: string): void {
     const owned = this.#owned.get(name);
     const relayed = this.#relayed.get(name);
-    if (owned?.log.head === 0 && owned.isUnused && this.#options.log.release(name, Date.now())) {
+    if (
+      owned?.log.head === 0 &&
+      owned.isUnused &&
+      this.#options.log.release(name, this.#options.now())
+    ) {
       this.#owned.delete(name);
     }
     if (relayed?.head === 0 && relayed.isUnused) {
@@ -273,7 +280,7 @@ export class Topics {
     const context = shared === undefined ? this.#watchedContext : this.#context;
     const view = new Topic(name, id, log, context);
     const lane = this.#options.log.laneOf(name);
-    const owned = new OwnedTopic(view, log, lane, dedupe, Date.now());
+    const owned = new OwnedTopic(view, log, lane, dedupe, this.#options.now(), performance.now());
     this.#owned.set(name, owned);
     this.#options.opened(name);
     return owned;

@@ -132,6 +132,28 @@ describe("OwnedTopic", () => {
     expect([first?.firstTime, second?.firstTime]).to.deep.equal([5000, 5000]);
   });
 
+  it("goes back with a clock that was far ahead, instead of standing still", () => {
+    publish("a");
+    owned.append(3_600_000);
+    publish("b");
+    expect(owned.append(5000).batches[0]?.firstTime).to.equal(5000);
+  });
+
+  it("knows ids for their time, whatever the clock is set to", () => {
+    publish("a", "id");
+    owned.append(5000, 100);
+    publish("a", "id");
+    expect(answers(owned.append(5_000_000, 200))).to.deep.equal([
+      { seq: 2, offset: 1, isDuplicate: true },
+    ]);
+    owned.expire(1, 3000);
+    owned.expire(1, 6000);
+    publish("a", "id");
+    expect(answers(owned.append(1, 6001))).to.deep.equal([
+      { seq: 3, offset: 2, isDuplicate: false },
+    ]);
+  });
+
   it("is of no use to anybody once its ids have had their time, and not before", () => {
     expect(owned.expire(1000)).to.equal(true);
     publish("a", "id");

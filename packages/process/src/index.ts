@@ -6,6 +6,7 @@ export { createLogger } from "./logger.ts";
 export { outliveRejections } from "./rejections.ts";
 export { hostCount, upgradeFault, type UpgradeFault } from "./upgrade-fault.ts";
 export { Shares, type ShareLimits } from "./shares.ts";
+export { SteadyClock } from "./steady-clock.ts";
 export { stopOnSignal, type Stoppable } from "./stop-on-signal.ts";
 export { parseJson, readJsonFile } from "./options/json-file.ts";
 export { readOptionFile } from "./options/option-file.ts";

@@ -174,7 +174,11 @@ if time then
   redis.call('PEXPIRE', messages, ARGV[7])
   redis.call('PEXPIRE', topic, ARGV[8])
   if ARGV[5] ~= '' then
-    redis.call('XADD', ids, time .. '-' .. text(head), 'i', ARGV[5])
+    -- The owner's clock may have been set back, and the ids of a stream do not go back.
+    if redis.pcall('XADD', ids, time .. '-' .. text(head), 'i', ARGV[5]).err then
+      local newest = parse(redis.call('XREVRANGE', ids, '+', '-', 'COUNT', 1)[1][1])
+      redis.call('XADD', ids, text(newest) .. '-' .. text(head), 'i', ARGV[5])
+    end
     redis.call('XTRIM', ids, 'MINID', '~', text(tonumber(time) - tonumber(ARGV[6])))
     redis.call('PEXPIRE', ids, ARGV[6])
   end

@@ -1,5 +1,5 @@
 // The command `shardcast`: run a cluster, publish, subscribe.
-import { spellSwitches } from "@shardcast/process";
+import { checkNumbers, spellSwitches } from "@shardcast/process";
 import { markLiterals, optionInvalid, unmarkLiterals } from "@shardcast/server";
 import yargs from "yargs";
 import type { NodeBins } from "./cluster-plan.ts";
@@ -12,11 +12,15 @@ import { upCommand } from "./up.ts";
 
 const HELP_COLUMNS = 100;
 const SWITCHES: ReadonlySet<string> = new Set(["json", "legacy-protocol", "new-epochs"]);
+const NUMBERS: ReadonlySet<string> = new Set([
+  ...["producers", "consumers", "port", "drain-timeout", "count", "expires"],
+]);
 
 /** Runs what the command line says. A failure is one line on stderr and exit code 1. */
 export async function main(bins: NodeBins): Promise<void> {
   process.stdout.on("error", stdoutOnError);
   try {
+    checkNumbers(process.argv.slice(2), (name) => NUMBERS.has(name));
     await yargs(spellSwitches(markLiterals(process.argv.slice(2)), (name) => SWITCHES.has(name)))
       .scriptName("shardcast")
       .usage("$0 <command> [options]\n\nA topic-sharded message queue over WebSockets.")

@@ -239,6 +239,11 @@ describe("a node by itself", () => {
         for (const args of [
           { port: -1 },
           { port: "web" },
+          { port: " " },
+          { port: "0x10" },
+          { port: "1e1" },
+          { window: "" },
+          { "tls-ca": "package.json" },
           { window: 0 },
           { consumers: "c1" },
           { consumers: "c1=http://127.0.0.1:1" },
@@ -250,6 +255,16 @@ describe("a node by itself", () => {
         ]) {
           const line = await refusal(role, { args: { ...own, port: 0, ...args } });
           expect(line).to.match(/^shardcast-\w+: .+ \(SHARDCAST_OPTION_INVALID\)$/);
+        }
+        const file = join(folder, `${role}-window`);
+        writeFileSync(file, JSON.stringify({ window: " " }));
+        for (const options of [
+          { args: own, env: { PORT: " " } },
+          { args: own, env: { SHARDCAST_WINDOW: "0x10" } },
+          { args: { ...own, config: file } },
+        ]) {
+          const line = await refusal(role, options);
+          expect(line).to.match(/is a whole number.* \(SHARDCAST_OPTION_INVALID\)$/);
         }
       });
 

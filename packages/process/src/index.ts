@@ -9,6 +9,7 @@ export { Shares, type ShareLimits } from "./shares.ts";
 export { SteadyClock } from "./steady-clock.ts";
 export { stopOnSignal, type Stoppable } from "./stop-on-signal.ts";
 export { parseJson, readJsonFile } from "./options/json-file.ts";
+export { checkNumbers, numberOf } from "./options/number.ts";
 export { readOptionFile } from "./options/option-file.ts";
 export { isOutdone, namesOf, type Rivals } from "./options/rivals.ts";
 export { SECRET_MIN_CHARACTERS, checkSecret, readSecretFile } from "./options/secret.ts";

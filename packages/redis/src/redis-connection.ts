@@ -49,7 +49,7 @@ export interface RedisConnectionOptions {
   readonly target: RedisTarget;
   readonly logger: Logger;
   /** The certificate of who signed the servers', in PEM; the system's own list otherwise. */
-  readonly ca?: Buffer;
+  readonly ca?: readonly string[];
 }
 
 export class RedisConnection {
@@ -202,7 +202,7 @@ function createAny(
       connectTimeout: CONNECT_MS,
       socketTimeout: SILENCE_MS,
       reconnectStrategy: (retries: number) => Math.min(20 * 2 ** retries, MAX_BACKOFF_MS),
-      ...(isTls ? { tls: true as const, ...(ca === undefined ? {} : { ca }) } : {}),
+      ...(isTls ? { tls: true as const, ...(ca === undefined ? {} : { ca: [...ca] }) } : {}),
     },
   };
   const nodes = target.addresses.map(({ host, port }) => ({ socket: { host, port } }));

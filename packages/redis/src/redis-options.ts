@@ -1,6 +1,11 @@
 // The options by which a node is told of Redis.
-import { readFileSync } from "node:fs";
-import { optionInvalid, text, wholeNumber, type RawOptions } from "@shardcast/server";
+import {
+  optionInvalid,
+  readCertificates,
+  text,
+  wholeNumber,
+  type RawOptions,
+} from "@shardcast/server";
 import { parseRedisTarget, type RedisTarget } from "./redis-target.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -28,7 +33,7 @@ export const REDIS_OPTIONS = {
 export interface RedisOptions {
   readonly target: RedisTarget;
   readonly prefix: string;
-  readonly ca: Buffer | undefined;
+  readonly ca: readonly string[] | undefined;
   readonly memberTimeoutMs: number;
 }
 
@@ -42,16 +47,10 @@ export function parseRedisOptions(raw: RawOptions): RedisOptions | undefined {
   return {
     target: parseRedisTarget(text(raw, "redis")),
     prefix,
-    ca: raw["redis-ca"] === undefined ? undefined : readCertificate(text(raw, "redis-ca")),
+    ca:
+      raw["redis-ca"] === undefined
+        ? undefined
+        : readCertificates("--redis-ca", text(raw, "redis-ca")),
     memberTimeoutMs: wholeNumber(raw, "member-timeout", 100, DAY_MS),
   };
-}
-
-function readCertificate(file: string): Buffer {
-  try {
-    return readFileSync(file);
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message : "";
-    throw optionInvalid(`--redis-ca ${file} cannot be read: ${why}`);
-  }
 }

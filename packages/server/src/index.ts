@@ -6,6 +6,7 @@
 //   legacy-acceptor → legacy-link → legacy-publisher, legacy-subscriber
 //   turn, sweep, shared-frames              what makes many links cheap
 export type { AccessHolder, LinkAccess } from "./access/link-access.ts";
+export { readCertificates } from "./certificates.ts";
 export type { FrameSink } from "./frame-sink.ts";
 export { holdersOf } from "./access/holders.ts";
 export { createLegacyAcceptor } from "./legacy-acceptor.ts";

@@ -1,8 +1,10 @@
 // The options that every node has: from the command line, the environment or a file, in this order.
 // Whatever cannot be used is told in one line, before anything listens.
 import {
+  checkNumbers,
   isOutdone,
   namesOf,
+  numberOf,
   readJsonFile,
   spellSwitches,
   switchOf,
@@ -153,11 +155,14 @@ export function readOptions(
 ): RawOptions {
   const { PORT, TIMEOUT, PSK, PSK_PREVIOUS } = source.env;
   const isSwitch = (name: string): boolean => definitions[name]?.type === "boolean";
+  const isNumber = (name: string): boolean => definitions[name]?.type === "number";
+  checkNumbers(source.argv, isNumber);
   const given = namesOf(source.argv);
   const args = spellSwitches(markLiterals(source.argv), isSwitch);
   const fromEnv = argumentsOf(source.env, [...Object.keys(definitions), "config"]).filter(
     (arg) => !isOutdone(nameOf(arg), given, RIVALS),
   );
+  checkNumbers(fromEnv, isNumber);
   const env = spellSwitches(fromEnv, isSwitch);
   const stronger = new Set([...given, ...namesOf(env)]);
   // The original's names come last: an option or a SHARDCAST_… variable says more.
@@ -185,7 +190,7 @@ export function readOptions(
       describe: "A JSON file with any of these options",
       requiresArg: true,
     })
-    .config("config", (file: string) => withoutOutdone(readConfigFile(file), stronger))
+    .config("config", (file: string) => withoutOutdone(readConfigFile(file, isNumber), stronger))
     .config(withoutUndefined(pickKnown(original, definitions)))
     .middleware(unmarkLiterals, true)
     .strict()
@@ -267,10 +272,16 @@ function idOf(raw: RawOptions): string {
   return id;
 }
 
-function readConfigFile(file: string): Record<string, unknown> {
+function readConfigFile(
+  file: string,
+  isNumber: (name: string) => boolean,
+): Record<string, unknown> {
   const value = readJsonFile("--config", file);
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw optionInvalid(`--config ${file} is not a JSON object`);
+  }
+  for (const [name, given] of Object.entries(value)) {
+    if (isNumber(name) && typeof given === "string") numberOf(`--config ${file}: ${name}`, given);
   }
   return { ...value };
 }
@@ -297,7 +308,9 @@ function pickKnown(
       .filter(([name]) => name in definitions)
       .map(([name, value]) => [
         name,
-        value !== undefined && definitions[name]?.type === "number" ? Number(value) : value,
+        value !== undefined && value !== "" && definitions[name]?.type === "number"
+          ? numberOf(`--${name}`, value)
+          : value,
       ]),
   );
 }

@@ -6,6 +6,7 @@ import { createSecureContext, rootCertificates } from "node:tls";
 import { readOptionFile } from "@shardcast/process";
 import type { Logger } from "pino";
 import type { Options } from "yargs";
+import { readCertificates } from "./certificates.ts";
 import { optionInvalid, text, type RawOptions } from "./option-value.ts";
 
 const POLL_MS = 2000;
@@ -50,7 +51,9 @@ export function parseTlsOptions(raw: RawOptions): TlsOptions {
       : undefined,
     peers: {
       ca:
-        raw["tls-ca"] === undefined ? undefined : [...rootCertificates, read(text(raw, "tls-ca"))],
+        raw["tls-ca"] === undefined
+          ? undefined
+          : [...rootCertificates, ...readCertificates("--tls-ca", text(raw, "tls-ca"))],
       // What an operator has written down may be plain text. What a node learns from others may not lead there.
       isRequired: hasCertificate && raw["consumers"] === undefined,
     },
@@ -126,16 +129,4 @@ function readText(file: string): string {
   const text = readOptionFile(file).toString("utf8");
   if (text.trim() === "") throw new Error(`${file} is empty`);
   return text;
-}
-
-/** @throws SHARDCAST_OPTION_INVALID */
-function read(file: string): string {
-  try {
-    const ca = readText(file);
-    createSecureContext({ ca });
-    return ca;
-  } catch (error) {
-    const why = error instanceof Error ? error.message : "";
-    throw optionInvalid(`--tls-ca ${file} cannot be used: ${why}`);
-  }
 }

@@ -1,6 +1,7 @@
 // What a switchboard can be told: by the command line, or by the environment under the original's names. Whatever
 // cannot be used is told in one line, before anything listens.
 import {
+  checkNumbers,
   checkSecret,
   isOutdone,
   namesOf,
@@ -110,7 +111,9 @@ function parse(argv: readonly string[], env: NodeJS.ProcessEnv): Raw {
     return [`--${name}=${value}`];
   });
   const types = new Map(entries.map(([name, { type }]) => [name, type]));
-  return yargs(spellSwitches([...fromEnv, ...argv], (name) => types.get(name) === "boolean"))
+  const args = [...fromEnv, ...argv];
+  checkNumbers(args, (name) => types.get(name) === "number");
+  return yargs(spellSwitches(args, (name) => types.get(name) === "boolean"))
     .scriptName("shardcast-switchboard")
     .usage("$0 [options]\n\nSigned HTTP of a back end to WebSockets of its users, and back.")
     .options(Object.fromEntries(known) as Record<string, Options>)

@@ -95,6 +95,8 @@ describe("the pages of a switchboard", () => {
       [{ CONCIERGE_POSTBACK_SECRET_KEY: "" }, /CONCIERGE_POSTBACK_SECRET_KEY\) is needed/],
       [{ CONCIERGE_URL: "ftp://x" }, /no http\(s\) URL/],
       [{ SWITCHBOARD_PORT: "70000" }, /--port is a whole number/],
+      [{ SWITCHBOARD_PORT: " " }, /--port is a whole number/],
+      [{ SWITCHBOARD_RATE: "0x10" }, /--rate is a whole number/],
       [{ SWITCHBOARD_PORT: String(node.port) }, /SHARDCAST_PORT_TAKEN/],
       [{ SHARDCAST_CONSUMERS: "c1=x" }, /no ws\(s\):\/\/host:port/],
     ];

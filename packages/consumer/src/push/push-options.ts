@@ -1,10 +1,8 @@
 // The options of push subscriptions.
 import { readOptionFile, switchOf } from "@shardcast/process";
-import { optionInvalid, text, type RawOptions } from "@shardcast/server";
+import { optionInvalid, readCertificates, text, type RawOptions } from "@shardcast/server";
 import { AddressGuard, parseWebhookTarget, type WebhookSenderOptions } from "@shardcast/webhooks";
 import { checkPushName, parsePushConfig, type PushConfig } from "./push-config.ts";
-
-const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 
 export const PUSH_OPTIONS = {
   push: {
@@ -69,15 +67,7 @@ function guardOf(allow: readonly string[]): AddressGuard {
 
 function caOf(raw: RawOptions): Pick<WebhookSenderOptions, "ca"> {
   if (raw["push-ca"] === undefined) return {};
-  const file = text(raw, "push-ca");
-  let ca: readonly string[];
-  try {
-    ca = readOptionFile(file).toString("utf8").match(CERTIFICATE) ?? [];
-  } catch (error) {
-    throw optionInvalid(`--push-ca ${file} cannot be used: ${messageOf(error)}`);
-  }
-  if (ca.length === 0) throw optionInvalid(`--push-ca ${file} has no certificate in PEM`);
-  return { ca };
+  return { ca: readCertificates("--push-ca", text(raw, "push-ca")) };
 }
 
 function filesOf(file: string, urlFault: PushOptions["urlFault"]): ReadonlyMap<string, PushConfig> {

@@ -1,0 +1,38 @@
+// Certificates of authorities in a file, for whatever option names one. Node takes any text for them, without a word.
+import { X509Certificate } from "node:crypto";
+import { readOptionFile } from "@shardcast/process";
+import { optionInvalid } from "./option-value.ts";
+
+const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
+
+/**
+ * Each certificate of a PEM file by itself.
+ * @param name of the option, for the error: `--tls-ca`
+ * @throws SHARDCAST_OPTION_INVALID where the file cannot be read, has none, or one that is none
+ */
+export function readCertificates(name: string, file: string): string[] {
+  let text: string;
+  try {
+    text = readOptionFile(file).toString("utf8");
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : "";
+    throw optionInvalid(`${name} ${file} cannot be read: ${why}`);
+  }
+  const found = text.match(CERTIFICATE) ?? [];
+  if (found.length === 0) throw optionInvalid(`${name} ${file} has no certificate in PEM`);
+  for (const [index, certificate] of found.entries()) {
+    if (!isCertificate(certificate)) {
+      throw optionInvalid(`${name} ${file}: certificate ${index + 1} cannot be understood`);
+    }
+  }
+  return found;
+}
+
+function isCertificate(pem: string): boolean {
+  try {
+    new X509Certificate(pem);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -11,6 +11,8 @@ export interface Caller {
   readonly token: string | undefined;
   /** What it may do with the topic in question. */
   readonly permissions: readonly Action[];
+  /** Whether it may publish to some topic, be it that one or another. */
+  readonly isPublisher: boolean;
 }
 
 /** The key, and each permission alone, and all but one, and none, and all for other topics, and nobody. */
@@ -19,12 +21,15 @@ export async function allCallers(topic: string): Promise<Caller[]> {
     name: string,
     permissions: readonly Action[],
     caps: readonly Grant[] | undefined = [{ topics: [topic], allow: permissions }],
-  ): Promise<Caller> => ({ name, permissions, token: await tokenOf({ caps }) });
+  ): Promise<Caller> => ({
+    ...{ name, permissions, token: await tokenOf({ caps }) },
+    isPublisher: caps.some(({ allow }) => allow.includes("publish")),
+  });
   return [
-    { name: "the key", token: undefined, permissions: ACTIONS },
-    { name: "nobody", token: "", permissions: [] },
+    { name: "the key", token: undefined, permissions: ACTIONS, isPublisher: true },
+    { name: "nobody", token: "", permissions: [], isPublisher: false },
     await withToken("all permissions", ACTIONS),
-    { name: "a token without caps", token: await tokenOf(), permissions: [] },
+    { name: "a token without caps", token: await tokenOf(), permissions: [], isPublisher: false },
     await withToken("no permission", []),
     await withToken(
       "all for other topics",

@@ -8,7 +8,7 @@ import type { Nodes, Question } from "./frame-questions.ts";
 export const API_KEY = "the key of back ends";
 
 /** What a caller needs: permissions on the topic, nothing at all, or what no caller of the table has. */
-type Need = readonly Action[] | "nothing" | "the admin key";
+type Need = readonly Action[] | "nothing" | "the admin key" | "publish somewhere";
 
 const NEEDS: Readonly<Record<string, Need>> = {
   "GET /healthz": "nothing",
@@ -16,7 +16,7 @@ const NEEDS: Readonly<Record<string, Need>> = {
   "GET /metrics": "nothing",
   "GET /cluster": "nothing",
   "POST /produce/{topic}": ["publish"],
-  "POST /produce": [],
+  "POST /produce": "publish somewhere",
   "GET /subscribe/{topic}": ["subscribe"],
   "GET /topics": [],
   "GET /topics/{topic}": ["subscribe"],
@@ -65,6 +65,8 @@ export async function routeQuestions(
 
 function expectedOf(need: Need, caller: Caller): string {
   if (need === "nothing") return "done";
+  // Each line is asked for by itself; who may publish none is not read at all.
+  if (need === "publish somewhere") return caller.isPublisher ? "done" : "SHARDCAST_FORBIDDEN";
   if (need === "the admin key") return "SHARDCAST_UNAUTHORIZED";
   const isAllowed = need.every((action) => caller.permissions.includes(action));
   return isAllowed ? "done" : "SHARDCAST_FORBIDDEN";

@@ -97,14 +97,21 @@ export class EventReader {
     response.on("error", () => undefined);
   }
 
-  /** Resolves when the stream stands; fails with the code that it is refused with. */
+  /**
+   * Resolves with the stream's first event, which says where it begins: what is published from then on comes.
+   * Fails with the code that it is refused with.
+   */
   static async open(
     url: string,
     path: string,
     headers?: OutgoingHttpHeaders,
   ): Promise<EventReader> {
     const response = await answerTo(send(url, path, headers === undefined ? {} : { headers }));
-    if (response.statusCode === 200) return new EventReader(response);
+    if (response.statusCode === 200) {
+      const reader = new EventReader(response);
+      await eventually("the first event", () => reader.events.length > 0 || reader.isEnded);
+      return reader;
+    }
     let text = "";
     for await (const chunk of response) text += String(chunk);
     throw new Error((JSON.parse(text) as { code: string }).code);

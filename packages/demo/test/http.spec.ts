@@ -717,8 +717,87 @@ describe("HTTP", () => {
         }
       }
     });
+
+    it("tells of each operation its name, who may ask, and what it answers", async () => {
+      for (const node of [producer, c1]) {
+        const { servers, paths, components } = await documentOf(node);
+        expect(servers).to.deep.equal([{ url: "/" }]);
+        const operations = Object.values(paths).flatMap((methods) => Object.values(methods));
+        const names = operations.map(({ operationId = "" }) => operationId);
+        for (const name of names) expect(name).to.match(/^[a-z]+[A-Za-z]*$/);
+        expect(new Set(names).size).to.equal(names.length);
+        for (const { operationId = "", security, responses } of operations) {
+          expect(security, operationId).to.be.an("array");
+          const schemes = (security ?? []).flatMap((each) => Object.keys(each));
+          expect(components.securitySchemes).to.include.all.keys("token", ...schemes);
+          expect(responses, operationId).to.include.all.keys("4XX", "5XX");
+          for (const [status, { content }] of Object.entries(responses)) {
+            if (status !== "204")
+              expect(content, `${operationId} ${status}`).to.not.equal(undefined);
+          }
+        }
+      }
+    });
+
+    it("tells what a client, an administrator and anybody has to give", async () => {
+      const { paths } = await documentOf(c1);
+      const client = [{ token: [] }, { webhookId: [], webhookTimestamp: [], webhookSignature: [] }];
+      expect(paths["/topics/{topic}"]?.["get"]?.security).to.deep.equal(client);
+      expect(paths["/links"]?.["get"]?.security).to.deep.equal([{ adminKey: [] }]);
+      expect(paths["/metrics"]?.["get"]?.security).to.deep.equal([]);
+      const open = await cluster.producer({ args: { anonymous: "publish:*" } });
+      const { paths: openPaths } = await documentOf(open);
+      expect(openPaths["/produce"]?.["post"]?.security).to.deep.equal([...client, {}]);
+    });
+
+    it("tells the bodies that publish: any bytes, and lines of JSON", async () => {
+      const { paths } = await documentOf(producer);
+      const bodyOf = (path: string) => paths[path]?.["post"]?.requestBody?.content ?? {};
+      expect(Object.keys(bodyOf("/produce/{topic}"))).to.deep.equal(["*/*"]);
+      expect(Object.keys(bodyOf("/produce"))).to.deep.equal(["application/x-ndjson"]);
+    });
+
+    it("refers to nothing that it does not have", async () => {
+      for (const node of [producer, c1]) {
+        const document = await documentOf(node);
+        const references = referencesOf(document);
+        expect(references).to.include("#/components/schemas/Problem");
+        for (const reference of references) {
+          const [start, ...steps] = reference.split("/");
+          expect(start).to.equal("#");
+          let found: unknown = document;
+          for (const step of steps) found = (found as Record<string, unknown>)[step];
+          expect(found, reference).to.be.an("object");
+        }
+      }
+    });
+
+    async function documentOf(node: NodeProcess): Promise<OpenApi> {
+      return jsonOf(await get("/openapi.json", node)) as unknown as OpenApi;
+    }
   });
 });
+
+interface OpenApi {
+  readonly servers?: readonly object[];
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+  readonly components: { readonly securitySchemes: object };
+}
+
+interface Operation {
+  readonly operationId?: string;
+  readonly security?: readonly object[];
+  readonly requestBody?: { readonly content: object };
+  readonly responses: Readonly<Record<string, { readonly content?: object }>>;
+}
+
+/** Of all that a document refers to. */
+function referencesOf(value: unknown): string[] {
+  if (typeof value !== "object" || value === null) return [];
+  return Object.entries(value).flatMap(([key, each]) =>
+    key === "$ref" && typeof each === "string" ? [each] : referencesOf(each),
+  );
+}
 
 interface Page {
   readonly messages: readonly {

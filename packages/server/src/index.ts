@@ -19,6 +19,8 @@ export { HttpAccess } from "./http/http-access.ts";
 export { AwaitingPublisher } from "./awaiting-publisher.ts";
 export { addProduceRoutes } from "./http/produce-routes.ts";
 export {
+  ADMIN_SECURITY,
+  CLIENT_SECURITY,
   MESSAGE_SCHEMA,
   POSITION_SCHEMA,
   PROBLEM_RESPONSES,

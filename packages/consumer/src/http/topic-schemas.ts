@@ -1,5 +1,6 @@
 // What the routes that read take and give: it checks requests, and is what /openapi.json says of them.
 import {
+  CLIENT_SECURITY,
   MESSAGE_SCHEMA,
   POSITION_SCHEMA,
   PROBLEM_RESPONSES,
@@ -15,6 +16,7 @@ const LIMIT = { type: "integer", minimum: 1, maximum: MAX_LIMIT, default: DEFAUL
 export const SUBSCRIBE_SCHEMA = {
   operationId: "subscribe",
   summary: "Follows a topic as server-sent events; needs the permission subscribe",
+  security: CLIENT_SECURITY,
   params: TOPIC_PARAMS,
   querystring: {
     type: "object",
@@ -36,6 +38,7 @@ export const SUBSCRIBE_SCHEMA = {
 export const MESSAGES_SCHEMA = {
   operationId: "readMessages",
   summary: "Messages of a topic; needs the permissions subscribe and history",
+  security: CLIENT_SECURITY,
   params: TOPIC_PARAMS,
   querystring: {
     type: "object",
@@ -76,6 +79,7 @@ export const MESSAGES_SCHEMA = {
 export const TOPIC_SCHEMA = {
   operationId: "describeTopic",
   summary: "Where a topic stands, and who owns it; needs the permission subscribe",
+  security: CLIENT_SECURITY,
   params: TOPIC_PARAMS,
   response: {
     200: {
@@ -95,6 +99,7 @@ export const TOPIC_SCHEMA = {
 export const TOPICS_SCHEMA = {
   operationId: "listTopics",
   summary: "Topics that this consumer owns (with Redis: all), and the caller may follow",
+  security: CLIENT_SECURITY,
   querystring: {
     type: "object",
     properties: { after: { type: "string", default: "" }, limit: LIMIT },

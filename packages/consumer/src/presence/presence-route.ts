@@ -6,6 +6,7 @@ import {
   presenceTopicFault,
 } from "@shardcast/protocol";
 import {
+  CLIENT_SECURITY,
   POSITION_SCHEMA,
   PROBLEM_RESPONSES,
   TOPIC_PARAMS,
@@ -68,6 +69,7 @@ const ANSWER_SCHEMA = {
 const PRESENCE_SCHEMA = {
   operationId: "listPresence",
   summary: "Who is on a topic; needs the permission presence",
+  security: CLIENT_SECURITY,
   params: TOPIC_PARAMS,
   querystring: {
     type: "object",

@@ -1,5 +1,5 @@
 // What the routes of push subscriptions take and give: it checks requests, and is what /openapi.json says of them.
-import { PROBLEM_RESPONSES } from "@shardcast/server";
+import { ADMIN_SECURITY, PROBLEM_RESPONSES } from "@shardcast/server";
 
 const NAME_PARAMS = {
   type: "object",
@@ -57,6 +57,7 @@ const SUBSCRIPTION_SCHEMA = {
 export const LIST_PUSH_SCHEMA = {
   operationId: "listPush",
   summary: "The push subscriptions; needs the admin key",
+  security: ADMIN_SECURITY,
   response: {
     200: {
       type: "object",
@@ -70,6 +71,7 @@ export const LIST_PUSH_SCHEMA = {
 export const GET_PUSH_SCHEMA = {
   operationId: "describePush",
   summary: "A push subscription; needs the admin key",
+  security: ADMIN_SECURITY,
   params: NAME_PARAMS,
   response: { 200: SUBSCRIPTION_SCHEMA, ...PROBLEM_RESPONSES },
 } as const;
@@ -77,6 +79,7 @@ export const GET_PUSH_SCHEMA = {
 export const PUT_PUSH_SCHEMA = {
   operationId: "putPush",
   summary: "Makes a push subscription or changes it; needs the admin key",
+  security: ADMIN_SECURITY,
   params: NAME_PARAMS,
   body: {
     type: "object",
@@ -98,6 +101,7 @@ export const PUT_PUSH_SCHEMA = {
 export const ENABLE_PUSH_SCHEMA = {
   operationId: "enablePush",
   summary: "Lets a push subscription go on that was disabled; needs the admin key",
+  security: ADMIN_SECURITY,
   params: NAME_PARAMS,
   response: { 200: SUBSCRIPTION_SCHEMA, ...PROBLEM_RESPONSES },
 } as const;
@@ -105,6 +109,7 @@ export const ENABLE_PUSH_SCHEMA = {
 export const DELETE_PUSH_SCHEMA = {
   operationId: "deletePush",
   summary: "Deletes a push subscription, and how far it was; needs the admin key",
+  security: ADMIN_SECURITY,
   params: NAME_PARAMS,
   response: { 204: { type: "null" }, ...PROBLEM_RESPONSES },
 } as const;

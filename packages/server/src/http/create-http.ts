@@ -84,7 +84,7 @@ export async function createHttp(
     // Behind the answer to it there would be a body to read first.
     done(request.is404 ? new ShardcastError("SHARDCAST_ENDPOINT_UNKNOWN", NO_PATH) : undefined);
   });
-  await addOpenApi(http, title);
+  await addOpenApi(http, title, options.access.anonymous !== undefined);
   return http;
 }
 

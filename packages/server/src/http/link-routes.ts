@@ -3,7 +3,7 @@ import { ShardcastError } from "@shardcast/protocol";
 import type { FastifyInstance } from "fastify";
 import type { Sweep, SweptLink } from "../sweep.ts";
 import type { HttpAccess } from "./http-access.ts";
-import { PROBLEM_RESPONSES } from "./schemas.ts";
+import { ADMIN_SECURITY, PROBLEM_RESPONSES } from "./schemas.ts";
 
 const DEFAULT_LIMIT = 100;
 const MAX_LIMIT = 1000;
@@ -70,6 +70,7 @@ function byId(one: SweptLink, other: SweptLink): number {
 const LINKS_SCHEMA = {
   operationId: "listLinks",
   summary: "The links of this node, of one user or all; needs the admin key",
+  security: ADMIN_SECURITY,
   querystring: {
     type: "object",
     properties: {
@@ -108,6 +109,7 @@ const LINKS_SCHEMA = {
 const DISCONNECT_SCHEMA = {
   operationId: "disconnect",
   summary: "Ends links of this node, for good; needs the admin key",
+  security: ADMIN_SECURITY,
   body: {
     type: "object",
     properties: { user: { type: "string" }, link: { type: "string" } },

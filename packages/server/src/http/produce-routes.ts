@@ -18,7 +18,7 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import { AwaitingPublisher, type PublishAnswer, type TakePublish } from "../awaiting-publisher.ts";
 import type { HttpAccess } from "./http-access.ts";
 import { RequestBodies } from "./request-bodies.ts";
-import { ANSWER_SCHEMA, PROBLEM_RESPONSES, TOPIC_PARAMS } from "./schemas.ts";
+import { ANSWER_SCHEMA, CLIENT_SECURITY, PROBLEM_RESPONSES, TOPIC_PARAMS } from "./schemas.ts";
 
 const NDJSON = "application/x-ndjson";
 const MAX_LINES = 10_000;
@@ -70,9 +70,11 @@ export function addProduceRoutes(http: FastifyInstance, options: ProduceRoutesOp
 
   http.post<TopicRequest>("/produce/:topic", {
     bodyLimit: maxPayloadBytes,
+    config: { rawBody: MESSAGE_BODY },
     schema: {
       operationId: "publish",
       summary: "Stores the body as one message of a topic",
+      security: CLIENT_SECURITY,
       params: TOPIC_PARAMS,
       headers: IDEMPOTENCY,
       querystring: {
@@ -103,11 +105,16 @@ export function addProduceRoutes(http: FastifyInstance, options: ProduceRoutesOp
 
   http.post("/produce", {
     bodyLimit: Math.max(MAX_BATCH_BYTES, maxPayloadBytes + PUBLISH_OVERHEAD_BYTES),
+    config: { rawBody: LINES_BODY },
     schema: {
       operationId: "publishMany",
       summary: "Stores many messages, one JSON object a line, and answers each with a line",
+      security: CLIENT_SECURITY,
       response: {
-        200: { content: { [NDJSON]: { schema: { type: "string" } } } },
+        200: {
+          description: "For each line of the request, one with its position or its error",
+          content: { [NDJSON]: { schema: { type: "string" } } },
+        },
         ...PROBLEM_RESPONSES,
       },
     },
@@ -131,6 +138,32 @@ export function addProduceRoutes(http: FastifyInstance, options: ProduceRoutesOp
     },
   });
 }
+
+const MESSAGE_BODY = {
+  content: {
+    "*/*": {
+      schema: {
+        type: "string",
+        format: "binary",
+        description: "The payload; its Content-Type becomes the attribute content-type",
+      },
+    },
+  },
+};
+
+const LINES_BODY = {
+  content: {
+    [NDJSON]: {
+      schema: {
+        type: "string",
+        description: "A line is a publish frame in JSON: topic, payload or payloadBase64, and more",
+        examples: [
+          '{"topic":"orders/eu","payload":"one"}\n{"topic":"orders/us","payload":"two"}\n',
+        ],
+      },
+    },
+  },
+};
 
 const IDEMPOTENCY = {
   type: "object",

@@ -1,6 +1,31 @@
 // What several routes have in common, as JSON Schema: it checks requests, and describes them in /openapi.json.
 
-const PROBLEM_SCHEMA = {
+/** What /openapi.json calls the ways to say who asks. */
+export const SECURITY_SCHEMES = {
+  token: {
+    type: "http",
+    scheme: "bearer",
+    description: "A client's token (a JWT), or the API key",
+  },
+  adminKey: { type: "http", scheme: "bearer", description: "The admin key" },
+  webhookId: signatureHeader("webhook-id", "Names the message; the same for each try"),
+  webhookTimestamp: signatureHeader("webhook-timestamp", "Seconds since 1970, UTC"),
+  webhookSignature: signatureHeader("webhook-signature", "v1,<base64> or v1a,<base64>"),
+} as const;
+
+/** Of routes for clients: a token or a key, or the three headers of a signed request. */
+export const CLIENT_SECURITY = [
+  { token: [] },
+  { webhookId: [], webhookTimestamp: [], webhookSignature: [] },
+];
+
+export const ADMIN_SECURITY = [{ adminKey: [] }];
+
+/** Of routes for everybody. */
+export const NO_SECURITY: never[] = [];
+
+export const PROBLEM_SCHEMA = {
+  $id: "Problem",
   type: "object",
   description: "Problem details (RFC 9457); the code is one of the table in docs/protocol.md",
   required: ["type", "title", "status", "detail", "code"],
@@ -15,8 +40,8 @@ const PROBLEM_SCHEMA = {
 
 /** Every route may answer so. */
 export const PROBLEM_RESPONSES = {
-  "4xx": { content: { "application/problem+json": { schema: PROBLEM_SCHEMA } } },
-  "5xx": { content: { "application/problem+json": { schema: PROBLEM_SCHEMA } } },
+  "4xx": problemResponse("The request is refused"),
+  "5xx": problemResponse("The node cannot do it now"),
 } as const;
 
 export const TOPIC_PARAMS = {
@@ -53,3 +78,17 @@ export const MESSAGE_SCHEMA = {
     payloadBase64: { type: "string", description: "Where it is not" },
   },
 } as const;
+
+function problemResponse(description: string): object {
+  const schema = { $ref: "Problem#" };
+  return { description, content: { "application/problem+json": { schema } } };
+}
+
+function signatureHeader(name: string, description: string) {
+  return {
+    type: "apiKey",
+    in: "header",
+    name,
+    description: `Standard Webhooks: ${description}`,
+  } as const;
+}

@@ -94,7 +94,6 @@ export async function startConsumer(
     occupancy: new Occupancy({
       ...{ events: core.events, membership, isLogShared: shared !== undefined },
     }),
-    opened: (name) => owner.opened(name),
     upstreamOf: (owner) => upstreams.to(owner),
     shared,
   });
@@ -144,7 +143,6 @@ export async function startConsumer(
   const publishes = new PublishHandler(router, windowMessages);
   const push: Push = new Push({
     ...{ core, topics, log, router: nodeRouter, options: consumerOptions.push },
-    isLogShared: redis !== undefined,
   });
   membership.onChange(() => {
     topics.regroup();

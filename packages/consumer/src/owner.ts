@@ -144,12 +144,6 @@ export class Owner implements PublishTarget {
     for (const lane of this.#lanes.values()) if (lane.isIdle) lane.flush();
   }
 
-  /** A topic was opened: where it is a new one, the log is to have it. */
-  opened(topic: string): void {
-    const lane = this.#laneAt(this.#options.log.laneOf(topic));
-    if (lane.isIdle) lane.flush();
-  }
-
   #enqueue(topic: OwnedTopic, publish: Publish): void {
     const lane = this.#laneAt(topic.lane);
     lane.waitingBytes += publish.length;

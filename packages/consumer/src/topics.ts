@@ -40,8 +40,6 @@ export interface TopicsOptions {
   readonly occupancy: Occupancy;
   /** What a relay keeps of each topic. */
   readonly tail: MemoryTopicLogOptions;
-  /** Told of an owned topic that was not known. */
-  readonly opened: (name: string) => void;
   readonly upstreamOf: (owner: RingMember) => TopicSource;
   /** Where every node reads every topic; undefined where only its owner has it. */
   readonly shared: TopicSource | undefined;
@@ -145,17 +143,10 @@ export class Topics {
       const { position, head } = await shared.read(name, from, 1);
       return { epoch: position.epoch, head, after: position.offset };
     }
-    const known = this.#owned.get(name)?.log;
-    const id = this.#takeId();
-    const opened = known ?? log.open(name, id);
-    const topic = opened instanceof Promise ? (await this.owned(name)).log : opened;
-    const after = topic.resolve(from);
-    if (known === undefined && !this.#owned.has(name)) {
-      // One that was forgotten meanwhile is made anew, and what is to be stored of it has an owner.
-      if (after instanceof Promise) this.#own(name, id, topic);
-      else log.release(name, this.#options.now());
-    }
-    return { epoch: topic.epoch, head: topic.head, after: await after };
+    const topic = this.#owned.get(name)?.log ?? (await log.open(name, this.#takeId()));
+    const after = await topic.resolve(from);
+    if (!this.#owned.has(name)) log.release(name, this.#options.now());
+    return { epoch: topic.epoch, head: topic.head, after };
   }
 
   /** What this node serves a topic's subscribers from. */
@@ -282,7 +273,6 @@ export class Topics {
     const lane = this.#options.log.laneOf(name);
     const owned = new OwnedTopic(view, log, lane, dedupe, this.#options.now(), performance.now());
     this.#owned.set(name, owned);
-    this.#options.opened(name);
     return owned;
   }
 

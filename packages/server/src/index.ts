@@ -8,7 +8,7 @@
 export type { AccessHolder, LinkAccess } from "./access/link-access.ts";
 export { readCertificates } from "./certificates.ts";
 export type { FrameSink } from "./frame-sink.ts";
-export { holdersOf } from "./access/holders.ts";
+export { addressHolder, holdersOf } from "./access/holders.ts";
 export { createLegacyAcceptor } from "./legacy-acceptor.ts";
 export type { LegacySubscriptions } from "./legacy-subscriber.ts";
 export { markLiterals, unmarkLiterals } from "./literal-arguments.ts";

@@ -2,6 +2,7 @@
 // there are only so many, one user or address has a share of them alone, and none waits for a client that does not
 // read.
 import type { ServerResponse } from "node:http";
+import { Shares } from "@shardcast/process";
 import { ShardcastError } from "@shardcast/protocol";
 import { bytesTaken } from "@shardcast/server";
 
@@ -22,39 +23,41 @@ export interface PageSlotsOptions {
 }
 
 export class PageSlots {
-  readonly #maxPages: number;
+  readonly #shares: Shares;
+  readonly #share: number;
   readonly #stallMs: number;
-  readonly #byOwner = new Map<string, number>();
-  #count = 0;
 
   constructor({ maxPages = MAX_PAGES, stallMs = STALL_MS }: PageSlotsOptions = {}) {
-    this.#maxPages = maxPages;
+    this.#share = Math.ceil(maxPages / SHARES);
+    this.#shares = new Shares({ inAll: maxPages, each: this.#share });
     this.#stallMs = stallMs;
   }
 
   get count(): number {
-    return this.#count;
+    return this.#shares.taken;
   }
 
   /**
    * Takes a slot until the response has left, or is not read any more.
-   * @param owners whose share it is
+   * @param holders whose shares it takes
    * @throws SHARDCAST_NODE_FULL
    */
-  take(response: ServerResponse, owners: readonly string[]): void {
-    const share = Math.ceil(this.#maxPages / SHARES);
-    if (this.#count >= this.#maxPages) {
+  take(response: ServerResponse, holders: readonly string[]): void {
+    const lack = this.#shares.take(holders, 1);
+    if (lack === "inAll") {
       throw new ShardcastError("SHARDCAST_NODE_FULL", "too many pages are being read");
     }
-    if (owners.some((owner) => (this.#byOwner.get(owner) ?? 0) >= share)) {
-      throw new ShardcastError("SHARDCAST_NODE_FULL", `${share} pages at once are one's share`);
+    if (lack === "each") {
+      throw new ShardcastError(
+        "SHARDCAST_NODE_FULL",
+        `one user or address may read ${this.#share} pages at once`,
+      );
     }
-    this.#add(owners, 1);
     let isHeld = true;
     const release = (): void => {
       if (!isHeld) return;
       isHeld = false;
-      this.#add(owners, -1);
+      this.#shares.give(holders, 1);
       clearInterval(timer);
     };
     const timer = this.#watch(response, () => {
@@ -80,14 +83,5 @@ export class PageSlots {
       const isOver = waitedMs >= (socket === null ? MAX_WAIT_MS : MAX_SEND_MS);
       if (stalledLooks >= LOOKS || isOver) end();
     }, lookMs).unref();
-  }
-
-  #add(owners: readonly string[], change: 1 | -1): void {
-    this.#count += change;
-    for (const owner of owners) {
-      const count = (this.#byOwner.get(owner) ?? 0) + change;
-      if (count > 0) this.#byOwner.set(owner, count);
-      else this.#byOwner.delete(owner);
-    }
   }
 }

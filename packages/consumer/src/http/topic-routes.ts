@@ -1,9 +1,14 @@
 // Reading over HTTP: event streams, pages of messages, and what topics there are. docs/http.md#subscribe
 import { randomUUID } from "node:crypto";
-import { addressGroup } from "@shardcast/process";
 import { ShardcastError, formatFrom, parseFrom, type From } from "@shardcast/protocol";
 import type { Log } from "@shardcast/log";
-import type { HttpAccess, LinkAccess, NodeCore } from "@shardcast/server";
+import {
+  addressHolder,
+  holdersOf,
+  type HttpAccess,
+  type LinkAccess,
+  type NodeCore,
+} from "@shardcast/server";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { PUSH_TOPIC } from "../push/push-topic.ts";
 import type { SubscriberHandler } from "../subscriber-handler.ts";
@@ -104,9 +109,8 @@ export function addTopicRoutes(http: FastifyInstance, options: TopicRoutesOption
       const { access: caller } = access.callerOf(request);
       const fault = caller?.historyFault(topic);
       if (fault !== undefined) throw new ShardcastError(fault);
-      const group = `\0${addressGroup(access.addressOf(request))}`;
-      const user = caller?.user ?? "";
-      slots.take(reply.raw, user === "" ? [group] : [group, user]);
+      const holders = caller ? holdersOf(caller) : [addressHolder(access.addressOf(request))];
+      slots.take(reply.raw, holders);
       return { topic, ...(await readPage(handler, { topic, from, limit, access: caller })) };
     },
   });

@@ -11,8 +11,6 @@ const SUB = 0;
 
 export interface PushFeedOptions {
   readonly topics: Topics;
-  /** Whether this node has the topic: an owner makes none by looking for it. */
-  readonly isThere: () => Promise<boolean>;
   /** The topic is told from its beginning, perhaps not for the first time. */
   readonly began: () => void;
   readonly received: (text: string, offset: number) => void;
@@ -27,9 +25,6 @@ export class PushFeed implements FrameSink {
   readonly #options: PushFeedOptions;
   #subscription: Subscription | undefined;
   #timer: NodeJS.Timeout | undefined;
-  #isStarting = false;
-  /** Asked for again while it started. */
-  #isWanted = false;
   #epoch = "";
   #head = 0;
   #isCaughtUp = false;
@@ -42,15 +37,11 @@ export class PushFeed implements FrameSink {
   start(): void {
     if (this.#subscription !== undefined || !this.isOpen) return;
     clearTimeout(this.#timer);
-    this.#isWanted = true;
-    if (this.#isStarting) return;
-    this.#isStarting = true;
-    this.#follow()
-      .catch(() => this.#startLater())
-      .finally(() => {
-        this.#isStarting = false;
-        if (this.#isWanted) this.start();
-      });
+    try {
+      this.#follow();
+    } catch {
+      this.#startLater();
+    }
   }
 
   send(frame: Frame): void {
@@ -91,15 +82,9 @@ export class PushFeed implements FrameSink {
     this.#stop();
   }
 
-  async #follow(): Promise<void> {
-    const { topics, isThere, began, caughtUp } = this.#options;
-    this.#isWanted = false;
-    if (topics.isOwned(PUSH_TOPIC) && !(await isThere())) {
-      began();
-      caughtUp();
-      return;
-    }
-    const source = topics.served(PUSH_TOPIC);
+  /** @throws SHARDCAST_OWNER_UNAVAILABLE */
+  #follow(): void {
+    const source = this.#options.topics.served(PUSH_TOPIC);
     const link = new LinkSubscriptions();
     const subscription = new Subscription(this, SUB, source.view, link);
     link.add(subscription);

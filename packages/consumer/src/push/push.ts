@@ -36,8 +36,6 @@ export interface PushNodeOptions {
   readonly options: PushOptions;
   readonly topics: Topics;
   readonly log: Log;
-  /** Whether the log, and with it how far topics were delivered, is the same for all consumers. */
-  readonly isLogShared: boolean;
   /** Also takes the topic $push. */
   readonly router: PublishRouter;
 }
@@ -62,7 +60,7 @@ export class Push {
 
   constructor(options: PushNodeOptions) {
     this.#options = options;
-    const { core, topics, log, router, isLogShared } = options;
+    const { core, topics, log, router } = options;
     const failed = (error: unknown): void => {
       core.logger.error({ error }, "pushing failed");
     };
@@ -93,8 +91,6 @@ export class Push {
     this.#scan = new PushScan({ log, topics, positions, scheduler, failed });
     this.#feed = new PushFeed({
       topics,
-      isThere: async () =>
-        isLogShared || (await log.topics(PUSH_TOPIC.slice(0, -1), 1)).includes(PUSH_TOPIC),
       began: () => this.registry.began(),
       received: (text, offset) => this.registry.received(text, offset),
       caughtUp: () => this.registry.caughtUp(),

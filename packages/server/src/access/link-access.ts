@@ -1,10 +1,10 @@
 // What one client without the pre-shared key may do: over a link, or with a request over HTTP. Clients that
 // have proved that they know the key have none of these, and may do all that their endpoint offers.
-import { addressGroup } from "@shardcast/process";
 import { topicOfPresence, type ErrorCode, type From } from "@shardcast/protocol";
 import type { Identity } from "./identity.ts";
 import { PublishAllowance } from "./publish-allowance.ts";
 import type { AccessLimits } from "./gate.ts";
+import { holdersOf } from "./holders.ts";
 import type { NewTopics } from "./new-topics.ts";
 import type { UserUsage } from "./user-usage.ts";
 
@@ -91,9 +91,7 @@ export class LinkAccess {
   newTopicFault(): ErrorCode | undefined {
     const { newTopics, now } = this.#context;
     if (newTopics === undefined) return undefined;
-    const address = `\0${addressGroup(this.address)}`;
-    const owners = this.user === "" ? [address] : [address, this.user];
-    return newTopics.take(owners, now()) ? undefined : "SHARDCAST_RATE_LIMITED";
+    return newTopics.take(holdersOf(this), now()) ? undefined : "SHARDCAST_RATE_LIMITED";
   }
 
   /** Why a topic may not be followed from a place on. */

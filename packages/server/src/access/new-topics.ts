@@ -11,10 +11,10 @@ export class NewTopics {
     this.#topicsPerSecond = topicsPerSecond;
   }
 
-  /** @param owners whose limits it counts against: all of them have to have room */
-  take(owners: readonly string[], now: number): boolean {
+  /** @param holders whose limits it counts against: all of them have to have room */
+  take(holders: readonly string[], now: number): boolean {
     if (this.#topicsPerSecond === Infinity) return true;
-    const buckets = owners.map((owner) => this.#bucketOf(owner, now));
+    const buckets = holders.map((holder) => this.#bucketOf(holder, now));
     const taken = buckets.filter((bucket) => bucket.take(1, now));
     if (taken.length === buckets.length) return true;
     for (const bucket of taken) bucket.giveBack(1);
@@ -23,16 +23,16 @@ export class NewTopics {
 
   /** Forgets those whom a new bucket would allow no more. */
   tidy(now: number): void {
-    for (const [owner, bucket] of this.#buckets) {
-      if (bucket.isFull(now)) this.#buckets.delete(owner);
+    for (const [holder, bucket] of this.#buckets) {
+      if (bucket.isFull(now)) this.#buckets.delete(holder);
     }
   }
 
-  #bucketOf(owner: string, now: number): TokenBucket {
-    const known = this.#buckets.get(owner);
+  #bucketOf(holder: string, now: number): TokenBucket {
+    const known = this.#buckets.get(holder);
     if (known !== undefined) return known;
     const bucket = new TokenBucket(this.#topicsPerSecond, now);
-    this.#buckets.set(owner, bucket);
+    this.#buckets.set(holder, bucket);
     return bucket;
   }
 }

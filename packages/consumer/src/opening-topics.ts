@@ -1,7 +1,13 @@
 // Publishes of topics whose logs are being opened, in their order: for the first time, or again, where a log
 // has lost track of what is stored. They wait as long as their senders do.
-import { ShardcastError } from "@shardcast/protocol";
-import { deadlineOf, publicReason, type MovedPublish } from "@shardcast/server";
+import { ShardcastError, type ErrorCode } from "@shardcast/protocol";
+import {
+  RefusedBehind,
+  deadlineOf,
+  hasOwnTime,
+  publicReason,
+  type MovedPublish,
+} from "@shardcast/server";
 import type { OwnedTopic } from "./owned-topic.ts";
 import type { Publish } from "./publish.ts";
 
@@ -65,7 +71,7 @@ export class OpeningTopics {
   }
 
   async #open(topic: string, begun?: Promise<OwnedTopic>): Promise<void> {
-    const { open, opened } = this.#options;
+    const { open, opened, failed } = this.#options;
     for (let opening = begun; ; opening = undefined) {
       try {
         const owned = await (opening ?? open(topic));
@@ -74,7 +80,8 @@ export class OpeningTopics {
         return;
       } catch (error) {
         if (isFinal(error)) {
-          for (const { publish } of this.#take(topic)) refuse(publish, error);
+          if (!(error instanceof ShardcastError)) failed(error);
+          for (const { publish } of this.#take(topic)) publish.refuse(...faultOf(error));
           return;
         }
         if (this.#expire(topic, error)) return;
@@ -90,16 +97,22 @@ export class OpeningTopics {
     return waiting;
   }
 
-  /** Refuses those whose time is over. @returns whether none is left */
+  /** Refuses those whose time is over, and those behind one that may come again. @returns whether none is left */
   #expire(topic: string, error: unknown): boolean {
     const now = performance.now();
     const waiting = this.#waiting.get(topic) ?? [];
-    const late = waiting.filter(({ deadline }) => deadline <= now);
-    const left = waiting.filter(({ deadline }) => deadline > now);
+    const behind = new RefusedBehind();
+    const left = waiting.filter(({ publish, deadline }, ordinal) => {
+      const { origin, seq, bytes, frameStart: start } = publish;
+      if (deadline > now) return !behind.includes({ origin, seq, ordinal, bytes, start });
+      const refusal = publish.refusal(...faultOf(error));
+      if (hasOwnTime(publish.timeoutMs)) origin.refuseInFlight(refusal);
+      else behind.refuse(origin, refusal, ordinal);
+      return false;
+    });
     if (left.length > 0) this.#waiting.set(topic, left);
     else this.#waiting.delete(topic);
-    this.#options.left(bytesOf(late));
-    for (const { publish } of late) refuse(publish, error);
+    this.#options.left(bytesOf(waiting) - bytesOf(left));
     return left.length === 0;
   }
 }
@@ -113,7 +126,7 @@ function bytesOf(waiting: readonly Waiting[]): number {
   return waiting.reduce((sum, { publish }) => sum + publish.length, 0);
 }
 
-function refuse(publish: Publish, error: unknown): void {
+function faultOf(error: unknown): [code: ErrorCode, reason: string] {
   const code = error instanceof ShardcastError ? error.code : "SHARDCAST_INTERNAL";
-  publish.refuse(code, publicReason(error).slice(0, 100));
+  return [code, publicReason(error).slice(0, 100)];
 }

@@ -126,7 +126,7 @@ export class Owner implements PublishTarget {
       origin.refuseInFlight({ seq: head.seq, topic: name, code: "SHARDCAST_NODE_FULL", reason });
       return;
     }
-    const topic = this.#options.ownedTopic(name);
+    const topic = this.#topicOf(name);
     if (topic instanceof Promise) this.#wait(name, publish, topic);
     else this.#enqueue(topic, publish);
   }
@@ -142,6 +142,15 @@ export class Owner implements PublishTarget {
   /** Commits what the log itself has changed, at the end of this turn. */
   flush(): void {
     for (const lane of this.#lanes.values()) if (lane.isIdle) lane.flush();
+  }
+
+  /** What is wrong with a topic's log fails its publishes, and not the link that brought them. */
+  #topicOf(name: string): OwnedTopic | Promise<OwnedTopic> {
+    try {
+      return this.#options.ownedTopic(name);
+    } catch (error) {
+      return Promise.reject(error instanceof Error ? error : new Error(String(error)));
+    }
   }
 
   #enqueue(topic: OwnedTopic, publish: Publish): void {

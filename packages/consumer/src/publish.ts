@@ -5,7 +5,7 @@ import {
   type ErrorCode,
   type PublishHead,
 } from "@shardcast/protocol";
-import { NOBODY, type MovedPublish, type PublishOrigin } from "@shardcast/server";
+import { NOBODY, type MovedPublish, type PublishOrigin, type Refusal } from "@shardcast/server";
 
 const NO_EPOCH = new Uint8Array(0);
 
@@ -57,8 +57,11 @@ export class Publish implements AckFields {
 
   /** Tells its origin that it is not stored. */
   refuse(code: ErrorCode, reason: string): void {
-    const topic = readPublishTopic(this.bytes, this.frameStart);
-    this.origin.refuseInFlight({ seq: this.seq, topic, code, reason });
+    this.origin.refuseInFlight(this.refusal(code, reason));
+  }
+
+  refusal(code: ErrorCode, reason: string): Refusal {
+    return { seq: this.seq, topic: readPublishTopic(this.bytes, this.frameStart), code, reason };
   }
 
   /** Gives it away, to another owner: an answer that still comes here finds nobody. */

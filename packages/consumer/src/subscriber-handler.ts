@@ -17,6 +17,7 @@ import {
   type LinkTarget,
 } from "@shardcast/server";
 import { Damage } from "@shardcast/log";
+import type { OwnedTopic } from "./owned-topic.ts";
 import { RelayedTopic } from "./relayed-topic.ts";
 import { LinkSubscriptions } from "./link-subscriptions.ts";
 import type { PresenceHandler } from "./presence/presence-handler.ts";
@@ -110,8 +111,11 @@ export class SubscriberHandler implements LinkHandler {
       sink.send({ type: "unsubscribed", sub, code: fault, reason: "" });
       return;
     }
-    const { topics } = this.#options;
-    const source = topics.served(topic);
+    const source = this.#sourceOf(topic);
+    if (typeof source === "string") {
+      sink.send({ type: "unsubscribed", sub, code: source, reason: "" });
+      return;
+    }
     const subscriptions = this.#subscriptions.get(sink) ?? this.#subscriptionsOf(sink);
     const subscription = new Subscription(sink, sub, source.view, subscriptions);
     subscription.resumesFrom = sink.access?.resumesFrom(topic);
@@ -119,6 +123,16 @@ export class SubscriberHandler implements LinkHandler {
     subscriptions.add(subscription);
     this.#options.events?.subscribed(topic, sink);
     source.subscribe(subscription, from);
+  }
+
+  /** What is wrong with a topic's log ends the subscription, and not the link. */
+  #sourceOf(topic: string): OwnedTopic | RelayedTopic | ErrorCode {
+    try {
+      return this.#options.topics.served(topic);
+    } catch (error) {
+      if (error instanceof ShardcastError) return error.code;
+      throw error;
+    }
   }
 
   /** Ends a subscription of a link, which is told so. */

@@ -4,6 +4,14 @@
 const MAX_WAIT_MS = 120_000;
 
 /**
+ * Whether a publish names the time that it may take: then its sender gives it up when that is over, and it holds
+ * nothing up that waits behind it. One that leaves its time to the node may come again.
+ */
+export function hasOwnTime(timeoutMs: number): boolean {
+  return timeoutMs > 0 && timeoutMs <= MAX_WAIT_MS;
+}
+
+/**
  * When a publish is refused that has no answer by then, by the monotonic clock.
  * @param timeoutMs how long its sender waits; 0 leaves it to the node, which waits `otherwiseMs`
  */

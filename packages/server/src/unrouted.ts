@@ -2,12 +2,14 @@
 import {
   PUBLISH_TIMEOUT_AT,
   readPublishTopic,
+  readUint32,
   writeUint32,
   type PublishHead,
 } from "@shardcast/protocol";
-import { deadlineOf } from "./publish-wait.ts";
+import { deadlineOf, hasOwnTime } from "./publish-wait.ts";
 import type { MovedPublish } from "./moved-publish.ts";
-import type { PublishOrigin, PublishTarget } from "./publish-target.ts";
+import type { PublishOrigin, PublishTarget, Refusal } from "./publish-target.ts";
+import { RefusedBehind } from "./refused-behind.ts";
 
 const EXPIRE_MS = 100;
 /** Beyond it, whoever brings more is refused. */
@@ -37,7 +39,7 @@ export class Unrouted implements PublishTarget {
   ): void {
     const { seq, timeoutMs } = head;
     if (this.#bytes + end - start > MAX_BYTES) {
-      refuse(origin, seq, head.topic);
+      origin.refuseInFlight(refusalOf(seq, head.topic));
       return;
     }
     const deadline = deadlineOf(timeoutMs, this.#publishTimeoutMs);
@@ -57,10 +59,15 @@ export class Unrouted implements PublishTarget {
   }
 
   #expire(now: number): void {
-    const before = this.#keep(this.#waiting.filter(({ deadline }) => deadline > now));
-    for (const { origin, seq, deadline, frame } of before) {
-      if (deadline <= now) refuse(origin, seq, readPublishTopic(frame, 0));
-    }
+    const behind = new RefusedBehind();
+    const kept = this.#waiting.filter(({ origin, seq, deadline, frame }, ordinal) => {
+      if (deadline > now) return !behind.includes({ origin, seq, ordinal, bytes: frame, start: 0 });
+      const refusal = refusalOf(seq, readPublishTopic(frame, 0));
+      if (hasOwnTime(readUint32(frame, PUBLISH_TIMEOUT_AT))) origin.refuseInFlight(refusal);
+      else behind.refuse(origin, refusal, ordinal);
+      return false;
+    });
+    this.#keep(kept);
   }
 
   #keep(waiting: Waiting[]): Waiting[] {
@@ -75,7 +82,6 @@ export class Unrouted implements PublishTarget {
   }
 }
 
-function refuse(origin: PublishOrigin, seq: number, topic: string): void {
-  const reason = "no consumer is known";
-  origin.refuseInFlight({ seq, topic, code: "SHARDCAST_OWNER_UNAVAILABLE", reason });
+function refusalOf(seq: number, topic: string): Refusal {
+  return { seq, topic, code: "SHARDCAST_OWNER_UNAVAILABLE", reason: "no consumer is known" };
 }

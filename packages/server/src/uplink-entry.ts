@@ -16,6 +16,8 @@ export interface UplinkEntry {
   /** Of all publishes that this uplink was given: their order. */
   readonly ordinal: number;
   readonly deadline: number;
+  /** When it is over, its sender gives the publish up. */
+  readonly hasOwnTime: boolean;
   readonly hasId: boolean;
   /** It was on its way when a link ended for what was sent: it goes alone the next time. */
   isSuspect: boolean;

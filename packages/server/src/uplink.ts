@@ -30,8 +30,9 @@ import type { Logger } from "pino";
 import { InFlight } from "./in-flight.ts";
 import { Peer, type PeerHandler } from "./peer.ts";
 import { MOVED_REASON, NOBODY, type MovedPublish } from "./moved-publish.ts";
-import { deadlineOf } from "./publish-wait.ts";
-import type { PublishOrigin, PublishTarget, Refusal } from "./publish-target.ts";
+import { deadlineOf, hasOwnTime } from "./publish-wait.ts";
+import type { PublishOrigin, PublishTarget } from "./publish-target.ts";
+import { RefusedBehind } from "./refused-behind.ts";
 import type { PeerTls } from "./tls.ts";
 import type { Turn, TurnWork } from "./turn.ts";
 import { blameOf, frameOf, inOrder, refusalOf, type UplinkEntry } from "./uplink-entry.ts";
@@ -71,8 +72,8 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
   #isLone = false;
   /** Of a payload, as the owner says. */
   #maxPayloadBytes = Infinity;
-  /** Of what waits, these are to be refused before anything more is sent. */
-  readonly #refusedBehind = new Map<PublishOrigin, Map<string, Refusal>>();
+  /** What waits behind these is to be refused before anything more is sent. */
+  readonly #refusedBehind = new RefusedBehind();
   readonly #paused = new Set<PublishOrigin>();
   #heldBytes = 0;
   #out = NO_BYTES;
@@ -174,6 +175,7 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
       seq: head.seq,
       ordinal: this.#nextOrdinal,
       deadline,
+      hasOwnTime: hasOwnTime(head.timeoutMs),
       hasId: head.hasId,
       isSuspect: false,
       bytes: NO_BYTES,
@@ -348,27 +350,20 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
       this.#refused.push(entry);
       return;
     }
-    this.#heldBytes -= entry.end - entry.start;
     const code = isErrorCode(frame.code) ? frame.code : "SHARDCAST_OWNER_UNAVAILABLE";
-    const refusal = refusalOf(entry, code, frame.reason);
-    const isHeldBack = entry.origin.refuseInFlight(refusal);
-    if (!isHeldBack || this.#waiting.length === 0) return;
-    const topics = this.#refusedBehind.get(entry.origin) ?? new Map<string, Refusal>();
-    this.#refusedBehind.set(entry.origin, topics.set(refusal.topic, refusal));
-    this.#defer();
+    this.#reject(entry, code, frame.reason);
   }
 
   /** Nothing that waits overtakes what its origin sends again. */
   #refuseBehind(): void {
-    if (this.#refusedBehind.size === 0) return;
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const entry of waiting) {
-      const topics = this.#refusedBehind.get(entry.origin);
-      const refusal = topics?.get(readPublishTopic(entry.bytes, entry.start));
-      if (refusal === undefined) this.#waiting.push(entry);
-      else this.#reject(entry, refusal.code, refusal.reason);
-    }
+    if (this.#refusedBehind.isEmpty) return;
+    const stays = (entry: UplinkEntry): boolean => {
+      if (!this.#refusedBehind.includes(entry)) return true;
+      this.#heldBytes -= entry.end - entry.start;
+      return false;
+    };
+    this.#refused = this.#refused.filter(stays);
+    this.#waiting = this.#waiting.filter(stays);
     this.#refusedBehind.clear();
   }
 
@@ -391,14 +386,16 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
   #expire(now: number): void {
     if (now < this.#earliestDeadline) return;
     const isLate = (entry: UplinkEntry): boolean => entry.deadline <= now;
-    const reason = this.#fault();
+    const reason = this.#fault().slice(0, 200);
     const [refused, waiting] = [this.#refused, this.#waiting];
     this.#refused = refused.filter((entry) => !isLate(entry));
     this.#waiting = waiting.filter((entry) => !isLate(entry));
     const late = [...this.#inFlight.takeWhere(isLate), ...[...refused, ...waiting].filter(isLate)];
-    for (const entry of late) {
-      this.#reject(entry, "SHARDCAST_OWNER_UNAVAILABLE", reason.slice(0, 200));
+    for (const entry of inOrder(late)) {
+      if (entry.hasOwnTime) this.#giveUp(entry, reason);
+      else this.#reject(entry, "SHARDCAST_OWNER_UNAVAILABLE", reason);
     }
+    this.#refuseBehind();
     this.#earliestDeadline = Infinity;
     for (const entry of [...this.#inFlight.entries(), ...this.#refused, ...this.#waiting]) {
       this.#earliestDeadline = Math.min(this.#earliestDeadline, entry.deadline);
@@ -415,9 +412,16 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
       : "the owner has not answered in time";
   }
 
+  /** Its sender does not send it again. */
+  #giveUp(entry: UplinkEntry, reason: string): void {
+    this.#heldBytes -= entry.end - entry.start;
+    entry.origin.refuseInFlight(refusalOf(entry, "SHARDCAST_OWNER_UNAVAILABLE", reason));
+  }
+
   #reject(entry: UplinkEntry, code: ErrorCode, reason: string): void {
     this.#heldBytes -= entry.end - entry.start;
-    entry.origin.refuseInFlight(refusalOf(entry, code, reason));
+    this.#refusedBehind.refuse(entry.origin, refusalOf(entry, code, reason), entry.ordinal);
+    if (!this.#refusedBehind.isEmpty) this.#defer();
   }
 
   #resumeAll(): void {

@@ -1,0 +1,51 @@
+// Publishes that a node cannot pass on yet: a client that sends one of them again finds nothing stored that it had
+// sent behind it.
+import { expect } from "chai";
+import type { Frame } from "@shardcast/protocol";
+import { connect } from "@shardcast/client";
+import { eventually } from "./support/eventually.ts";
+import { TEST_PSK, TestCluster, topicOwnedBy } from "./support/nodes.ts";
+import { Recorder } from "./support/recorder.ts";
+import { V1Socket } from "./support/v1-socket.ts";
+
+const LONG_MS = 60_000;
+
+describe("publishes that wait for an owner that is out of reach", () => {
+  let cluster: TestCluster;
+
+  beforeEach(async () => {
+    cluster = await TestCluster.plan(1);
+  });
+  afterEach(() => cluster.stop());
+
+  it("are refused where one before them was, and stored in order when they come again", async () => {
+    const producer = await cluster.producer({ args: { "publish-timeout": 300 } });
+    const link = await V1Socket.openWith(producer.url, TEST_PSK, { endpoint: "produce" });
+    const topic = topicOwnedBy("c1", cluster.consumers);
+    const publish = (seq: number, timeoutMs: number, name = topic): Frame => {
+      const payload = Buffer.from(`${seq}`);
+      return { type: "publish", seq, timeoutMs, topic: name, messageId: `${seq}`, payload };
+    };
+    const answered = (type: Frame["type"]): number[] =>
+      link.frames.flatMap((frame) => (frame.type === type && "seq" in frame ? [frame.seq] : []));
+    link.send(publish(1, LONG_MS));
+    link.send(publish(2, 0));
+    link.send(publish(3, LONG_MS));
+    link.send(publish(4, LONG_MS, `${topic}/other`));
+    await eventually("both are refused", () => answered("reject").length === 2);
+    expect(answered("reject")).to.deep.equal([2, 3]);
+    // Until the client knows, whatever it sends of the topic is refused.
+    link.send(publish(5, LONG_MS));
+    await eventually("so is the next one", () => answered("reject").includes(5));
+    link.send({ type: "heartbeat" });
+    for (const seq of [2, 3, 5]) link.send(publish(seq, LONG_MS));
+    const consumer = await cluster.consumer(1);
+    await eventually("all are stored", () => answered("ack").length === 5);
+    const client = await connect({ psk: TEST_PSK, url: consumer.url, route: "single" });
+    const recorder = await Recorder.follow(client, topic, "earliest");
+    await recorder.count(4);
+    expect(recorder.texts).to.deep.equal(["1", "2", "3", "5"]);
+    client.close();
+    link.socket.close();
+  });
+});

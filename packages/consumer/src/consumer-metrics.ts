@@ -2,7 +2,7 @@
 import type { NodeCore, Uplinks } from "@shardcast/server";
 import type { DamageTally, Log } from "@shardcast/log";
 import type { Owner } from "./owner.ts";
-import type { FanOutCounters } from "./topic.ts";
+import type { FanOut } from "./fan-out.ts";
 import type { PresenceOwner } from "./presence/presence-owner.ts";
 import type { Topics } from "./topics.ts";
 
@@ -13,29 +13,19 @@ export interface ConsumerParts {
   readonly owner: Owner;
   readonly uplinks: Uplinks;
   readonly log: Log;
-  readonly fanOut: FanOutCounters;
+  readonly fanOut: FanOut;
   readonly presence: PresenceOwner;
   readonly damage: DamageTally;
 }
 
 export function addConsumerMetrics(core: NodeCore, parts: ConsumerParts): void {
   const { topics, owner, uplinks, log, fanOut, presence, damage } = parts;
-  const sumOfViews = (
-    count: (view: { subscriberCount: number; laggingCount: number }) => number,
-  ) => {
-    let sum = 0;
-    for (const view of topics.views()) sum += count(view);
-    return sum;
-  };
-  function* lags(): Generator<number> {
-    for (const view of topics.views()) yield* view.lags();
-  }
   core.metrics.histograms([
     {
       name: "subscription_lag_messages",
       help: "Messages that subscriptions lack that are behind at the moment",
       buckets: LAG_BUCKETS,
-      values: lags,
+      values: () => fanOut.lags(),
     },
   ]);
   core.metrics.counters([
@@ -78,20 +68,16 @@ export function addConsumerMetrics(core: NodeCore, parts: ConsumerParts): void {
     { name: "links", help: "Links open now", value: () => core.sweep.linkCount },
     { name: "topics_owned", help: "Topics owned", value: () => topics.ownedCount },
     { name: "topics_relayed", help: "Topics relayed", value: () => topics.relayedCount },
-    {
-      name: "subscriptions",
-      help: "Subscriptions",
-      value: () => sumOfViews((view) => view.subscriberCount),
-    },
+    { name: "subscriptions", help: "Subscriptions", value: () => fanOut.subscriptions },
     {
       name: "subscriptions_lagging",
       help: "Subscriptions that are not at head",
-      value: () => sumOfViews((view) => view.laggingCount),
+      value: () => fanOut.lagging,
     },
     {
       name: "subscription_lag_max",
       help: "Messages that the subscription lacks that is furthest behind",
-      value: () => maxOf(lags()),
+      value: () => maxOf(fanOut.lags()),
     },
     { name: "log_bytes", help: "Bytes of messages in the log", value: () => log.bytes },
     {

@@ -18,6 +18,7 @@ import { ConnectHandler } from "./connect-handler.ts";
 import { advertisedUrl } from "./advertised-url.ts";
 import type { ConsumerOptions } from "./consumer-options.ts";
 import { addConsumerMetrics } from "./consumer-metrics.ts";
+import { FanOut } from "./fan-out.ts";
 import { Owner } from "./owner.ts";
 import { Attendance } from "./presence/attendance.ts";
 import { OwnPublisher } from "./presence/own-publisher.ts";
@@ -80,7 +81,7 @@ export async function startConsumer(
   const clock = new SteadyClock();
   const log = await openLog(id, consumerOptions, { redis, damage, now: clock.now });
   const upstreams = new Upstreams(core, (member) => attendance.reached(member));
-  const fanOut = { deliveries: 0, gaps: 0, pages: 0, pageBytes: 0, slowEnded: 0 };
+  const fanOut = new FanOut();
   const topics = new Topics({
     membership,
     log,

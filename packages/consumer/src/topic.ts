@@ -4,6 +4,7 @@ import { ShardcastError, type ErrorCode, type From, type Position } from "@shard
 import type { Turn, TurnWork } from "@shardcast/server";
 import { Damage, type Batch, type Page, type ReadableLog } from "@shardcast/log";
 import type { Occupancy } from "./events/occupancy.ts";
+import type { FanOut } from "./fan-out.ts";
 import type { Subscription } from "./subscription.ts";
 
 /** What one catching-up subscription is sent a turn. */
@@ -14,19 +15,9 @@ const RETRY_MS = 250;
 /** Shared by all topics that nobody follows: most of them, where there are very many. Nothing is ever put into it. */
 const NOBODY = new Set<Subscription>();
 
-/** What a topic counts, for the node's metrics. */
-export interface FanOutCounters {
-  deliveries: number;
-  gaps: number;
-  pages: number;
-  /** Bytes of pages. */
-  pageBytes: number;
-  slowEnded: number;
-}
-
 export interface TopicContext {
   readonly turn: Turn;
-  readonly counters: FanOutCounters;
+  readonly counters: FanOut;
   /** Told of an error that nobody waits for. */
   readonly failed: (error: unknown) => void;
   /** Told of the first subscriber and of the last; undefined where others are elsewhere. */
@@ -65,11 +56,6 @@ export class Topic implements TurnWork {
     return this.#live.length + this.#others.size;
   }
 
-  /** Subscriptions that are not at head. */
-  get laggingCount(): number {
-    return this.#others.size;
-  }
-
   /** How many messages each subscription lacks that is not at head. */
   *lags(): Generator<number> {
     for (const { state, cursor } of this.#others) {
@@ -89,7 +75,8 @@ export class Topic implements TurnWork {
 
   /** Adds a subscription: it is told where it starts, and gets everything after that, once and in order. */
   subscribe(subscription: Subscription, from: From): void {
-    this.#others = withAdded(this.#others, subscription);
+    this.#context.counters.subscriptions += 1;
+    this.#addOther(subscription);
     if (this.subscriberCount === 1) this.#context.occupancy?.occupied(this.name);
     const start = this.#log.resolve(from);
     const since = this.#resumesFrom(subscription, from);
@@ -112,8 +99,11 @@ export class Topic implements TurnWork {
   /** Ends a subscription; with a code, its client is told why. */
   end(subscription: Subscription, code = ""): void {
     if (subscription.state === "ended") return;
+    // On a relay it may still wait for its topic, and count as none.
+    const before = this.subscriberCount;
     this.#leaveLive(subscription);
-    this.#others.delete(subscription);
+    this.#deleteOther(subscription);
+    this.#context.counters.subscriptions -= before - this.subscriberCount;
     this.#ahead.delete(subscription);
     subscription.end();
     if (this.subscriberCount === 0) this.#context.occupancy?.vacated(this.name);
@@ -309,7 +299,7 @@ export class Topic implements TurnWork {
   }
 
   #goLive(subscription: Subscription): void {
-    this.#others.delete(subscription);
+    this.#deleteOther(subscription);
     subscription.state = "live";
     subscription.wasLive = true;
     subscription.liveIndex = this.#live.length;
@@ -320,7 +310,21 @@ export class Topic implements TurnWork {
     this.#leaveLive(subscription);
     subscription.state = "behind";
     subscription.cursor = cursor;
+    this.#addOther(subscription);
+  }
+
+  #addOther(subscription: Subscription): void {
+    const { counters } = this.#context;
     this.#others = withAdded(this.#others, subscription);
+    counters.lagging += 1;
+    if (this.#others.size === 1) counters.laggingTopics.add(this);
+  }
+
+  #deleteOther(subscription: Subscription): void {
+    const { counters } = this.#context;
+    if (!this.#others.delete(subscription)) return;
+    counters.lagging -= 1;
+    if (this.#others.size === 0) counters.laggingTopics.delete(this);
   }
 
   /** The last one takes its place: the order among subscribers means nothing. */

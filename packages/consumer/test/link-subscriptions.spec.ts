@@ -1,6 +1,7 @@
 import { MemoryLog, RetentionRules } from "@shardcast/log";
 import { Turn } from "@shardcast/server";
 import { expect } from "chai";
+import { FanOut } from "../src/fan-out.ts";
 import { LinkSubscriptions } from "../src/link-subscriptions.ts";
 import { Subscription } from "../src/subscription.ts";
 import { Topic } from "../src/topic.ts";
@@ -15,7 +16,7 @@ function topicNamed(name: string): Topic {
     throw error;
   };
   const turn = new Turn({ schedule: () => undefined, failed });
-  const counters = { deliveries: 0, gaps: 0, pages: 0, pageBytes: 0, slowEnded: 0 };
+  const counters = new FanOut();
   return new Topic(name, 1, log, { turn, counters, failed });
 }
 

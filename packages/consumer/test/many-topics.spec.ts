@@ -7,6 +7,7 @@ import { LmdbLog, MemoryLog, RetentionRules, type Log, type TopicLog } from "@sh
 import { Turn } from "@shardcast/server";
 import { expect } from "chai";
 import { batchOf, idsOf } from "../../log/test/support/batches.ts";
+import { FanOut } from "../src/fan-out.ts";
 import { OwnedTopic } from "../src/owned-topic.ts";
 import { Topic } from "../src/topic.ts";
 
@@ -47,7 +48,7 @@ describe("very many topics", function () {
       const failed = (error: unknown): void => {
         throw error;
       };
-      const counters = { deliveries: 0, gaps: 0, pages: 0, pageBytes: 0, slowEnded: 0 };
+      const counters = new FanOut();
       const context = { turn: new Turn({ failed }), counters, failed };
       const topics = new Map<string, OwnedTopic>();
       const before = usedBytes();

@@ -2,6 +2,7 @@ import { PublishHead, decodeFrames, encodeFrame, type AckFields } from "@shardca
 import { Turn, type PublishOrigin } from "@shardcast/server";
 import { expect } from "chai";
 import { MemoryLog, RetentionRules } from "@shardcast/log";
+import { FanOut } from "../src/fan-out.ts";
 import { OwnedTopic, type Appended } from "../src/owned-topic.ts";
 import { Publish } from "../src/publish.ts";
 import { Topic } from "../src/topic.ts";
@@ -34,7 +35,7 @@ describe("OwnedTopic", () => {
       throw error;
     };
     const turn = new Turn({ schedule: () => undefined, failed });
-    const counters = { deliveries: 0, gaps: 0, pages: 0, pageBytes: 0, slowEnded: 0 };
+    const counters = new FanOut();
     const view = new Topic("news", 7, log, { turn, counters, failed });
     owned = new OwnedTopic(view, log, 0, { windowMs: 1000, maxIds: 1000 }, 1000);
     seq = 0;

@@ -3,6 +3,7 @@ import { Turn } from "@shardcast/server";
 import { expect } from "chai";
 import { MemoryLog, RetentionRules, type MemoryTopicLog } from "@shardcast/log";
 import type { PresenceHandler } from "../src/presence/presence-handler.ts";
+import { FanOut } from "../src/fan-out.ts";
 import { SubscriberHandler } from "../src/subscriber-handler.ts";
 import { Topic } from "../src/topic.ts";
 import type { Topics } from "../src/topics.ts";
@@ -32,7 +33,7 @@ describe("SubscriberHandler with a token", () => {
       throw error;
     };
     const turn = new Turn({ schedule: (run) => runs.push(run), failed });
-    const counters = { deliveries: 0, gaps: 0, pages: 0, pageBytes: 0, slowEnded: 0 };
+    const counters = new FanOut();
     const view = new Topic("news", 7, log, { turn, counters, failed });
     const source = {
       view,

@@ -9,6 +9,7 @@ import {
   MemoryTopicLog,
   type ReadableLog,
 } from "@shardcast/log";
+import { FanOut } from "../src/fan-out.ts";
 import { LinkSubscriptions } from "../src/link-subscriptions.ts";
 import { Subscription } from "../src/subscription.ts";
 import { Topic } from "../src/topic.ts";
@@ -22,7 +23,7 @@ const EARLIEST: From = { type: "earliest" };
 /** A topic whose turns end when the test says so. */
 class Bench {
   readonly runs: (() => void)[] = [];
-  readonly counters = { deliveries: 0, gaps: 0, pages: 0, pageBytes: 0, slowEnded: 0 };
+  readonly counters = new FanOut();
   readonly log: MemoryTopicLog;
   readonly topic: Topic;
 
@@ -119,12 +120,35 @@ describe("Topic", () => {
     bench.settle();
     expect(slow.sink.offsets).to.deep.equal([1]);
     expect(fast.sink.offsets).to.deep.equal(range(1, 300));
-    expect(bench.topic.laggingCount).to.equal(1);
+    expect(bench.counters.lagging).to.equal(1);
     slow.sink.isCongested = false;
     bench.topic.catchUp(slow.subscription);
     bench.settle();
     expect(slow.sink.offsets).to.deep.equal(range(1, 300));
-    expect(bench.topic.laggingCount).to.equal(0);
+    expect(bench.counters.lagging).to.equal(0);
+  });
+
+  it("counts its subscriptions, and what those lack that are behind", () => {
+    const bench = new Bench();
+    const { counters } = bench;
+    const [slow, fast, waiting] = [
+      bench.subscribe(LIVE),
+      bench.subscribe(LIVE),
+      new SinkRecorder(),
+    ];
+    slow.sink.isCongested = true;
+    for (let offset = 1; offset <= 20; offset += 1) bench.publish(offset, offset);
+    bench.settle();
+    expect([counters.subscriptions, counters.lagging]).to.deep.equal([2, 1]);
+    expect([...counters.lags()]).to.deep.equal([20]);
+    // One that was never added costs no other its place.
+    bench.topic.end(new Subscription(waiting, 4, bench.topic, new LinkSubscriptions()));
+    bench.topic.end(fast.subscription);
+    expect([counters.subscriptions, counters.lagging]).to.deep.equal([1, 1]);
+    bench.topic.end(slow.subscription);
+    bench.topic.end(slow.subscription);
+    expect([counters.subscriptions, counters.lagging]).to.deep.equal([0, 0]);
+    expect([...counters.laggingTopics]).to.deep.equal([]);
   });
 
   it("sends a laggard one page a turn, so that its link can become congested in between", () => {

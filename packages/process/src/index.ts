@@ -4,6 +4,7 @@ export { EarlierAnswers } from "./earlier-answers.ts";
 export { explain } from "./explain.ts";
 export { createLogger } from "./logger.ts";
 export { outliveRejections } from "./rejections.ts";
+export { PacedText } from "./paced-text.ts";
 export { hostCount, upgradeFault, type UpgradeFault } from "./upgrade-fault.ts";
 export { Shares, type ShareLimits } from "./shares.ts";
 export { SteadyClock } from "./steady-clock.ts";

@@ -1,4 +1,5 @@
 // A node's Prometheus metrics. Hot code counts in plain numbers; they are read when somebody asks.
+import { PacedText } from "@shardcast/process";
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from "prom-client";
 
 /** A number that is read at each scrape. */
@@ -20,6 +21,7 @@ export interface HistogramSource {
 export class NodeMetrics {
   readonly handshakes = { handshakes: 0, handshakeFailures: 0 };
   readonly #registry = new Registry();
+  readonly #text = new PacedText(() => this.#registry.metrics());
 
   constructor(labels: Readonly<Record<string, string>>) {
     this.#registry.setDefaultLabels(labels);
@@ -86,6 +88,6 @@ export class NodeMetrics {
   }
 
   render(): Promise<string> {
-    return this.#registry.metrics();
+    return this.#text.get();
   }
 }

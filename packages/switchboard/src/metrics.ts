@@ -1,4 +1,5 @@
 // The switchboard's Prometheus metrics. What happens often is counted in plain numbers, read at each scrape.
+import { PacedText } from "@shardcast/process";
 import { Counter, Gauge, Registry, collectDefaultMetrics } from "prom-client";
 
 const PREFIX = "shardcast_switchboard_";
@@ -10,6 +11,7 @@ export type SessionOutcome = "new" | "resumed" | "refused";
 
 export class SwitchboardMetrics {
   readonly registry = new Registry();
+  readonly #text = new PacedText(() => this.registry.metrics());
   /** Messages of clients that were stored. */
   publishedCount = 0;
   /** Frames of clients that were answered with an error. */
@@ -60,6 +62,10 @@ export class SwitchboardMetrics {
         this.set(value());
       },
     });
+  }
+
+  render(): Promise<string> {
+    return this.#text.get();
   }
 
   countDown(outcome: DownOutcome): void {

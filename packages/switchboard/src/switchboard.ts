@@ -171,7 +171,7 @@ function addRoutes(
       .send({ status: isReady ? "ready" : "waiting", waitingFor });
   });
   http.get("/metrics", async (_request, reply) =>
-    reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()),
+    reply.type(metrics.registry.contentType).send(await metrics.render()),
   );
   addWebClient(http, webFolder);
   const signatures = new SignatureCheck(options.signature);

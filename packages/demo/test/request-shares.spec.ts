@@ -57,6 +57,7 @@ describe("request bodies", () => {
 
   it("that are not whole and not signed keep no signed sender out", async () => {
     for (let count = 0; count < 8; count += 1) await stall(signed("another"), LARGE_BYTES - 1);
+    expect(await producer.metric("request_bodies_held_bytes")).to.be.greaterThan(LARGE_BYTES / 2);
     const line = JSON.stringify({ topic: "room/1", payload: "x".repeat(100_000) });
     for (let count = 0; count < 10; count += 1) {
       const headers = signed(line);

@@ -1,10 +1,12 @@
 // @shardcast/process: how a process logs, stops and ends, which upgrades it takes, and whose they are.
 export { addressGroup, clientAddress } from "./client-address.ts";
+export { continueWhenRead } from "./continue-when-read.ts";
 export { EarlierAnswers } from "./earlier-answers.ts";
 export { explain } from "./explain.ts";
 export { createLogger } from "./logger.ts";
 export { outliveRejections } from "./rejections.ts";
 export { PacedText } from "./paced-text.ts";
+export { MAX_UNANSWERED, UnansweredRequests } from "./unanswered-requests.ts";
 export { hostCount, upgradeFault, type UpgradeFault } from "./upgrade-fault.ts";
 export { Shares, type ShareLimits } from "./shares.ts";
 export { SteadyClock } from "./steady-clock.ts";

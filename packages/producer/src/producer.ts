@@ -66,7 +66,7 @@ export async function startProducer(
         const publish = produce.publish.bind(produce);
         const { maxBodyBytes, maxBodyBytesEach } = options;
         const limits = { maxPayloadBytes, maxBodyBytes, maxBodyBytesEach };
-        addProduceRoutes(scope, { access, publish, ...limits });
+        addProduceRoutes(scope, { access, publish, metrics, ...limits });
         done();
       });
     },

@@ -3,6 +3,7 @@ import { createHash, createHmac, randomUUID } from "node:crypto";
 import { expect } from "chai";
 import { connect, type Client } from "@shardcast/client";
 import { eventually } from "../../demo/test/support/eventually.ts";
+import { exchange } from "../../demo/test/support/http-client.ts";
 import { TEST_PSK } from "../../demo/test/support/nodes.ts";
 import { createUserId, downTopic } from "../src/user.ts";
 import {
@@ -72,6 +73,16 @@ describe("requests of the back end", () => {
     expect(await storedFor(to)).to.deep.equal(
       ["apiAuthPost", "oldApiAuthPost", "webhookPost"].map((body) => ({ to, body })),
     );
+  });
+
+  it("are asked for their body once their head is signed well, and many at once are refused", async () => {
+    const head = `POST /switchboard HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n`;
+    const unsigned = await exchange(a.url, `${head}Expect: 100-continue\r\n\r\n`);
+    expect(unsigned).to.match(/^HTTP\/1\.1 401 /);
+    const text = await exchange(a.url, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n".repeat(5000));
+    const statuses = [...text.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => status);
+    expect([statuses[0], statuses.at(-1)]).to.deep.equal(["200", "429"]);
+    expect(text).to.include("SWITCHBOARD_TOO_MANY_REQUESTS");
   });
 
   it("are what the stand-in makes", async () => {

@@ -1,7 +1,12 @@
 // The HTTP server of a node: what all its routes have in common. The WebSocket endpoints are beside it, as
 // upgrades of the same server.
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { hostCount } from "@shardcast/process";
+import {
+  MAX_UNANSWERED,
+  UnansweredRequests,
+  continueWhenRead,
+  hostCount,
+} from "@shardcast/process";
 import { ShardcastError } from "@shardcast/protocol";
 import cors from "@fastify/cors";
 import Fastify, { type FastifyInstance } from "fastify";
@@ -16,6 +21,7 @@ const CONNECTIONS_CHECK_MS = 500;
 /** A body may take as many times as long as what stands before it. */
 const BODY_TIMEOUT_FACTOR = 10;
 const NO_PATH = "no such path";
+const TOO_MANY = `over ${MAX_UNANSWERED} requests of a connection wait for their answers`;
 const CORS_MAX_AGE_S = 600;
 /** Node takes no longer head of a request: a topic that is too long is told so, not that there is no such path. */
 const PARAM_MAX_CHARACTERS = 16 * 1024;
@@ -49,6 +55,7 @@ export async function createHttp(
     ajv: { customOptions: { removeAdditional: false, coerceTypes: true } },
   });
   http.server.on("checkExpectation", refuseExpectation);
+  continueWhenRead(http.server);
   if (certificate !== undefined) {
     limitTlsHandshakes(http.server, options.handshakeTimeoutMs);
   }
@@ -62,6 +69,13 @@ export async function createHttp(
   http.setNotFoundHandler((_request, reply) =>
     sendProblem(reply, problem("SHARDCAST_ENDPOINT_UNKNOWN", NO_PATH)),
   );
+  const unanswered = new UnansweredRequests();
+  http.addHook("onRequest", (request, reply, done) => {
+    const place = unanswered.add(request.raw, reply.raw);
+    if (place === "taken") done();
+    else if (place === "behind") reply.hijack();
+    else done(new ShardcastError("SHARDCAST_RATE_LIMITED", TOO_MANY));
+  });
   http.addHook("onRequest", (request, reply, done) => {
     // What is answered is data, whatever a browser would take it for.
     reply.header("x-content-type-options", "nosniff");

@@ -59,7 +59,7 @@ export function problem(code: ErrorCode, detail: string = ERRORS[code].message):
 export function sendProblem(reply: FastifyReply, found: Problem): FastifyReply {
   if (found.status === 401) reply.header("www-authenticate", "Bearer");
   // Fastify would end the connection of who is still sending, and with it the answer. The rest is read and dropped.
-  reply.removeHeader("connection");
+  if (reply.raw.shouldKeepAlive) reply.removeHeader("connection");
   // The next request would come to the same node.
   if (found.code === "SHARDCAST_NODE_DRAINING") reply.header("connection", "close");
   if (found.status === 429 || found.status === 503) reply.header("retry-after", RETRY_AFTER);

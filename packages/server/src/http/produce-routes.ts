@@ -16,6 +16,7 @@ import {
 } from "@shardcast/protocol";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { AwaitingPublisher, type PublishAnswer, type TakePublish } from "../awaiting-publisher.ts";
+import type { NodeMetrics } from "../metrics.ts";
 import type { HttpAccess } from "./http-access.ts";
 import { RequestBodies } from "./request-bodies.ts";
 import { ANSWER_SCHEMA, CLIENT_SECURITY, PROBLEM_RESPONSES, TOPIC_PARAMS } from "./schemas.ts";
@@ -35,6 +36,7 @@ const BLANKS = new Set([0x20, 0x09, 0x0d]);
 export interface ProduceRoutesOptions {
   readonly access: HttpAccess;
   readonly publish: TakePublish;
+  readonly metrics: NodeMetrics;
   readonly maxPayloadBytes: number;
   readonly maxBodyBytes: number;
   readonly maxBodyBytesEach: number;
@@ -51,7 +53,7 @@ type LineAnswer =
 
 /** Adds the routes to a context of their own, in which a body is bytes, whatever its type. */
 export function addProduceRoutes(http: FastifyInstance, options: ProduceRoutesOptions): void {
-  const { access, publish, maxPayloadBytes, maxBodyBytes, maxBodyBytesEach } = options;
+  const { access, publish, metrics, maxPayloadBytes, maxBodyBytes, maxBodyBytesEach } = options;
   http.addHook("onRequest", access.onRequest);
   http.addHook("onRequest", (request, _reply, done) => {
     const { topic } = request.params as Partial<TopicRequest["Params"]>;
@@ -62,11 +64,19 @@ export function addProduceRoutes(http: FastifyInstance, options: ProduceRoutesOp
   });
   http.addHook("preHandler", access.preHandler);
   const { senderOf } = access;
-  new RequestBodies({
+  const bodies = new RequestBodies({
     senderOf,
     maxBytes: maxBodyBytes,
     maxBytesEach: maxBodyBytesEach,
-  }).serve(http);
+  });
+  bodies.serve(http);
+  metrics.gauges([
+    {
+      name: "request_bodies_held_bytes",
+      help: "Bytes of request bodies that are being read, or have no answer yet",
+      value: () => bodies.bytes,
+    },
+  ]);
 
   http.post<TopicRequest>("/produce/:topic", {
     bodyLimit: maxPayloadBytes,

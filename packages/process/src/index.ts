@@ -11,6 +11,8 @@ export { hostCount, upgradeFault, type UpgradeFault } from "./upgrade-fault.ts";
 export { Shares, type ShareLimits } from "./shares.ts";
 export { SteadyClock } from "./steady-clock.ts";
 export { stopOnSignal, type Stoppable } from "./stop-on-signal.ts";
+export { bytesReceived, bytesTaken } from "./tcp-progress.ts";
+export { UnsentAnswers } from "./unsent-answers.ts";
 export { parseJson, readJsonFile } from "./options/json-file.ts";
 export { checkNumbers, numberOf } from "./options/number.ts";
 export { readOptionFile } from "./options/option-file.ts";

@@ -28,7 +28,6 @@ export {
 } from "./http/schemas.ts";
 export { problem, problemOf, sendProblem } from "./http/problem.ts";
 export type { SweptLink } from "./sweep.ts";
-export { bytesTaken } from "./tcp-progress.ts";
 export { ShardcastNode, type NodeCore } from "./node.ts";
 export { parseConsumers } from "./consumer-list.ts";
 export type { Membership } from "./membership.ts";

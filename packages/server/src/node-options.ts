@@ -72,6 +72,16 @@ export const NODE_OPTIONS = {
     default: BODY_BYTES_EACH,
     describe: "Of these, bytes of one user, and from one address",
   },
+  "max-answer-bytes": {
+    type: "number",
+    default: 128 * MEBIBYTE,
+    describe: "Bytes of HTTP answers that their clients have not taken yet",
+  },
+  "max-answer-bytes-each": {
+    type: "number",
+    default: 32 * MEBIBYTE,
+    describe: "Of these, bytes of one user, and of one address",
+  },
   "max-links": { type: "number", default: 100_000, describe: "Links at once" },
   "max-topics": { type: "number", default: 1000, describe: "Topics that one link may follow" },
   window: { type: "number", default: 4096, describe: "Publishes of one link without an ack" },
@@ -126,6 +136,8 @@ export interface NodeOptions {
   readonly maxPayloadBytes: number;
   readonly maxBodyBytes: number;
   readonly maxBodyBytesEach: number;
+  readonly maxAnswerBytes: number;
+  readonly maxAnswerBytesEach: number;
   readonly maxLinks: number;
   readonly maxTopics: number;
   readonly windowMessages: number;
@@ -232,6 +244,8 @@ export function parseNodeOptions(raw: RawOptions): NodeOptions {
     maxPayloadBytes: wholeNumber(raw, "max-payload", 1, 15 * 1024 * 1024),
     maxBodyBytes: wholeNumber(raw, "max-body-bytes", BODY_BYTES_EACH, 2 ** 40),
     maxBodyBytesEach: wholeNumber(raw, "max-body-bytes-each", BODY_BYTES_EACH, 2 ** 40),
+    maxAnswerBytes: wholeNumber(raw, "max-answer-bytes", MEBIBYTE, 2 ** 40),
+    maxAnswerBytesEach: wholeNumber(raw, "max-answer-bytes-each", MEBIBYTE, 2 ** 40),
     maxLinks: wholeNumber(raw, "max-links", 1, 10_000_000),
     maxTopics: wholeNumber(raw, "max-topics", 1, 1_000_000),
     windowMessages: wholeNumber(raw, "window", 1, 65_536),

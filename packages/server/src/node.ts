@@ -7,6 +7,7 @@ import type { Logger } from "pino";
 import { createGate } from "./access/create-gate.ts";
 import type { Gate } from "./access/gate.ts";
 import { Acceptor, type LegacyAcceptor } from "./acceptor.ts";
+import { boundAnswers } from "./http/bound-answers.ts";
 import { createHttp } from "./http/create-http.ts";
 import { HttpAccess } from "./http/http-access.ts";
 import { addLinkRoutes } from "./http/link-routes.ts";
@@ -122,6 +123,7 @@ export class ShardcastNode {
     const { metrics } = core;
     addNodeRoutes(http, { id: options.id, role, membership, metrics, waitingFor, degraded });
     const access = createHttpAccess(core);
+    boundAnswers(http, access, core);
     void http.register((scope, _options, done) => {
       addLinkRoutes(scope, access, sweep);
       done();

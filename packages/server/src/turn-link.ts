@@ -2,6 +2,7 @@
 // state of its two directions: congested (the peer does not take what is sent) and paused (the node
 // does not read what it sends).
 import type { Socket } from "node:net";
+import { bytesReceived, bytesTaken } from "@shardcast/process";
 import type { CloseReason, Endpoint } from "@shardcast/protocol";
 import type { Logger } from "pino";
 import type { LinkAccess } from "./access/link-access.ts";
@@ -9,7 +10,6 @@ import type { LifecycleEvents } from "./lifecycle-events.ts";
 import type { NodeSocket, SocketOwner } from "./node-socket.ts";
 import type { SharedFrames } from "./shared-frames.ts";
 import type { Sweep, SweptLink } from "./sweep.ts";
-import { bytesReceived, bytesTaken } from "./tcp-progress.ts";
 import type { Turn, TurnWork } from "./turn.ts";
 import { PIECE_BYTES, PING } from "./websocket-frame.ts";
 

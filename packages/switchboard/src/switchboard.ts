@@ -1,11 +1,6 @@
 // A running switchboard: HTTP for the back end and for people, WebSockets for users, and the cluster behind both.
 // It keeps nothing of its own, so that any number of them are one.
-import {
-  EarlierAnswers,
-  MAX_UNANSWERED,
-  UnansweredRequests,
-  continueWhenRead,
-} from "@shardcast/process";
+import { EarlierAnswers } from "@shardcast/process";
 import type { AddressInfo } from "node:net";
 import { ShardcastError } from "@shardcast/client";
 import Fastify, { type FastifyInstance } from "fastify";
@@ -14,6 +9,7 @@ import { AcceptedRequests } from "./accepted-requests.ts";
 import { BackEnd } from "./back-end.ts";
 import { addBodyGate } from "./body-gate.ts";
 import { Cluster } from "./cluster.ts";
+import { boundConnections } from "./connection-bounds.ts";
 import { addDownRoute } from "./down-route.ts";
 import { frontPage } from "./front-page.ts";
 import { SwitchboardMetrics } from "./metrics.ts";
@@ -28,11 +24,6 @@ import { PAGE_HEADERS, addWebClient } from "./web-client.ts";
 /** A request that does not come to an end is none. */
 const REQUEST_TIMEOUT_MS = 10_000;
 const CONNECTIONS_CHECK_MS = 1000;
-const TOO_MANY = {
-  status: 429,
-  code: "SWITCHBOARD_TOO_MANY_REQUESTS",
-  detail: `over ${MAX_UNANSWERED} requests of a connection wait for their answers`,
-} as const;
 /** What is left for messages without an ack, however long the rest took. */
 const MIN_CLUSTER_DRAIN_MS = 500;
 
@@ -154,14 +145,7 @@ function addRoutes(
   const { http, cluster, accepted, backEnd, sockets, metrics } = parts;
   addGauges(parts);
   // What is signed are the very bytes, whatever they say to be.
-  continueWhenRead(http.server);
-  const unanswered = new UnansweredRequests();
-  http.addHook("onRequest", (request, reply, done) => {
-    const place = unanswered.add(request.raw, reply.raw);
-    if (place === "taken") done();
-    else if (place === "behind") reply.hijack();
-    else void sendProblem(reply, TOO_MANY);
-  });
+  boundConnections(http, metrics, options.sockets.trustedHops);
   http.removeAllContentTypeParsers();
   http.addContentTypeParser("*", { parseAs: "buffer" }, (_request, body, done) => done(null, body));
   http.setErrorHandler((error, _request, reply) => {

@@ -1,6 +1,7 @@
 // One topic followed over HTTP, as server-sent events (WHATWG HTML §9.2). It is a link among the others: it
 // gets heartbeats, is drained, and ends with its token.
 import type { ServerResponse } from "node:http";
+import { bytesTaken } from "@shardcast/process";
 import {
   ShardcastError,
   formatPosition,
@@ -18,7 +19,6 @@ import type {
   SharedFrames,
   SweptLink,
 } from "@shardcast/server";
-import { bytesTaken } from "@shardcast/server";
 import type { SubscriberHandler } from "../subscriber-handler.ts";
 import type { EventTexts } from "./event-texts.ts";
 import { STREAM_HEADERS, endEvent, retryLine } from "./stream-retry.ts";

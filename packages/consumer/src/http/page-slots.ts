@@ -2,9 +2,8 @@
 // there are only so many, one user or address has a share of them alone, and none waits for a client that does not
 // read.
 import type { ServerResponse } from "node:http";
-import { Shares } from "@shardcast/process";
+import { Shares, bytesTaken } from "@shardcast/process";
 import { ShardcastError } from "@shardcast/protocol";
-import { bytesTaken } from "@shardcast/server";
 
 const MAX_PAGES = 128;
 /** One user or address may have so many times less. */

@@ -1,0 +1,38 @@
+// What a node holds of answers over HTTP that their clients do not take. Event streams are links, and have bounds of
+// their own.
+import { UnsentAnswers } from "@shardcast/process";
+import type { FastifyInstance } from "fastify";
+import type { NodeMetrics } from "../metrics.ts";
+import type { NodeOptions } from "../node-options.ts";
+import type { HttpAccess } from "./http-access.ts";
+
+/** How long a client may take nothing, as with links that have much on their way. */
+const SILENT_BEATS = 10;
+
+/** To be called before the server listens: it is for all routes. */
+export function boundAnswers(
+  http: FastifyInstance,
+  access: HttpAccess,
+  { options, metrics }: { readonly options: NodeOptions; readonly metrics: NodeMetrics },
+): void {
+  const answers = new UnsentAnswers({
+    inAll: options.maxAnswerBytes,
+    each: options.maxAnswerBytesEach,
+    stallMs: SILENT_BEATS * options.heartbeatMs,
+  });
+  http.addHook("onSend", (request, reply, body, done) => {
+    answers.hold(request, reply, body, access.senderOf(request).holders);
+    done(null, body);
+  });
+  http.addHook("onClose", (_http, done) => {
+    answers.close();
+    done();
+  });
+  metrics.gauges([
+    {
+      name: "http_unsent_bytes",
+      help: "Bytes of HTTP answers that their clients have not taken yet",
+      value: () => answers.bytes,
+    },
+  ]);
+}

@@ -37,7 +37,7 @@ describe("publishes that wait for an owner that is out of reach", () => {
     // Until the client knows, whatever it sends of the topic is refused.
     link.send(publish(5, LONG_MS));
     await eventually("so is the next one", () => answered("reject").includes(5));
-    link.send({ type: "heartbeat" });
+    link.send(...link.frames.filter(({ type }) => type === "heartbeat"));
     for (const seq of [2, 3, 5]) link.send(publish(seq, LONG_MS));
     const consumer = await cluster.consumer(1);
     await eventually("all are stored", () => answered("ack").length === 5);
@@ -46,6 +46,39 @@ describe("publishes that wait for an owner that is out of reach", () => {
     await recorder.count(4);
     expect(recorder.texts).to.deep.equal(["1", "2", "3", "5"]);
     client.close();
+    link.socket.close();
+  });
+
+  it("are refused to another node until it has heard of each that was", async () => {
+    const consumer = await cluster.consumer(1, { args: { "max-owned-topics": 2 } });
+    const link = await V1Socket.openWith(consumer.url, TEST_PSK, { endpoint: "producer" });
+    // As long as the ids are remembered, the topics stay open.
+    const publish = (seq: number, topic: string): void => {
+      const fields = { timeoutMs: 0, messageId: `${seq}`, payload: Buffer.from("x") };
+      link.send({ type: "publish", seq, topic, ...fields });
+    };
+    const reasonOf = (seq: number): Promise<string> =>
+      eventually(`${seq} is refused`, () => {
+        const found = link.frames.find((frame) => frame.type === "reject" && frame.seq === seq);
+        return found?.type === "reject" ? found.reason : undefined;
+      });
+    const full = "the node owns as many topics as it may";
+    const behind = "one before it was refused";
+    // The node follows a topic of its own, sooner or later.
+    for (const seq of [1, 2, 3]) publish(seq, `topic ${seq}`);
+    expect(await reasonOf(3)).to.equal(full);
+    // Of another client than the first one, which the first refusal is not told to.
+    publish(4, "topic 3");
+    expect(await reasonOf(4)).to.equal(behind);
+    // All heartbeats but the last, which stands behind the last refusal.
+    const beats = (): Frame[] => link.frames.filter(({ type }) => type === "heartbeat");
+    const [, ...answers] = beats();
+    link.send(...answers);
+    publish(5, "topic 3");
+    expect(await reasonOf(5)).to.equal(behind);
+    link.send(...beats().slice(answers.length));
+    publish(6, "topic 3");
+    expect(await reasonOf(6)).to.equal(full);
     link.socket.close();
   });
 });

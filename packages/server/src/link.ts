@@ -353,11 +353,15 @@ export class Link extends TurnLink implements PublishOrigin, AccessHolder {
   #refuse({ seq, topic, code, reason }: Refusal): boolean {
     if (!this.isOpen) return false;
     this.send({ type: "reject", seq, code, reason });
-    if (!ERRORS[code].retryable || this.refusedTopics?.codeOf(topic) !== undefined) return false;
+    if (!ERRORS[code].retryable) return false;
+    const isKnown = this.refusedTopics?.codeOf(topic) !== undefined;
+    // A node passes on what many have sent: by the first refusal it does not know whom else it will meet, so each
+    // has to be answered before anything is taken. A client knows by the first.
+    if (isKnown && !this.isNode) return false;
     this.#isBeatDue = true;
     this.refusedTopics ??= new RefusedTopics();
     this.refusedTopics.add(topic, code, this.#beats + 1);
-    return true;
+    return !isKnown;
   }
 
   #beatAnswered(): void {

@@ -28,8 +28,9 @@ export class RefusedTopics {
     return (this.#all ?? this.#topics.get(topic))?.code;
   }
 
-  /** @param beat the number of the heartbeat that goes out behind the refusal */
+  /** @param beat the number of the heartbeat that goes out behind the refusal: none before had a higher one */
   add(topic: string, code: ErrorCode, beat: number): void {
+    this.#topics.delete(topic);
     if (this.#topics.size < MAX_TOPICS) this.#topics.set(topic, { code, beat });
     else this.#all = { code, beat };
   }

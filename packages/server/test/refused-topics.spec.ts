@@ -22,6 +22,17 @@ describe("RefusedTopics", () => {
     expect(refused.isEmpty).to.equal(true);
   });
 
+  it("refuses a topic until the heartbeat behind its last refusal is answered", () => {
+    const refused = new RefusedTopics();
+    refused.add("a", CODE, 1);
+    refused.add("b", CODE, 2);
+    refused.add("a", CODE, 3);
+    refused.answered(2);
+    expect(["a", "b"].map((topic) => refused.codeOf(topic))).to.deep.equal([CODE, undefined]);
+    refused.answered(3);
+    expect(refused.isEmpty).to.equal(true);
+  });
+
   it("refuses everything beyond a number of topics, for as long", () => {
     const refused = new RefusedTopics();
     for (let number = 0; number < 100_000; number += 1) refused.add(`t${number}`, CODE, 1);

@@ -1,7 +1,6 @@
 // A consumer node: owns topics by the ring, stores their messages, and fans them out; relays topics that
 // others own; and passes publishes on that came over /connect.
 import { DamageTally } from "@shardcast/log";
-import { SteadyClock } from "@shardcast/process";
 import { followedTopicFault, type RingMember } from "@shardcast/protocol";
 import {
   PublishHandler,
@@ -65,6 +64,7 @@ export async function startConsumer(
   const failed = (error: unknown): void => {
     logger.error({ error }, "a topic failed");
   };
+  const { now, cutoff } = core.clock;
   const damage = new DamageTally((found) => {
     logger.error(found, "what is stored is damaged, and left out");
   });
@@ -77,9 +77,14 @@ export async function startConsumer(
   const shared =
     engine === undefined || redis === undefined
       ? undefined
-      : new engine.RedisSource({ connection: redis.connection, keys: redis.keys, logger, damage });
-  const clock = new SteadyClock();
-  const log = await openLog(id, consumerOptions, { redis, damage, now: clock.now });
+      : new engine.RedisSource({
+          connection: redis.connection,
+          keys: redis.keys,
+          logger,
+          damage,
+          now,
+        });
+  const log = await openLog(id, consumerOptions, { redis, damage, clock: { now, cutoff } });
   const upstreams = new Upstreams(core, (member) => attendance.reached(member));
   const fanOut = new FanOut();
   const topics = new Topics({
@@ -89,7 +94,7 @@ export async function startConsumer(
     dedupe: consumerOptions.dedupe,
     maxOwned: consumerOptions.maxOwnedTopics,
     maxLag: consumerOptions.maxLag,
-    now: clock.now,
+    now,
     tail: consumerOptions.tail,
     context: { turn, counters: fanOut, failed },
     occupancy: new Occupancy({
@@ -101,7 +106,7 @@ export async function startConsumer(
   const owner = new Owner({
     log,
     turn,
-    now: clock.now,
+    now,
     failed,
     publishTimeoutMs: options.publishTimeoutMs,
     hasRoomFor: (name) => topics.hasRoomFor(name),
@@ -172,10 +177,9 @@ export async function startConsumer(
   addPushMetrics(core.metrics, push);
   let isTidy = true;
   const timer = setInterval(() => {
-    const now = clock.now();
     try {
-      topics.tidy(now);
-      log.tidy(now);
+      topics.tidy(now());
+      log.tidy(now());
       isTidy = true;
     } catch (error) {
       // A damaged place on disk costs the tidying, not the node.

@@ -1,6 +1,6 @@
 // The log that a consumer's options ask for.
 import { join } from "node:path";
-import { LmdbLog, MemoryLog, type DamageTally, type Log } from "@shardcast/log";
+import { LmdbLog, MemoryLog, type DamageTally, type Log, type LogClock } from "@shardcast/log";
 import type { RedisCluster } from "@shardcast/redis";
 import type { ConsumerOptions } from "./consumer-options.ts";
 
@@ -9,15 +9,14 @@ const TAIL_OF_TOPIC_BYTES = 1024 * 1024;
 export interface LogParts {
   readonly redis: RedisCluster | undefined;
   readonly damage: DamageTally;
-  /** Now, in ms since 1970. */
-  readonly now: () => number;
+  readonly clock: LogClock;
 }
 
 /** @throws SHARDCAST_DATA_LOCKED, SHARDCAST_DATA_FOREIGN, SHARDCAST_DATA_CORRUPT, SHARDCAST_OPTION_INVALID */
 export async function openLog(
   nodeId: string,
   options: ConsumerOptions,
-  { redis, damage, now }: LogParts,
+  { redis, damage, clock }: LogParts,
 ): Promise<Log> {
   const { retention, maxLogBytes: maxBytes } = options;
   const { windowMs, maxIds } = options.dedupe;
@@ -33,13 +32,13 @@ export async function openLog(
       retention,
       ids,
       damage,
-      now,
+      ...clock,
       replicas: options.redisReplicas,
     });
   }
   switch (options.log) {
     case "memory":
-      return new MemoryLog({ retention, maxBytes, now });
+      return new MemoryLog({ retention, maxBytes, ...clock });
     default:
       return LmdbLog.open({
         folder: join(options.dataFolder, nodeId),
@@ -48,7 +47,7 @@ export async function openLog(
         maxBytes,
         ids,
         damage,
-        now,
+        ...clock,
         tail: { bytes: TAIL_OF_TOPIC_BYTES, maxBytes: options.tailBytes },
       });
   }

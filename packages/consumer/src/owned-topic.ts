@@ -45,11 +45,13 @@ export class OwnedTopic {
     this.lane = lane;
     this.#lastTime = log.lastTime;
     this.#dedupe = new DedupeWindow(dedupe);
-    // Two windows: that is how long an id may be known, and one that was acked again must not be forgotten.
-    for (const { time, ids } of log.ids(now - 2 * dedupe.windowMs)) {
+    // Two windows: that is how long an id may be known, and one that was acked again must not be forgotten. They are
+    // counted from the newest message, where that was before now: the clock may be wrong since.
+    const newest = Math.min(now, log.lastTime);
+    for (const { time, ids } of log.ids(newest - 2 * dedupe.windowMs)) {
       ids.forEach((offset, bytes, start, end) => {
         const hash = this.#dedupe.prepare(bytes, start, end);
-        const since = steady - Math.max(0, now - time);
+        const since = steady - Math.max(0, newest - time);
         this.#dedupe.claim(hash, bytes, start, end, { offset, time: since });
       });
     }

@@ -58,6 +58,7 @@ describe("PushRegistry", () => {
     const node = new PushRegistry({
       ...{ state, files, publish: cluster.publish, isOwner: () => isOwner },
       changed: () => undefined,
+      now: Date.now,
       failed: (error) => {
         throw error;
       },

@@ -60,6 +60,7 @@ describe("PushScheduler", () => {
       ...{ positions, counters, signal: new AbortController().signal },
       sender: { post: (_url, post) => answered(post) },
       logger: { warn: quiet, error: quiet } as unknown as PushContext["logger"],
+      now: Date.now,
       ownedTopic: (name) => {
         if (!owned(name)) throw new ShardcastError("SHARDCAST_NOT_OWNER");
         return { log: log.open(name) as TopicLog } as unknown as OwnedTopic;

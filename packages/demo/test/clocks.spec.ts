@@ -3,13 +3,18 @@ import { execFileSync } from "node:child_process";
 import { renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
-import { connect } from "@shardcast/client";
+import { connect, type Client } from "@shardcast/client";
 import { expect } from "chai";
+import { SignJWT } from "jose";
+import { Webhook } from "standardwebhooks";
 import { eventually } from "./support/eventually.ts";
+import { ask } from "./support/http-client.ts";
 import { TEST_PSK, TestCluster, type NodeProcess } from "./support/nodes.ts";
 import { Recorder } from "./support/recorder.ts";
 
 const HOUR_MS = 3_600_000;
+const SECRET = "the secret of the tests, which is long enough";
+const WEBHOOK_KEY = `whsec_${Buffer.alloc(32, 1).toString("base64")}`;
 const JUMPS = ["+3d", "-3d", "+10m", "-10m"];
 
 /** What `faketime` itself has loaded: where the library is, tells the linker's path of the system. */
@@ -28,6 +33,16 @@ describe("a node whose clock is set for some seconds", function () {
     cluster = await TestCluster.plan(1);
     file = join(cluster.dataFolder, "clock");
     set("+0");
+    node = await start();
+  });
+  after(() => cluster.stop());
+
+  function start(): Promise<NodeProcess> {
+    const keys = join(cluster.dataFolder, "webhook-keys.json");
+    writeFileSync(
+      keys,
+      JSON.stringify([{ name: "shop", keys: [WEBHOOK_KEY], allow: "subscribe:*" }]),
+    );
     const env = {
       LD_PRELOAD: library(),
       FAKETIME_TIMESTAMP_FILE: file,
@@ -35,15 +50,38 @@ describe("a node whose clock is set for some seconds", function () {
       DONT_FAKE_MONOTONIC: "1",
       FAKETIME_DONT_FAKE_MONOTONIC: "1",
     };
-    const args = { "retain-age": HOUR_MS, "dedupe-window": 60_000, "heartbeat-interval": 500 };
-    node = await cluster.consumer(1, { args, env });
-  });
-  after(() => cluster.stop());
+    const args = {
+      ...{ "retain-age": HOUR_MS, "dedupe-window": 60_000, "heartbeat-interval": 500 },
+      ...{ "token-secret": SECRET, "webhook-keys": keys },
+    };
+    return cluster.consumer(1, { args, env });
+  }
 
   /** Whole before it has its name: the node reads it all the time. */
   function set(clock: string): void {
     writeFileSync(`${file}.new`, clock);
     renameSync(`${file}.new`, file);
+  }
+
+  async function connectWithToken(): Promise<Client> {
+    const token = await new SignJWT({ caps: [{ topics: ["*"], allow: ["publish"] }] })
+      .setProtectedHeader({ alg: "HS256" })
+      .setSubject("ann")
+      .setIssuedAt()
+      .setNotBefore(Math.floor(Date.now() / 1000) - 1)
+      .setExpirationTime("1 hour")
+      .sign(new TextEncoder().encode(SECRET));
+    return connect({ token, url: node.url, route: "single" });
+  }
+
+  async function readSigned(id: string): Promise<number> {
+    const [now, target] = [new Date(), "GET /topics"];
+    const headers = {
+      "webhook-id": id,
+      "webhook-timestamp": `${Math.floor(now.getTime() / 1000)}`,
+      "webhook-signature": new Webhook(WEBHOOK_KEY).sign(`request ${id}`, now, target),
+    };
+    return (await ask(node.httpUrl, "/topics", { headers })).status;
   }
 
   for (const jump of JUMPS) {
@@ -80,6 +118,49 @@ describe("a node whose clock is set for some seconds", function () {
       later.close();
       client.close();
       await eventually("it is well", async () => (await fetch(`${node.httpUrl}/readyz`)).ok);
+    });
+  }
+
+  for (const jump of ["+3d", "-3d"]) {
+    it(`by ${jump} lets in who has a token that is good, and who signs requests`, async () => {
+      const early = await connectWithToken();
+      let lost = 0;
+      early.on("link", ({ state }) => {
+        if (state === "lost") lost += 1;
+      });
+      set(jump);
+      const late = await connectWithToken();
+      for (const client of [early, late]) await client.publish("tokens", "x");
+      expect(await readSigned(`during${jump}`)).to.equal(200);
+      set("+0");
+      expect(await readSigned(`after${jump}`)).to.equal(200);
+      await early.publish("tokens", "x");
+      expect(lost).to.equal(0);
+      for (const client of [early, late]) client.close();
+    });
+  }
+
+  for (const jump of ["+3d", "-3d"]) {
+    it(`by ${jump} at its start drops no young message, and knows what is a repeat`, async () => {
+      const topic = `start${jump}`;
+      const before = await connect({ psk: TEST_PSK, url: node.url, route: "single" });
+      await before.publish(topic, "before", { messageId: "before" });
+      before.close();
+      await node.stop("SIGTERM");
+      set(jump);
+      node = await start();
+      const client = await connect({ psk: TEST_PSK, url: node.url, route: "single" });
+      const recorder = await Recorder.follow(client, topic, "earliest");
+      await recorder.count(1);
+      const repeat = await client.publish(topic, "before", { messageId: "before" });
+      expect(repeat).to.include({ offset: 1, duplicate: true });
+      await client.publish(topic, "during");
+      set("+0");
+      await client.publish(topic, "after");
+      await recorder.count(3);
+      expect(recorder.texts).to.deep.equal(["before", "during", "after"]);
+      expect(recorder.gaps).to.deep.equal([]);
+      client.close();
     });
   }
 });

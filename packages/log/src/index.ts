@@ -18,6 +18,7 @@ export { IdRecord } from "./id-record.ts";
 export {
   FORGET_AFTER_MS,
   type Log,
+  type LogClock,
   type Page,
   type ReadableLog,
   type StoredIds,

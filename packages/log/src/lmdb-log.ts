@@ -4,7 +4,7 @@ import { BirthEpochs } from "./birth-epochs.ts";
 import { DamageTally } from "./damage.ts";
 import { DataFolder } from "./data-folder.ts";
 import { createEpoch } from "./epoch.ts";
-import { FORGET_AFTER_MS, type Log } from "./log.ts";
+import { FORGET_AFTER_MS, type Log, type LogClock } from "./log.ts";
 import { LmdbState } from "./lmdb-state.ts";
 import {
   LmdbTopicLog,
@@ -25,7 +25,7 @@ const TAIL_AGE_MS = 60_000;
 /** Topics that one call of `tidy` looks at. */
 const TIDY_TOPICS = 64;
 
-export interface LmdbLogOptions {
+export interface LmdbLogOptions extends LogClock {
   readonly folder: string;
   /** Whose folder it is: another node's is refused. */
   readonly nodeId: string;
@@ -38,8 +38,6 @@ export interface LmdbLogOptions {
   readonly tail: { readonly bytes: number; readonly maxBytes: number };
   /** Told of what is damaged. @default nobody */
   readonly damage?: DamageTally;
-  /** @default Date.now */
-  readonly now?: () => number;
 }
 
 export class LmdbLog implements Log {
@@ -188,7 +186,8 @@ export class LmdbLog implements Log {
   #tidyTopic(topic: string, record: TopicRecord, now: number): void {
     const log = this.#openLog(topic, 0, record);
     log.trim(now);
-    const isPast = log.head < log.oldest && log.lastTime < now - FORGET_AFTER_MS;
+    const isPast =
+      log.head < log.oldest && log.lastTime < this.#context.cutoff(FORGET_AFTER_MS, now);
     if (isPast && !log.isStaged) this.#store.remove("topics", Buffer.from(topic));
     else this.#rounds.isDue(log.dueAt);
   }
@@ -213,7 +212,11 @@ export class LmdbLog implements Log {
   }
 
   #newContext(): LmdbTopicContext {
-    const { ids, tail, now } = this.#options;
+    const { ids, tail, now, cutoff } = this.#options;
+    const clock = {
+      ...(now === undefined ? {} : { now }),
+      ...(cutoff === undefined ? {} : { cutoff }),
+    };
     const { bytes, maxBytes } = tail;
     const retention = { count: Number.MAX_SAFE_INTEGER, bytes, ageMs: TAIL_AGE_MS };
     return {
@@ -222,7 +225,8 @@ export class LmdbLog implements Log {
       disk: this.#disk,
       damage: this.#damage,
       births: this.#births,
-      tail: { retention, maxBytes, ...(now === undefined ? {} : { now }) },
+      cutoff: (ageMs, time) => cutoff?.(ageMs) ?? time - ageMs,
+      tail: { retention, maxBytes, ...clock },
       tailTotal: this.#tail,
       staged: (log) => this.#staged.push(log),
     };

@@ -42,6 +42,8 @@ export interface LmdbTopicContext {
   readonly disk: DiskUse;
   readonly damage: DamageTally;
   readonly births: BirthEpochs;
+  /** The latest time of what is older than so many ms. */
+  readonly cutoff: (ageMs: number, now: number) => number;
   /** Of the newest messages in memory, and how much all topics have of them. */
   readonly tail: MemoryTopicLogOptions;
   readonly tailTotal: { bytes: number };
@@ -308,13 +310,15 @@ export class LmdbTopicLog implements TopicLog {
   }
 
   #drop(now: number, limit: number): void {
-    const { disk, ids } = this.#context;
+    const { disk, ids, cutoff } = this.#context;
     const retention = this.#retention;
+    const tooOld = cutoff(retention.ageMs, now);
+    const tooOldIds = cutoff(ids.ageMs, now);
     const before = this.#messages.weight;
     const { head } = this;
     let dueAt = Infinity;
     const count = this.#messages.dropFront(limit, ({ last, time }, floor) => {
-      if (last <= head - retention.count || time <= now - retention.ageMs) return false;
+      if (last <= head - retention.count || time <= tooOld) return false;
       const dropped = floor.sum - this.#messages.stagedFloor.sum;
       const isOver = before - dropped > retention.bytes || disk.bytes - dropped > disk.maxBytes;
       // The newest is kept, whatever its size.
@@ -326,7 +330,7 @@ export class LmdbTopicLog implements TopicLog {
     const idWeight = this.#ids.weight;
     const idCount = this.#ids.dropFront(limit, ({ time }, floor) => {
       const dropped = floor.sum - this.#ids.stagedFloor.sum;
-      if (time <= now - ids.ageMs || idWeight - dropped > ids.count) return false;
+      if (time <= tooOldIds || idWeight - dropped > ids.count) return false;
       dueAt = Math.min(dueAt, time + ids.ageMs);
       return true;
     });

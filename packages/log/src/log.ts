@@ -5,6 +5,17 @@ import type { Damage } from "./damage.ts";
 import type { IdRecord } from "./id-record.ts";
 import type { StateStore } from "./state-store.ts";
 
+/** Time as a log goes by it. */
+export interface LogClock {
+  /** Now, in ms since 1970. @default Date.now */
+  readonly now?: () => number;
+  /**
+   * The latest time of what is older than so many ms for certain, in ms since 1970: a clock that is wrong for some
+   * seconds makes nothing old. @default now less the age
+   */
+  readonly cutoff?: (ageMs: number) => number;
+}
+
 /** How long a topic that has become empty keeps its epoch: a client that missed nothing is told so. */
 export const FORGET_AFTER_MS = 24 * 60 * 60 * 1000;
 

@@ -4,25 +4,21 @@ import type { Epoch, From, Position } from "@shardcast/protocol";
 import { SharedFrames } from "@shardcast/server";
 import { Batch } from "./batch.ts";
 import { BirthEpochs } from "./birth-epochs.ts";
-import { FORGET_AFTER_MS, type Log, type StoredIds, type TopicLog } from "./log.ts";
+import { FORGET_AFTER_MS, type Log, type LogClock, type StoredIds, type TopicLog } from "./log.ts";
 import type { Retention, RetentionRules } from "./retention.ts";
 import { MemoryState } from "./memory-state.ts";
 import { firstNames } from "./name-order.ts";
 import { Segment, type SegmentLimits } from "./segment.ts";
 
-export interface MemoryLogOptions {
+export interface MemoryLogOptions extends LogClock {
   readonly retention: RetentionRules;
   /** All topics together; over it, the topic that appends gives up its oldest messages. */
   readonly maxBytes: number;
-  /** @default Date.now */
-  readonly now?: () => number;
 }
 
-export interface MemoryTopicLogOptions {
+export interface MemoryTopicLogOptions extends LogClock {
   readonly retention: Retention;
   readonly maxBytes: number;
-  /** @default Date.now */
-  readonly now?: () => number;
 }
 
 export class MemoryLog implements Log {
@@ -79,7 +75,8 @@ export class MemoryLog implements Log {
   release(topic: string, now: number): boolean {
     const log = this.#topics.get(topic);
     if (log === undefined) return true;
-    const isKept = log.oldest <= log.head || log.lastTime >= now - FORGET_AFTER_MS;
+    const past = this.#options.cutoff?.(FORGET_AFTER_MS) ?? now - FORGET_AFTER_MS;
+    const isKept = log.oldest <= log.head || log.lastTime >= past;
     if (log.head > 0 && isKept) return false;
     this.#topics.delete(topic);
     return true;
@@ -207,14 +204,16 @@ export class MemoryTopicLog implements TopicLog {
   }
 
   trim(now: number): void {
-    const { count, bytes, ageMs } = this.#options.retention;
+    const { retention, cutoff } = this.#options;
+    const { count, bytes, ageMs } = retention;
+    const tooOld = cutoff?.(ageMs) ?? now - ageMs;
     this.#forget(this.#head - count);
     while (this.#bytes > bytes || this.#total.bytes > this.#options.maxBytes) {
       if (!this.#forgetSegment(1)) break;
     }
     for (;;) {
       const segment = this.#segments[this.#start];
-      if (segment === undefined || segment.lastTime > now - ageMs) break;
+      if (segment === undefined || segment.lastTime > tooOld) break;
       this.#forgetSegment(0);
     }
   }

@@ -42,6 +42,7 @@ describe("tidying", () => {
       {
         ...{ store, ids: { ageMs: 20_000, count: MANY }, damage: new DamageTally() },
         births: new BirthEpochs(() => 1000),
+        cutoff: (ageMs, now) => now - ageMs,
         disk: { bytes: 0, maxBytes: MANY },
         tail: { retention: RETENTION, maxBytes: MANY, now: () => 1000 },
         tailTotal: { bytes: 0 },

@@ -63,4 +63,61 @@ describe("the steady clock", () => {
       expect(clock.now()).to.equal(right + round * 30_000);
     }
   });
+
+  describe("tells what is too old", () => {
+    it("not at all as long as the process might have begun with a wrong clock", () => {
+      expect(clock.cutoff(HOUR_MS)).to.equal(0);
+      pass(59_000);
+      expect(clock.cutoff(HOUR_MS)).to.equal(0);
+      pass(1000);
+      expect(clock.cutoff(HOUR_MS)).to.equal(wall - HOUR_MS);
+    });
+
+    it("as soon as the process itself is older", () => {
+      pass(1000);
+      expect(clock.cutoff(1000)).to.equal(wall - 1000);
+    });
+
+    it("by the right clock where the one at the start was ahead for some seconds", () => {
+      wall += 72 * HOUR_MS;
+      clock = new SteadyClock(
+        () => wall,
+        () => steady,
+      );
+      pass(5000);
+      wall -= 72 * HOUR_MS;
+      for (let second = 1; second <= 600; second += 1) {
+        pass(1000);
+        expect(clock.cutoff(HOUR_MS)).to.be.at.most(wall - HOUR_MS);
+      }
+      expect(clock.cutoff(HOUR_MS)).to.equal(wall - HOUR_MS);
+    });
+
+    it("by the clock that stamped it, where another one has come meanwhile", () => {
+      const stamp = clock.now();
+      wall += 72 * HOUR_MS;
+      for (let second = 1; second < 3600; second += 1) {
+        pass(1000);
+        expect(clock.cutoff(HOUR_MS)).to.be.lessThan(stamp);
+      }
+      // What the old clock stamped last is an hour old only now.
+      for (let second = 0; second <= 65; second += 1) {
+        pass(1000);
+        clock.now();
+      }
+      expect(clock.cutoff(HOUR_MS)).to.equal(wall - HOUR_MS);
+    });
+
+    it("by the earliest of very many clocks", () => {
+      const right = wall;
+      pass(60_000);
+      for (let count = 1; count <= 100; count += 1) {
+        wall += HOUR_MS * (count % 2 === 0 ? count : -1);
+        pass(1000);
+        clock.now();
+      }
+      wall = right + 160_000;
+      expect(clock.cutoff(HOUR_MS)).to.be.at.most(wall - 2 * HOUR_MS);
+    });
+  });
 });

@@ -7,6 +7,7 @@ import {
   createEpoch,
   type IdRetention,
   type Log,
+  type LogClock,
   type RetentionRules,
 } from "@shardcast/log";
 import {
@@ -27,7 +28,7 @@ import { OPEN, RENEW, TAKE, TOPICS } from "./scripts.ts";
 /** Entries of ids that are read at once. */
 const IDS_AT_ONCE = 200;
 
-export interface RedisLogOptions {
+export interface RedisLogOptions extends LogClock {
   readonly connection: RedisConnection;
   readonly keys: Keys;
   readonly nodeId: string;
@@ -37,8 +38,6 @@ export interface RedisLogOptions {
   readonly replicas: number;
   /** Told of what is damaged. @default nobody */
   readonly damage?: DamageTally;
-  /** @default Date.now */
-  readonly now?: () => number;
 }
 
 export class RedisLog implements Log {
@@ -100,8 +99,11 @@ export class RedisLog implements Log {
       },
       ...{ sum: asNumber(sum), floor: asNumber(floor), floorSum: asNumber(floorSum) },
     };
-    const log = new RedisTopicLog(state, await this.#idsOf(names.ids, now - ids.ageMs), {
-      ...{ topic, topicId, connection, keys: names, ids, now, damage: this.#damage },
+    const cutoff = (ageMs: number, time: number): number =>
+      this.#options.cutoff?.(ageMs) ?? time - ageMs;
+    const stored = await this.#idsOf(names.ids, cutoff(ids.ageMs, now));
+    const log = new RedisTopicLog(state, stored, {
+      ...{ topic, topicId, connection, keys: names, ids, now, cutoff, damage: this.#damage },
       ...{ retention: retention.of(topic), size: this.#size, forgetAfterMs: FORGET_AFTER_MS },
       isShownLater: this.#options.replicas > 0,
       staged: (one) => this.#stage(one),

@@ -36,6 +36,8 @@ export interface RedisSourceOptions {
   readonly logger: Logger;
   /** Told of what is damaged. */
   readonly damage: DamageTally;
+  /** Now, in ms since 1970. @default Date.now */
+  readonly now?: () => number;
 }
 
 export class RedisSource implements TopicSource {
@@ -45,9 +47,11 @@ export class RedisSource implements TopicSource {
   readonly #keepTimer: NodeJS.Timeout;
   /** Undefined before the secret was asked for. */
   #births: BirthEpochs | undefined;
+  readonly #now: () => number;
 
   constructor(options: RedisSourceOptions) {
     this.#options = options;
+    this.#now = options.now ?? Date.now;
     this.#checkTimer = setInterval(() => this.#checkAll(), CHECK_MS);
     this.#checkTimer.unref();
     this.#keepTimer = setInterval(() => this.#keepAll(), KEEP_MS);
@@ -129,7 +133,7 @@ export class RedisSource implements TopicSource {
     await connection.run(
       FOLLOW,
       [names.topic, names.messages, names.ids],
-      [births.of(name), String(Date.now()), String(UNBORN_MS)],
+      [births.of(name), String(this.#now()), String(UNBORN_MS)],
     );
   }
 
@@ -150,7 +154,7 @@ export class RedisSource implements TopicSource {
     const own = randomBytes(SECRET_BYTES).toString("hex");
     const known = await connection.command(keys.births, ["SET", keys.births, own, "NX", "GET"]);
     const bytes = Buffer.from(known === null ? own : asText(known), "hex");
-    return new BirthEpochs(Date.now, { bytes, period: -1 });
+    return new BirthEpochs(this.#now, { bytes, period: -1 });
   }
 
   #newShard(number: number): FollowedShard {

@@ -50,6 +50,8 @@ export interface RedisTopicLogOptions {
   readonly isShownLater: boolean;
   /** When it was opened. */
   readonly now: number;
+  /** The latest time of what is older than so many ms. */
+  readonly cutoff: (ageMs: number, now: number) => number;
   /** Told before the first of what is committed together. */
   readonly staged: (log: RedisTopicLog) => void;
 }
@@ -150,7 +152,7 @@ export class RedisTopicLog implements TopicLog {
   trim(now: number): void {
     const { ageMs } = this.#options.retention;
     if (this.#isStale || this.#state.head === this.#state.floor) return;
-    if (!this.#isOver && now - this.#trimmedAt < ageMs * SLACK) return;
+    if (!this.#isOver && Math.abs(now - this.#trimmedAt) < ageMs * SLACK) return;
     this.#trimmedAt = now;
     this.#isTrimming = true;
     this.#stage();
@@ -161,7 +163,7 @@ export class RedisTopicLog implements TopicLog {
    * @throws SHARDCAST_LOG_UNAVAILABLE, which leaves open whether Redis has it
    */
   async commit(fence: string, now: number): Promise<void> {
-    const { connection, keys, retention, ids, forgetAfterMs, size, topic } = this.#options;
+    const { connection, keys, retention, ids, forgetAfterMs, size, topic, cutoff } = this.#options;
     const batches = this.#batches;
     const isTrimming = this.#isTrimming || this.#isOver;
     const record = this.#ids?.bytes ?? "";
@@ -179,7 +181,7 @@ export class RedisTopicLog implements TopicLog {
       knownMs,
       count,
       bytes,
-      Math.max(0, Math.max(now, this.#trimmedAt) - ageMs),
+      Math.max(0, cutoff(ageMs, Math.max(now, this.#trimmedAt))),
     ];
     const reply = await connection.run(
       APPEND,

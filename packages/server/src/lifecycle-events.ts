@@ -31,12 +31,15 @@ export class LifecycleEvents {
   /** For the node's metrics. */
   readonly counters = { told: 0, dropped: 0 };
   readonly #nodeId: string;
+  readonly #now: () => number;
   readonly #kinds: ReadonlySet<EventKind>;
   #take: TakePublish | undefined;
   #pending = 0;
 
-  constructor(nodeId: string, kinds: readonly EventKind[]) {
+  /** @param now in ms since 1970 */
+  constructor(nodeId: string, kinds: readonly EventKind[], now: () => number) {
     this.#nodeId = nodeId;
+    this.#now = now;
     this.#kinds = new Set(kinds);
   }
 
@@ -98,7 +101,7 @@ export class LifecycleEvents {
       this.counters.dropped += 1;
       return;
     }
-    const text = JSON.stringify({ ...fields, node: this.#nodeId, time: Date.now() });
+    const text = JSON.stringify({ ...fields, node: this.#nodeId, time: this.#now() });
     const attributes = { "content-type": "application/json" };
     const payload = encodeText(text);
     const frame = encodeFrame({

@@ -343,9 +343,8 @@ export class Link extends TurnLink implements PublishOrigin, AccessHolder {
     );
   }
 
-  #sendAuthorized({ user, expiresAt }: LinkAccess): void {
-    const expiresInMs =
-      expiresAt === Infinity ? 0 : Math.max(1, Math.round(expiresAt - Date.now()));
+  #sendAuthorized({ user, leftMs }: LinkAccess): void {
+    const expiresInMs = leftMs === Infinity ? 0 : Math.max(1, Math.round(leftMs));
     this.send({ type: "authorized", user, expiresInMs });
   }
 

@@ -1,5 +1,5 @@
 // A running node: HTTP routes, WebSocket endpoints, the sweep, metrics, and the way it stops.
-import { EarlierAnswers } from "@shardcast/process";
+import { EarlierAnswers, SteadyClock } from "@shardcast/process";
 import type { AddressInfo } from "node:net";
 import { ShardcastError, type Endpoint } from "@shardcast/protocol";
 import type { FastifyInstance } from "fastify";
@@ -51,6 +51,8 @@ export interface NodeCore {
   readonly membership: Membership;
   readonly logger: Logger;
   readonly turn: Turn;
+  /** The time of day, for all that the node goes by it for. */
+  readonly clock: SteadyClock;
   readonly sweep: Sweep;
   readonly linkContext: LinkContext;
   readonly events: LifecycleEvents;
@@ -70,9 +72,10 @@ export function createNodeCore(
     },
   });
   const sweep = new Sweep({ heartbeatMs: options.heartbeatMs });
-  const events = new LifecycleEvents(options.id, options.events);
+  const clock = new SteadyClock();
+  const events = new LifecycleEvents(options.id, options.events, clock.now);
   const linkContext = { turn, sweep, logger, events, highWaterBytes: options.highWaterBytes };
-  const gate = createGate(options.access, logger);
+  const gate = createGate(options.access, logger, clock.now);
   metrics.counters([
     { name: "tokens_accepted_total", help: "Tokens accepted", value: () => gate.counters.accepted },
     { name: "tokens_refused_total", help: "Tokens refused", value: () => gate.counters.refused },
@@ -87,7 +90,7 @@ export function createNodeCore(
       value: () => events.counters.dropped,
     },
   ]);
-  return { options, membership, logger, turn, sweep, linkContext, events, gate, metrics };
+  return { options, membership, logger, turn, clock, sweep, linkContext, events, gate, metrics };
 }
 
 export class ShardcastNode {

@@ -32,6 +32,8 @@ export interface PushRegistryOptions {
   /** A subscription is another one, or gone. `goneId` names the life that has ended. */
   readonly changed: (name: string, goneId: string | undefined) => void;
   readonly failed: (error: unknown) => void;
+  /** Now, in ms since 1970. */
+  readonly now: () => number;
 }
 
 export class PushRegistry {
@@ -57,7 +59,7 @@ export class PushRegistry {
     for (const name of files.keys()) {
       const key = CREATED_PREFIX + name;
       const known = Number(await state.get(key));
-      const createdAt = known > 0 ? known : Date.now();
+      const createdAt = known > 0 ? known : this.#options.now();
       if (createdAt !== known) await state.set([[key, String(createdAt)]]);
       this.#fileCreatedAt.set(name, createdAt);
     }
@@ -67,7 +69,7 @@ export class PushRegistry {
         after = key;
         try {
           const entry = decodePushEntry(text);
-          if (!isPast(entry)) this.#entries.set(entry.name, entry);
+          if (!this.#isPast(entry)) this.#entries.set(entry.name, entry);
         } catch (error) {
           failed(error);
         }
@@ -122,7 +124,7 @@ export class PushRegistry {
       const reason = `there are ${MAX_SUBSCRIPTIONS} push subscriptions`;
       throw new ShardcastError("SHARDCAST_NODE_FULL", reason);
     }
-    const life = known ?? { id: randomBytes(6).toString("hex"), createdAt: Date.now() };
+    const life = known ?? { id: randomBytes(6).toString("hex"), createdAt: this.#options.now() };
     const push = { ...life, config };
     await this.#say({ name, at: this.#nextTime(name), push, disabled: null });
     return subscriptionOf(name, push, null);
@@ -169,9 +171,13 @@ export class PushRegistry {
     throw new ShardcastError("SHARDCAST_FORBIDDEN", "it is configured by the file of --push");
   }
 
+  #isPast({ push, disabled, at }: PushEntry): boolean {
+    return push === null && disabled === null && at < this.#options.now() - FORGET_MS;
+  }
+
   /** Later than what is known, whatever the clocks of the nodes say. */
   #nextTime(name: string): number {
-    return Math.max(Date.now(), (this.#entries.get(name)?.at ?? 0) + 1);
+    return Math.max(this.#options.now(), (this.#entries.get(name)?.at ?? 0) + 1);
   }
 
   /** Resolves when it is stored and counts here. */
@@ -222,7 +228,7 @@ export class PushRegistry {
   #tellMissing(): void {
     if (!this.isCaughtUp || this.#isClosed) return;
     const missing = [...this.#entries.values()].filter(
-      (entry) => !isPast(entry) && (this.#told.get(entry.name)?.at ?? 0) < entry.at,
+      (entry) => !this.#isPast(entry) && (this.#told.get(entry.name)?.at ?? 0) < entry.at,
     );
     if (missing.length === 0) return;
     clearTimeout(this.#timer);
@@ -237,7 +243,8 @@ export class PushRegistry {
       if (offset > head - PUSH_TOPIC_MESSAGES / 2) continue;
       const entry = this.#entries.get(name);
       this.#told.delete(name);
-      if (entry !== undefined && !isPast(entry)) this.#publish(entry).catch(this.#options.failed);
+      if (entry !== undefined && !this.#isPast(entry))
+        this.#publish(entry).catch(this.#options.failed);
     }
   }
 }
@@ -249,8 +256,4 @@ function subscriptionOf(
   source: "file" | "api" = "api",
 ): PushSubscription {
   return new PushSubscription({ name, source, ...push, disabled });
-}
-
-function isPast({ push, disabled, at }: PushEntry): boolean {
-  return push === null && disabled === null && at < Date.now() - FORGET_MS;
 }

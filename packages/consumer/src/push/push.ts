@@ -67,18 +67,19 @@ export class Push {
     const publish = (message: NodePublish): Promise<void> => publishOf(router, message);
     this.#sender = new WebhookSender({
       ...options.options.sender,
-      ...{ maxSockets: MAX_SOCKETS, maxSocketsPerHost: MAX_SOCKETS },
+      ...{ maxSockets: MAX_SOCKETS, maxSocketsPerHost: MAX_SOCKETS, now: core.clock.now },
     });
     this.#positions = new PushPositions(log.state, failed);
     this.registry = new PushRegistry({
       ...{ state: log.state, files: options.options.files, publish, failed },
+      now: core.clock.now,
       isOwner: () => topics.isOwned(PUSH_TOPIC),
       changed: (name, goneId) => this.#changed(name, goneId),
     });
     this.#scheduler = new PushScheduler({
       context: {
         ...{ sender: this.#sender, positions: this.#positions, counters: this.counters, publish },
-        ...{ logger: core.logger, signal: this.#abort.signal },
+        ...{ logger: core.logger, signal: this.#abort.signal, now: core.clock.now },
         ownedTopic: (name) => topics.owned(name),
         disable: (subscription, reason) => this.registry.disable(subscription, reason),
         owns: (topic) => topics.isOwned(topic),

@@ -50,6 +50,8 @@ export interface PushContext {
   readonly sender: Pick<WebhookSender, "post">;
   readonly positions: PushPositions;
   readonly logger: NodeCore["logger"];
+  /** Now, in ms since 1970. */
+  readonly now: () => number;
   readonly counters: PushCounters;
   /** Ends what is on its way. */
   readonly signal: AbortSignal;
@@ -251,13 +253,13 @@ export class TopicPush {
   }
 
   #post(message: MessageFrame): Promise<PostResult> {
-    const { sender, signal, counters } = this.#context;
+    const { sender, signal, counters, now } = this.#context;
     const { config, keys } = this.#queue.subscription;
     if (this.#attempts > 0) counters.retries += 1;
     const headers = pushHeaders(message, {
       ...{ topic: this.name, position: this.#positionOf(message), keys },
       attempt: this.#attempts + 1,
-      timestampS: Math.floor(Date.now() / 1000),
+      timestampS: Math.floor(now() / 1000),
     });
     return sender.post(config.url, {
       ...{ headers, body: message.payload, timeoutMs: config.timeoutMs, signal },

@@ -5,11 +5,12 @@ import { Gate } from "./gate.ts";
 import { RemoteKeys } from "./token-keys.ts";
 import { TokenVerifier } from "./token-verifier.ts";
 
-export function createGate(options: AccessOptions, logger: Logger): Gate {
+/** @param now in ms since 1970 */
+export function createGate(options: AccessOptions, logger: Logger, now: () => number): Gate {
   const { jwksUrl, tokenKeys, anonymous, limits } = options;
   const remote = jwksUrl === undefined ? [] : [new RemoteKeys({ url: jwksUrl, logger })];
   for (const keys of remote) void keys.refresh();
   const keys = [...tokenKeys, ...remote];
-  const verifier = keys.length === 0 ? undefined : new TokenVerifier({ ...options, keys });
-  return new Gate({ verifier, anonymous, limits });
+  const verifier = keys.length === 0 ? undefined : new TokenVerifier({ ...options, keys, now });
+  return new Gate({ verifier, anonymous, limits, now });
 }

@@ -69,6 +69,11 @@ export class LinkAccess {
     return this.#identity.expiresAt;
   }
 
+  /** How long the access holds, in ms; Infinity where it has no end. */
+  get leftMs(): number {
+    return Math.max(0, this.#identity.expiresAt - this.#context.now());
+  }
+
   /** Why a publish is refused; undefined where it is not, and then it counts. */
   publishFault(topic: string, bytes: number): ErrorCode | undefined {
     if (topic !== this.#lastTopic) {

@@ -1,6 +1,6 @@
 // Back ends that sign what they send (Standard Webhooks): each with keys of its own, and what it may do.
 import type { IncomingHttpHeaders } from "node:http";
-import { readJsonFile } from "@shardcast/process";
+import { SteadyClock, readJsonFile } from "@shardcast/process";
 import { Permissions, ShardcastError, parseGrantText } from "@shardcast/protocol";
 import { ReplayGuard, WebhookKeys, verifyWebhook, type ReplayClaim } from "@shardcast/webhooks";
 import type { Identity } from "../access/identity.ts";
@@ -25,7 +25,8 @@ export interface SignedRequest {
 
 export class WebhookSenders {
   readonly #senders: readonly Sender[];
-  readonly #guard = new ReplayGuard();
+  readonly #now = new SteadyClock().now;
+  readonly #guard = new ReplayGuard({ now: this.#now });
 
   constructor(senders: readonly Sender[]) {
     this.#senders = senders;
@@ -53,7 +54,7 @@ export class WebhookSenders {
   check(headers: IncomingHttpHeaders): void {
     const [sender] = this.#senders;
     if (sender === undefined) throw refused("no key is known here");
-    const verdict = verifyWebhook({ headers, body: NO_BYTES, nowMs: Date.now() }, sender.keys);
+    const verdict = verifyWebhook({ headers, body: NO_BYTES, nowMs: this.#now() }, sender.keys);
     if (verdict.type === "invalid" && verdict.reason !== "no-match") throw refused(verdict.reason);
   }
 
@@ -77,7 +78,7 @@ export class WebhookSenders {
   #verify(headers: IncomingHttpHeaders, body: Uint8Array, prefix: string): SignedRequest {
     let reason = "no key is known here";
     for (const { keys, identity } of this.#senders) {
-      const verdict = verifyWebhook({ headers, body, prefix, nowMs: Date.now() }, keys);
+      const verdict = verifyWebhook({ headers, body, prefix, nowMs: this.#now() }, keys);
       if (verdict.type === "valid") {
         return { identity, id: verdict.id, claim: this.#claim(verdict) };
       }

@@ -85,7 +85,7 @@ export class FrontDoor {
         highWaterBytes: 64 * 1024,
         logger: logger as unknown as Logger,
         sweep: this.sweep,
-        events: new LifecycleEvents("c1", []),
+        events: new LifecycleEvents("c1", [], Date.now),
       },
       gate: this.gate,
       counters: { handshakes: 0, handshakeFailures: 0 },

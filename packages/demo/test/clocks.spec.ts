@@ -1,12 +1,12 @@
 // Nodes whose clocks get set while they run, by Debian's libfaketime.
-import { execFileSync } from "node:child_process";
-import { renameSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { connect, type Client } from "@shardcast/client";
 import { expect } from "chai";
 import { SignJWT } from "jose";
 import { Webhook } from "standardwebhooks";
+import { NodeClock, WRONG_CLOCKS } from "../../faults/src/node-clock.ts";
 import { eventually } from "./support/eventually.ts";
 import { ask } from "./support/http-client.ts";
 import { TEST_PSK, TestCluster, type NodeProcess } from "./support/nodes.ts";
@@ -15,24 +15,18 @@ import { Recorder } from "./support/recorder.ts";
 const HOUR_MS = 3_600_000;
 const SECRET = "the secret of the tests, which is long enough";
 const WEBHOOK_KEY = `whsec_${Buffer.alloc(32, 1).toString("base64")}`;
-const JUMPS = ["+3d", "-3d", "+10m", "-10m"];
-
-/** What `faketime` itself has loaded: where the library is, tells the linker's path of the system. */
-function library(): string {
-  const command = ["-f", "+0", "sh", "-c", "echo $LD_PRELOAD"];
-  return execFileSync("faketime", command, { encoding: "utf8" }).trim();
-}
 
 describe("a node whose clock is set for some seconds", function () {
   this.timeout(60_000);
   let cluster: TestCluster;
   let node: NodeProcess;
-  let file: string;
+  let clock: NodeClock;
 
   before(async () => {
     cluster = await TestCluster.plan(1);
-    file = join(cluster.dataFolder, "clock");
-    set("+0");
+    const settable = NodeClock.at(join(cluster.dataFolder, "clock"));
+    if (settable === undefined) throw new Error("the tests need faketime");
+    clock = settable;
     node = await start();
   });
   after(() => cluster.stop());
@@ -43,24 +37,11 @@ describe("a node whose clock is set for some seconds", function () {
       keys,
       JSON.stringify([{ name: "shop", keys: [WEBHOOK_KEY], allow: "subscribe:*" }]),
     );
-    const env = {
-      LD_PRELOAD: library(),
-      FAKETIME_TIMESTAMP_FILE: file,
-      FAKETIME_NO_CACHE: "1",
-      DONT_FAKE_MONOTONIC: "1",
-      FAKETIME_DONT_FAKE_MONOTONIC: "1",
-    };
     const args = {
       ...{ "retain-age": HOUR_MS, "dedupe-window": 60_000, "heartbeat-interval": 500 },
       ...{ "token-secret": SECRET, "webhook-keys": keys },
     };
-    return cluster.consumer(1, { args, env });
-  }
-
-  /** Whole before it has its name: the node reads it all the time. */
-  function set(clock: string): void {
-    writeFileSync(`${file}.new`, clock);
-    renameSync(`${file}.new`, file);
+    return cluster.consumer(1, { args, env: clock.env });
   }
 
   async function connectWithToken(): Promise<Client> {
@@ -84,7 +65,7 @@ describe("a node whose clock is set for some seconds", function () {
     return (await ask(node.httpUrl, "/topics", { headers })).status;
   }
 
-  for (const jump of JUMPS) {
+  for (const jump of WRONG_CLOCKS) {
     it(`by ${jump} keeps its links, drops no young message, and takes new ones for new`, async () => {
       const client = await connect({ psk: TEST_PSK, url: node.url, route: "single" });
       let lost = 0;
@@ -94,7 +75,7 @@ describe("a node whose clock is set for some seconds", function () {
       const topic = `clock${jump}`;
       const recorder = await Recorder.follow(client, topic);
       await client.publish(topic, "before", { messageId: "before" });
-      set(jump);
+      clock.set(jump);
       for (let number = 1; number <= 10; number += 1) {
         await client.publish(topic, `during ${number}`, { messageId: `during ${number}` });
         await wait(300);
@@ -102,7 +83,7 @@ describe("a node whose clock is set for some seconds", function () {
       // A repeat is one, and what is new is none.
       const repeat = await client.publish(topic, "before", { messageId: "before" });
       expect(repeat).to.include({ offset: 1, duplicate: true });
-      set("+0");
+      clock.setRight();
       const after = await client.publish(topic, "after", { messageId: "after" });
       expect(after).to.include({ offset: 12, duplicate: false });
       await recorder.count(12);
@@ -128,11 +109,11 @@ describe("a node whose clock is set for some seconds", function () {
       early.on("link", ({ state }) => {
         if (state === "lost") lost += 1;
       });
-      set(jump);
+      clock.set(jump);
       const late = await connectWithToken();
       for (const client of [early, late]) await client.publish("tokens", "x");
       expect(await readSigned(`during${jump}`)).to.equal(200);
-      set("+0");
+      clock.setRight();
       expect(await readSigned(`after${jump}`)).to.equal(200);
       await early.publish("tokens", "x");
       expect(lost).to.equal(0);
@@ -147,7 +128,7 @@ describe("a node whose clock is set for some seconds", function () {
       await before.publish(topic, "before", { messageId: "before" });
       before.close();
       await node.stop("SIGTERM");
-      set(jump);
+      clock.set(jump);
       node = await start();
       const client = await connect({ psk: TEST_PSK, url: node.url, route: "single" });
       const recorder = await Recorder.follow(client, topic, "earliest");
@@ -155,7 +136,7 @@ describe("a node whose clock is set for some seconds", function () {
       const repeat = await client.publish(topic, "before", { messageId: "before" });
       expect(repeat).to.include({ offset: 1, duplicate: true });
       await client.publish(topic, "during");
-      set("+0");
+      clock.setRight();
       await client.publish(topic, "after");
       await recorder.count(3);
       expect(recorder.texts).to.deep.equal(["before", "during", "after"]);

@@ -6,6 +6,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { NodeClock } from "./node-clock.ts";
 import { NodeProcess } from "./node-process.ts";
 import { RedisClusterServers, type RedisServer } from "./redis-server.ts";
 import { TcpProxy } from "./tcp-proxy.ts";
@@ -107,7 +108,8 @@ export class Cluster {
       const bin = fileURLToPath(isProducer ? options.bins.producer : options.bins.consumer);
       const args = [`--id=${id}`, `--port=${port}`, ...common, ...own];
       const hasStore = !isProducer && redis === undefined;
-      const spec = { id, bin, args, psk, execArgv: options.execArgv ?? [] };
+      const clock = NodeClock.at(join(folder, `${id}.clock`));
+      const spec = { id, bin, args, psk, clock, execArgv: options.execArgv ?? [] };
       return new NodeProcess(
         hasStore ? { ...spec, store: join(folder, id, "log.mdb") } : spec,
         proxy,
@@ -122,6 +124,7 @@ export class Cluster {
   async heal(): Promise<void> {
     const all = [...this.nodes, ...this.redisServers];
     for (const { proxy } of all) proxy.set({ type: "pass" });
+    for (const { clock } of this.nodes) clock?.setRight();
     await Promise.all(this.spares.map((node) => node.end("SIGTERM")));
     await Promise.all(
       all.map(async (node) => {

@@ -1,6 +1,7 @@
 // Brings faults about, one after another, as a seed has it. Each ends by itself; what was broken works again.
 import type { Cluster } from "./cluster.ts";
 import { LOSSY_TOPICS, keyLoss, loseKeys } from "./lost-keys.ts";
+import { WRONG_CLOCKS } from "./node-clock.ts";
 import type { NodeProcess } from "./node-process.ts";
 import type { Random } from "./random.ts";
 
@@ -13,7 +14,7 @@ export interface NemesisOptions {
   readonly pauseMaxMs?: number | undefined;
   /** Those that Redis may lose something of. */
   readonly topics: readonly string[];
-  /** Moves the clients' clock. */
+  /** Moves the clients' clock, where they all are. */
   readonly stepClock: (ms: number) => void;
   /** Told of each fault as it begins. */
   readonly log: (text: string) => void;
@@ -43,6 +44,8 @@ const KINDS = [
   "stall",
   "partition",
   "clock",
+  "set-clock",
+  "set-clock",
 ] as const;
 
 /** What is done beside that where messages are in a file. */
@@ -123,7 +126,7 @@ export class Nemesis {
   }
 
   async #inflict(kind: FaultKind, node: Victim, holdMs: number): Promise<void> {
-    const { random } = this.#options;
+    const { random, cluster } = this.#options;
     switch (kind) {
       case "kill-consumer":
       case "kill-producer":
@@ -195,12 +198,19 @@ export class Nemesis {
         node.proxy.set({ type: "pass" });
         return;
       case "lose-keys": {
-        const { topics, cluster, log } = this.#options;
+        const { topics, log } = this.#options;
         // As often of one that loses more than others.
         const topic = random.pick([random.pick(topics), random.pick([...LOSSY_TOPICS])]);
         const command = keyLoss(topic, random);
         log(command.join(" "));
         await loseKeys(cluster.redisServers, command);
+        return;
+      }
+      case "set-clock": {
+        const clock = cluster.nodes.find((one) => one === node)?.clock;
+        clock?.set(random.pick(WRONG_CLOCKS));
+        await sleep(holdMs);
+        clock?.setRight();
         return;
       }
       case "clock":

@@ -3,6 +3,7 @@
 import { execFileSync, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { renameSync, statSync } from "node:fs";
+import type { NodeClock } from "./node-clock.ts";
 import type { TcpProxy } from "./tcp-proxy.ts";
 import { spawnTied } from "./tied-process.ts";
 
@@ -21,6 +22,8 @@ export interface NodeSpec {
   readonly psk: string;
   /** The file of its log, where it has one. */
   readonly store?: string;
+  /** Where it can be set. */
+  readonly clock?: NodeClock | undefined;
 }
 
 export class NodeProcess {
@@ -87,6 +90,10 @@ export class NodeProcess {
     this.#child?.kill("SIGCONT");
   }
 
+  get clock(): NodeClock | undefined {
+    return this.#spec.clock;
+  }
+
   /** Its log cannot grow from now on, as on a disk that is full. */
   fillDisk(): void {
     const { store } = this.#spec;
@@ -115,11 +122,11 @@ export class NodeProcess {
   }
 
   #spawn(): void {
-    const { bin, args, execArgv, psk } = this.#spec;
+    const { bin, args, execArgv, psk, clock } = this.#spec;
     const own = Object.entries(process.env).filter(([name]) => !FOREIGN.test(name));
     this.#isListening = false;
     const child = spawnTied(process.execPath, [...execArgv, bin, ...args], {
-      env: { ...Object.fromEntries(own), PSK: psk },
+      env: { ...Object.fromEntries(own), ...clock?.env, PSK: psk },
       stdio: ["ignore", "pipe", "pipe"],
     });
     for (const stream of [child.stdout, child.stderr]) {

@@ -17,18 +17,22 @@ const ENTRY = /^(\d{1,12}) (\S{1,256})$/;
 export interface AcceptedRequestsOptions {
   /** How many are remembered at most; beyond it requests have to wait until some are too old. */
   readonly limit: number;
+  /** Now, in ms since 1970. */
+  readonly now: () => number;
 }
 
 export class AcceptedRequests {
   readonly #cluster: Cluster;
   readonly #logger: Logger;
   readonly #guard: ReplayGuard;
+  readonly #now: () => number;
   #isReady = false;
 
-  constructor(cluster: Cluster, { limit }: AcceptedRequestsOptions, logger: Logger) {
+  constructor(cluster: Cluster, { limit, now }: AcceptedRequestsOptions, logger: Logger) {
     this.#cluster = cluster;
     this.#logger = logger;
-    this.#guard = new ReplayGuard({ toleranceS: DATE_TOLERANCE_MS / 1000, limit });
+    this.#guard = new ReplayGuard({ toleranceS: DATE_TOLERANCE_MS / 1000, limit, now });
+    this.#now = now;
     cluster.onClient(() => this.#follow());
   }
 
@@ -61,7 +65,7 @@ export class AcceptedRequests {
     // One that came early by the tolerance is good until twice the tolerance later.
     const subscription = this.#cluster.subscribe(
       ACCEPTED_TOPIC,
-      `since:${Date.now() - 2 * DATE_TOLERANCE_MS}`,
+      `since:${this.#now() - 2 * DATE_TOLERANCE_MS}`,
     );
     let headAtStart = Infinity;
     subscription.on("message", (message) => {

@@ -52,7 +52,7 @@ function refuseUnsigned(
   metrics: SwitchboardMetrics,
 ): boolean {
   const { method = "", url = "", headers } = raw;
-  const fault = signatures.headFault({ method, url, headers }, Date.now());
+  const fault = signatures.headFault({ method, url, headers });
   if (fault === undefined) return false;
   metrics.countDown("unsigned");
   metrics.countSignatureFault(fault.code);

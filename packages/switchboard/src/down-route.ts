@@ -34,7 +34,7 @@ async function answer(
   const { signatures, metrics } = context;
   const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
   const { method, headers, url = "" } = request.raw;
-  const signed = signatures.verify({ method: method ?? "", url, headers, body }, Date.now());
+  const signed = signatures.verify({ method: method ?? "", url, headers, body });
   if (isFaulty(signed)) {
     metrics.countDown("unsigned");
     metrics.countSignatureFault(signed.code);

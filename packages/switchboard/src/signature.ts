@@ -19,17 +19,19 @@ export class SignatureCheck {
   readonly #apiAuth: ApiAuthOptions;
   readonly #keys: WebhookKeys;
 
-  constructor(options: ApiAuthOptions) {
+  readonly #now: () => number;
+
+  /** @param now in ms since 1970 */
+  constructor(options: ApiAuthOptions, now: () => number) {
     this.#apiAuth = options;
+    this.#now = now;
     this.#keys = new WebhookKeys([webhookSecret(options.secret)]);
   }
 
-  /** @param nowMs ms since 1970 */
-  verify(request: SignedRequest, nowMs: number): Signed | SignatureFault {
-    if (request.headers["webhook-signature"] !== undefined)
-      return this.#verifyWebhook(request, nowMs);
+  verify(request: SignedRequest): Signed | SignatureFault {
+    if (request.headers["webhook-signature"] !== undefined) return this.#verifyWebhook(request);
     if (request.headers["authorization"] !== undefined) {
-      return verifyApiAuth(request, this.#apiAuth, nowMs);
+      return verifyApiAuth(request, this.#apiAuth, this.#now());
     }
     return {
       code: "SWITCHBOARD_SIGNATURE_MISSING",
@@ -38,15 +40,15 @@ export class SignatureCheck {
   }
 
   /** What is wrong as far as the headers tell, before the body is read. */
-  headFault(request: Omit<SignedRequest, "body">, nowMs: number): SignatureFault | undefined {
+  headFault(request: Omit<SignedRequest, "body">): SignatureFault | undefined {
     // Standard Webhooks sign the body itself.
     if (request.headers["webhook-signature"] !== undefined) return undefined;
-    const verdict = this.verify({ ...request, body: new Uint8Array() }, nowMs);
+    const verdict = this.verify({ ...request, body: new Uint8Array() });
     return isFaulty(verdict) && verdict.code !== "SWITCHBOARD_BODY_CHANGED" ? verdict : undefined;
   }
 
-  #verifyWebhook({ headers, body }: SignedRequest, nowMs: number): Signed | SignatureFault {
-    const verdict = verifyWebhook({ headers, body, nowMs }, this.#keys);
+  #verifyWebhook({ headers, body }: SignedRequest): Signed | SignatureFault {
+    const verdict = verifyWebhook({ headers, body, nowMs: this.#now() }, this.#keys);
     if (verdict.type === "invalid") {
       return {
         code: CODES[verdict.reason] ?? "SWITCHBOARD_SIGNATURE_MALFORMED",

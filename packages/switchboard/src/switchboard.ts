@@ -1,6 +1,6 @@
 // A running switchboard: HTTP for the back end and for people, WebSockets for users, and the cluster behind both.
 // It keeps nothing of its own, so that any number of them are one.
-import { EarlierAnswers } from "@shardcast/process";
+import { EarlierAnswers, SteadyClock } from "@shardcast/process";
 import type { AddressInfo } from "node:net";
 import { ShardcastError } from "@shardcast/client";
 import Fastify, { type FastifyInstance } from "fastify";
@@ -31,6 +31,7 @@ interface Parts {
   readonly http: FastifyInstance;
   readonly cluster: Cluster;
   readonly accepted: AcceptedRequests;
+  readonly signatures: SignatureCheck;
   readonly backEnd: BackEnd;
   readonly upDelivery: UpDelivery;
   readonly sockets: SocketAcceptor;
@@ -104,8 +105,10 @@ export class Switchboard {
 function createParts(options: SwitchboardOptions, logger: Logger): Parts {
   const metrics = new SwitchboardMetrics();
   const cluster = new Cluster(options.cluster, logger);
-  const accepted = new AcceptedRequests(cluster, { limit: options.maxRemembered }, logger);
-  const seal = new SessionSeal(options.seal);
+  const { now } = new SteadyClock();
+  const accepted = new AcceptedRequests(cluster, { limit: options.maxRemembered, now }, logger);
+  const signatures = new SignatureCheck(options.signature, now);
+  const seal = new SessionSeal({ ...options.seal, now });
   const backEnd = new BackEnd(options.conciergeUrl, options.version);
   const sockets = new SocketAcceptor(seal, options.sockets, {
     cluster,
@@ -133,7 +136,7 @@ function createParts(options: SwitchboardOptions, logger: Logger): Parts {
       connectionsCheckingInterval: CONNECTIONS_CHECK_MS,
     },
   });
-  return { http, cluster, accepted, backEnd, upDelivery, sockets, metrics };
+  return { http, cluster, accepted, signatures, backEnd, upDelivery, sockets, metrics };
 }
 
 function addRoutes(
@@ -142,7 +145,7 @@ function addRoutes(
   webFolder: string,
   logger: Logger,
 ): void {
-  const { http, cluster, accepted, backEnd, sockets, metrics } = parts;
+  const { http, cluster, accepted, signatures, backEnd, sockets, metrics } = parts;
   addGauges(parts);
   // What is signed are the very bytes, whatever they say to be.
   boundConnections(http, metrics, options.sockets.trustedHops);
@@ -176,7 +179,6 @@ function addRoutes(
     reply.type(metrics.registry.contentType).send(await metrics.render()),
   );
   addWebClient(http, webFolder);
-  const signatures = new SignatureCheck(options.signature);
   const {
     maxBodyBytes,
     sockets: { trustedHops },

@@ -19,6 +19,7 @@ describe("HTTP answers that nobody reads", () => {
   let cluster: TestCluster;
   let bounded: NodeProcess;
   let patient: NodeProcess;
+  let producer: NodeProcess;
   const sockets: Socket[] = [];
 
   before(async function () {
@@ -30,7 +31,7 @@ describe("HTTP answers that nobody reads", () => {
       cluster.consumer(1, { args: { log: "memory", ...limits } }),
       cluster.consumer(2, { args: { log: "memory", "heartbeat-interval": 500 } }),
     ]);
-    const producer = await cluster.producer();
+    producer = await cluster.producer();
     await eventually("the producer has its uplinks", async () => {
       return (await producer.metric("uplinks_open")) === 2;
     });
@@ -48,13 +49,13 @@ describe("HTTP answers that nobody reads", () => {
   after(() => cluster.stop());
 
   /** Asks for many answers, and reads none of them. */
-  async function askOnly(node: NodeProcess): Promise<Socket> {
+  async function askOnly(node: NodeProcess, bytes = REQUEST.repeat(REQUESTS)): Promise<Socket> {
     const { hostname, port } = new URL(node.httpUrl);
     const socket = connect(Number(port), hostname);
     sockets.push(socket);
     socket.on("error", () => undefined).pause();
     await once(socket, "connect");
-    socket.write(REQUEST.repeat(REQUESTS));
+    socket.write(bytes);
     return socket;
   }
 
@@ -68,6 +69,26 @@ describe("HTTP answers that nobody reads", () => {
         return text.split('"next":').length - 1;
       },
     };
+  }
+
+  /** By all consumers, since they started. */
+  async function storedCount(): Promise<number> {
+    const counts = await Promise.all(
+      [bounded, patient].map((node) => node.metric("messages_stored_total")),
+    );
+    return counts.reduce((sum, count) => sum + count, 0);
+  }
+
+  /** When nothing comes any more. */
+  async function settledCount(): Promise<number> {
+    let [last, looks] = [-1, 0];
+    await eventually("it is at rest", async () => {
+      const count = await storedCount();
+      looks = count === last ? looks + 1 : 0;
+      last = count;
+      return looks === 20;
+    });
+    return last;
   }
 
   function openFiles(node: NodeProcess): number {
@@ -97,6 +118,52 @@ describe("HTTP answers that nobody reads", () => {
     const read = readAll(socket);
     await eventually("it is ended", () => socket.closed);
     expect(read.answerCount).to.be.lessThan(REQUESTS);
+  });
+
+  describe("of lines that are published", () => {
+    const LINES = 10_000;
+    // In the answers, too, each quote is two bytes.
+    const line = JSON.stringify({ topic: `rest/${'"'.repeat(240)}`, payload: "x" });
+    const body = `${line}\n`.repeat(LINES);
+    const publish =
+      `POST /produce HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${API_KEY}\r\n` +
+      `Content-Length: ${body.length}\r\n\r\n${body}`;
+
+    it("hold up the lines that follow, until somebody reads them", async function () {
+      this.timeout(60_000);
+      const before = await settledCount();
+      const socket = await askOnly(producer, publish.repeat(2));
+      await eventually("they are taken", async () => (await storedCount()) > before);
+      expect((await settledCount()) - before).to.be.lessThan(2 * LINES);
+      let text = "";
+      socket.setEncoding("latin1").on("data", (chunk: string) => (text += chunk));
+      socket.resume();
+      await eventually("all are stored", async () => (await storedCount()) === before + 2 * LINES);
+      await eventually("all are answered", () => text.split('"position":').length > 2 * LINES);
+      const offsets = [...text.matchAll(/"position":"[0-9a-f]+_(\d+)"/g)].map(([, one]) =>
+        Number(one),
+      );
+      // Each of the two in the order of its lines.
+      for (const half of [offsets.slice(0, LINES), offsets.slice(LINES)]) {
+        expect(half).to.deep.equal(half.toSorted((one, other) => one - other));
+      }
+      expect(new Set(offsets).size).to.equal(2 * LINES);
+    });
+
+    it("leave no line out where nobody reads them ever", async function () {
+      this.timeout(60_000);
+      const before = await settledCount();
+      const socket = await askOnly(producer, publish.repeat(2));
+      await eventually("they are taken", async () => (await storedCount()) > before);
+      await settledCount();
+      socket.resetAndDestroy();
+      await eventually("all are stored", async () => (await storedCount()) === before + 2 * LINES);
+      await eventually("no body is held", async () => {
+        return (await producer.metric("request_bodies_held_bytes")) === 0;
+      });
+      expect(producer.stderr).to.equal("");
+      expect(producer.stdout).not.to.match(/"level":[56]0/);
+    });
   });
 
   it("are all there for one that begins to read late", async () => {

@@ -25,6 +25,8 @@ export class UnansweredRequests {
       return "one too many";
     }
     this.#counts.set(socket, count + 1);
+    // Each may want to know when the connection ends.
+    socket.setMaxListeners(2 * MAX_UNANSWERED);
     // Of one that waits when its connection ends nobody is told, and nobody counts it any more.
     response.once("close", () => this.#counts.set(socket, (this.#counts.get(socket) ?? 1) - 1));
     return "taken";

@@ -8,7 +8,7 @@ import { bytesTaken } from "./tcp-progress.ts";
 /** What an answer takes beside its body: its head, and the objects of it and its request. */
 const ANSWER_BYTES = 2048;
 /** What a stream has on its way at the most. */
-const STREAM_BYTES = 64 * 1024;
+const STREAM_BYTES = 512 * 1024;
 /** How often a connection that takes nothing is looked at before it is ended. */
 const LOOKS = 10;
 

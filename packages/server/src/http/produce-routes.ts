@@ -1,6 +1,6 @@
 // POST /produce/:topic and POST /produce: publishing over HTTP. docs/http.md#publish
 import { createHash } from "node:crypto";
-import { setImmediate } from "node:timers/promises";
+import type { Readable } from "node:stream";
 import {
   MESSAGE_ID_MAX_BYTES,
   PUBLISH_OVERHEAD_BYTES,
@@ -18,6 +18,7 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import { AwaitingPublisher, type PublishAnswer, type TakePublish } from "../awaiting-publisher.ts";
 import type { NodeMetrics } from "../metrics.ts";
 import type { HttpAccess } from "./http-access.ts";
+import { LineBatch } from "./line-batch.ts";
 import { RequestBodies } from "./request-bodies.ts";
 import { ANSWER_SCHEMA, CLIENT_SECURITY, PROBLEM_RESPONSES, TOPIC_PARAMS } from "./schemas.ts";
 
@@ -25,8 +26,6 @@ const NDJSON = "application/x-ndjson";
 const MAX_LINES = 10_000;
 /** Of a request with many publishes. */
 const MAX_BATCH_BYTES = 16 * 1024 * 1024;
-/** Of these, what is published in one turn. */
-const TURN_BYTES = 256 * 1024;
 const NEWLINE = 0x0a;
 /** In UTF-8, which some editors and libraries begin a file with. */
 const BYTE_ORDER_MARK = Uint8Array.of(0xef, 0xbb, 0xbf);
@@ -132,21 +131,26 @@ export function addProduceRoutes(http: FastifyInstance, options: ProduceRoutesOp
       const { access: linkAccess, signedId } = access.callerOf(request);
       const lines = linesOf(bodyOf(request));
       const publisher = new AwaitingPublisher(linkAccess, publish);
-      const answers: Promise<LineAnswer>[] = [];
-      let bytes = 0;
-      for (const [seq, line] of lines.entries()) {
+      const batch = new LineBatch(lines, (line, seq) => {
         const id = signedId === undefined ? undefined : idOf(`${signedId}.${seq}`);
-        answers.push(publishLine(publisher, line, seq, id));
-        bytes += line.length;
-        if (bytes < TURN_BYTES) continue;
-        // Others have their turn in between.
-        bytes = 0;
-        await setImmediate();
-      }
-      const texts = (await Promise.all(answers)).map((answer) => `${JSON.stringify(answer)}\n`);
-      return reply.type(NDJSON).send(texts.join(""));
+        return publishLine(publisher, line, seq, id);
+      });
+      const answers = (await batch.take()) ?? "";
+      // Nobody is there any more who would read them.
+      if (request.raw.socket.destroyed) await batch.finish();
+      reply.type(NDJSON);
+      return batch.isOver ? reply.send(answers) : reply.send(streamTo(request, batch, answers));
     },
   });
+}
+
+/** An answer that waits behind another one is not told when its connection ends. */
+function streamTo({ raw: { socket } }: FastifyRequest, batch: LineBatch, taken: string): Readable {
+  const stream = batch.stream(taken);
+  const ended = (): void => void stream.destroy();
+  socket.once("close", ended);
+  stream.once("close", () => socket.off("close", ended));
+  return stream;
 }
 
 const MESSAGE_BODY = {

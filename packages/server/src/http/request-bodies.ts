@@ -1,6 +1,7 @@
 // Bodies of requests, as bytes: what a node holds of them at once is bounded, however many requests there are, and
 // so is what one user, or one address, has of that.
 import type { IncomingMessage } from "node:http";
+import { Readable } from "node:stream";
 import { Shares } from "@shardcast/process";
 import { ShardcastError } from "@shardcast/protocol";
 import type { FastifyInstance, FastifyRequest } from "fastify";
@@ -62,9 +63,10 @@ export class RequestBodies {
     http.addContentTypeParser("*", (request: FastifyRequest, payload: IncomingMessage) =>
       this.#read(request, payload),
     );
-    // The answer is there, or the handler is not reached any more.
+    // The answer is there, or the handler is not reached any more. A stream is there when it is over.
     http.addHook("onSend", (request, _reply, payload, done) => {
-      this.#release(request);
+      if (payload instanceof Readable) payload.once("close", () => this.#release(request));
+      else this.#release(request);
       done(null, payload);
     });
     http.addHook("preHandler", (request, reply, done) => {

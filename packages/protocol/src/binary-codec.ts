@@ -29,23 +29,28 @@ const NAMES = new Map<number, FrameType>(
   Object.entries(FRAME_TYPES).map(([name, type]) => [type, name as FrameType]),
 );
 
-/** What a side does with each frame of a WebSocket message: its type byte, and where it lies. */
-export type FrameVisitor = (type: number, start: number, end: number) => void;
+/** What a side does with each frame of a WebSocket message: its type byte, and where it lies. False stops there. */
+export type FrameVisitor = (type: number, start: number, end: number) => unknown;
 
 /**
  * Calls `visit` for each frame of a WebSocket message, in order; `start` is the frame's header.
+ * @param from the header of the first one to be visited
+ * @returns the end of the last one that was
  * @throws SHARDCAST_FRAME_MALFORMED where the last frame is cut off
  */
-export function forEachFrame(bytes: Uint8Array, visit: FrameVisitor): void {
-  let at = 0;
+export function forEachFrame(bytes: Uint8Array, visit: FrameVisitor, from = 0): number {
+  let at = from;
   while (at < bytes.length) {
     const end = frameEnd(bytes, at);
     if (at + FRAME_HEADER_BYTES > bytes.length || end > bytes.length) {
       throw malformed("the last frame of a WebSocket message is cut off");
     }
-    visit(bytes[at] ?? 0, at, end);
+    const type = bytes[at] ?? 0;
+    const start = at;
     at = end;
+    if (visit(type, start, end) === false) break;
   }
+  return at;
 }
 
 /** Where the frame that starts at `start` ends. */

@@ -66,6 +66,8 @@ export class Acceptor {
       perMessageDeflate: false,
       maxPayload: JSON_GROWTH * frameBytes + BATCH_BYTES,
       WebSocket: NodeSocket,
+      // node-socket.ts sends them.
+      autoPong: false,
       closeTimeout: CLOSE_TIMEOUT_MS,
       // The JSON codec and the legacy protocol check their text themselves, once.
       handleProtocols: (offered) => chooseSubprotocol(offered) ?? false,

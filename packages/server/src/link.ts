@@ -10,10 +10,7 @@ import {
   binaryToJson,
   closeCodeOf,
   decodeFrame,
-  decodeJsonFrames,
   encodeFrame,
-  forEachFrame,
-  framesToBinary,
   isForTokens,
   isFrameAllowed,
   writeAck,
@@ -30,6 +27,7 @@ import { TokenBucket } from "./access/token-bucket.ts";
 import { tokenFault } from "./access/token-fault.ts";
 import { closeText } from "./close-text.ts";
 import { explained } from "./explained.ts";
+import { FrameBacklog, TURN_UNITS, readFrames, unitsOf } from "./frame-backlog.ts";
 import type { LinkHandler, LinkTarget } from "./link-handler.ts";
 import type { NodeSocket } from "./node-socket.ts";
 import type { PublishOrigin, Refusal } from "./publish-target.ts";
@@ -87,6 +85,10 @@ export class Link extends TurnLink implements PublishOrigin, AccessHolder {
   /** Heartbeats sent, and those of them that the client has answered. */
   #beats = 0;
   #answeredBeats = 0;
+  /** The last turn in which something came, and what it still has room for. */
+  #turn = -1;
+  #units = 0;
+  #backlog: FrameBacklog | undefined;
   /** This turn's refusals need one behind them. */
   #isBeatDue = false;
   #isPongSent = false;
@@ -140,19 +142,55 @@ export class Link extends TurnLink implements PublishOrigin, AccessHolder {
   /** One WebSocket message came. */
   received(data: Buffer, isBinary: boolean): void {
     if (!this.isOpen) return;
+    if (isBinary === this.isJson) {
+      this.fail(new ShardcastError("SHARDCAST_FRAME_MALFORMED"));
+      return;
+    }
+    if (this.#backlog !== undefined) {
+      this.#backlog.push(data);
+      return;
+    }
+    const at = this.#read(data, 0);
+    if (at < data.length) this.#fallBehind(new FrameBacklog(data, at));
+  }
+
+  /** What this turn has no room for comes in the turns that follow, and until then nothing more is read. */
+  #fallBehind(backlog: FrameBacklog): void {
+    this.#backlog = backlog;
+    this.pauseReading();
+    const { turn } = this.context;
+    const work = {
+      endTurn: () => {
+        if (!this.isOpen) return;
+        if (!backlog.workOff((message, from) => this.#read(message, from))) {
+          turn.defer(work);
+          return;
+        }
+        this.#backlog = undefined;
+        this.resumeReading();
+      },
+    };
+    turn.defer(work);
+  }
+
+  /** Works off the frames of a message, as far as this turn has room. @returns how far it came */
+  #read(message: Buffer, from: number): number {
+    const { number } = this.context.turn;
+    if (this.#turn !== number) {
+      this.#turn = number;
+      // Many wait for what another node passes on.
+      this.#units = this.isNode ? Infinity : TURN_UNITS;
+    }
+    if (this.#units <= 0) return from;
     try {
-      if (isBinary === this.isJson) {
-        throw new ShardcastError(
-          "SHARDCAST_FRAME_MALFORMED",
-          this.isJson ? "shardcast.v1.json has text messages" : "shardcast.v1 has binary messages",
-        );
-      }
-      const bytes = this.isJson ? framesToBinary(decodeJsonFrames(data.toString("utf8"))) : data;
-      forEachFrame(bytes, (type, start, end) => {
+      return readFrames(message, this.isJson, from, (type, bytes, start, end) => {
         this.#dispatch(type, bytes, start, end);
+        this.#units -= unitsOf(type);
+        return this.#units > 0;
       });
     } catch (error) {
       this.fail(error);
+      return message.length;
     }
   }
 
@@ -276,6 +314,7 @@ export class Link extends TurnLink implements PublishOrigin, AccessHolder {
   protected ended(): void {
     this.out = EMPTY;
     this.#outEnd = 0;
+    this.#backlog = undefined;
     if (this.access !== undefined) this.#gate.leave(this.access);
     this.#handler.closed(this);
   }

@@ -20,10 +20,16 @@ export class Turn {
   #work: TurnWork[] = [];
   #writes: TurnWork[] = [];
   #isScheduled = false;
+  #number = 0;
 
   constructor(options: TurnOptions) {
     this.#schedule = options.schedule ?? setImmediate;
     this.#failed = options.failed;
+  }
+
+  /** Counts the turns in which there was something to do. */
+  get number(): number {
+    return this.#number;
   }
 
   /** The caller sees to it that it defers itself once a turn. */
@@ -51,6 +57,7 @@ export class Turn {
     this.#writes = [];
     this.#run(writes);
     this.#isScheduled = false;
+    this.#number += 1;
     // What was deferred meanwhile is the next turn's: sockets are read in between.
     if (this.#work.length + this.#writes.length > 0) this.#wake();
   };

@@ -20,9 +20,9 @@ import { ShardcastError } from "@shardcast/protocol";
 import { FolderLock, LOCK_FILE } from "./folder-lock.ts";
 import { checkStore } from "./salvage.ts";
 import { PageStore } from "./page-store.ts";
-import { pageFaults } from "./page-walk.ts";
 import { Store, TABLES, pinPages, type RecordSource } from "./store.ts";
 import { checkHeader } from "./store-header.ts";
+import { pageFaults } from "./store-pages.ts";
 
 const NOTE_FILE = "shardcast.json";
 const STORE_FILE = "log.mdb";
@@ -32,8 +32,6 @@ const FORMAT = "shardcast-log";
 /** Version 1 had no checksums. Where both are, each record tells by its size whether it has one. */
 const VERSION = 2;
 const OLD_VERSION = 1;
-/** A file of up to this size is gone over at every start: that takes less than a second. */
-const SMALL_BYTES = 64 * 1024 * 1024;
 const OWNER_ONLY = 0o600;
 const OWNER_ONLY_FOLDER = 0o700;
 
@@ -67,8 +65,8 @@ export class DataFolder {
     try {
       // A program that knows version 1 alone would take what is stored from now on for damaged.
       if (note?.version !== VERSION) writeNote(path, nodeId);
-      await checkHeader(join(path, STORE_FILE));
-      checkPages(path, lock.wasLeft);
+      checkHeader(join(path, STORE_FILE));
+      checkPages(path);
       const store = openStore(join(path, STORE_FILE));
       keepToOwner(path);
       await checkUnchecked(path, store);
@@ -107,7 +105,7 @@ export async function openForReading(path: string): Promise<ReadFolder> {
   const { node } = note;
   const file = join(path, STORE_FILE);
   if (!statFile(file)) throw foreign(path, `there is no ${STORE_FILE}`);
-  const fault = await headerFault(file);
+  const fault = headerFault(file);
   const unpin = fault === undefined ? pinPages(file) : () => Promise.resolve();
   try {
     const faults = fault === undefined ? pageFaults(file, TABLES) : [fault];
@@ -133,9 +131,9 @@ export async function openForReading(path: string): Promise<ReadFolder> {
 }
 
 /** What is wrong with the first pages, in words. */
-async function headerFault(file: string): Promise<string | undefined> {
+function headerFault(file: string): string | undefined {
   try {
-    await checkHeader(file);
+    checkHeader(file);
     return undefined;
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
@@ -143,12 +141,12 @@ async function headerFault(file: string): Promise<string | undefined> {
 }
 
 /**
- * Damage that lmdb does not survive is looked for where there is reason to, and where it takes no time.
+ * Damage that lmdb does not survive is looked for at every start: a file may rot while nobody uses it.
  * @throws SHARDCAST_DATA_CORRUPT
  */
-function checkPages(path: string, wasLeft: boolean): void {
+function checkPages(path: string): void {
   const file = join(path, STORE_FILE);
-  if (!statFile(file) || (!wasLeft && statSync(file).size > SMALL_BYTES)) return;
+  if (!statFile(file)) return;
   const [fault, ...others] = pageFaults(file, TABLES);
   if (fault === undefined) return;
   const more = others.length === 0 ? "" : ` and ${others.length} more`;

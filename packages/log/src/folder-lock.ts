@@ -36,19 +36,11 @@ interface SeenGuard {
 }
 
 export class FolderLock {
-  /** A process that had the folder did not let go of it: it was killed, or has crashed. */
-  readonly wasLeft: boolean;
   readonly #folder: string;
   readonly #server: Server;
   readonly #handle: number | undefined;
 
-  private constructor(
-    folder: string,
-    server: Server,
-    handle: number | undefined,
-    wasLeft: boolean,
-  ) {
-    this.wasLeft = wasLeft;
+  private constructor(folder: string, server: Server, handle: number | undefined) {
     this.#folder = folder;
     this.#server = server;
     this.#handle = handle;
@@ -58,7 +50,6 @@ export class FolderLock {
   static async take(folder: string): Promise<FolderLock> {
     const { base, handle } = addressable(folder);
     const own = `${LOCK_FILE}.${randomUUID().slice(0, 8)}`;
-    let wasLeft: boolean;
     const server = createServer((socket) => {
       socket.on("error", () => undefined);
       socket.end();
@@ -68,7 +59,7 @@ export class FolderLock {
       await once(server, "listening");
       chmodSync(join(base, own), OWNER_ONLY);
       server.unref();
-      wasLeft = await claim(folder, base, own);
+      await claim(folder, base, own);
     } catch (error) {
       server.close();
       if (handle !== undefined) closeSync(handle);
@@ -76,7 +67,7 @@ export class FolderLock {
     } finally {
       unlink(join(folder, own));
     }
-    return new FolderLock(folder, server, handle, wasLeft);
+    return new FolderLock(folder, server, handle);
   }
 
   async release(): Promise<void> {
@@ -88,17 +79,14 @@ export class FolderLock {
   }
 }
 
-/**
- * Gives the socket its name, unless one has it that answers.
- * @returns whether a dead one had it
- */
-async function claim(folder: string, base: string, own: string): Promise<boolean> {
+/** Gives the socket its name, unless one has it that answers. */
+async function claim(folder: string, base: string, own: string): Promise<void> {
   const name = join(folder, LOCK_FILE);
   const seen = { guard: "", since: 0 };
   for (let attempt = 0; attempt < TRIES; attempt += 1) {
     try {
       linkSync(join(folder, own), name);
-      return attempt > 0;
+      return;
     } catch (error) {
       if (codeOf(error) !== "EEXIST") throw error;
     }

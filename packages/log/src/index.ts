@@ -5,6 +5,7 @@
 //   lmdb-log → lmdb-topic-log → series → store      on disk
 //   state-store, memory-state, lmdb-state           small texts by key that are kept beside the topics
 //   damage                      what a log tells of messages that are not what was stored
+//   store-pages → sound-tree → sound-page           whether a store's file is one that lmdb survives
 //   salvage                     what is whole in a store, and a copy of it
 //   data-folder                 the folder that a store is in: whose it is, and who has it open
 export { Batch } from "./batch.ts";

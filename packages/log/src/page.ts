@@ -10,19 +10,26 @@
 
 export const PAGE_HEAD_BYTES = 24;
 const TXN_AT = 8;
-const FLAGS_AT = 18;
+export const FLAGS_AT = 18;
 const LOWER_AT = 20;
 const UPPER_AT = 22;
 const COUNT_AT = 20;
-const BRANCH = 0x01;
-const LEAF = 0x02;
+export const BRANCH = 0x01;
+export const LEAF = 0x02;
 const OVERFLOW = 0x04;
-const NODE_HEAD_BYTES = 8;
-const BIG_DATA = 0x01;
-const SUB_DATA = 0x02;
-const BIG_DATA_BYTES = 24;
-const TREE_BYTES = 48;
+export const META = 0x08;
+export const NODE_HEAD_BYTES = 8;
+export const BIG_DATA = 0x01;
+export const SUB_DATA = 0x02;
+export const BIG_DATA_BYTES = 24;
+/** Of a tree of keys as bytes, each with one value: all of ours. */
+export const NO_FLAGS = 0;
+export const TREE_BYTES = 48;
+const TREE_FLAGS_AT = 4;
 const DEPTH_AT = 6;
+const BRANCH_PAGES_AT = 8;
+const LEAF_PAGES_AT = 16;
+const VALUE_PAGES_AT = 24;
 const ENTRIES_AT = 32;
 const ROOT_AT = 40;
 /** There is none. */
@@ -31,7 +38,14 @@ const MAX_DEPTH = 32;
 
 /** A tree of pages, one of lmdb's databases. */
 export interface Tree {
+  /** Of keys that all have one length; of the tree of free pages, how large a page is. */
+  readonly keyBytes: number;
+  readonly flags: number;
   readonly depth: number;
+  readonly branchPages: number;
+  readonly leafPages: number;
+  /** Of values that have pages of their own. */
+  readonly valuePages: number;
   readonly entries: number;
   /** Undefined where it is empty. */
   readonly root: number | undefined;
@@ -87,12 +101,20 @@ export function isValuePage(bytes: Buffer, { page, pages }: BigValue): boolean {
 /** @returns undefined where it is none */
 export function parseTree(bytes: Buffer): Tree | undefined {
   if (bytes.length !== TREE_BYTES) return undefined;
-  const depth = bytes.readUInt16LE(DEPTH_AT);
   const root = bytes.readBigUInt64LE(ROOT_AT);
-  const entries = Number(bytes.readBigUInt64LE(ENTRIES_AT));
-  if (root === NO_PAGE) return depth === 0 ? { depth, entries, root: undefined } : undefined;
+  const counted = {
+    keyBytes: bytes.readUInt32LE(0),
+    flags: bytes.readUInt16LE(TREE_FLAGS_AT),
+    depth: bytes.readUInt16LE(DEPTH_AT),
+    branchPages: Number(bytes.readBigUInt64LE(BRANCH_PAGES_AT)),
+    leafPages: Number(bytes.readBigUInt64LE(LEAF_PAGES_AT)),
+    valuePages: Number(bytes.readBigUInt64LE(VALUE_PAGES_AT)),
+    entries: Number(bytes.readBigUInt64LE(ENTRIES_AT)),
+  };
+  const { depth } = counted;
+  if (root === NO_PAGE) return depth === 0 ? { ...counted, root: undefined } : undefined;
   if (depth === 0 || depth > MAX_DEPTH || root > BigInt(Number.MAX_SAFE_INTEGER)) return undefined;
-  return { depth, entries, root: Number(root) };
+  return { ...counted, root: Number(root) };
 }
 
 function placesOf(bytes: Buffer, lower: number, upper: number): number[] | undefined {

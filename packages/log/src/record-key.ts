@@ -17,7 +17,7 @@ const KEY_BYTES = 26;
 const LAST_AT = 4;
 const TIME_AT = 10;
 const SUM_AT = 16;
-const CRC_AT = UNCHECKED_KEY_BYTES;
+export const CRC_AT = UNCHECKED_KEY_BYTES;
 /** A key that only says where to look is shorter than any record's. */
 const SEEK_BYTES = 10;
 

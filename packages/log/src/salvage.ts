@@ -1,21 +1,18 @@
 // Looks at every record of a store, and copies what is whole into a new one. For a store that a node refuses,
 // or that nobody is sure of. docs/operations.md#repair
-import { NO_EPOCH, type Epoch } from "@shardcast/protocol";
-import type { Batch } from "./batch.ts";
+import type { Epoch } from "@shardcast/protocol";
 import { createEpoch } from "./epoch.ts";
 import { storedEntries, textOfEntry } from "./lmdb-state.ts";
-import { tellsItsEnd, wholeBatch } from "./message-record.ts";
-import { decodeKey, isWhole, seekKey, type RecordKey } from "./record-key.ts";
-import type { Mark } from "./series.ts";
+import { isWhole } from "./record-key.ts";
 import { putState } from "./store-state.ts";
 import type { RecordSource, Store } from "./store.ts";
-import { decodeTopicRecord, encodeTopicRecord, type TopicRecord } from "./topic-record.ts";
+import { surveyTopics } from "./store-survey.ts";
+import { encodeTopicRecord } from "./topic-record.ts";
+import { LOST_NUMBER, recordsOf, wholeBatchOf } from "./topic-survey.ts";
+import type { FoundRecord, Survey } from "./topic-survey.ts";
 
 /** Records that are written at once. */
 const CHUNK = 256;
-const FIRST_KEY = Buffer.alloc(1);
-/** No topic has it. */
-const LOST_NUMBER = 0;
 
 export interface StoreReport {
   /** How many. */
@@ -28,27 +25,6 @@ export interface StoreReport {
   readonly faults: readonly string[];
 }
 
-/** One topic, as far as it can be read. */
-interface Survey {
-  readonly topic: string;
-  readonly record: TopicRecord;
-  /** Before its first message. */
-  readonly floor: Mark;
-  readonly end: Mark;
-  readonly messages: number;
-  readonly bytes: number;
-  readonly missing: number;
-  /** False where the end could not be reached: what comes after it is unknown. */
-  readonly isEndKnown: boolean;
-  readonly faults: readonly string[];
-}
-
-interface FoundRecord {
-  readonly rawKey: Buffer;
-  readonly key: RecordKey;
-  readonly value: Buffer;
-}
-
 /** What others keep in the store, as far as it can be read. */
 interface StateSurvey {
   readonly last: Buffer | undefined;
@@ -56,7 +32,7 @@ interface StateSurvey {
 }
 
 export function checkStore(store: RecordSource): StoreReport {
-  return reportOf(surveyAll(store), surveyState(store));
+  return reportOf(surveyTopics(store), surveyState(store));
 }
 
 /**
@@ -70,7 +46,7 @@ export async function repairStore(
   to: Store,
   { isAnew = false } = {},
 ): Promise<StoreReport> {
-  const surveys = surveyAll(from);
+  const surveys = surveyTopics(from);
   let nextNumber = 1;
   for (const survey of surveys) {
     if (survey.record.number === LOST_NUMBER) continue;
@@ -102,83 +78,6 @@ function reportOf(surveys: readonly Survey[], state: StateSurvey): StoreReport {
       ...state.faults,
     ],
   };
-}
-
-function surveyAll(store: RecordSource): Survey[] {
-  const surveys: Survey[] = [];
-  for (const { key, value } of store.from("topics", FIRST_KEY)) {
-    const record = decodeTopicRecord(key, value);
-    const topic = key.toString("utf8");
-    surveys.push(record === undefined ? lostTopic(topic) : survey(store, topic, record));
-  }
-  return surveys;
-}
-
-/** One whose record is damaged: which messages are its own, nobody knows. */
-function lostTopic(topic: string): Survey {
-  const nowhere = { offset: 0, time: 0, sum: 0 };
-  const record = { number: LOST_NUMBER, epoch: NO_EPOCH, messages: nowhere, ids: nowhere };
-  const faults = ["its own record is damaged"];
-  const nothing = { messages: 0, bytes: 0, missing: 0 };
-  return { topic, record, floor: nowhere, end: nowhere, ...nothing, isEndKnown: false, faults };
-}
-
-function survey(store: RecordSource, topic: string, record: TopicRecord): Survey {
-  const faults: string[] = [];
-  let floor: Mark | undefined;
-  let end = record.messages;
-  let [messages, bytes, missing] = [0, 0, 0];
-  let isEndKnown = true;
-  try {
-    for (const stored of recordsOf(store, "messages", record, end)) {
-      const { key, value } = stored;
-      const batch = wholeBatchOf(stored);
-      if (batch === undefined || batch.first <= end.offset) {
-        faults.push(faultOf(stored, batch, end));
-        // Where a record ends that is not to be believed is told by the one that follows.
-        isEndKnown = tellsItsEnd(stored);
-        continue;
-      }
-      const before = { ...key, offset: batch.first - 1, sum: key.sum - value.length };
-      if (floor === undefined) {
-        floor = batch.first === end.offset + 1 ? end : before;
-      } else if (batch.first === end.offset + 1 && before.sum !== end.sum) {
-        faults.push(`the sum at ${key.last} is wrong`);
-      }
-      missing += before.offset - end.offset;
-      messages += key.last - before.offset;
-      bytes += value.length;
-      end = { offset: key.last, time: key.time, sum: key.sum };
-      isEndKnown = true;
-    }
-  } catch (error) {
-    isEndKnown = false;
-    faults.push(`nothing can be read after ${end.offset}: ${String(error)}`);
-  }
-  const counts = { messages, bytes, missing };
-  return { topic, record, floor: floor ?? end, end, ...counts, isEndKnown, faults };
-}
-
-function wholeBatchOf({ rawKey, key, value }: FoundRecord): Batch | undefined {
-  return wholeBatch({ key, value, isWhole: isWhole(rawKey, value) }, 0);
-}
-
-function faultOf({ rawKey, key, value }: FoundRecord, batch: Batch | undefined, end: Mark): string {
-  const where = `${end.offset + 1} to ${key.last}`;
-  if (batch !== undefined || isWhole(rawKey, value)) return `${where} are not where they were`;
-  return `${where}: the checksum is wrong`;
-}
-
-function* recordsOf(
-  store: RecordSource,
-  table: "messages" | "ids",
-  { number }: TopicRecord,
-  after: Mark,
-): Generator<FoundRecord> {
-  const start = seekKey(number, after.offset + 1);
-  for (const { key, value } of store.range(table, start, seekKey(number + 1, 0))) {
-    yield { rawKey: key, key: decodeKey(key), value };
-  }
 }
 
 async function copyTopic(

@@ -5,7 +5,7 @@ import { expect } from "chai";
 import { Damage } from "../src/damage.ts";
 import { DataFolder } from "../src/data-folder.ts";
 import { LmdbLog } from "../src/lmdb-log.ts";
-import { encodeKey } from "../src/record-key.ts";
+import { decodeKey, encodeKey } from "../src/record-key.ts";
 import { RetentionRules } from "../src/retention.ts";
 import { checkStore, repairStore } from "../src/salvage.ts";
 import { batchOf, idsOf, offsetsOf } from "./support/batches.ts";
@@ -121,6 +121,99 @@ describe("a store that is checked and repaired", () => {
     expect(offsetsOf(news.read(0, one))).to.deep.equal([1, 2]);
     expect(news.read(4, one)).to.deep.equal(new Damage(5, 6));
     expect(offsetsOf(news.read(6, one))).to.deep.equal([7, 8]);
+    await log.close();
+  });
+
+  /** Changes how a topic's last record lies, repairs, and tells which topics go on in their epoch. */
+  async function keptAfter(
+    change: (key: Buffer, value: Buffer) => [Buffer, Buffer],
+    last = 10,
+  ): Promise<{ news: boolean; whole: boolean; faults: number }> {
+    await fill();
+    const before = await epochsOf("from");
+    const { store, close } = await openFolder("from");
+    const found = [...store.from("messages", Buffer.alloc(1))].find(
+      ({ key }) => key[3] === 1 && decodeKey(key).last === last,
+    );
+    if (found === undefined) throw new Error(`no record ends at ${last}`);
+    store.remove("messages", found.key);
+    store.put("messages", ...change(Buffer.from(found.key), Buffer.from(found.value)));
+    await store.commit();
+    const target = await openFolder("to");
+    const { faults } = await repairStore(store, target.store);
+    await target.close();
+    await close();
+    const after = await epochsOf("to");
+    const isKept = (index: number): boolean => after[index] === before[index];
+    return { news: isKept(0), whole: isKept(1), faults: faults.length };
+  }
+
+  async function epochsOf(name: string): Promise<string[]> {
+    const log = await openLog(name);
+    const epochs = ["news", "whole"].map((topic) => log.open(topic, 1).epoch);
+    await log.close();
+    return epochs;
+  }
+
+  function flipped(bytes: Buffer, at: number, mask: number): Buffer {
+    bytes[at] = (bytes[at] ?? 0) ^ mask;
+    return bytes;
+  }
+
+  it("begins a topic anew whose newest message is damaged: its offset is given again", async () => {
+    const result = await keptAfter((key, value) => [key, flipped(value, value.length - 1, 1)]);
+    expect(result).to.include({ news: false, whole: true });
+    const log = await openLog("to");
+    expect(log.open("news", 1).head).to.equal(8);
+    await log.close();
+  });
+
+  // At the end of the other topic it may be that one's own.
+  for (const [where, number, whole] of [
+    ["that no topic has", 9, true],
+    ["of another topic", 2, false],
+  ] as const) {
+    it(`begins a topic anew whose newest record lies under a number ${where}`, async () => {
+      const result = await keptAfter((key, value) => [flipped(key, 3, 1 ^ number), value]);
+      expect(result).to.include({ news: false, whole });
+      expect(result.faults).to.be.greaterThan(0);
+    });
+  }
+
+  it("begins a topic anew whose newest record lies before others of it", async () => {
+    const result = await keptAfter((key, value) => [flipped(key, 9, 10 ^ 3), value]);
+    expect(result).to.include({ news: false, whole: true });
+  });
+
+  it("begins all topics anew where nobody can tell whose a record was", async () => {
+    const result = await keptAfter((key, value) => [flipped(key, 3, 8), flipped(value, 0, 1)]);
+    expect(result).to.include({ news: false, whole: false });
+  });
+
+  it("keeps the epoch of a topic that has lost a record before its newest", async () => {
+    const result = await keptAfter((key, value) => [flipped(key, 3, 8), value], 6);
+    expect(result).to.include({ news: true, whole: true });
+    const log = await openLog("to");
+    expect(log.open("news", 1).read(4, MANY)).to.deep.equal(new Damage(5, 6));
+    await log.close();
+  });
+
+  it("begins a topic anew whose own record is damaged, and gives its old offsets again there", async () => {
+    await fill();
+    const before = await epochsOf("from");
+    const { store, close } = await openFolder("from");
+    const record = Buffer.from(store.get("topics", Buffer.from("news")) ?? "");
+    store.put("topics", Buffer.from("news"), flipped(record, 3, 2));
+    await store.commit();
+    const target = await openFolder("to");
+    await repairStore(store, target.store);
+    await target.close();
+    await close();
+    const [news, whole] = await epochsOf("to");
+    expect(news).not.to.equal(before[0]);
+    expect(whole).to.equal(before[1]);
+    const log = await openLog("to");
+    expect(log.open("news", 1).head).to.equal(0);
     await log.close();
   });
 

@@ -1,0 +1,180 @@
+// Looks at every record of a topic, for a check or a repair: what is whole, what is missing, and whether its end is
+// known. Where a record is damaged that may have been the last, it is not: an offset that is given a second time in
+// one epoch would be another message to a reader who has seen the first.
+import { NO_EPOCH } from "@shardcast/protocol";
+import { Batch } from "./batch.ts";
+import { wholeBatch } from "./message-record.ts";
+import { decodeKey, isWhole, seekKey, type RecordKey } from "./record-key.ts";
+import { numberOf } from "./record-number.ts";
+import type { Mark } from "./series.ts";
+import type { RecordSource } from "./store.ts";
+import type { TopicRecord } from "./topic-record.ts";
+
+/** No topic has it. */
+export const LOST_NUMBER = 0;
+
+/** One topic, as far as it can be read. */
+export interface Survey {
+  readonly topic: string;
+  readonly record: TopicRecord;
+  /** Before its first message. */
+  readonly floor: Mark;
+  readonly end: Mark;
+  readonly messages: number;
+  readonly bytes: number;
+  readonly missing: number;
+  /** False where the end could not be reached, or was not what it is: what comes after it is unknown. */
+  readonly isEndKnown: boolean;
+  readonly faults: readonly string[];
+  readonly strays: readonly Stray[];
+}
+
+/** A damaged record, which may have been another topic's. */
+export interface Stray {
+  /** The one that fits its checksum; undefined where it has none. */
+  readonly number: number | undefined;
+  /** Where its messages begin. */
+  readonly first: number;
+}
+
+export interface FoundRecord {
+  readonly rawKey: Buffer;
+  readonly key: RecordKey;
+  readonly value: Buffer;
+}
+
+/** One whose record is damaged: which messages are its own, nobody knows. */
+export function lostTopic(topic: string): Survey {
+  const nowhere = { offset: 0, time: 0, sum: 0 };
+  const record = { number: LOST_NUMBER, epoch: NO_EPOCH, messages: nowhere, ids: nowhere };
+  const faults = ["its own record is damaged"];
+  const nothing = { messages: 0, bytes: 0, missing: 0, strays: [] };
+  return { topic, record, floor: nowhere, end: nowhere, ...nothing, isEndKnown: false, faults };
+}
+
+export function surveyTopic(store: RecordSource, topic: string, record: TopicRecord): Survey {
+  const walk = new SurveyWalk(record);
+  try {
+    // From the very beginning: before the floor there is nothing, unless it was moved there.
+    const [start, end] = [seekKey(record.number, 0), seekKey(record.number + 1, 0)];
+    for (const stored of recordsBetween(store, "messages", start, end)) walk.next(stored);
+  } catch (error) {
+    walk.failed(error);
+  }
+  return walk.result(topic);
+}
+
+/** Its messages, where they are what was stored. */
+export function wholeBatchOf({ rawKey, key, value }: FoundRecord): Batch | undefined {
+  return wholeBatch({ key, value, isWhole: isWhole(rawKey, value) }, 0);
+}
+
+/** Undefined where its messages cannot be told: then they are damaged, and its key is not. */
+export function strayOf({ rawKey, value }: FoundRecord): Stray | undefined {
+  try {
+    const first = Batch.fromFrames(value, 0)?.first;
+    return first === undefined ? undefined : { number: numberOf(rawKey, value), first };
+  } catch {
+    return undefined;
+  }
+}
+
+export function* recordsOf(
+  store: RecordSource,
+  table: "messages" | "ids",
+  { number }: TopicRecord,
+  after: Mark,
+): Generator<FoundRecord> {
+  const start = seekKey(number, after.offset + 1);
+  yield* recordsBetween(store, table, start, seekKey(number + 1, 0));
+}
+
+export function* recordsBetween(
+  store: RecordSource,
+  table: "messages" | "ids",
+  start: Buffer,
+  end: Buffer,
+): Generator<FoundRecord> {
+  for (const { key, value } of store.range(table, start, end)) {
+    yield { rawKey: key, key: decodeKey(key), value };
+  }
+}
+
+class SurveyWalk {
+  readonly #record: TopicRecord;
+  readonly #faults: string[] = [];
+  readonly #strays: Stray[] = [];
+  #floor: Mark | undefined;
+  #end: Mark;
+  #messages = 0;
+  #bytes = 0;
+  #missing = 0;
+  #isEndKnown = true;
+  /** Whether the last records were damaged. */
+  #isDamaged = false;
+
+  constructor(record: TopicRecord) {
+    this.#record = record;
+    this.#end = record.messages;
+  }
+
+  next(stored: FoundRecord): void {
+    const batch = wholeBatchOf(stored);
+    if (batch === undefined || batch.first <= this.#end.offset) this.#damaged(stored, batch);
+    else this.#whole(stored, batch);
+  }
+
+  failed(error: unknown): void {
+    this.#isEndKnown = false;
+    this.#faults.push(`nothing can be read after ${this.#end.offset}: ${String(error)}`);
+  }
+
+  result(topic: string): Survey {
+    return {
+      topic,
+      record: this.#record,
+      floor: this.#floor ?? this.#end,
+      end: this.#end,
+      messages: this.#messages,
+      bytes: this.#bytes,
+      missing: this.#missing,
+      isEndKnown: this.#isEndKnown && !this.#isDamaged && !this.#hasStrayEnd,
+      faults: this.#faults,
+      strays: this.#strays,
+    };
+  }
+
+  /** Whether one that lies elsewhere goes on where its messages end. */
+  get #hasStrayEnd(): boolean {
+    return this.#strays.some(({ first }) => first === this.#end.offset + 1);
+  }
+
+  #whole({ key, value }: FoundRecord, batch: Batch): void {
+    const end = this.#end;
+    const before = { ...key, offset: batch.first - 1, sum: key.sum - value.length };
+    const isNext = before.offset === end.offset;
+    if (this.#floor === undefined) this.#floor = isNext ? end : before;
+    else if (isNext && before.sum !== end.sum) this.#faults.push(`the sum at ${key.last} is wrong`);
+    // What was damaged before it is what is missing; where nothing is, it came from elsewhere: from the end, perhaps.
+    if (this.#isDamaged && isNext) this.#isEndKnown = false;
+    this.#isDamaged = false;
+    this.#missing += before.offset - end.offset;
+    this.#messages += key.last - before.offset;
+    this.#bytes += value.length;
+    this.#end = { offset: key.last, time: key.time, sum: key.sum };
+  }
+
+  #damaged(stored: FoundRecord, batch: Batch | undefined): void {
+    this.#faults.push(faultOf(stored, batch, this.#end));
+    this.#isDamaged = true;
+    if (stored.key.last <= this.#record.messages.offset) this.#isEndKnown = false;
+    const stray = strayOf(stored);
+    if (stray !== undefined) this.#strays.push(stray);
+  }
+}
+
+function faultOf({ rawKey, key, value }: FoundRecord, batch: Batch | undefined, end: Mark): string {
+  const where = `${end.offset + 1} to ${key.last}`;
+  if (batch !== undefined || isWhole(rawKey, value)) return `${where} are not where they were`;
+  return `${where}: the checksum is wrong`;
+}

@@ -136,7 +136,7 @@ export class ShardcastSocket implements RawSocketOptions {
     forEachFrame(message, (type, start, end) => {
       if (type === FRAME_TYPES.message) options.message?.(message, start, end);
       else if (type === FRAME_TYPES.heartbeat) this.send(HEARTBEAT);
-      else if (options.other !== undefined) {
+      else if (type !== FRAME_TYPES.large && options.other !== undefined) {
         const frame = decodeFrame(message, start, end);
         if (frame !== undefined) options.other(frame);
       }

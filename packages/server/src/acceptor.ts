@@ -6,7 +6,6 @@ import type { Duplex } from "node:stream";
 import { clientAddress, upgradeFault, type UpgradeFault } from "@shardcast/process";
 import {
   ENDPOINTS,
-  PUBLISH_OVERHEAD_BYTES,
   SUBPROTOCOLS,
   ShardcastError,
   parseFrom,
@@ -19,14 +18,11 @@ import type { OriginList } from "./access/origin-list.ts";
 import { TokenBucket } from "./access/token-bucket.ts";
 import { PROBLEM_TYPE, problemOf, requestProblem, type Problem } from "./http/problem.ts";
 import type { LinkHandler } from "./link-handler.ts";
+import { maxMessageBytes } from "./max-message.ts";
 import { NodeSocket, listenToSocket } from "./node-socket.ts";
 import { PendingLink, type HandshakeOffer, type HandshakeOptions } from "./pending-link.ts";
 import type { Route } from "./route.ts";
 
-/** Frames of one turn that a peer may put into one WebSocket message, beside one of the largest. */
-const BATCH_BYTES = 256 * 1024;
-/** JSON writes a byte as six characters at the most (`\u0000`). */
-const JSON_GROWTH = 6;
 /** A target may be a whole URL (RFC 9112 §3.2.2). */
 const ABSOLUTE_FORM = /^https?:\/\/[^/?]*/i;
 /** How long a peer may take to answer a close before it is cut off. */
@@ -59,12 +55,11 @@ export class Acceptor {
   constructor(options: AcceptorOptions) {
     this.#options = options;
     this.#handshakes = new TokenBucket(options.handshakesPerSecond, performance.now());
-    const frameBytes = options.limits.maxPayloadBytes + PUBLISH_OVERHEAD_BYTES;
     this.#server = new WebSocketServer({
       noServer: true,
       clientTracking: false,
       perMessageDeflate: false,
-      maxPayload: JSON_GROWTH * frameBytes + BATCH_BYTES,
+      maxPayload: maxMessageBytes(options.limits.maxPayloadBytes),
       WebSocket: NodeSocket,
       // node-socket.ts sends them.
       autoPong: false,

@@ -82,6 +82,16 @@ export const NODE_OPTIONS = {
     default: 32 * MEBIBYTE,
     describe: "Of these, bytes of one user, and of one address",
   },
+  "max-unfinished-bytes": {
+    type: "number",
+    default: 256 * MEBIBYTE,
+    describe: "Bytes of WebSocket messages over 64 KiB that are not whole",
+  },
+  "max-unfinished-bytes-each": {
+    type: "number",
+    default: 32 * MEBIBYTE,
+    describe: "Of these, bytes of one user, and of one address",
+  },
   "max-links": { type: "number", default: 100_000, describe: "Links at once" },
   "max-topics": { type: "number", default: 1000, describe: "Topics that one link may follow" },
   window: { type: "number", default: 4096, describe: "Publishes of one link without an ack" },
@@ -138,6 +148,9 @@ export interface NodeOptions {
   readonly maxBodyBytesEach: number;
   readonly maxAnswerBytes: number;
   readonly maxAnswerBytesEach: number;
+  /** Of WebSocket messages that are not whole: all, and those of one user, or of one address. */
+  readonly maxUnfinishedBytes: number;
+  readonly maxUnfinishedBytesEach: number;
   readonly maxLinks: number;
   readonly maxTopics: number;
   readonly windowMessages: number;
@@ -246,6 +259,8 @@ export function parseNodeOptions(raw: RawOptions): NodeOptions {
     maxBodyBytesEach: wholeNumber(raw, "max-body-bytes-each", BODY_BYTES_EACH, 2 ** 40),
     maxAnswerBytes: wholeNumber(raw, "max-answer-bytes", MEBIBYTE, 2 ** 40),
     maxAnswerBytesEach: wholeNumber(raw, "max-answer-bytes-each", MEBIBYTE, 2 ** 40),
+    maxUnfinishedBytes: wholeNumber(raw, "max-unfinished-bytes", MEBIBYTE, 2 ** 40),
+    maxUnfinishedBytesEach: wholeNumber(raw, "max-unfinished-bytes-each", MEBIBYTE, 2 ** 40),
     maxLinks: wholeNumber(raw, "max-links", 1, 10_000_000),
     maxTopics: wholeNumber(raw, "max-topics", 1, 1_000_000),
     windowMessages: wholeNumber(raw, "window", 1, 65_536),

@@ -14,11 +14,13 @@ import { addLinkRoutes } from "./http/link-routes.ts";
 import { addNodeRoutes } from "./http/node-routes.ts";
 import type { LinkHandler } from "./link-handler.ts";
 import { LifecycleEvents } from "./lifecycle-events.ts";
+import { maxMessageBytes } from "./max-message.ts";
 import type { Membership } from "./membership.ts";
 import type { NodeMetrics } from "./metrics.ts";
 import type { NodeOptions } from "./node-options.ts";
 import { Sweep } from "./sweep.ts";
 import { Turn } from "./turn.ts";
+import { UnfinishedMessages } from "./unfinished-messages.ts";
 import type { LinkContext } from "./turn-link.ts";
 
 /** A link between nodes carries the publishes of many clients. */
@@ -74,7 +76,19 @@ export function createNodeCore(
   const sweep = new Sweep({ heartbeatMs: options.heartbeatMs });
   const clock = new SteadyClock();
   const events = new LifecycleEvents(options.id, options.events, clock.now);
-  const linkContext = { turn, sweep, logger, events, highWaterBytes: options.highWaterBytes };
+  const { highWaterBytes, maxUnfinishedBytes, maxUnfinishedBytesEach } = options;
+  const unfinished = new UnfinishedMessages({
+    inAll: maxUnfinishedBytes,
+    each: Math.max(maxUnfinishedBytesEach, maxMessageBytes(options.maxPayloadBytes)),
+  });
+  metrics.gauges([
+    {
+      name: "links_unfinished_bytes",
+      help: "Bytes of WebSocket messages over 64 KiB that are not whole",
+      value: () => unfinished.bytes,
+    },
+  ]);
+  const linkContext = { turn, sweep, logger, events, highWaterBytes, unfinished };
   const gate = createGate(options.access, logger, clock.now);
   metrics.counters([
     { name: "tokens_accepted_total", help: "Tokens accepted", value: () => gate.counters.accepted },

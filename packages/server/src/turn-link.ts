@@ -7,10 +7,11 @@ import type { CloseReason, Endpoint } from "@shardcast/protocol";
 import type { Logger } from "pino";
 import type { LinkAccess } from "./access/link-access.ts";
 import type { LifecycleEvents } from "./lifecycle-events.ts";
-import type { NodeSocket, SocketOwner } from "./node-socket.ts";
+import { watchGathering, type NodeSocket, type SocketOwner } from "./node-socket.ts";
 import type { SharedFrames } from "./shared-frames.ts";
 import type { Sweep, SweptLink } from "./sweep.ts";
 import type { Turn, TurnWork } from "./turn.ts";
+import type { UnfinishedMessages } from "./unfinished-messages.ts";
 import { PIECE_BYTES, PING } from "./websocket-frame.ts";
 
 /** Shared by all links that have nothing queued: most of them, most of the time. */
@@ -25,6 +26,7 @@ export interface LinkContext {
   readonly logger: Logger;
   readonly sweep: Sweep;
   readonly events: LifecycleEvents;
+  readonly unfinished: UnfinishedMessages;
 }
 
 export abstract class TurnLink implements SocketOwner, SweptLink, TurnWork {
@@ -43,6 +45,8 @@ export abstract class TurnLink implements SocketOwner, SweptLink, TurnWork {
   #isOpen = true;
   #isCongested = false;
   #pauseCount = 0;
+  /** What it counts for among the unfinished messages. */
+  #gatheredBytes = 0;
   /** Queued since the last ping. */
   #unpingedBytes = 0;
 
@@ -84,6 +88,7 @@ export abstract class TurnLink implements SocketOwner, SweptLink, TurnWork {
   /** Takes the socket over from the handshake. */
   protected attach(): void {
     this.#socket.owner = this;
+    watchGathering(this.#socket, this.#tcp);
     this.context.sweep.addLink(this);
     this.context.events.connected(this);
   }
@@ -99,6 +104,17 @@ export abstract class TurnLink implements SocketOwner, SweptLink, TurnWork {
     if (this.#pauseCount === 0) this.#socket.resume();
   }
 
+  /** A message of it is long in coming: there is room for so much of those. */
+  gathering(bytes: number): void {
+    if (!this.context.unfinished.change(this.access, this.#gatheredBytes, bytes)) {
+      this.close("SHARDCAST_NODE_FULL");
+      // ws would gather the rest; the peer gets the close, and 2 s to take it.
+      this.#socket.pause();
+      return;
+    }
+    this.#gatheredBytes = bytes;
+  }
+
   /** Cuts the link without a word, for a peer that does not answer. */
   terminate(): void {
     this.#socket.terminate();
@@ -107,6 +123,7 @@ export abstract class TurnLink implements SocketOwner, SweptLink, TurnWork {
   closed(): void {
     this.#isOpen = false;
     this.#chunks = NO_CHUNKS;
+    if (this.#gatheredBytes > 0) this.gathering(0);
     this.context.sweep.deleteLink(this);
     this.context.events.disconnected(this);
     this.ended();

@@ -26,6 +26,7 @@ import type { LinkHandler } from "../../src/link-handler.ts";
 import type { Link } from "../../src/link.ts";
 import { LifecycleEvents } from "../../src/lifecycle-events.ts";
 import { Sweep } from "../../src/sweep.ts";
+import { UnfinishedMessages } from "../../src/unfinished-messages.ts";
 import { Turn } from "../../src/turn.ts";
 import { ALL_TOPICS, Clock, NO_LIMITS, identityOf } from "./support.ts";
 
@@ -86,6 +87,7 @@ export class FrontDoor {
         logger: logger as unknown as Logger,
         sweep: this.sweep,
         events: new LifecycleEvents("c1", [], Date.now),
+        unfinished: new UnfinishedMessages({ inAll: Infinity, each: Infinity }),
       },
       gate: this.gate,
       counters: { handshakes: 0, handshakeFailures: 0 },

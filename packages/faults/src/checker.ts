@@ -1,7 +1,7 @@
 // Decides whether a history keeps the promises, and says exactly which message broke which. In the manner of
 // Jepsen: it knows nothing of how the cluster works. docs/reliability.md#what-is-checked
 import type { History, PublishRecord, SeenRecord, View } from "./history.ts";
-import { checkLossyTopic } from "./lossy-checker.ts";
+import { checkLossCode, checkLossyTopic } from "./lossy-checker.ts";
 import { checkOrder } from "./publisher-order.ts";
 import { nameOf, type Report, type Violation } from "./violation.ts";
 
@@ -12,12 +12,14 @@ export function check(history: History): Violation[] {
   const topics = new Set([...history.published, ...history.views].map(({ topic }) => topic));
   return [...topics].sort().flatMap((topic) => {
     const violations: Violation[] = [];
-    const checkTopic = history.lossyTopics?.has(topic) === true ? checkLossyTopic : checkWholeTopic;
-    checkTopic(
-      history.published.filter((record) => record.topic === topic),
-      history.views.filter((view) => view.topic === topic),
-      (rule, detail) => violations.push({ rule, topic, detail }),
-    );
+    const published = history.published.filter((record) => record.topic === topic);
+    const views = history.views.filter((view) => view.topic === topic);
+    const report: Report = (rule, detail) => violations.push({ rule, topic, detail });
+    if (history.lossyTopics?.has(topic) !== true) checkWholeTopic(published, views, report);
+    else {
+      checkLossCode(views, history.lossCode, report);
+      checkLossyTopic(published, views, report);
+    }
     return violations;
   });
 }

@@ -50,6 +50,8 @@ export interface History {
   readonly published: readonly PublishRecord[];
   /** Of subscribers that were there to the end: all of them have to have everything. */
   readonly views: readonly View[];
-  /** Topics that Redis loses keys of. @default none */
+  /** Topics that Redis loses keys of, or that have bits flipped. @default none */
   readonly lossyTopics?: ReadonlySet<string>;
+  /** What their gaps have for a code; with one, their logs never begin anew. @default none */
+  readonly lossCode?: string | undefined;
 }

@@ -1,5 +1,5 @@
-// Checks a topic that Redis loses keys of: messages may be gone, and its log may begin anew, and every subscriber
-// is told exactly what it cannot have.
+// Checks a topic that Redis loses keys of, or whose records rot on disk: messages may be gone, in Redis its log may
+// begin anew, and every subscriber is told exactly what it cannot have.
 import type { GapRecord, PublishRecord, SeenRecord, View } from "./history.ts";
 import { checkOrder } from "./publisher-order.ts";
 import { nameOf, type Report } from "./violation.ts";
@@ -28,12 +28,26 @@ export function checkLossyTopic(
   }
 }
 
+/** What is damaged is called so, and is no reason to begin anew; what is gone is not damaged. */
+export function checkLossCode(
+  views: readonly View[],
+  lossCode: string | undefined,
+  report: Report,
+): void {
+  for (const { subscriber, gaps } of views) {
+    for (const { code, isNewEpoch, epoch } of gaps) {
+      if (isNewEpoch && lossCode !== undefined) {
+        report("epoch-changed", `${subscriber} was told that the log began anew as ${epoch}`);
+      } else if (code !== lossCode) {
+        report("gap-code", `${subscriber} was told of a gap for ${code ?? "no reason"}`);
+      }
+    }
+  }
+}
+
 /** Each message follows the one before, or a gap that says what is missing between them. */
 function checkView({ subscriber, seen, gaps, errors }: View, report: Report): void {
   for (const error of errors) report("subscription-ended", `${subscriber}: ${error}`);
-  for (const { code } of gaps) {
-    if (code !== undefined) report("gap-code", `${subscriber} was told of a gap for ${code}`);
-  }
   let place: Place | undefined;
   for (const [index, record] of seen.entries()) {
     for (const gap of gaps.filter(({ seenBefore }) => seenBefore === index)) {

@@ -3,7 +3,7 @@ import type { Cluster } from "./cluster.ts";
 import { LOSSY_TOPICS, keyLoss, loseKeys } from "./lost-keys.ts";
 import { WRONG_CLOCKS } from "./node-clock.ts";
 import type { NodeProcess } from "./node-process.ts";
-import type { Random } from "./random.ts";
+import { Random } from "./random.ts";
 
 export interface NemesisOptions {
   readonly cluster: Cluster;
@@ -25,6 +25,9 @@ const PAUSE_MIN_MS = 300;
 const PAUSE_MAX_MS = 2500;
 /** Over two heartbeats: long enough for links to be given up. */
 const HOLD_MAX_MS = 3000;
+/** Bits that are flipped at once. */
+const MAX_FLIPS = 5;
+const MAX_SEED = 2 ** 32 - 1;
 const HOUR_MS = 3_600_000;
 
 /** What is done to the cluster, by its name. */
@@ -49,7 +52,7 @@ const KINDS = [
 ] as const;
 
 /** What is done beside that where messages are in a file. */
-const STORE_KINDS = ["fill-disk", "lose-file"] as const;
+const STORE_KINDS = ["fill-disk", "lose-file", "flip-bits"] as const;
 
 /** What is done beside that where messages are in Redis. */
 const REDIS_KINDS = [
@@ -187,6 +190,7 @@ export class Nemesis {
         return;
       case "fill-disk":
       case "lose-file":
+      case "flip-bits":
         await this.#spoilStore(kind, node, holdMs);
         return;
       case "stall":
@@ -220,7 +224,7 @@ export class Nemesis {
   }
 
   async #spoilStore(
-    kind: "fill-disk" | "lose-file",
+    kind: (typeof STORE_KINDS)[number],
     victim: Victim,
     holdMs: number,
   ): Promise<void> {
@@ -230,6 +234,16 @@ export class Nemesis {
       node.fillDisk();
       await sleep(holdMs);
       node.makeRoom();
+      return;
+    }
+    if (kind === "flip-bits") {
+      // Drawn now, as with cut.
+      const random = new Random(this.#options.random.between(0, MAX_SEED));
+      await node.end("SIGKILL");
+      for (let count = random.between(1, MAX_FLIPS); count > 0; count -= 1) {
+        this.#options.log(`flip ${node.flipBit(random) ?? "nothing"}`);
+      }
+      await node.start();
       return;
     }
     node.hideStore();
@@ -243,7 +257,7 @@ export class Nemesis {
 function nodesFor(kind: FaultKind, cluster: Cluster): readonly Victim[] {
   if (kind === "scale") return cluster.spares;
   if (kind.endsWith("redis") || kind === "lose-keys") return cluster.redisServers;
-  const isConsumers = kind === "flap" || kind === "fill-disk" || kind === "lose-file";
+  const isConsumers = kind === "flap" || STORE_KINDS.some((one) => one === kind);
   if (kind.endsWith("consumer") || isConsumers) return cluster.consumers;
   return kind.endsWith("producer") ? cluster.producers : cluster.nodes;
 }

@@ -3,7 +3,9 @@
 import { execFileSync, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { renameSync, statSync } from "node:fs";
+import { flipPayloadBit } from "./flip-bit.ts";
 import type { NodeClock } from "./node-clock.ts";
+import type { Random } from "./random.ts";
 import type { TcpProxy } from "./tcp-proxy.ts";
 import { spawnTied } from "./tied-process.ts";
 
@@ -113,6 +115,12 @@ export class NodeProcess {
   giveBackStore(): void {
     const { store } = this.#spec;
     if (store !== undefined) renameSync(`${store}.hidden`, store);
+  }
+
+  /** Flips a bit of a payload in its log's file. @returns where; undefined where there is none */
+  flipBit(random: Random): string | undefined {
+    const { store } = this.#spec;
+    return store === undefined ? undefined : flipPayloadBit(store, random);
   }
 
   #limitFiles(bytes: string): void {

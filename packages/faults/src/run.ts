@@ -39,6 +39,9 @@ export interface RunResult {
   readonly longestSilenceMs: number;
 }
 
+const FLIP = "flip-bits";
+const DAMAGED = "SHARDCAST_MESSAGES_DAMAGED";
+
 export async function run(options: RunOptions): Promise<RunResult> {
   const random = new Random(options.seed);
   const cluster = await Cluster.start(options);
@@ -46,7 +49,8 @@ export async function run(options: RunOptions): Promise<RunResult> {
   let workload: Workload | undefined;
   try {
     // Each draws from numbers of its own: what the clients do does not change the faults of a seed.
-    const lossyTopics: ReadonlySet<string> = options.isOnRedis === true ? LOSSY_TOPICS : new Set();
+    const isLossy = options.isOnRedis === true || (options.kinds ?? [FLIP]).includes(FLIP);
+    const lossyTopics: ReadonlySet<string> = isLossy ? LOSSY_TOPICS : new Set();
     const own = { cluster, lossyTopics, random: new Random(options.seed + 1) };
     workload = await Workload.start({ ...options, ...own });
     const nemesis = new Nemesis({
@@ -62,7 +66,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
     options.log("heal");
     await cluster.heal();
     await workload.settle();
-    return resultOf(workload, nemesis);
+    return resultOf(workload, nemesis, options.isOnRedis === true ? undefined : DAMAGED);
   } finally {
     workload?.close();
     clock.restore();
@@ -70,7 +74,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
   }
 }
 
-function resultOf(workload: Workload, nemesis: Nemesis): RunResult {
+function resultOf(workload: Workload, nemesis: Nemesis, lossCode: string | undefined): RunResult {
   const { published, views, lossyTopics, deliveries, longestSilenceMs } = workload;
   const acked = published.filter(({ outcome }) => outcome === "acked");
   const failed: Record<string, number> = {};
@@ -78,7 +82,7 @@ function resultOf(workload: Workload, nemesis: Nemesis): RunResult {
     if (outcome === "failed") failed[code] = (failed[code] ?? 0) + 1;
   }
   return {
-    violations: check({ published, views, lossyTopics }),
+    violations: check({ published, views, lossyTopics, lossCode }),
     faults: Object.fromEntries([...nemesis.counts].sort()),
     faultCount: nemesis.count,
     published: published.length,

@@ -23,7 +23,7 @@ export type Rule =
   | "view-short"
   /** A subscription ended by an error. */
   | "subscription-ended"
-  /** A gap says that messages are damaged, and none is. */
+  /** A gap says that messages are damaged, and none is; or does not say so, and they are. */
   | "gap-code"
   /** A message that nobody published. */
   | "never-published";

@@ -2,6 +2,7 @@
 import { connect, type Client, type Message, type Subscription } from "@shardcast/client";
 import { ShardcastError } from "@shardcast/protocol";
 import type { Cluster } from "./cluster.ts";
+import { LOSSY_MARK } from "./flip-bit.ts";
 import type { History, PublishRecord, SeenRecord, View } from "./history.ts";
 import type { Random } from "./random.ts";
 
@@ -10,7 +11,7 @@ export interface WorkloadOptions {
   readonly random: Random;
   /** How many. */
   readonly topics: number;
-  /** Topics beside them that Redis may lose keys of. */
+  /** Topics beside them that may lose messages. */
   readonly lossyTopics: ReadonlySet<string>;
   readonly publishers: number;
   /** Of each topic. */
@@ -237,7 +238,8 @@ export class Workload implements History {
     const { random } = this.#options;
     const publisher = random.pick(this.#publishers);
     const sequence = (publisher.sequences.get(topic) ?? 0) + 1;
-    const text = `${publisher.name}|${sequence}|`;
+    const mark = this.lossyTopics.has(topic) ? LOSSY_MARK : "|";
+    const text = `${publisher.name}|${sequence}${mark}`;
     const data = text.padEnd(text.length + random.pick(PADDINGS), ".");
     const record: PublishRecord = {
       topic,

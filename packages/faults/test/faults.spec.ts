@@ -50,6 +50,16 @@ describe("a cluster under faults", () => {
   }
 });
 
+describe("a cluster whose disks rot", () => {
+  it("gives each message as it was published, or tells that it is damaged", async function () {
+    this.timeout(240_000);
+    const kinds = ["flip-bits"] as const;
+    const result = await runFor(6000, { kinds, pauseMaxMs: 600, topics: 2 });
+    expect(result.violations).to.deep.equal([]);
+    expect(result.faultCount).to.be.greaterThan(2);
+  });
+});
+
 describe("a cluster that is broken on purpose", () => {
   for (const [what, kinds, rules] of [
     [
@@ -59,6 +69,7 @@ describe("a cluster that is broken on purpose", () => {
     ],
     ["no-dedupe", ["kill-consumer", "cut"], ["stored-twice"]],
     ["skipped-page", ["stop-consumer", "cut"], ["gap", "offset-hole"]],
+    ["no-checksum", ["flip-bits"], ["views-differ", "never-published"]],
   ] as const) {
     it(`is caught: ${what}`, async function () {
       this.timeout(300_000);

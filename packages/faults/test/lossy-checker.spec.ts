@@ -74,4 +74,17 @@ describe("the checker of a topic that Redis loses keys of", () => {
     });
     expect(rulesBroken(published, damaged)).to.deep.equal(["gap-code", "view-short"]);
   });
+
+  it("asks of a topic whose records rot that gaps call them damaged, and that it stays", () => {
+    const lossCode = "SHARDCAST_MESSAGES_DAMAGED";
+    const kept = published.slice(0, 3);
+    const history = { published: kept, lossyTopics: new Set([TOPIC]), lossCode };
+    const rulesOf = (...events: readonly Event[]): Rule[] =>
+      check({ ...history, views: [viewOf(...events)] }).map(({ rule }) => rule);
+    const lost = { epoch: OLD, first: 2, last: 2, isNewEpoch: false, seenBefore: 1 };
+    const damaged = { ...lost, code: lossCode };
+    expect(rulesOf([OLD, 1, 1], damaged, [OLD, 3, 3])).to.deep.equal([]);
+    expect(rulesOf([OLD, 1, 1], lost, [OLD, 3, 3])).to.deep.equal(["gap-code"]);
+    expect(rulesOf(gap(NEW, 1, 0, true), [OLD, 3, 3])).to.include("epoch-changed");
+  });
 });

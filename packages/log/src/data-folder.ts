@@ -21,8 +21,7 @@ import { FolderLock, LOCK_FILE } from "./folder-lock.ts";
 import { checkStore } from "./salvage.ts";
 import { PageStore } from "./page-store.ts";
 import { Store, TABLES, pinPages, type RecordSource } from "./store.ts";
-import { checkHeader } from "./store-header.ts";
-import { pageFaults } from "./store-pages.ts";
+import { metaFault, pageFaults } from "./store-pages.ts";
 
 const NOTE_FILE = "shardcast.json";
 const STORE_FILE = "log.mdb";
@@ -65,7 +64,6 @@ export class DataFolder {
     try {
       // A program that knows version 1 alone would take what is stored from now on for damaged.
       if (note?.version !== VERSION) writeNote(path, nodeId);
-      checkHeader(join(path, STORE_FILE));
       checkPages(path);
       const store = openStore(join(path, STORE_FILE));
       keepToOwner(path);
@@ -105,7 +103,7 @@ export async function openForReading(path: string): Promise<ReadFolder> {
   const { node } = note;
   const file = join(path, STORE_FILE);
   if (!statFile(file)) throw foreign(path, `there is no ${STORE_FILE}`);
-  const fault = headerFault(file);
+  const fault = metaFault(file);
   const unpin = fault === undefined ? pinPages(file) : () => Promise.resolve();
   try {
     const faults = fault === undefined ? pageFaults(file, TABLES) : [fault];
@@ -127,16 +125,6 @@ export async function openForReading(path: string): Promise<ReadFolder> {
     };
   } finally {
     await unpin();
-  }
-}
-
-/** What is wrong with the first pages, in words. */
-function headerFault(file: string): string | undefined {
-  try {
-    checkHeader(file);
-    return undefined;
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error);
   }
 }
 

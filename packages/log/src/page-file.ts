@@ -8,6 +8,8 @@ const USUAL_PAGE_BYTES = 4096;
 
 export class PageFile {
   readonly pageBytes: number;
+  /** One that was just made has nothing in it. */
+  readonly isEmpty: boolean;
   /** Behind the last page that is there. */
   readonly pageEnd: number;
   /** What the first two pages say; undefined where they say nothing. */
@@ -25,7 +27,9 @@ export class PageFile {
     this.olderMeta = older;
     this.fault = fault;
     this.pageBytes = newest?.pageBytes ?? USUAL_PAGE_BYTES;
-    const there = Math.floor(fstatSync(handle).size / this.pageBytes);
+    const { size } = fstatSync(handle);
+    this.isEmpty = size === 0;
+    const there = Math.floor(size / this.pageBytes);
     const told = fault === undefined ? newest?.lastPage : undefined;
     this.pageEnd = Math.min(there, (told ?? Infinity) + 1);
   }

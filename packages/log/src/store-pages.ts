@@ -10,16 +10,30 @@ import type { Table } from "./store.ts";
 
 /** What is damaged in the pages of a store's file, in words; empty where lmdb can read and write it. */
 export function pageFaults(path: string, tables: readonly Table[]): string[] {
-  const file = PageFile.open(path);
+  return faultsIn(path, (file) => {
+    if (file.meta === undefined || !areTransactionsTrue(file)) {
+      return ["its first two pages do not say what its trees do"];
+    }
+    return faultsOf(file, file.meta, tables);
+  });
+}
+
+/** What is damaged of the two pages that lmdb looks at before all others, in words. */
+export function metaFault(path: string): string | undefined {
+  return faultsIn(path, () => [])[0];
+}
+
+/** @param rest what is damaged beside the first two pages */
+function faultsIn(path: string, rest: (file: PageFile) => string[]): string[] {
+  let file: PageFile;
   try {
-    // One that was just made.
-    if (file.pageEnd === 0) return [];
-    const { meta, fault } = file;
-    if (fault !== undefined) return [fault];
-    if (meta === undefined) return ["its first pages are damaged"];
-    if (!areTransactionsTrue(file))
-      return ["its first pages have other transactions than its trees"];
-    return faultsOf(file, meta, tables);
+    file = PageFile.open(path);
+  } catch (error) {
+    return [`it cannot be read: ${error instanceof Error ? error.message : String(error)}`];
+  }
+  try {
+    if (file.isEmpty) return [];
+    return file.fault === undefined ? rest(file) : [file.fault];
   } finally {
     file.close();
   }

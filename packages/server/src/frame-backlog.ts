@@ -2,10 +2,13 @@
 // that sends very many frames at once holds up nobody else.
 import { FRAME_TYPES, decodeJsonFrames, forEachFrame, framesToBinary } from "@shardcast/protocol";
 
-/** What a link may do in one turn. A publish is cheap, and most frames of a burst are publishes. */
+/** What a link may do in one turn. */
 export const TURN_UNITS = 16_384;
-const PUBLISH_UNITS = 1;
+const CHEAP_UNITS = 1;
 const OTHER_UNITS = 64;
+const { publish, heartbeat, ping } = FRAME_TYPES;
+/** Most frames of a burst are publishes. */
+const CHEAP: ReadonlySet<number> = new Set([publish, heartbeat, ping]);
 /** A text is decoded in pieces of about so much: it takes many times as long as bytes do. */
 const TEXT_BYTES = 16 * 1024;
 const LINE_FEED = 0x0a;
@@ -14,7 +17,7 @@ const LINE_FEED = 0x0a;
 export type WorkOff = (type: number, bytes: Uint8Array, start: number, end: number) => boolean;
 
 export function unitsOf(type: number): number {
-  return type === FRAME_TYPES.publish ? PUBLISH_UNITS : OTHER_UNITS;
+  return CHEAP.has(type) ? CHEAP_UNITS : OTHER_UNITS;
 }
 
 /**

@@ -5,6 +5,7 @@ import { PAGE_HEAD_BYTES, isValuePage, parsePage, type BigValue, type Page } fro
 
 /** Where neither of the first two pages tells: what lmdb takes on machines with pages of that size. */
 const USUAL_PAGE_BYTES = 4096;
+const CHUNK_BYTES = 1024 * 1024;
 
 export class PageFile {
   readonly pageBytes: number;
@@ -40,6 +41,18 @@ export class PageFile {
 
   close(): void {
     closeSync(this.#handle);
+  }
+
+  /**
+   * Reads all of it once, in order, where memory has room for it: a disk gives pages here and there ten times as slowly.
+   */
+  readThrough(): void {
+    const { size } = fstatSync(this.#handle);
+    if (size > process.availableMemory() / 2) return;
+    const bytes = Buffer.allocUnsafe(Math.min(size, CHUNK_BYTES));
+    for (let at = 0; at < size; at += bytes.length) {
+      readSync(this.#handle, bytes, 0, bytes.length, at);
+    }
   }
 
   /** Fills a page's bytes; false where it is not there. */

@@ -14,6 +14,7 @@ export function pageFaults(path: string, tables: readonly Table[]): string[] {
     if (file.meta === undefined || !areTransactionsTrue(file)) {
       return ["its first two pages do not say what its trees do"];
     }
+    file.readThrough();
     return faultsOf(file, file.meta, tables);
   });
 }

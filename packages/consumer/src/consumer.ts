@@ -163,12 +163,12 @@ export async function startConsumer(
   });
   const { maxTopics } = options;
   const subscribe = new SubscriberHandler({
-    ...{ topics, maxTopics, isOwnedOnly: false, topicFault: followedTopicFault },
+    ...{ topics, turn, maxTopics, isOwnedOnly: false, topicFault: followedTopicFault },
     events: core.events,
     presence: new PresenceHandler(attendance, PRESENCE_WINDOW),
   });
   const relay = new SubscriberHandler({
-    ...{ topics, maxTopics: PEER_TOPICS, isOwnedOnly: true, topicFault: relayedTopicFault },
+    ...{ topics, turn, maxTopics: PEER_TOPICS, isOwnedOnly: true, topicFault: relayedTopicFault },
     events: undefined,
     presence: new PresenceHandler(deskOf(presence), Infinity),
   });

@@ -15,8 +15,10 @@ import {
   type Link,
   type LinkHandler,
   type LinkTarget,
+  type Turn,
 } from "@shardcast/server";
 import { Damage } from "@shardcast/log";
+import { CatchUpRound } from "./catch-up-round.ts";
 import type { OwnedTopic } from "./owned-topic.ts";
 import { RelayedTopic } from "./relayed-topic.ts";
 import { LinkSubscriptions } from "./link-subscriptions.ts";
@@ -31,6 +33,7 @@ const EARLIEST: From = { type: "earliest" };
 
 export interface SubscriberHandlerOptions {
   readonly topics: Topics;
+  readonly turn: Turn;
   readonly maxTopics: number;
   /** A relay is served from topics that this node owns, and from no others: relays never chain. */
   readonly isOwnedOnly: boolean;
@@ -44,6 +47,8 @@ export interface SubscriberHandlerOptions {
 export class SubscriberHandler implements LinkHandler {
   readonly #options: SubscriberHandlerOptions;
   readonly #subscriptions = new Map<FrameSink, LinkSubscriptions>();
+  /** Of the links that have been congested. */
+  readonly #rounds = new Map<FrameSink, CatchUpRound>();
 
   constructor(options: SubscriberHandlerOptions) {
     this.#options = options;
@@ -76,9 +81,14 @@ export class SubscriberHandler implements LinkHandler {
   }
 
   writable(link: FrameSink): void {
-    for (const subscription of this.#subscriptions.get(link)?.all() ?? []) {
-      subscription.view.catchUp(subscription);
+    const subscriptions = this.#subscriptions.get(link);
+    if (subscriptions === undefined) return;
+    let round = this.#rounds.get(link);
+    if (round === undefined) {
+      round = new CatchUpRound(link, subscriptions, this.#options.turn);
+      this.#rounds.set(link, round);
     }
+    round.begin();
   }
 
   /** Ends what the client may not do any more. */
@@ -97,6 +107,7 @@ export class SubscriberHandler implements LinkHandler {
     this.#options.presence.closed(link);
     const subscriptions = this.#subscriptions.get(link);
     this.#subscriptions.delete(link);
+    this.#rounds.delete(link);
     for (const subscription of subscriptions?.all() ?? []) subscription.view.end(subscription);
   }
 

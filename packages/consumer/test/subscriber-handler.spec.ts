@@ -49,6 +49,7 @@ describe("SubscriberHandler with a token", () => {
     const presence = { permitted: () => undefined, closed: () => undefined };
     handler = new SubscriberHandler({
       topics: topics as unknown as Topics,
+      turn,
       maxTopics: 10,
       isOwnedOnly: false,
       events: undefined,

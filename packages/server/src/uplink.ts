@@ -14,7 +14,7 @@
 import {
   FRAME_TYPES,
   PUBLISH_SEQ_AT,
-  PublishHead,
+  type PublishHead,
   readAckSeq,
   readPublishTopic,
   decodeFrame,
@@ -28,6 +28,7 @@ import {
 } from "@shardcast/protocol";
 import type { Logger } from "pino";
 import { InFlight } from "./in-flight.ts";
+import { PayloadLimit } from "./payload-limit.ts";
 import { Peer, type PeerHandler } from "./peer.ts";
 import { MOVED_REASON, NOBODY, type MovedPublish } from "./moved-publish.ts";
 import { deadlineOf, hasOwnTime } from "./publish-wait.ts";
@@ -70,8 +71,7 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
   #refusedTimer: NodeJS.Timeout | undefined;
   /** What was sent last is a suspect: it is in flight alone. */
   #isLone = false;
-  /** Of a payload, as the owner says. */
-  #maxPayloadBytes = Infinity;
+  readonly #payloadLimit: PayloadLimit;
   /** What waits behind these is to be refused before anything more is sent. */
   readonly #refusedBehind = new RefusedBehind();
   readonly #paused = new Set<PublishOrigin>();
@@ -88,6 +88,7 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
   constructor(options: UplinkOptions) {
     this.#options = options;
     this.#peer = new Peer({ ...options, endpoint: "producer" }, this);
+    this.#payloadLimit = new PayloadLimit(options.member);
     this.#inFlight = new InFlight(options.windowMessages);
     this.#deadlineTimer = setInterval(() => this.#expire(performance.now()), DEADLINE_TICK_MS);
     this.#deadlineTimer.unref();
@@ -163,9 +164,9 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
     end: number,
   ): void {
     const { publishTimeoutMs } = this.#options;
-    if (end - head.payloadStart > this.#maxPayloadBytes) {
+    if (end - head.payloadStart > this.#payloadLimit.maxBytes) {
       const { seq, topic } = head;
-      const reason = this.#limit();
+      const { reason } = this.#payloadLimit;
       origin.refuseInFlight({ seq, topic, code: "SHARDCAST_PAYLOAD_TOO_LARGE", reason });
       return;
     }
@@ -190,7 +191,7 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
 
   opened(welcome: WelcomeFrame): void {
     this.#inFlight = new InFlight(Math.min(this.#options.windowMessages, welcome.windowMessages));
-    this.#maxPayloadBytes = welcome.maxPayloadBytes;
+    this.#payloadLimit.maxBytes = welcome.maxPayloadBytes;
     this.#waiting = this.#waiting.filter((entry) => !this.#isTooLarge(entry));
     this.#pump();
   }
@@ -321,17 +322,9 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
 
   /** Refuses what came before it was known what the owner takes. */
   #isTooLarge(entry: UplinkEntry): boolean {
-    const { bytes, start, end } = entry;
-    if (end - start <= this.#maxPayloadBytes) return false;
-    const head = new PublishHead();
-    if (!head.read(bytes, start, end)) return false;
-    if (end - head.payloadStart <= this.#maxPayloadBytes) return false;
-    this.#reject(entry, "SHARDCAST_PAYLOAD_TOO_LARGE", this.#limit());
+    if (!this.#payloadLimit.isExceededBy(entry.bytes, entry.start, entry.end)) return false;
+    this.#reject(entry, "SHARDCAST_PAYLOAD_TOO_LARGE", this.#payloadLimit.reason);
     return true;
-  }
-
-  #limit(): string {
-    return `${this.#maxPayloadBytes} bytes are the limit of ${this.member.id}`;
   }
 
   /** A suspect goes alone. */

@@ -1,0 +1,24 @@
+// The largest payload that an owner accepts: its welcome states it, and it may differ from this node's own limit.
+import { PublishHead, type RingMember } from "@shardcast/protocol";
+
+export class PayloadLimit {
+  /** Unlimited until the owner has said. */
+  maxBytes = Infinity;
+  readonly #owner: RingMember;
+
+  constructor(owner: RingMember) {
+    this.#owner = owner;
+  }
+
+  /** Why a larger payload is refused. */
+  get reason(): string {
+    return `${this.maxBytes} bytes are the limit of ${this.#owner.id}`;
+  }
+
+  /** Whether the payload of the publish frame between `start` and `end` is larger. */
+  isExceededBy(bytes: Uint8Array, start: number, end: number): boolean {
+    if (end - start <= this.maxBytes) return false;
+    const head = new PublishHead();
+    return head.read(bytes, start, end) && end - head.payloadStart > this.maxBytes;
+  }
+}

@@ -113,8 +113,9 @@ export class Sender {
 
   rejected(frame: RejectFrame): void {
     const publication = this.#answered(frame.seq);
-    if (publication?.isSettled === false) {
+    if (publication !== undefined) {
       const { error, isFinal } = refusalOf(frame);
+      // A publication that was given up meanwhile holds its topic as well: the node may have refused others behind it.
       if (isFinal) publication.fail(error);
       else this.#hold(publication, error);
       if (error.code === "SHARDCAST_NOT_OWNER") this.#options.misrouted();

@@ -37,8 +37,10 @@ class Bench {
   }
 
   /** Publishes messages `<topic><number>`. */
-  put(...names: string[]): void {
-    for (const name of names) this.sender.put(this.#publication(name));
+  put(...names: string[]): Publication[] {
+    const publications = names.map((name) => this.#publication(name));
+    for (const publication of publications) this.sender.put(publication);
+    return publications;
   }
 
   /** What was sent since the last call, by name. */
@@ -140,6 +142,21 @@ describe("Sender", () => {
     bench.ack(2);
     bench.clock.pass(1000);
     expect(bench.takeSent()).to.equal("a1 a2");
+  });
+
+  it("puts a topic off when the node refuses a publication that was given up meanwhile", () => {
+    const bench = new Bench();
+    bench.open();
+    const [first] = bench.put("a1", "a2");
+    bench.takeSent();
+    first?.expire();
+    bench.reject(0);
+    // The node refuses the second one too: a third would be stored before it.
+    bench.put("a3");
+    expect(bench.takeSent()).to.equal("");
+    bench.reject(1);
+    bench.clock.pass(1000);
+    expect(bench.takeSent()).to.equal("a2 a3");
   });
 
   it("waits longer the more often it is refused", () => {

@@ -2,7 +2,7 @@
 // Each notification has the shard's number of it and its messages' offsets, so that whatever did not come is
 // noticed, and read from the stream.
 import { randomBytes } from "node:crypto";
-import { BirthEpochs, Damage, type DamageTally } from "@shardcast/log";
+import { BirthEpochs, Damage, createEpoch, type DamageTally } from "@shardcast/log";
 import { ShardcastError, shardOf, type From, type Position } from "@shardcast/protocol";
 import type { Follower, SourcePage, TopicSource } from "@shardcast/server";
 import type { Logger } from "pino";
@@ -132,8 +132,8 @@ export class RedisSource implements TopicSource {
     const births = (this.#births ??= await this.#readBirths());
     await connection.run(
       FOLLOW,
-      [names.topic, names.messages, names.ids],
-      [births.of(name), String(this.#now()), String(UNBORN_MS)],
+      [names.topic, names.messages, names.ids, names.list],
+      [births.of(name), String(this.#now()), String(UNBORN_MS), createEpoch(), name],
     );
   }
 

@@ -92,14 +92,18 @@ return known
 `);
 
 /**
- * Sees to it that a topic that is only followed or read has an epoch: it is kept for a while, and is on no list.
- * KEYS topic, messages, ids · ARGV epoch for a new one, now, ms that one without messages is kept
+ * Gives an epoch to a topic that is only followed or read. Redis keeps it for a while, and lists no such topic. A topic
+ * that left a key behind, or is on the list, had messages: its hash is lost, and it gets an epoch that no topic had.
+ * KEYS topic, messages, ids, list · ARGV epoch of a new topic, now, ms that one without messages is kept, epoch of one
+ * that lost its hash, topic
  */
 export const FOLLOW = new Script(`
 local head = redis.call('HGET', KEYS[1], 'head')
 if not head then
-  redis.call('DEL', KEYS[2], KEYS[3])
-  redis.call('HSET', KEYS[1], 'epoch', ARGV[1], 'head', 0, 'time', ARGV[2], 'sum', 0, 'floor', 0, 'floorsum', 0)
+  local left = redis.call('DEL', KEYS[2], KEYS[3])
+  local isKnown = left > 0 or redis.call('ZSCORE', KEYS[4], ARGV[5])
+  local epoch = isKnown and ARGV[4] or ARGV[1]
+  redis.call('HSET', KEYS[1], 'epoch', epoch, 'head', 0, 'time', ARGV[2], 'sum', 0, 'floor', 0, 'floorsum', 0)
   redis.call('PEXPIRE', KEYS[1], ARGV[3])
 elseif head == '0' then
   redis.call('PEXPIRE', KEYS[1], ARGV[3], 'GT')

@@ -17,6 +17,8 @@ export interface WaitingPublish {
 interface FirstRefused {
   readonly refusal: Refusal;
   readonly ordinal: number;
+  /** Publishes from this place on came when the origin could know. */
+  readonly until: number;
 }
 
 export class RefusedBehind {
@@ -26,11 +28,14 @@ export class RefusedBehind {
     return this.#first.size === 0;
   }
 
-  /** Refuses a publish, and remembers it where its origin sends it again. */
-  refuse(origin: PublishOrigin, refusal: Refusal, ordinal: number): void {
+  /**
+   * Refuses a publish, and remembers it where its origin sends it again.
+   * @param until the place of the next publish that comes
+   */
+  refuse(origin: PublishOrigin, refusal: Refusal, ordinal: number, until = Infinity): void {
     if (!origin.refuseInFlight(refusal)) return;
     const topics = this.#first.get(origin) ?? new Map<string, FirstRefused>();
-    this.#first.set(origin, topics.set(refusal.topic, { refusal, ordinal }));
+    this.#first.set(origin, topics.set(refusal.topic, { refusal, ordinal, until }));
   }
 
   /** Refuses a publish that waits behind one that was. @returns whether it does */
@@ -38,12 +43,16 @@ export class RefusedBehind {
     const topics = this.#first.get(origin);
     if (topics === undefined) return false;
     const first = topics.get(readPublishTopic(bytes, start));
-    if (first === undefined || ordinal < first.ordinal) return false;
+    if (first === undefined || ordinal < first.ordinal || ordinal >= first.until) return false;
     origin.refuseInFlight({ ...first.refusal, seq });
     return true;
   }
 
-  clear(): void {
-    this.#first.clear();
+  /** Forgets refusals that no publish from this place on is behind. */
+  forget(oldest: number): void {
+    for (const [origin, topics] of this.#first) {
+      for (const [topic, { until }] of topics) if (until <= oldest) topics.delete(topic);
+      if (topics.size === 0) this.#first.delete(origin);
+    }
   }
 }

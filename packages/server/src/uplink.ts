@@ -227,6 +227,7 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
     }
     this.#refused.push(...again);
     this.#returnRefused();
+    this.#refuseBehind();
     this.#outStart = this.#outEnd;
     this.#resumeAll();
   }
@@ -357,7 +358,9 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
     };
     this.#refused = this.#refused.filter(stays);
     this.#waiting = this.#waiting.filter(stays);
-    this.#refusedBehind.clear();
+    // What is on its way the owner refuses as well, unless the link is lost before.
+    const [oldest] = this.#inFlight.entries();
+    this.#refusedBehind.forget(oldest?.ordinal ?? Infinity);
   }
 
   /** Answers of what is in flight may be refusals too, of earlier publishes. */
@@ -413,7 +416,12 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
 
   #reject(entry: UplinkEntry, code: ErrorCode, reason: string): void {
     this.#heldBytes -= entry.end - entry.start;
-    this.#refusedBehind.refuse(entry.origin, refusalOf(entry, code, reason), entry.ordinal);
+    this.#refusedBehind.refuse(
+      entry.origin,
+      refusalOf(entry, code, reason),
+      entry.ordinal,
+      this.#nextOrdinal,
+    );
     if (!this.#refusedBehind.isEmpty) this.#defer();
   }
 

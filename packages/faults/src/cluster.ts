@@ -1,11 +1,10 @@
 // The cluster under test: producers and consumers as processes, each behind a proxy of its own.
-import { randomBytes, randomInt } from "node:crypto";
-import { once } from "node:events";
+import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { freePort } from "./free-port.ts";
 import { NodeClock } from "./node-clock.ts";
 import { NodeProcess } from "./node-process.ts";
 import { RedisClusterServers, type RedisServer } from "./redis-server.ts";
@@ -34,8 +33,6 @@ const HEARTBEAT_MS = 500;
 /** Consumers that join and leave. */
 const SPARES = 2;
 const MEMBER_TIMEOUT_MS = 1500;
-const PORT_MIN = 12_000;
-const PORT_MAX = 32_000;
 
 /** Nothing is trimmed in a run: whatever is missing is lost. */
 const KEEP_ALL = ["--retain-count=100000000", "--retain-bytes=100000000000"];
@@ -143,21 +140,5 @@ export class Cluster {
     );
     await this.#redis?.remove();
     rmSync(this.#folder, { recursive: true, force: true });
-  }
-}
-
-/** Below what systems give to outgoing connections: the port must be free whenever its node starts again. */
-async function freePort(): Promise<number> {
-  for (;;) {
-    const port = randomInt(PORT_MIN, PORT_MAX);
-    const server = createServer().listen(port, "127.0.0.1");
-    const isFree = await Promise.race([
-      once(server, "listening").then(() => true),
-      once(server, "error").then(() => false),
-    ]).catch(() => false);
-    if (!isFree) continue;
-    server.close();
-    await once(server, "close");
-    return port;
   }
 }

@@ -49,10 +49,10 @@ export function checkLossCode(
 function checkView({ subscriber, seen, gaps, errors }: View, report: Report): void {
   for (const error of errors) report("subscription-ended", `${subscriber}: ${error}`);
   let place: Place | undefined;
+  const announced: GapRecord[] = [];
   for (const [index, record] of seen.entries()) {
-    for (const gap of gaps.filter(({ seenBefore }) => seenBefore === index)) {
-      place = behind(gap, place);
-    }
+    announced.push(...gaps.filter(({ seenBefore }) => seenBefore === index));
+    place = behindGaps(announced, place, record.epoch);
     const isNext = place?.epoch === record.epoch && record.offset === place.offset + 1;
     if (place !== undefined && !isNext) {
       const { epoch, offset } = place;
@@ -65,13 +65,26 @@ function checkView({ subscriber, seen, gaps, errors }: View, report: Report): vo
   }
 }
 
-/** A gap that does not follow leaves the hole open, for the next message to show. */
-function behind(
-  { epoch, first, last, isNewEpoch }: GapRecord,
-  place: Place | undefined,
+/**
+ * The place behind all announced gaps that follow on a place, one after the other.
+ * An iterator reads messages after later gaps were announced, so a gap may have to wait for its place.
+ */
+function behindGaps(
+  announced: readonly GapRecord[],
+  start: Place | undefined,
+  epoch: string,
 ): Place | undefined {
-  const follows = place?.epoch === epoch && first <= place.offset + 1 && last >= place.offset;
-  return isNewEpoch || follows ? { epoch, offset: last } : place;
+  let place = start;
+  for (;;) {
+    const { offset } = place ?? { offset: 0 };
+    const isInEpoch = place?.epoch === epoch;
+    const next = announced.find((gap) => {
+      if (gap.epoch !== epoch) return false;
+      return isInEpoch ? gap.first <= offset + 1 && gap.last > offset : gap.isNewEpoch;
+    });
+    if (next === undefined) return place;
+    place = { epoch, offset: next.last };
+  }
 }
 
 function checkSame(

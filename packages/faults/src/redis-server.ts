@@ -2,10 +2,10 @@
 import { execFile, execFileSync, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
-import { connect, createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { freePort } from "./free-port.ts";
 import { TcpProxy } from "./tcp-proxy.ts";
 import { spawnTied } from "./tied-process.ts";
 
@@ -212,28 +212,4 @@ async function until(what: string, isSo: () => boolean | Promise<boolean>): Prom
     if (Date.now() > end) throw new Error(`it never came about: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
-}
-
-/** A cluster's node wants a second port, 10,000 higher. */
-export async function freePort(): Promise<number> {
-  for (;;) {
-    const server = createServer().listen(0, "127.0.0.1");
-    await once(server, "listening");
-    const { port } = server.address() as AddressInfo;
-    server.close();
-    if (port < 50_000 && !(await isTaken(port + 10_000))) return port;
-    const low = 20_000 + Math.floor(Math.random() * 10_000);
-    if (!(await isTaken(low)) && !(await isTaken(low + 10_000))) return low;
-  }
-}
-
-function isTaken(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, "127.0.0.1");
-    socket.once("connect", () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once("error", () => resolve(false));
-  });
 }

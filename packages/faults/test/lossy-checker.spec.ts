@@ -51,6 +51,19 @@ describe("the checker of a topic that Redis loses keys of", () => {
     expect(rulesBroken(published, whole, gone, late)).to.deep.equal([]);
   });
 
+  it("takes a gap that was announced while messages before it waited for their reader", () => {
+    const early = viewOf(
+      [OLD, 1, 1],
+      gap(OLD, 3, 3),
+      gap(NEW, 1, 0, true),
+      [OLD, 2, 2],
+      [NEW, 1, 4],
+    );
+    expect(rulesBroken(published, early)).to.deep.equal([]);
+    const one = viewOf([OLD, 1, 1], gap(OLD, 3, 3), [OLD, 2, 2], [OLD, 4, 4]);
+    expect(rulesBroken([...published.slice(0, 3), acked(OLD, 4, 4)], one)).to.deep.equal([]);
+  });
+
   it("finds a hole that no gap tells of, or a gap of other messages", () => {
     const hole = viewOf([OLD, 1, 1], [OLD, 3, 3], ...end);
     expect(rulesBroken(published, hole)).to.deep.equal(["offset-hole"]);

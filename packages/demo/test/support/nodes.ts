@@ -2,10 +2,10 @@
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Ring } from "@shardcast/protocol";
+import { freePort } from "../../../faults/src/free-port.ts";
 import { spawnTied } from "../../../faults/src/tied-process.ts";
 import { eventually } from "./eventually.ts";
 
@@ -114,7 +114,7 @@ export class TestCluster {
   /** Takes ports for consumers c1, c2, …, and starts none of them. */
   static async plan(consumerCount: number, common: StartOptions = {}): Promise<TestCluster> {
     const cluster = new TestCluster(common);
-    cluster.#ports = await freePorts(consumerCount);
+    cluster.#ports = await Promise.all(Array.from({ length: consumerCount }, freePort));
     cluster.consumers = cluster.#ports
       .map((port, index) => `c${index + 1}=ws://127.0.0.1:${port}`)
       .join(",");
@@ -193,22 +193,6 @@ async function stopAtLast(node: NodeProcess): Promise<void> {
   const timer = setTimeout(() => void node.stop("SIGKILL"), STOP_LIMIT_MS);
   await node.stop("SIGTERM");
   clearTimeout(timer);
-}
-
-/** Ports that were free a moment ago, each another. */
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"));
-  await Promise.all(servers.map((server) => once(server, "listening")));
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(
-    servers.map(
-      (server) =>
-        new Promise((resolve) => {
-          server.close(resolve);
-        }),
-    ),
-  );
-  return ports;
 }
 
 function argumentsOf(args: NodeArguments): string[] {

@@ -4,7 +4,8 @@ import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { RedisServer, freePort } from "../../../faults/src/redis-server.ts";
+import { freePort } from "../../../faults/src/free-port.ts";
+import { RedisServer } from "../../../faults/src/redis-server.ts";
 import { spawnTied } from "../../../faults/src/tied-process.ts";
 import { eventually } from "./eventually.ts";
 

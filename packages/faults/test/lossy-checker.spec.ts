@@ -80,6 +80,14 @@ describe("the checker of a topic that Redis loses keys of", () => {
     expect(rulesBroken(published, ghost)).to.deep.equal(["never-published"]);
   });
 
+  it("takes a message that was stored again behind one whose ack was lost, and no other order", () => {
+    const view = viewOf([NEW, 1, 2], [NEW, 2, 1], [NEW, 3, 3]);
+    const again = [acked(NEW, 2, 1), { ...acked(NEW, 1, 2), isDuplicate: true }, acked(NEW, 3, 3)];
+    expect(rulesBroken(again, view)).to.deep.equal([]);
+    const turned = [acked(NEW, 2, 1), acked(NEW, 1, 2), acked(NEW, 3, 3)];
+    expect(rulesBroken(turned, view)).to.deep.equal(["publisher-order"]);
+  });
+
   it("finds a gap that calls lost messages damaged, and a subscriber that lacks the end", () => {
     const damaged = viewOf([OLD, 1, 1], {
       ...{ epoch: OLD, first: 2, last: 3, isNewEpoch: false, seenBefore: 1 },

@@ -67,7 +67,7 @@ describe("a cluster that is broken on purpose", () => {
       ["kill-consumer"],
       ["acked-missing", "acked-elsewhere", "views-differ", "stored-twice"],
     ],
-    ["no-dedupe", ["kill-consumer", "cut"], ["stored-twice"]],
+    ["no-dedupe", ["kill-consumer", "cut", "stall"], ["stored-twice"]],
     ["skipped-page", ["stop-consumer", "cut"], ["gap", "offset-hole"]],
     ["no-checksum", ["flip-bits"], ["views-differ", "never-published"]],
   ] as const) {

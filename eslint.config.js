@@ -19,6 +19,12 @@ const RUNTIME_GLOBALS = [
   "setTimeout",
 ];
 
+/** Packages know one another by their names, in tests too. */
+const OTHER_PACKAGES = {
+  regex: String.raw`^(\.\./)+[a-z0-9-]+/(src|test)/`,
+  message: "Import another package by its name.",
+};
+
 export default defineConfig(
   globalIgnores(["**/dist/", "**/coverage/"]),
   js.configs.recommended,
@@ -48,6 +54,7 @@ export default defineConfig(
         "error",
         { considerDefaultExhaustiveForUnions: true },
       ],
+      "no-restricted-imports": ["error", { patterns: [OTHER_PACKAGES] }],
       // Tests run the source as CommonJS, and CommonJS users load the build by require().
       "no-restricted-syntax": [
         "error",
@@ -71,13 +78,19 @@ export default defineConfig(
     files: ["packages/protocol/src/**/*.ts"],
     rules: {
       "no-restricted-globals": ["error", ...RUNTIME_GLOBALS],
-      "no-restricted-imports": ["error", { patterns: ["node:*", "ws"] }],
+      "no-restricted-imports": [
+        "error",
+        { patterns: [OTHER_PACKAGES, { group: ["node:*", "ws"] }] },
+      ],
     },
   },
   {
     files: ["packages/protocol/src/proof.ts"],
     rules: {
-      "no-restricted-imports": ["error", { patterns: ["node:*", "!node:crypto", "ws"] }],
+      "no-restricted-imports": [
+        "error",
+        { patterns: [OTHER_PACKAGES, { group: ["node:*", "!node:crypto", "ws"] }] },
+      ],
     },
   },
   {

@@ -235,7 +235,7 @@ check "come up" compose up --detach --wait
 check "work from outside" works_from_outside
 check "say what to set where --scale and CONSUMERS differ" says_what_to_set
 
-mapfile -t suites < <(grep -l SHARDCAST_E2E_PRODUCERS packages/demo/test/*.spec.ts || true)
+mapfile -t suites < <(grep -rl SHARDCAST_E2E_PRODUCERS packages/e2e/test || true)
 if ((${#suites[@]} > 0)); then
   note "the end-to-end tests"
   check "pass against this cluster" end_to_end "${suites[@]}"

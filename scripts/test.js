@@ -1,5 +1,5 @@
-// `npm test`: every check of the project, one after the other. Arguments are passed on to mocha.
-// The last line is always "N passed, N failed": mocha's tests, and each other step as one.
+// `npm test`: every check of the project, one after the other. `npm test -- ARGS` passes ARGS to mocha, and runs the
+// tests alone. The last line is always "N passed, N failed": mocha's tests, and each other step as one.
 
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -11,16 +11,43 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 
 const SETUP = ["scripts/setup.js"];
 const CHECKS = {
-  lint: ["node_modules/eslint/bin/eslint.js", "."],
-  format: ["node_modules/prettier/bin/prettier.cjs", "--check", "--log-level", "warn", "."],
+  lint: [
+    "node_modules/eslint/bin/eslint.js",
+    "--cache",
+    "--cache-strategy=content",
+    "--cache-location=node_modules/.cache/eslint",
+    ".",
+  ],
+  format: [
+    "node_modules/prettier/bin/prettier.cjs",
+    "--check",
+    "--cache",
+    "--log-level",
+    "warn",
+    ".",
+  ],
   "dead code": ["node_modules/knip/bin/knip.js", "--no-config-hints"],
-  types: ["node_modules/typescript/bin/tsc", "-p", "tsconfig.json"],
+  imports: [
+    "node_modules/dependency-cruiser/bin/dependency-cruise.mjs",
+    "--config",
+    "dependency-rules.cjs",
+    "packages",
+  ],
+  types: ["node_modules/typescript/bin/tsc", "--incremental", "-p", "tsconfig.json"],
 };
+/** The first takes longest: nothing is to wait for it in the end. */
+const SPECS = [
+  "packages/faults/test/faults.spec.ts",
+  "packages/!(faults)/test/**/*.spec.ts",
+  "packages/faults/test/!(faults).spec.ts",
+];
 const MOCHA = [
   "node_modules/mocha/bin/mocha.js",
   "--exit",
   "--reporter",
   "scripts/mocha-reporter.cjs",
+  "--parallel",
+  "--jobs=2",
 ];
 
 const total = { passed: 0, failed: 0 };
@@ -28,9 +55,11 @@ const total = { passed: 0, failed: 0 };
 count(runStep("setup", SETUP));
 // A failed build leaves the other checks worth running, a failed install does not.
 if (existsSync(join(root, "node_modules", "mocha"))) {
-  for (const [name, args] of Object.entries(CHECKS)) count(runStep(name, args));
+  const args = process.argv.slice(2);
+  const checks = args.length === 0 ? Object.entries(CHECKS) : [];
+  for (const [name, command] of checks) count(runStep(name, command));
   count(runStep("programs", ["scripts/test-programs.js"]));
-  runTests(process.argv.slice(2));
+  runTests([...args, ...(args.some((arg) => existsSync(arg)) ? [] : SPECS)]);
 }
 console.log(`\n${total.passed} passed, ${total.failed} failed`);
 process.exitCode = total.failed > 0 ? 1 : 0;

@@ -3,7 +3,7 @@ import type { ChildProcess } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { spawnTied } from "../../faults/src/tied-process.ts";
+import { spawnTied } from "@shardcast/faults";
 
 export const BIN = resolve("packages", "cli", "bin", "shardcast.js");
 const INTERVAL_MS = 10;

@@ -20,11 +20,36 @@ import { Follower, type FollowerHost } from "./follower.ts";
 import { MemberList, type MemberChange } from "./member-list.ts";
 import type { Message } from "./message.ts";
 import { changeOf, type PresenceChange } from "./presence-change.ts";
-import type { EnterOptions, PresenceEvents, PresenceNumbers } from "./presence.ts";
 import { randomId } from "./random-id.ts";
 import { refusalOf } from "./refusal.ts";
 
 const PAGE_COUNT = 1000;
+
+export interface EnterOptions {
+  /** Who it is: several members, as the tabs of a browser, may be one user's. @default "" (nobody says) */
+  readonly user?: string | undefined;
+  /** For the others to see, up to 1024 bytes of UTF-8. @default "" */
+  readonly info?: string | undefined;
+}
+
+/** How many are on a topic. */
+export interface PresenceNumbers {
+  /** Members. */
+  readonly count: number;
+  /** Different users; members that are nobody's do not count. */
+  readonly users: number;
+}
+
+export interface PresenceEvents {
+  /** Somebody came; `isFirst` where it is the first of its user's members. */
+  readonly join: { readonly member: PresenceMember; readonly isFirst: boolean };
+  /** Somebody left; `isLast` where it was the last of its user's members. */
+  readonly leave: { readonly member: PresenceMember; readonly isLast: boolean };
+  /** Somebody has another `info`. */
+  readonly update: { readonly member: PresenceMember };
+  /** It ended by itself, or this client's member was refused for good. */
+  readonly error: ShardcastError;
+}
 
 interface Held {
   readonly message: Message;

@@ -16,7 +16,8 @@ import { refuseUnknown, type Settings } from "./options.ts";
 import { Outbox, type PublishOptions } from "./outbox.ts";
 import { Presence, type PresenceOptions } from "./presence.ts";
 import type { Published } from "./publication.ts";
-import { createRoute, type Route } from "./route.ts";
+import { createRoute } from "./create-route.ts";
+import type { Route } from "./route.ts";
 import type { Runtime } from "./runtime.ts";
 import { Subscription } from "./subscription.ts";
 

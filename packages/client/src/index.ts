@@ -26,13 +26,8 @@ export type { PublishData } from "./data.ts";
 export type { Gap, Subscribed, SubscriptionEvents } from "./inbox.ts";
 export type { Message } from "./message.ts";
 export type { ConnectOptions } from "./options.ts";
-export type {
-  EnterOptions,
-  Presence,
-  PresenceEvents,
-  PresenceNumbers,
-  PresenceOptions,
-} from "./presence.ts";
+export type { EnterOptions, PresenceEvents, PresenceNumbers } from "./attendee.ts";
+export type { Presence, PresenceOptions } from "./presence.ts";
 export type { PublishOptions } from "./outbox.ts";
 export type { Published } from "./publication.ts";
 export type { Subscription } from "./subscription.ts";

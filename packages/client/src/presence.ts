@@ -1,6 +1,6 @@
 // Who is on a topic, as an application sees it and takes part in it.
-import type { ShardcastError, PresenceMember } from "@shardcast/protocol";
-import type { Attendee } from "./attendee.ts";
+import type { PresenceMember } from "@shardcast/protocol";
+import type { Attendee, EnterOptions, PresenceEvents, PresenceNumbers } from "./attendee.ts";
 
 export interface PresenceOptions {
   /**
@@ -9,32 +9,6 @@ export interface PresenceOptions {
    * @default true
    */
   readonly watch?: boolean | undefined;
-}
-
-export interface EnterOptions {
-  /** Who it is: several members, as the tabs of a browser, may be one user's. @default "" (nobody says) */
-  readonly user?: string | undefined;
-  /** For the others to see, up to 1024 bytes of UTF-8. @default "" */
-  readonly info?: string | undefined;
-}
-
-/** How many are on a topic. */
-export interface PresenceNumbers {
-  /** Members. */
-  readonly count: number;
-  /** Different users; members that are nobody's do not count. */
-  readonly users: number;
-}
-
-export interface PresenceEvents {
-  /** Somebody came; `isFirst` where it is the first of its user's members. */
-  readonly join: { readonly member: PresenceMember; readonly isFirst: boolean };
-  /** Somebody left; `isLast` where it was the last of its user's members. */
-  readonly leave: { readonly member: PresenceMember; readonly isLast: boolean };
-  /** Somebody has another `info`. */
-  readonly update: { readonly member: PresenceMember };
-  /** It ended by itself, or this client's member was refused for good. */
-  readonly error: ShardcastError;
 }
 
 /** A topic's members: their list, and this client's own place on it. */

@@ -1,9 +1,5 @@
 // Which connections a topic's publishes and subscriptions go over.
-import type { ConnectionContext } from "./connection.ts";
 import type { ConnectionPool } from "./connection-pool.ts";
-import type { Settings } from "./options.ts";
-import { DirectRoute } from "./route-direct.ts";
-import { FixedRoute } from "./route-fixed.ts";
 
 export interface Route {
   readonly pools: Iterable<ConnectionPool>;
@@ -16,16 +12,4 @@ export interface Route {
   /** Looks whether the cluster has changed. */
   refresh(): void;
   close(): void;
-}
-
-export function createRoute(settings: Settings, context: ConnectionContext): Route {
-  const { target } = settings;
-  switch (target.type) {
-    case "direct":
-      return new DirectRoute(target.url, context);
-    case "single":
-      return FixedRoute.toOne(target.url, context);
-    case "lists":
-      return FixedRoute.toLists(target.producers, target.consumers, context);
-  }
 }

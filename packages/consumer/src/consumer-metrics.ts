@@ -1,10 +1,10 @@
 // What a consumer tells Prometheus.
 import type { NodeCore, Uplinks } from "@shardcast/server";
 import type { DamageTally, Log } from "@shardcast/log";
-import type { Owner } from "./owner.ts";
-import type { FanOut } from "./fan-out.ts";
+import type { Owner } from "./owner/owner.ts";
+import type { FanOutCounters } from "./fan-out/fan-out-counters.ts";
 import type { PresenceOwner } from "./presence/presence-owner.ts";
-import type { Topics } from "./topics.ts";
+import type { Topics } from "./topics/topics.ts";
 
 const LAG_BUCKETS = [1, 10, 100, 1000, 10_000, 100_000, 1_000_000];
 
@@ -13,7 +13,7 @@ export interface ConsumerParts {
   readonly owner: Owner;
   readonly uplinks: Uplinks;
   readonly log: Log;
-  readonly fanOut: FanOut;
+  readonly fanOut: FanOutCounters;
   readonly presence: PresenceOwner;
   readonly damage: DamageTally;
 }

@@ -13,27 +13,27 @@ import {
   type NodeCore,
   type PublishTarget,
 } from "@shardcast/server";
-import { ConnectHandler } from "./connect-handler.ts";
-import { advertisedUrl } from "./advertised-url.ts";
-import type { ConsumerOptions } from "./consumer-options.ts";
+import { ConnectHandler } from "./links/connect-handler.ts";
+import { advertisedUrl } from "./start/advertised-url.ts";
+import type { ConsumerOptions } from "./start/consumer-options.ts";
 import { addConsumerMetrics } from "./consumer-metrics.ts";
-import { FanOut } from "./fan-out.ts";
-import { Owner } from "./owner.ts";
+import { FanOutCounters } from "./fan-out/fan-out-counters.ts";
+import { Owner } from "./owner/owner.ts";
 import { Attendance } from "./presence/attendance.ts";
 import { OwnPublisher } from "./presence/own-publisher.ts";
 import { deskOf } from "./presence/presence-desk.ts";
 import { PresenceHandler } from "./presence/presence-handler.ts";
 import { PresenceOwner } from "./presence/presence-owner.ts";
 import { addPresenceRoute } from "./presence/presence-route.ts";
-import { Occupancy } from "./events/occupancy.ts";
+import { Occupancy } from "./fan-out/occupancy.ts";
 import { addTopicRoutes } from "./http/topic-routes.ts";
 import { Push } from "./push/push.ts";
 import { addPushMetrics } from "./push/push-metrics.ts";
 import { addPushRoutes } from "./push/push-routes.ts";
 import { nodePublishFault, relayedTopicFault } from "./push/push-topic.ts";
-import { SubscriberHandler } from "./subscriber-handler.ts";
-import { openLog } from "./open-log.ts";
-import { Topics } from "./topics.ts";
+import { SubscriberHandler } from "./links/subscriber-handler.ts";
+import { openLog } from "./start/open-log.ts";
+import { Topics } from "./topics/topics.ts";
 
 const TIDY_INTERVAL_MS = 250;
 const PEER_WINDOW_MESSAGES = 65_536;
@@ -86,7 +86,7 @@ export async function startConsumer(
         });
   const log = await openLog(id, consumerOptions, { redis, damage, clock: { now, cutoff } });
   const upstreams = new Upstreams(core, (member) => attendance.reached(member));
-  const fanOut = new FanOut();
+  const fanOut = new FanOutCounters();
   const topics = new Topics({
     membership,
     log,

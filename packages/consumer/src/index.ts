@@ -3,5 +3,5 @@
 //   owner → owned-topic → log          publishes: numbered, stored, acked
 //   topic → subscription               fan-out and catching up, owned or relayed
 //   relayed-topic                      what another consumer owns
-export { parseConsumerOptions } from "./consumer-options.ts";
+export { parseConsumerOptions } from "./start/consumer-options.ts";
 export { startConsumer } from "./consumer.ts";

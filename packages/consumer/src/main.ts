@@ -2,8 +2,8 @@
 import { hostname } from "node:os";
 import { runNode } from "@shardcast/server";
 import { startConsumer } from "./consumer.ts";
-import { AUTO_ID, ownId } from "./own-id.ts";
-import { CONSUMER_OPTIONS, parseConsumerOptions } from "./consumer-options.ts";
+import { AUTO_ID, ownId } from "./start/own-id.ts";
+import { CONSUMER_OPTIONS, parseConsumerOptions } from "./start/consumer-options.ts";
 
 export function main(): Promise<void> {
   return runNode({

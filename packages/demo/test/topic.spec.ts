@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
-import { TEST_PSK, TestCluster, type NodeProcess } from "./support/nodes.ts";
+import { TEST_PSK, TestCluster, type NodeProcess } from "@shardcast/e2e/nodes";
 import { TopicProcess } from "./support/topic-process.ts";
 
 /** Runs a command in a terminal of its own. */

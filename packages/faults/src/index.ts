@@ -2,6 +2,13 @@
 //
 //   workload → history → checker      clients, what they saw, and whether that keeps the promises
 //   nemesis → node-process, tcp-proxy  what is done to the cluster meanwhile
+export { eventually } from "./eventually.ts";
+export { freePort } from "./free-port.ts";
+export { NodeClock, WRONG_CLOCKS } from "./node-clock.ts";
+export { Random } from "./random.ts";
+export { RedisClusterServers, RedisServer } from "./redis-server.ts";
+export { TcpProxy } from "./tcp-proxy.ts";
+export { spawnTied } from "./tied-process.ts";
 export { check } from "./checker.ts";
 export type { History, PublishRecord, SeenRecord, View } from "./history.ts";
 export { run, type RunOptions, type RunResult } from "./run.ts";

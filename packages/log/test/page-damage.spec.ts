@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ShardcastError, decodeFrames } from "@shardcast/protocol";
 import { expect } from "chai";
-import { Random } from "../../faults/src/random.ts";
+import { Random } from "@shardcast/faults";
 import { DataFolder, openForReading, writeFolder } from "../src/data-folder.ts";
 import { LmdbLog } from "../src/lmdb-log.ts";
 import { RetentionRules } from "../src/retention.ts";

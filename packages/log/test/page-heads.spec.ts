@@ -5,7 +5,7 @@ import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
-import { Random } from "../../faults/src/random.ts";
+import { Random } from "@shardcast/faults";
 import { PageFile } from "../src/page-file.ts";
 import { PageWalk } from "../src/page-walk.ts";
 

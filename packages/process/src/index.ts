@@ -5,6 +5,7 @@ export { EarlierAnswers } from "./earlier-answers.ts";
 export { explain } from "./explain.ts";
 export { createLogger } from "./logger.ts";
 export { outliveRejections } from "./rejections.ts";
+export { Outage } from "./outage.ts";
 export { PacedText } from "./paced-text.ts";
 export { MAX_UNANSWERED, UnansweredRequests } from "./unanswered-requests.ts";
 export { hostCount, upgradeFault, type UpgradeFault } from "./upgrade-fault.ts";

@@ -3,7 +3,8 @@
 import { createHash } from "node:crypto";
 import { ErrorReply, RESP_TYPES, createClient, createCluster, createSentinel } from "@redis/client";
 import { ShardcastError } from "@shardcast/protocol";
-import { Outage, publicReason } from "@shardcast/server";
+import { Outage } from "@shardcast/process";
+import { publicReason } from "@shardcast/server";
 import type { Logger } from "pino";
 import { ReplicaWait } from "./replica-wait.ts";
 import type { RedisTarget } from "./redis-target.ts";

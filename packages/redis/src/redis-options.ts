@@ -13,20 +13,27 @@ const PREFIX = /^[^{}\s]{0,64}$/;
 
 export const REDIS_OPTIONS = {
   redis: {
+    group: "Redis:",
     type: "string",
     describe:
       "Redis or Valkey: redis://host:6379, redis+sentinel://host:26379,…/group or redis+cluster://host:6379,…; rediss for TLS",
   },
   "redis-prefix": {
+    group: "Redis:",
     type: "string",
     default: "shardcast:",
-    describe: "What all keys in Redis begin with: clusters that share a Redis have one each",
+    describe: "Prefix of all keys; give each cluster that shares a Redis its own",
   },
-  "redis-ca": { type: "string", describe: "A file with the certificate of who signed Redis' own" },
+  "redis-ca": {
+    group: "Redis:",
+    type: "string",
+    describe: "File with the CA certificate of Redis, in PEM",
+  },
   "member-timeout": {
+    group: "Redis:",
     type: "number",
     default: 10_000,
-    describe: "ms after which a consumer that says nothing in Redis is none any more",
+    describe: "How long a consumer may be silent in Redis before it counts as gone, in ms",
   },
 } as const;
 

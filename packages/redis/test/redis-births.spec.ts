@@ -1,8 +1,8 @@
 import { RetentionRules, DamageTally } from "@shardcast/log";
 import { expect } from "chai";
 import { pino } from "pino";
-import { RedisServer } from "../../faults/src/redis-server.ts";
-import { batchOf, idsOf } from "../../log/test/support/batches.ts";
+import { RedisServer } from "@shardcast/faults";
+import { batchOf, idsOf } from "@shardcast/log/testing";
 import { Keys } from "../src/keys.ts";
 import { RedisConnection } from "../src/redis-connection.ts";
 import { RedisLog } from "../src/redis-log.ts";

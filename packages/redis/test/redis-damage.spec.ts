@@ -2,9 +2,8 @@ import { Batch, Damage, DamageTally, RetentionRules, type TopicLog } from "@shar
 import { readMessageOffset, type GapFrame, type Position } from "@shardcast/protocol";
 import { expect } from "chai";
 import { pino } from "pino";
-import { RedisServer } from "../../faults/src/redis-server.ts";
-import { batchOf, framesOf, idsOf, offsetsOf } from "../../log/test/support/batches.ts";
-import { eventually } from "../../demo/test/support/eventually.ts";
+import { eventually, RedisServer } from "@shardcast/faults";
+import { batchOf, framesOf, idsOf, offsetsOf } from "@shardcast/log/testing";
 import { Keys } from "../src/keys.ts";
 import { readNotification } from "../src/notification.ts";
 import { RedisConnection } from "../src/redis-connection.ts";

@@ -1,11 +1,11 @@
 import { RetentionRules } from "@shardcast/log";
 import { pino } from "pino";
-import { describeLog } from "../../log/test/support/describe-log.ts";
+import { describeLog } from "@shardcast/log/testing";
 import { Keys } from "../src/keys.ts";
 import { RedisConnection } from "../src/redis-connection.ts";
 import { RedisLog } from "../src/redis-log.ts";
 import { parseRedisTarget } from "../src/redis-target.ts";
-import { RedisClusterServers, RedisServer } from "../../faults/src/redis-server.ts";
+import { RedisClusterServers, RedisServer } from "@shardcast/faults";
 
 const LOGGER = pino({ level: "silent" });
 const IDS = { ageMs: 1_000_000, count: 1000 };

@@ -3,12 +3,12 @@ import { RetentionRules, type TopicLog } from "@shardcast/log";
 import { ShardcastError, shardOf } from "@shardcast/protocol";
 import { expect } from "chai";
 import { pino } from "pino";
-import { batchOf, idsOf, offsetsOf, textsOf } from "../../log/test/support/batches.ts";
+import { batchOf, idsOf, offsetsOf, textsOf } from "@shardcast/log/testing";
 import { Keys } from "../src/keys.ts";
 import { RedisConnection } from "../src/redis-connection.ts";
 import { RedisLog } from "../src/redis-log.ts";
 import { parseRedisTarget } from "../src/redis-target.ts";
-import { RedisServer } from "../../faults/src/redis-server.ts";
+import { RedisServer } from "@shardcast/faults";
 
 const LOGGER = pino({ level: "silent" });
 const MANY = 1_000_000_000;

@@ -6,18 +6,17 @@
 //   legacy-acceptor → legacy-link → legacy-publisher, legacy-subscriber
 //   turn, sweep, shared-frames              what makes many links cheap
 export type { AccessHolder, LinkAccess } from "./access/link-access.ts";
-export { readCertificates } from "./certificates.ts";
-export type { FrameSink } from "./frame-sink.ts";
+export { readCertificates } from "./options/certificates.ts";
+export type { FrameSink } from "./link/frame-sink.ts";
 export { addressHolder, holdersOf } from "./access/holders.ts";
-export { createLegacyAcceptor } from "./legacy-acceptor.ts";
-export type { LegacySubscriptions } from "./legacy-subscriber.ts";
-export { markLiterals, unmarkLiterals } from "./literal-arguments.ts";
-export type { Link } from "./link.ts";
-export { eventsPublishFault, type LifecycleEvents } from "./lifecycle-events.ts";
-export type { LinkHandler, LinkTarget } from "./link-handler.ts";
+export { createLegacyAcceptor } from "./legacy/legacy-acceptor.ts";
+export type { LegacySubscriptions } from "./legacy/legacy-subscriber.ts";
+export { markLiterals, unmarkLiterals } from "./options/literal-arguments.ts";
+export { eventsPublishFault, type LifecycleEvents } from "./publish/lifecycle-events.ts";
+export type { HandledLink, LinkHandler, LinkTarget } from "./link/link-handler.ts";
 export { HttpAccess } from "./http/http-access.ts";
-export { AwaitingPublisher } from "./awaiting-publisher.ts";
-export { addProduceRoutes } from "./http/produce-routes.ts";
+export { AwaitingPublisher } from "./publish/awaiting-publisher.ts";
+export { addProduceRoutes } from "./publish/produce-routes.ts";
 export {
   ADMIN_SECURITY,
   CLIENT_SECURITY,
@@ -27,28 +26,27 @@ export {
   TOPIC_PARAMS,
 } from "./http/schemas.ts";
 export { problem, problemOf, sendProblem } from "./http/problem.ts";
-export type { SweptLink } from "./sweep.ts";
-export { ShardcastNode, type NodeCore } from "./node.ts";
-export { parseConsumers } from "./consumer-list.ts";
-export type { Membership } from "./membership.ts";
-export { RefusedBehind } from "./refused-behind.ts";
-export { MOVED_REASON, NOBODY, type MovedPublish } from "./moved-publish.ts";
-export type { NodeMetrics } from "./metrics.ts";
-export { NODE_OPTIONS } from "./node-options.ts";
-export { nodeUrl } from "./node-url.ts";
-export { optionInvalid, text, wholeNumber, type RawOptions } from "./option-value.ts";
-export type { NodeSocket, SocketOwner } from "./node-socket.ts";
-export { publicReason } from "./public-reason.ts";
-export { Outage } from "./outage.ts";
-export { PublishHandler } from "./publish-handler.ts";
-export { PublishRouter, type PublishRouterOptions } from "./publish-router.ts";
-export { deadlineOf, hasOwnTime } from "./publish-wait.ts";
-export type { PublishOrigin, PublishTarget, Refusal } from "./publish-target.ts";
+export type { SweptLink } from "./link/sweep.ts";
+export { ShardcastNode, type NodeCore } from "./node/node.ts";
+export { parseConsumers } from "./cluster/consumer-list.ts";
+export type { Membership } from "./cluster/membership.ts";
+export { RefusedBehind } from "./publish/refused-behind.ts";
+export { MOVED_REASON, NOBODY, type MovedPublish } from "./publish/moved-publish.ts";
+export type { NodeMetrics } from "./http/metrics.ts";
+export { NODE_OPTIONS } from "./node/node-options.ts";
+export { nodeUrl } from "./options/node-url.ts";
+export { optionInvalid, text, wholeNumber, type RawOptions } from "./options/option-value.ts";
+export type { NodeSocket, SocketOwner } from "./link/node-socket.ts";
+export { publicReason } from "./peer/public-reason.ts";
+export { PublishHandler } from "./link/publish-handler.ts";
+export { PublishRouter, type PublishRouterOptions } from "./publish/publish-router.ts";
+export { deadlineOf, hasOwnTime } from "./publish/publish-wait.ts";
+export type { PublishOrigin, PublishTarget, Refusal } from "./publish/publish-target.ts";
 export { runNode } from "./run-node.ts";
-export { SharedFrames } from "./shared-frames.ts";
-export { Turn, type TurnWork } from "./turn.ts";
-export { Uplinks } from "./uplinks.ts";
-export type { Follower, SourcePage, TopicSource } from "./topic-source.ts";
-export type { Upstream } from "./upstream.ts";
-export { Upstreams } from "./upstreams.ts";
-export { WEBSOCKET_HEADER_BYTES } from "./websocket-frame.ts";
+export { SharedFrames } from "./turn/shared-frames.ts";
+export { Turn, type TurnWork } from "./turn/turn.ts";
+export { Uplinks } from "./peer/uplinks.ts";
+export type { Follower, SourcePage, TopicSource } from "./peer/topic-source.ts";
+export type { Upstream } from "./peer/upstream.ts";
+export { Upstreams } from "./peer/upstreams.ts";
+export { WEBSOCKET_HEADER_BYTES } from "./turn/websocket-frame.ts";

@@ -4,13 +4,13 @@ import { createLogger, explain, outliveRejections, stopOnSignal } from "@shardca
 import type { RingMember } from "@shardcast/protocol";
 import type { Logger } from "pino";
 import type { Options } from "yargs";
-import { openConsumers } from "./consumer-source.ts";
-import { Membership } from "./membership.ts";
-import { NodeMetrics } from "./metrics.ts";
-import { PUBLIC_PSK } from "./psk-options.ts";
-import { createNodeCore, type NodeCore, type Role, type ShardcastNode } from "./node.ts";
-import { parseNodeOptions, readOptions, type NodeOptions } from "./node-options.ts";
-import type { RawOptions } from "./option-value.ts";
+import { openConsumers } from "./cluster/consumer-source.ts";
+import { Membership } from "./cluster/membership.ts";
+import { NodeMetrics } from "./http/metrics.ts";
+import { PUBLIC_PSK } from "./options/psk-options.ts";
+import { createNodeCore, type NodeCore, type Role, type ShardcastNode } from "./node/node.ts";
+import { parseNodeOptions, readOptions, type NodeOptions } from "./node/node-options.ts";
+import type { RawOptions } from "./options/option-value.ts";
 
 /**
  * How far V8 lets the old part of the heap grow before it looks for garbage in all of it, in percent of what it

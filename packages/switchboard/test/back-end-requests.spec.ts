@@ -2,9 +2,9 @@
 import { createHash, createHmac, randomUUID } from "node:crypto";
 import { expect } from "chai";
 import { connect, type Client } from "@shardcast/client";
-import { eventually } from "../../demo/test/support/eventually.ts";
-import { exchange } from "../../demo/test/support/http-client.ts";
-import { TEST_PSK } from "../../demo/test/support/nodes.ts";
+import { eventually } from "@shardcast/faults";
+import { exchange } from "@shardcast/e2e/http-client";
+import { TEST_PSK } from "@shardcast/e2e/nodes";
 import { createUserId, downTopic } from "../src/user.ts";
 import {
   apiAuthPost,

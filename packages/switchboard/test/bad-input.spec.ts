@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { connect as dial, type Socket } from "node:net";
 import { expect } from "chai";
 import { WebSocket } from "ws";
-import { eventually } from "../../demo/test/support/eventually.ts";
+import { eventually } from "@shardcast/faults";
 import { SessionSeal } from "../src/session-seal.ts";
 import { apiAuthPost, post } from "./support/signed-post.ts";
 import {

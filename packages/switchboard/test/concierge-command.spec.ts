@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import { expect } from "chai";
-import { spawnTied } from "../../faults/src/tied-process.ts";
+import { spawnTied } from "@shardcast/faults";
 
 const BIN = join("packages", "switchboard", "bin", "concierge.js");
 const SECRET = "the secret of the postbacks";

@@ -1,8 +1,8 @@
 // Two switchboards, a cluster, and users that come and go.
 import { expect } from "chai";
 import { connect, type Client } from "@shardcast/client";
-import { eventually } from "../../demo/test/support/eventually.ts";
-import { TEST_PSK } from "../../demo/test/support/nodes.ts";
+import { eventually } from "@shardcast/faults";
+import { TEST_PSK } from "@shardcast/e2e/nodes";
 import { SessionSeal } from "../src/session-seal.ts";
 import { confirmedTopic, downTopic, upTopic } from "../src/user.ts";
 import { apiAuthPost, post } from "./support/signed-post.ts";

@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { expect } from "chai";
 import { WebSocket } from "ws";
-import { eventually } from "../../demo/test/support/eventually.ts";
+import { eventually } from "@shardcast/faults";
 import { SessionSeal } from "../src/session-seal.ts";
 import { FakeElement } from "./support/fake-element.ts";
 import { apiAuthPost, post } from "./support/signed-post.ts";

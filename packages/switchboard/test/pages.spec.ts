@@ -86,7 +86,7 @@ describe("the pages of a switchboard", () => {
     expect(alone.exitCode).to.equal(0);
   });
 
-  it("are not there where an option cannot be used: one line says why", async () => {
+  it("are not there where an option is not valid: one line says why", async () => {
     const wrong: [Record<string, string>, RegExp][] = [
       [{ PSK: "another key of the tests" }, /SHARDCAST_HANDSHAKE_FAILED/],
       [{ PSK: "" }, /SHARDCAST_KEY_MISSING/],

@@ -1,8 +1,8 @@
 // What users say reaches the back end, by the cluster's push subscription: in order, signed, and when it can.
 import { expect } from "chai";
 import { connect } from "@shardcast/client";
-import { eventually } from "../../demo/test/support/eventually.ts";
-import { TEST_PSK } from "../../demo/test/support/nodes.ts";
+import { eventually } from "@shardcast/faults";
+import { TEST_PSK } from "@shardcast/e2e/nodes";
 import { upTopic } from "../src/user.ts";
 import { apiAuthPost, post } from "./support/signed-post.ts";
 import { SwitchboardBench, type SwitchboardProcess } from "./support/switchboard-process.ts";

@@ -4,7 +4,7 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { expect } from "chai";
 import { pino } from "pino";
-import { eventually } from "../../demo/test/support/eventually.ts";
+import { eventually } from "@shardcast/faults";
 import { webhookSecret } from "../src/signature.ts";
 import { UpDelivery } from "../src/up-delivery.ts";
 

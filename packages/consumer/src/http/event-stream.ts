@@ -19,7 +19,7 @@ import type {
   SharedFrames,
   SweptLink,
 } from "@shardcast/server";
-import type { SubscriberHandler } from "../subscriber-handler.ts";
+import type { SubscriberHandler } from "../links/subscriber-handler.ts";
 import type { EventTexts } from "./event-texts.ts";
 import { STREAM_HEADERS, endEvent, retryLine } from "./stream-retry.ts";
 

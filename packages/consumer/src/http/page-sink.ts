@@ -11,7 +11,7 @@ import {
   type SubscribedFrame,
 } from "@shardcast/protocol";
 import type { FrameSink, LinkAccess, SharedFrames } from "@shardcast/server";
-import type { SubscriberHandler } from "../subscriber-handler.ts";
+import type { SubscriberHandler } from "../links/subscriber-handler.ts";
 import { messagesOf, type MessageJson } from "./message-json.ts";
 
 const TIMEOUT_MS = 10_000;

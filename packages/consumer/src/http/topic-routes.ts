@@ -11,7 +11,7 @@ import {
 } from "@shardcast/server";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { PUSH_TOPIC } from "../push/push-topic.ts";
-import type { SubscriberHandler } from "../subscriber-handler.ts";
+import type { SubscriberHandler } from "../links/subscriber-handler.ts";
 import { EventStream } from "./event-stream.ts";
 import { EventTexts } from "./event-texts.ts";
 import { readPage } from "./page-sink.ts";

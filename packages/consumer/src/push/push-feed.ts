@@ -1,9 +1,9 @@
 // Follows the topic $push from its beginning, through every loss and every change of its owner.
 import { decodeFrames, decodeText, type Frame } from "@shardcast/protocol";
 import type { FrameSink, SharedFrames } from "@shardcast/server";
-import { LinkSubscriptions } from "../link-subscriptions.ts";
-import { Subscription } from "../subscription.ts";
-import type { Topics } from "../topics.ts";
+import { LinkSubscriptions } from "../fan-out/link-subscriptions.ts";
+import { Subscription } from "../fan-out/subscription.ts";
+import type { Topics } from "../topics/topics.ts";
 import { PUSH_TOPIC } from "./push-topic.ts";
 
 const RETRY_MS = 500;

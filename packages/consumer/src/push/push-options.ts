@@ -6,24 +6,28 @@ import { checkPushName, parsePushConfig, type PushConfig } from "./push-config.t
 
 export const PUSH_OPTIONS = {
   push: {
+    group: "Push:",
     type: "string",
     describe:
-      'A file with push subscriptions: [{"name":"shop","topics":["orders/*"],"url":"https://…","keys":["whsec_…"]}]',
+      'File with push subscriptions: [{"name":"shop","topics":["orders/*"],"url":"https://…","keys":["whsec_…"]}]',
   },
   "push-allow": {
+    group: "Push:",
     type: "string",
     describe:
-      "Addresses, ranges and host names that are pushed to although they are not public: 10.1.0.0/16,hooks.internal",
+      "Private addresses, ranges and host names that the node may push to: 10.1.0.0/16,hooks.internal",
     defaultDescription: "none",
   },
   "push-allow-http": {
+    group: "Push:",
     type: "boolean",
     default: false,
-    describe: "Push to http: URLs as well",
+    describe: "Allow http: URLs",
   },
   "push-ca": {
+    group: "Push:",
     type: "string",
-    describe: "A file of certificates (PEM) to trust in pushing, beside those that Node brings",
+    describe: "File with more CA certificates to trust for push, in PEM",
   },
 } as const;
 

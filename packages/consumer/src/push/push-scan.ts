@@ -1,7 +1,7 @@
 // Goes over the topics of this node, in the background, for those of which something is left to deliver: after a
 // start, for a new subscription, and for topics that have come from another owner.
 import type { Log } from "@shardcast/log";
-import type { Topics } from "../topics.ts";
+import type { Topics } from "../topics/topics.ts";
 import type { PushPositions } from "./push-positions.ts";
 import type { PushQueue, PushScheduler } from "./push-scheduler.ts";
 import { PUSH_TOPIC } from "./push-topic.ts";

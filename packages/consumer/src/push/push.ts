@@ -8,7 +8,7 @@
 import type { Log } from "@shardcast/log";
 import type { NodeCore, PublishRouter } from "@shardcast/server";
 import { WebhookSender } from "@shardcast/webhooks";
-import type { Topics } from "../topics.ts";
+import type { Topics } from "../topics/topics.ts";
 import { publishOf, type NodePublish } from "./node-publish.ts";
 import { PushFeed } from "./push-feed.ts";
 import type { PushOptions } from "./push-options.ts";

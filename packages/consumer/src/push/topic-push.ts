@@ -10,12 +10,11 @@ import {
 import { Damage, type ReadableLog } from "@shardcast/log";
 import type { PostResult, WebhookSender } from "@shardcast/webhooks";
 import type { NodeCore } from "@shardcast/server";
-import type { OwnedTopic } from "../owned-topic.ts";
+import type { OwnedTopic } from "../owner/owned-topic.ts";
 import { deadLetterOf, isDeadLetter } from "./dead-letter.ts";
 import type { NodePublish } from "./node-publish.ts";
 import type { PushPositions } from "./push-positions.ts";
 import { pushHeaders } from "./push-request.ts";
-import type { PushQueue } from "./push-scheduler.ts";
 import type { PushSubscription } from "./push-subscription.ts";
 
 const PAGE_BYTES = 64 * 1024;
@@ -66,6 +65,14 @@ export interface PushContext {
   readonly isStopping: () => boolean;
 }
 
+/** The subscription that it delivers for. */
+export interface TurnSource {
+  readonly subscription: PushSubscription;
+  readonly isStopped: boolean;
+  /** When each kind of trouble was logged the last time. */
+  readonly toldAt: Map<string, number>;
+}
+
 /** How a turn ends: with nothing left, with more for a further turn, or with so many ms to wait. */
 type TurnEnd = "idle" | "more" | number;
 
@@ -74,7 +81,7 @@ export class TopicPush {
   /** Something was stored since the log was looked at the last time. */
   hasNews = false;
   isRunning = false;
-  readonly #queue: PushQueue;
+  readonly #queue: TurnSource;
   /** The first message that came while it was known that the topic is pushed. */
   readonly #first: number | undefined;
   readonly #context: PushContext;
@@ -94,7 +101,7 @@ export class TopicPush {
 
   constructor(
     name: string,
-    { queue, first }: { readonly queue: PushQueue; readonly first: number | undefined },
+    { queue, first }: { readonly queue: TurnSource; readonly first: number | undefined },
     context: PushContext,
   ) {
     this.name = name;

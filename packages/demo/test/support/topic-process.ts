@@ -1,8 +1,7 @@
 // The terminal demo as a process: lines in, lines out.
 import type { ChildProcess } from "node:child_process";
 import { join } from "node:path";
-import { spawnTied } from "../../../faults/src/tied-process.ts";
-import { eventually } from "./eventually.ts";
+import { eventually, spawnTied } from "@shardcast/faults";
 
 const BIN = join("packages", "demo", "bin", "topic.js");
 /** What the caller's environment must not tell the demo. */

@@ -3,10 +3,10 @@ import { checkSecret, parseJson, readOptionFile, readSecretFile } from "@shardca
 import { Permissions, parseGrantText } from "@shardcast/protocol";
 import type { JSONWebKeySet } from "jose";
 import type { Options } from "yargs";
-import { optionInvalid, text, wholeNumber, type RawOptions } from "../option-value.ts";
-import { SecretKey } from "../http/secret-key.ts";
-import { WebhookSenders } from "../http/webhook-senders.ts";
-import type { AccessLimits } from "./gate.ts";
+import { optionInvalid, text, wholeNumber, type RawOptions } from "../options/option-value.ts";
+import { SecretKey } from "./secret-key.ts";
+import { WebhookSenders } from "./webhook-senders.ts";
+import type { AccessLimits } from "./access-limits.ts";
 import { OriginList } from "./origin-list.ts";
 import { JwksKeys, PemKey, SecretKeys, type TokenKeys } from "./token-keys.ts";
 
@@ -17,113 +17,144 @@ const SECRET_MIN_BYTES = 32;
 
 export const ACCESS_OPTIONS = {
   "token-secret": {
+    group: "Keys and tokens:",
     type: "string",
-    describe: "The secret that clients' tokens are signed with (HS256), 32 bytes or more",
+    describe: "Secret that signs clients' tokens (HS256), at least 32 bytes",
   },
   "token-secret-previous": {
+    group: "Keys and tokens:",
     type: "string",
-    describe: "A second secret that is accepted as well, while secrets are being changed",
+    describe: "A second secret that is also accepted, for changing secrets",
   },
   "token-secret-file": {
+    group: "Keys and tokens:",
     type: "string",
     describe:
-      "A file whose first line is the secret, and whose second, if any, is the previous one",
+      "File with the secret on its first line and, optionally, the previous secret on its second",
   },
   "token-key": {
+    group: "Keys and tokens:",
     type: "string",
-    describe: "A file with the public key of tokens (RS, PS, ES or EdDSA): PEM, or a JWKS as JSON",
+    describe: "File with the public key of tokens (RS, PS, ES or EdDSA): PEM, or a JWKS as JSON",
   },
   "token-jwks": {
-    type: "string",
-    describe: "The URL of a JWKS: the public keys of tokens, fetched again when they change",
-  },
-  "token-audience": { type: "string", describe: "What the claim aud of a token has to name" },
-  "token-issuer": { type: "string", describe: "What the claim iss of a token has to be" },
-  "token-leeway": {
-    type: "number",
-    default: 5000,
-    describe: "ms by which the clocks of those who sign tokens may be off",
-  },
-  "token-allow": {
+    group: "Keys and tokens:",
     type: "string",
     describe:
-      "What a token without the claim caps allows: <actions>:<topic pattern>, set apart by blanks",
+      "URL of a JWKS with the public keys of tokens; the node fetches it again when keys change",
+  },
+  "token-audience": {
+    group: "Keys and tokens:",
+    type: "string",
+    describe: "Value that the aud claim of a token must contain",
+  },
+  "token-issuer": {
+    group: "Keys and tokens:",
+    type: "string",
+    describe: "Value that the iss claim of a token must have",
+  },
+  "token-leeway": {
+    group: "Keys and tokens:",
+    type: "number",
+    default: 5000,
+    describe: "Clock difference to allow for when checking tokens, in ms",
+  },
+  "token-allow": {
+    group: "Keys and tokens:",
+    type: "string",
+    describe:
+      "Permissions of a token without a caps claim: <actions>:<topic pattern>, separated by spaces",
     defaultDescription: "nothing",
   },
   anonymous: {
+    group: "Keys and tokens:",
     type: "string",
-    describe: "What anyone may do without a token, for demos: subscribe:demo/* and so on",
+    describe: "Permissions of clients without a token, for demos: subscribe:demo/*",
     defaultDescription: "nothing",
   },
   "resume-window": {
+    group: "Keys and tokens:",
     type: "number",
     default: 120_000,
-    describe: "ms that a client without the permission history may go back when it resumes",
+    describe: "How far back a client without the history permission may resume, in ms",
   },
   "max-links-per-address": {
+    group: "Limits:",
     type: "number",
     default: 1000,
-    describe: "Links that clients with a token, or none, may have from one address; 0: any number",
+    describe: "Links that clients without the key may have from one address; 0 for no limit",
   },
   "max-links-per-user": {
+    group: "Limits:",
     type: "number",
     default: 100,
-    describe: "Links of one user; 0: any number",
+    describe: "Links that one user may have; 0 for no limit",
   },
   "link-publishes": {
+    group: "Limits:",
     type: "number",
     default: 100,
-    describe: "Publishes a second of one link that came with a token; 0: any number",
+    describe: "Publishes per second on a link with a token; 0 for no limit",
   },
   "link-publish-bytes": {
+    group: "Limits:",
     type: "number",
     default: MEBIBYTE,
-    describe: "Bytes of these a second; 0: any number",
+    describe: "Published bytes per second on a link with a token; 0 for no limit",
   },
   "user-publishes": {
+    group: "Limits:",
     type: "number",
     default: 500,
-    describe: "Publishes a second of one user at this node; 0: any number",
+    describe: "Publishes per second of one user on this node; 0 for no limit",
   },
   "user-publish-bytes": {
+    group: "Limits:",
     type: "number",
     default: 4 * MEBIBYTE,
-    describe: "Bytes of these a second; 0: any number",
+    describe: "Published bytes per second of one user on this node; 0 for no limit",
   },
   "max-new-topics": {
+    group: "Limits:",
     type: "number",
     default: 100,
     describe:
-      "Topics a second that clients with a token, or none, may begin: of one user, and from one address; 0: any number",
+      "Topics that one user, or one address, may create per second without the key; 0 for no limit",
   },
   "max-handshakes": {
+    group: "Limits:",
     type: "number",
     default: 5000,
-    describe: "Links that may be opened a second, whoever opens them; 0: any number",
+    describe: "New links per second, from all clients together; 0 for no limit",
   },
   origins: {
+    group: "Keys and tokens:",
     type: "string",
     default: "*",
-    describe: "Whose pages may connect: https://app.example.com,https://*.example.com",
+    describe:
+      "Origins of web pages that may connect: https://app.example.com,https://*.example.com",
   },
   "api-key": {
+    group: "Keys and tokens:",
     type: "string",
-    describe: "The key of back ends that ask over HTTP; better as SHARDCAST_API_KEY",
+    describe: "Key for back ends that use HTTP; prefer the variable SHARDCAST_API_KEY",
   },
   "admin-key": {
+    group: "Keys and tokens:",
     type: "string",
-    describe:
-      "The key of administrators, for GET /links and the like; better as SHARDCAST_ADMIN_KEY",
+    describe: "Key for administrators, as for GET /links; prefer the variable SHARDCAST_ADMIN_KEY",
   },
   "webhook-keys": {
+    group: "Keys and tokens:",
     type: "string",
     describe:
-      'A file with the keys of back ends that sign what they send: [{"name":"shop","keys":["whsec_…"],"allow":"publish:orders/*"}]',
+      'File with the keys of back ends that sign their requests: [{"name":"shop","keys":["whsec_…"],"allow":"publish:orders/*"}]',
   },
   "trusted-hops": {
+    group: "Keys and tokens:",
     type: "number",
     default: 0,
-    describe: "Proxies in front that add to X-Forwarded-For and can be believed",
+    describe: "Number of trusted proxies in front of this node that append to X-Forwarded-For",
   },
 } as const satisfies Record<string, Options>;
 

@@ -2,6 +2,7 @@
 // their time is over.
 import { addressGroup } from "@shardcast/process";
 import { ShardcastError, type Permissions } from "@shardcast/protocol";
+import { UNLIMITED, type AccessLimits } from "./access-limits.ts";
 import { ExpiryClock } from "./expiry-clock.ts";
 import type { Identity } from "./identity.ts";
 import { LinkAccess, type AccessHolder } from "./link-access.ts";
@@ -10,31 +11,6 @@ import type { TokenVerifier } from "./token-verifier.ts";
 import { UserUsage } from "./user-usage.ts";
 
 const TICK_MS = 250;
-const UNLIMITED: AccessLimits = {
-  linksPerAddress: Infinity,
-  linksPerUser: Infinity,
-  publishesPerSecond: Infinity,
-  publishBytesPerSecond: Infinity,
-  userPublishesPerSecond: Infinity,
-  userPublishBytesPerSecond: Infinity,
-  newTopicsPerSecond: Infinity,
-  resumeWindowMs: Infinity,
-};
-
-/** What one client, or all links of one user, may take of a node. Infinity where there is no limit. */
-export interface AccessLimits {
-  readonly linksPerAddress: number;
-  readonly linksPerUser: number;
-  /** Of one link. */
-  readonly publishesPerSecond: number;
-  readonly publishBytesPerSecond: number;
-  readonly userPublishesPerSecond: number;
-  readonly userPublishBytesPerSecond: number;
-  /** Topics that one user, and one address, may begin. */
-  readonly newTopicsPerSecond: number;
-  /** How far back a client may resume that has no permission `history`. */
-  readonly resumeWindowMs: number;
-}
 
 export interface GateOptions {
   /** Undefined where no token is accepted. */

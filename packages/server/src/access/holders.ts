@@ -1,11 +1,16 @@
 // Whose shares of a node something counts against: a user's, and those of an address.
 import { addressGroup } from "@shardcast/process";
-import type { LinkAccess } from "./link-access.ts";
+
+/** Who counts: a user, or nobody (""), and the client's address. */
+export interface Client {
+  readonly user: string;
+  readonly address: string;
+}
 
 /** Who has the pre-shared key, or an API key, speaks for others: it counts against nobody. */
-export function holdersOf(access: LinkAccess | undefined): readonly string[] {
-  if (access === undefined) return [];
-  const { user, address } = access;
+export function holdersOf(client: Client | undefined): readonly string[] {
+  if (client === undefined) return [];
+  const { user, address } = client;
   return user === "" ? [addressHolder(address)] : [addressHolder(address), `=${user}`];
 }
 

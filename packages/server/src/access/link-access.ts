@@ -3,7 +3,7 @@
 import { topicOfPresence, type ErrorCode, type From } from "@shardcast/protocol";
 import type { Identity } from "./identity.ts";
 import { PublishAllowance } from "./publish-allowance.ts";
-import type { AccessLimits } from "./gate.ts";
+import type { AccessLimits } from "./access-limits.ts";
 import { holdersOf } from "./holders.ts";
 import type { NewTopics } from "./new-topics.ts";
 import type { UserUsage } from "./user-usage.ts";

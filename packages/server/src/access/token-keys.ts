@@ -4,7 +4,7 @@ import { createPublicKey, type KeyObject } from "node:crypto";
 import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTHeaderParameters } from "jose";
 import { ShardcastError } from "@shardcast/protocol";
 import type { Logger } from "pino";
-import { Outage } from "../outage.ts";
+import { Outage } from "@shardcast/process";
 
 const SECRET_ALGORITHMS: readonly string[] = ["HS256"];
 const KEY_ALGORITHMS: readonly string[] = [

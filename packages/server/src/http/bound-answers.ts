@@ -2,18 +2,24 @@
 // their own.
 import { UnsentAnswers } from "@shardcast/process";
 import type { FastifyInstance } from "fastify";
-import type { NodeMetrics } from "../metrics.ts";
-import type { NodeOptions } from "../node-options.ts";
+import type { NodeMetrics } from "./metrics.ts";
 import type { HttpAccess } from "./http-access.ts";
 
 /** How long a client may take nothing, as with links that have much on their way. */
 const SILENT_BEATS = 10;
 
+/** The bounds of answers that clients have not taken, in bytes, and what a silent client is measured by. */
+export interface AnswerBounds {
+  readonly maxAnswerBytes: number;
+  readonly maxAnswerBytesEach: number;
+  readonly heartbeatMs: number;
+}
+
 /** To be called before the server listens: it is for all routes. */
 export function boundAnswers(
   http: FastifyInstance,
   access: HttpAccess,
-  { options, metrics }: { readonly options: NodeOptions; readonly metrics: NodeMetrics },
+  { options, metrics }: { readonly options: AnswerBounds; readonly metrics: NodeMetrics },
 ): void {
   const answers = new UnsentAnswers({
     inAll: options.maxAnswerBytes,

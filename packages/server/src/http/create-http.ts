@@ -11,8 +11,9 @@ import { ShardcastError } from "@shardcast/protocol";
 import cors from "@fastify/cors";
 import Fastify, { type FastifyInstance } from "fastify";
 import type { Logger } from "pino";
-import type { NodeOptions } from "../node-options.ts";
-import { limitTlsHandshakes } from "../tls-handshakes.ts";
+import type { AccessOptions } from "../access/access-options.ts";
+import type { TlsOptions } from "../options/tls.ts";
+import { limitTlsHandshakes } from "./tls-handshakes.ts";
 import { answerClientError } from "./client-error.ts";
 import { addOpenApi } from "./openapi.ts";
 import { PROBLEM_TYPE, problem, problemOf, requestProblem, sendProblem } from "./problem.ts";
@@ -26,8 +27,15 @@ const CORS_MAX_AGE_S = 600;
 /** Node takes no longer head of a request: a topic that is too long is told so, not that there is no such path. */
 const PARAM_MAX_CHARACTERS = 16 * 1024;
 
+/** What the HTTP server needs of the node's options. */
+export interface HttpOptions {
+  readonly access: AccessOptions;
+  readonly tls: TlsOptions;
+  readonly handshakeTimeoutMs: number;
+}
+
 export async function createHttp(
-  options: NodeOptions,
+  options: HttpOptions,
   title: string,
   logger: Logger,
 ): Promise<FastifyInstance> {

@@ -6,8 +6,8 @@ import type { Gate } from "../access/gate.ts";
 import { addressHolder, holdersOf } from "../access/holders.ts";
 import type { LinkAccess } from "../access/link-access.ts";
 import type { BodySender } from "./request-bodies.ts";
-import type { SecretKey } from "./secret-key.ts";
-import type { WebhookSenders } from "./webhook-senders.ts";
+import type { SecretKey } from "../access/secret-key.ts";
+import type { WebhookSenders } from "../access/webhook-senders.ts";
 
 /** Who sends a request, and what it may do. */
 export interface Caller {

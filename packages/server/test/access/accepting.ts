@@ -17,17 +17,17 @@ import {
 import { PskKeys } from "@shardcast/protocol/proof";
 import type { Logger } from "pino";
 import WebSocket from "ws";
-import { Gate, type AccessLimits } from "../../src/access/gate.ts";
+import type { AccessLimits } from "../../src/access/access-limits.ts";
+import { Gate } from "../../src/access/gate.ts";
 import type { Identity } from "../../src/access/identity.ts";
 import { OriginList } from "../../src/access/origin-list.ts";
 import type { TokenVerifier } from "../../src/access/token-verifier.ts";
-import { Acceptor } from "../../src/acceptor.ts";
-import type { LinkHandler } from "../../src/link-handler.ts";
-import type { Link } from "../../src/link.ts";
-import { LifecycleEvents } from "../../src/lifecycle-events.ts";
-import { Sweep } from "../../src/sweep.ts";
-import { UnfinishedMessages } from "../../src/unfinished-messages.ts";
-import { Turn } from "../../src/turn.ts";
+import { Acceptor } from "../../src/link/acceptor.ts";
+import type { HandledLink, LinkHandler } from "../../src/link/link-handler.ts";
+import { LifecycleEvents } from "../../src/publish/lifecycle-events.ts";
+import { Sweep } from "../../src/link/sweep.ts";
+import { UnfinishedMessages } from "../../src/link/unfinished-messages.ts";
+import { Turn } from "../../src/turn/turn.ts";
 import { ALL_TOPICS, Clock, NO_LIMITS, identityOf } from "./support.ts";
 
 const PSK = "the key of the tests";
@@ -49,14 +49,14 @@ export interface Check {
 export class FrontDoor {
   readonly clock = new Clock();
   readonly checks: Check[] = [];
-  readonly links: Link[] = [];
+  readonly links: HandledLink[] = [];
   readonly received: FrameType[] = [];
   /** What the handler did otherwise. */
   readonly events: string[] = [];
   readonly errors: unknown[] = [];
   readonly gate: Gate;
   readonly sweep: Sweep;
-  opened: (link: Link) => void = () => undefined;
+  opened: (link: HandledLink) => void = () => undefined;
   readonly #server: Server;
 
   constructor(limits: Partial<AccessLimits> = {}) {

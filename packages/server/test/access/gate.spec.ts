@@ -1,7 +1,8 @@
 import { ShardcastError, Permissions } from "@shardcast/protocol";
 import { expect } from "chai";
 import fc from "fast-check";
-import { Gate, type AccessLimits } from "../../src/access/gate.ts";
+import type { AccessLimits } from "../../src/access/access-limits.ts";
+import { Gate } from "../../src/access/gate.ts";
 import type { LinkAccess } from "../../src/access/link-access.ts";
 import {
   ALL_TOPICS,

@@ -2,7 +2,7 @@
 // that only moves when told.
 import { createHmac, generateKeyPairSync, sign, type KeyObject } from "node:crypto";
 import { Permissions, ShardcastError, type Grant } from "@shardcast/protocol";
-import type { AccessLimits } from "../../src/access/gate.ts";
+import type { AccessLimits } from "../../src/access/access-limits.ts";
 import type { Identity } from "../../src/access/identity.ts";
 import { TokenVerifier, type TokenVerifierOptions } from "../../src/access/token-verifier.ts";
 import { SecretKeys } from "../../src/access/token-keys.ts";

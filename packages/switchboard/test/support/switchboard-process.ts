@@ -2,14 +2,8 @@
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
-import { eventually } from "../../../demo/test/support/eventually.ts";
-import {
-  TEST_PSK,
-  TestCluster,
-  type NodeProcess,
-  type StartOptions,
-} from "../../../demo/test/support/nodes.ts";
-import { spawnTied } from "../../../faults/src/tied-process.ts";
+import { eventually, spawnTied } from "@shardcast/faults";
+import { TEST_PSK, TestCluster, type NodeProcess, type StartOptions } from "@shardcast/e2e/nodes";
 import { Concierge } from "../../src/concierge.ts";
 
 export const POSTBACK_SECRET = "the secret of the back end and the switchboard";

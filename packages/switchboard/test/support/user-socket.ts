@@ -1,7 +1,7 @@
 // A user's client: keeps every frame, so that none is missed.
 import { once } from "node:events";
 import { WebSocket, type ClientOptions } from "ws";
-import { eventually } from "../../../demo/test/support/eventually.ts";
+import { eventually } from "@shardcast/faults";
 
 /** Any frame that the switchboard sends. */
 export type Frame = Readonly<Record<string, unknown>>;

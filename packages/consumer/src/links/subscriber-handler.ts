@@ -1,0 +1,217 @@
+// What the endpoints that follow topics do with their frames: /subscribe, /connect and /relay. Who is present
+// on topics is told and asked there as well.
+import {
+  decodeFrame,
+  encodeFrame,
+  ShardcastError,
+  type ErrorCode,
+  type From,
+  type ReadFrame,
+} from "@shardcast/protocol";
+import {
+  SharedFrames,
+  type FrameSink,
+  type LifecycleEvents,
+  type HandledLink,
+  type LinkHandler,
+  type LinkTarget,
+  type Turn,
+} from "@shardcast/server";
+import { Damage } from "@shardcast/log";
+import { CatchUpRound } from "../fan-out/catch-up-round.ts";
+import type { OwnedTopic } from "../owner/owned-topic.ts";
+import { RelayedTopic } from "../topics/relayed-topic.ts";
+import { LinkSubscriptions } from "../fan-out/link-subscriptions.ts";
+import type { PresenceHandler } from "../presence/presence-handler.ts";
+import { Subscription } from "../fan-out/subscription.ts";
+import type { Topics } from "../topics/topics.ts";
+
+const MAX_READ_BYTES = 1024 * 1024;
+const LIVE: From = { type: "live" };
+const NO_FRAMES = new Uint8Array(0);
+const EARLIEST: From = { type: "earliest" };
+
+export interface SubscriberHandlerOptions {
+  readonly topics: Topics;
+  readonly turn: Turn;
+  readonly maxTopics: number;
+  /** A relay is served from topics that this node owns, and from no others: relays never chain. */
+  readonly isOwnedOnly: boolean;
+  readonly presence: PresenceHandler;
+  /** Told who follows what; undefined where it is other nodes that do. */
+  readonly events: LifecycleEvents | undefined;
+  /** What is wrong with a topic that somebody wants to follow. */
+  readonly topicFault: (topic: string) => ErrorCode | undefined;
+}
+
+export class SubscriberHandler implements LinkHandler {
+  readonly #options: SubscriberHandlerOptions;
+  readonly #subscriptions = new Map<FrameSink, LinkSubscriptions>();
+  /** Of the links that have been congested. */
+  readonly #rounds = new Map<FrameSink, CatchUpRound>();
+
+  constructor(options: SubscriberHandlerOptions) {
+    this.#options = options;
+  }
+
+  opened(link: HandledLink, target: LinkTarget): void {
+    if (target.topic !== undefined) this.subscribe(link, 0, target.topic, target.from);
+  }
+
+  received(link: HandledLink, _type: number, bytes: Uint8Array, start: number, end: number): void {
+    const frame = decodeFrame(bytes, start, end);
+    switch (frame?.type) {
+      case "subscribe":
+        this.subscribe(link, frame.sub, frame.topic, frame.from);
+        return;
+      case "unsubscribe":
+        this.unsubscribe(link, frame.sub);
+        return;
+      case "read":
+        this.#read(link, frame);
+        return;
+      case "enter":
+      case "leave":
+      case "presence":
+        this.#options.presence.received(link, frame);
+        return;
+      default:
+        throw new ShardcastError("SHARDCAST_FRAME_UNEXPECTED");
+    }
+  }
+
+  writable(link: FrameSink): void {
+    const subscriptions = this.#subscriptions.get(link);
+    if (subscriptions === undefined) return;
+    let round = this.#rounds.get(link);
+    if (round === undefined) {
+      round = new CatchUpRound(link, subscriptions, this.#options.turn);
+      this.#rounds.set(link, round);
+    }
+    round.begin();
+  }
+
+  /** Ends what the client may not do any more. */
+  permitted(link: FrameSink): void {
+    const { access } = link;
+    if (access === undefined) return;
+    this.#options.presence.permitted(link, access);
+    for (const subscription of [...(this.#subscriptions.get(link)?.all() ?? [])]) {
+      const { view, readsHistory, wasLive } = subscription;
+      const fault = access.followFault(view.name, readsHistory && !wasLive ? EARLIEST : LIVE);
+      if (fault !== undefined) view.end(subscription, fault);
+    }
+  }
+
+  closed(link: FrameSink): void {
+    this.#options.presence.closed(link);
+    const subscriptions = this.#subscriptions.get(link);
+    this.#subscriptions.delete(link);
+    this.#rounds.delete(link);
+    for (const subscription of subscriptions?.all() ?? []) subscription.view.end(subscription);
+  }
+
+  /** Subscribes a link; what is wrong with it is told in an unsubscribed frame. */
+  subscribe(sink: FrameSink, sub: number, topic: string, from: From): void {
+    // Permission first: who may not follow a topic learns nothing else about it.
+    const fault =
+      this.#options.topicFault(topic) ??
+      sink.access?.followFault(topic, from) ??
+      this.#fault(sink, sub, topic);
+    if (fault !== undefined) {
+      sink.send({ type: "unsubscribed", sub, code: fault, reason: "" });
+      return;
+    }
+    const source = this.#sourceOf(topic);
+    if (typeof source === "string") {
+      sink.send({ type: "unsubscribed", sub, code: source, reason: "" });
+      return;
+    }
+    const subscriptions = this.#subscriptions.get(sink) ?? this.#subscriptionsOf(sink);
+    const subscription = new Subscription(sink, sub, source.view, subscriptions);
+    subscription.resumesFrom = sink.access?.resumesFrom(topic);
+    subscription.readsHistory = from.type !== "live" && subscription.resumesFrom === undefined;
+    subscriptions.add(subscription);
+    this.#options.events?.subscribed(topic, sink);
+    source.subscribe(subscription, from);
+  }
+
+  /** What is wrong with a topic's log ends the subscription, and not the link. */
+  #sourceOf(topic: string): OwnedTopic | RelayedTopic | ErrorCode {
+    try {
+      return this.#options.topics.served(topic);
+    } catch (error) {
+      if (error instanceof ShardcastError) return error.code;
+      throw error;
+    }
+  }
+
+  /** Ends a subscription of a link, which is told so. */
+  unsubscribe(sink: FrameSink, sub: number): void {
+    const subscription = this.#subscriptions.get(sink)?.get(sub);
+    // One that has ended meanwhile was told so already.
+    subscription?.view.end(subscription);
+  }
+
+  #subscriptionsOf(sink: FrameSink): LinkSubscriptions {
+    const { events } = this.#options;
+    const isTold = events?.has("subscriptions") === true;
+    const subscriptions = new LinkSubscriptions(
+      isTold ? (topic) => events.unsubscribed(topic, sink) : undefined,
+    );
+    this.#subscriptions.set(sink, subscriptions);
+    return subscriptions;
+  }
+
+  #fault(sink: FrameSink, sub: number, topic: string): ErrorCode | undefined {
+    const { maxTopics, isOwnedOnly, topics } = this.#options;
+    if (isOwnedOnly && !topics.isOwned(topic)) return "SHARDCAST_NOT_OWNER";
+    if (topics.isOwned(topic) && !topics.hasRoomFor(topic)) return "SHARDCAST_NODE_FULL";
+    if (!topics.hasOwner(topic)) return "SHARDCAST_OWNER_UNAVAILABLE";
+    const subscriptions = this.#subscriptions.get(sink);
+    if (subscriptions === undefined) return undefined;
+    if (subscriptions.count >= maxTopics) return "SHARDCAST_TOPICS_LIMIT";
+    if (subscriptions.has(sub, topic)) return "SHARDCAST_SUBSCRIPTION_EXISTS";
+    return undefined;
+  }
+
+  #readFault(name: string): ErrorCode | undefined {
+    const { topics, topicFault } = this.#options;
+    const fault = topicFault(name);
+    if (fault !== undefined) return fault;
+    if (!topics.isOwned(name)) return "SHARDCAST_NOT_OWNER";
+    return topics.hasRoomFor(name) ? undefined : "SHARDCAST_NODE_FULL";
+  }
+
+  #read(link: HandledLink, frame: ReadFrame): void {
+    const { seq, topic: name, from } = frame;
+    const fault = this.#readFault(name);
+    if (fault !== undefined) {
+      link.reject(seq, fault, "");
+      return;
+    }
+    const served = this.#options.topics.served(name);
+    if (served instanceof RelayedTopic) {
+      link.reject(seq, "SHARDCAST_NOT_OWNER", "");
+      return;
+    }
+    const { log } = served;
+    const limitBytes = Math.min(frame.limitBytes, MAX_READ_BYTES);
+    Promise.resolve(log.resolve(from))
+      .then(async (after) => ({ after, page: await log.read(after, limitBytes) }))
+      .then(({ after, page }) => {
+        const { epoch, head, oldest } = log;
+        const isDamaged = page instanceof Damage;
+        const frames = page === undefined || isDamaged ? NO_FRAMES : page.shared.frames;
+        // Damaged messages are gone over: the page begins behind them.
+        const start = isDamaged && from.type === "position" ? page.last : after;
+        const position = { epoch, offset: Math.max(start, oldest - 1) };
+        const answer = encodeFrame({ type: "page", seq, position, head, oldest, frames });
+        link.sendShared(SharedFrames.of(answer));
+      })
+      .finally(() => this.#options.topics.letGo(name))
+      .catch((error: unknown) => {
+        link.reject(seq, error instanceof ShardcastError ? error.code : "SHARDCAST_INTERNAL", "");
+      });
+  }
+}

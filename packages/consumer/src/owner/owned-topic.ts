@@ -1,0 +1,183 @@
+// A topic that this node owns: numbers what a turn brought, writes it into one batch, and answers the
+// publishers when the log has it. docs/architecture.md#append
+import { MESSAGE_HEAD_BYTES, epochToBytes, writeMessageHead, type From } from "@shardcast/protocol";
+import { SharedFrames, WEBSOCKET_HEADER_BYTES } from "@shardcast/server";
+import { Batch, IdRecord, type TopicLog } from "@shardcast/log";
+import { DedupeWindow, type DedupeOptions } from "./dedupe-window.ts";
+import type { Publish } from "./publish.ts";
+import type { Subscription } from "../fan-out/subscription.ts";
+import type { FanOut } from "../fan-out/fan-out.ts";
+
+/** A topic's times do not go back for less: by more, they were wrong. */
+const STEP_BACK_MS = 60_000;
+/** A batch is stored, sent and read as a whole: beyond this, what a turn brought becomes several of them. */
+const BATCH_BYTES = 64 * 1024;
+
+/** What is to be done when the log has a turn's messages, or could not take them. */
+export interface Appended {
+  readonly topic: OwnedTopic;
+  /** In the order of their offsets. */
+  readonly batches: readonly Batch[];
+  /** All that wait for an answer, in the order in which they came. */
+  readonly publishes: readonly Publish[];
+}
+
+export class OwnedTopic {
+  readonly view: FanOut;
+  readonly log: TopicLog;
+  /** Of its log: what is committed together. */
+  readonly lane: number;
+  readonly #dedupe: DedupeWindow;
+  #publishes: Publish[] = [];
+  #lastTime: number;
+
+  /** @param now in ms since 1970 · @param steady in ms that never go back: by them ids are forgotten */
+  constructor(
+    view: FanOut,
+    log: TopicLog,
+    lane: number,
+    dedupe: DedupeOptions,
+    now: number,
+    steady = now,
+  ) {
+    this.view = view;
+    this.log = log;
+    this.lane = lane;
+    this.#lastTime = log.lastTime;
+    this.#dedupe = new DedupeWindow(dedupe);
+    // Two windows: that is how long an id may be known, and one that was acked again must not be forgotten. They are
+    // counted from the newest message, where that was before now: the clock may be wrong since.
+    const newest = Math.min(now, log.lastTime);
+    for (const { time, ids } of log.ids(newest - 2 * dedupe.windowMs)) {
+      ids.forEach((offset, bytes, start, end) => {
+        const hash = this.#dedupe.prepare(bytes, start, end);
+        const since = steady - Math.max(0, newest - time);
+        this.#dedupe.claim(hash, bytes, start, end, { offset, time: since });
+      });
+    }
+  }
+
+  /** @returns true where it is the first since the last append */
+  enqueue(publish: Publish): boolean {
+    return this.#publishes.push(publish) === 1;
+  }
+
+  /** Gives back what was not appended yet. */
+  takeWaiting(): Publish[] {
+    return this.#publishes.splice(0);
+  }
+
+  subscribe(subscription: Subscription, from: From): void {
+    this.view.subscribe(subscription, from);
+  }
+
+  /** Appends what has come to the log. It is stored once the log has committed it. */
+  append(now: number, steady = now): Appended {
+    const publishes = this.#publishes;
+    this.#publishes = [];
+    // The owner's clock may step back a little; the times of a topic do not.
+    const isSetBack = now < this.#lastTime - STEP_BACK_MS;
+    this.#lastTime = isSetBack ? now : Math.max(this.#lastTime, now);
+    let offset = this.log.head + 1;
+    const batches: Batch[] = [];
+    for (const part of split(this.#number(publishes, offset, steady))) {
+      const batch = this.#encode(part, offset);
+      offset = batch.last + 1;
+      this.log.append(batch, this.#idsOf(part));
+      batches.push(batch);
+    }
+    return { topic: this, batches, publishes };
+  }
+
+  /** The log could not take it: a repeat is no repeat. */
+  revert({ publishes }: Appended): void {
+    for (const { isDuplicate, bytes, idStart, idEnd } of publishes) {
+      if (!isDuplicate && idEnd > 0) this.#dedupe.delete(bytes, idStart, idEnd);
+    }
+  }
+
+  /** The topic has another owner now: nobody gets anything here any more. */
+  leave(): void {
+    this.view.endAll("SHARDCAST_NOT_OWNER");
+  }
+
+  /** Whether nobody has any use for it at the moment. */
+  get isUnused(): boolean {
+    return this.view.subscriberCount === 0 && this.#publishes.length === 0 && this.#dedupe.isEmpty;
+  }
+
+  /** Drops what has had its time; tells whether nobody has any use for the topic at the moment. */
+  expire(now: number, steady = now): boolean {
+    this.log.trim(now);
+    this.#dedupe.expire(steady);
+    return this.isUnused;
+  }
+
+  /** Gives offsets: those of the first ones to repeats, and the next ones to all others, which it returns. */
+  #number(publishes: readonly Publish[], first: number, time: number): readonly Publish[] {
+    const place = { offset: first, time };
+    const dedupe = this.#dedupe;
+    const epoch = epochToBytes(this.log.epoch);
+    for (const publish of publishes) {
+      const { bytes, idStart, idEnd } = publish;
+      if (idEnd > 0) publish.idHash = dedupe.prepare(bytes, idStart, idEnd);
+    }
+    for (const publish of publishes) {
+      const { idHash, bytes, idStart, idEnd } = publish;
+      const known = idEnd > 0 ? dedupe.claim(idHash, bytes, idStart, idEnd, place) : undefined;
+      publish.epoch = epoch;
+      publish.isDuplicate = known !== undefined;
+      publish.offset = known ?? place.offset;
+      if (known === undefined) place.offset += 1;
+    }
+    if (place.offset - first === publishes.length) return publishes;
+    return publishes.filter(({ isDuplicate }) => !isDuplicate);
+  }
+
+  #idsOf(publishes: readonly Publish[]): IdRecord {
+    const ids = new IdRecord();
+    if (!this.log.hasIds) return ids;
+    for (const { offset, bytes, idStart, idEnd } of publishes) {
+      if (idEnd > 0) ids.add(offset, bytes, idStart, idEnd);
+    }
+    return ids;
+  }
+
+  /** One buffer for the WebSocket frame, the protocol's frames and the log. */
+  #encode(publishes: readonly Publish[], first: number): Batch {
+    const bytes = publishes.reduce(
+      (sum, { start, end }) => sum + MESSAGE_HEAD_BYTES + end - start,
+      WEBSOCKET_HEADER_BYTES,
+    );
+    const room = Buffer.allocUnsafe(bytes);
+    let at = WEBSOCKET_HEADER_BYTES;
+    let offset = first;
+    for (const { bytes: source, start, end } of publishes) {
+      const contentBytes = end - start;
+      const head = { topicId: this.view.id, offset, time: this.#lastTime, contentBytes };
+      writeMessageHead(room, at, head);
+      room.set(source.subarray(start, end), at + MESSAGE_HEAD_BYTES);
+      at += MESSAGE_HEAD_BYTES + contentBytes;
+      offset += 1;
+    }
+    return Batch.sealed(first, offset - 1, new SharedFrames(room));
+  }
+}
+
+/** Runs of publishes that are a batch each; a publish larger than a batch has one of its own. */
+function split(publishes: readonly Publish[]): Publish[][] {
+  const parts: Publish[][] = [];
+  let part: Publish[] = [];
+  let bytes = 0;
+  for (const publish of publishes) {
+    const count = MESSAGE_HEAD_BYTES + publish.end - publish.start;
+    if (part.length === 0 || bytes + count > BATCH_BYTES) {
+      part = [];
+      parts.push(part);
+      bytes = 0;
+    }
+    part.push(publish);
+    bytes += count;
+  }
+  return parts;
+}

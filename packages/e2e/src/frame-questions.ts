@@ -1,0 +1,209 @@
+// Every frame on every endpoint, and what a node says to it.
+import {
+  ENDPOINTS,
+  FRAME_TYPES,
+  SKIPPABLE_FROM,
+  SUBPROTOCOLS,
+  isForTokens,
+  isFrameAllowed,
+  type Action,
+  type Endpoint,
+  type Frame,
+  type FrameType,
+  type From,
+  type Subprotocol,
+} from "@shardcast/protocol";
+import { GOLDEN } from "@shardcast/protocol/testing";
+import type { Caller } from "./callers.ts";
+import { eventually } from "@shardcast/faults";
+import { TEST_PSK, type NodeProcess } from "./nodes.ts";
+import { V1Socket } from "./v1-socket.ts";
+
+/** One thing that can be asked of a node. What asks another way, as over HTTP, is another list of these. */
+export interface Question {
+  readonly name: string;
+  /** What the node has to say to a caller: `ok`, or a code. */
+  readonly expected: (caller: Caller) => string;
+  readonly ask: (caller: Caller) => Promise<string>;
+}
+
+/** A frame, the answer that means yes, and what it takes to get that. */
+interface Probe {
+  readonly what: string;
+  readonly frame: Frame;
+  /** Undefined where there is no answer to it. */
+  readonly yes: FrameType | undefined;
+  readonly needs: readonly Action[];
+}
+
+const FORBIDDEN = "SHARDCAST_FORBIDDEN";
+const UNEXPECTED = "SHARDCAST_FRAME_UNEXPECTED";
+
+export interface Nodes {
+  readonly producer: NodeProcess;
+  /** It owns all topics. */
+  readonly consumer: NodeProcess;
+}
+
+export function frameQuestions(nodes: Nodes, topic: string): Question[] {
+  const endpoints = Object.keys(ENDPOINTS) as Endpoint[];
+  const types = Object.keys(FRAME_TYPES) as FrameType[];
+  return endpoints.flatMap((endpoint) =>
+    types.flatMap((type) =>
+      isFrameAllowed(endpoint, FRAME_TYPES[type])
+        ? allowedQuestions(nodes, endpoint, type, topic)
+        : [otherQuestion(nodes, endpoint, type)],
+    ),
+  );
+}
+
+function allowedQuestions(
+  nodes: Nodes,
+  endpoint: Endpoint,
+  type: FrameType,
+  topic: string,
+): Question[] {
+  if (type === "token") return [tokenQuestion(nodes, endpoint)];
+  const probes = probesOf(topic).filter(({ frame }) => frame.type === type);
+  if (probes.length === 0) throw new Error(`nothing asks for what ${type} does`);
+  return Object.values(SUBPROTOCOLS).flatMap((subprotocol) =>
+    probes.map((probe) => ({
+      name: `${probe.what} on ${endpoint} (${subprotocol})`,
+      expected: (caller) => {
+        const isMissing = probe.needs.some((action) => !caller.permissions.includes(action));
+        return isMissing || isKeptOut(endpoint, caller) ? FORBIDDEN : "ok";
+      },
+      ask: (caller) =>
+        asking(nodes, endpoint, caller, subprotocol, (socket) => answerTo(socket, probe)),
+    })),
+  );
+}
+
+/** Another token has its use where the first one was a token. */
+function tokenQuestion(nodes: Nodes, endpoint: Endpoint): Question {
+  return {
+    name: `another token on ${endpoint}`,
+    expected: ({ token }) => (token === undefined ? UNEXPECTED : "ok"),
+    ask: (caller) =>
+      asking(nodes, endpoint, caller, SUBPROTOCOLS.binary, async (socket) => {
+        socket.send({ type: "token", token: caller.token ?? "" });
+        const count = (): number =>
+          socket.frames.filter(({ type }) => type === "authorized").length;
+        await eventually("an answer", () => !socket.isOpen || count() === 2);
+        return socket.isOpen ? "ok" : closeCode(socket);
+      }),
+  };
+}
+
+function otherQuestion(nodes: Nodes, endpoint: Endpoint, type: FrameType): Question {
+  const frame = GOLDEN.find((golden) => golden.frame.type === type)?.frame;
+  if (frame === undefined) throw new Error(`there is no ${type} to send`);
+  const said = FRAME_TYPES[type] < SKIPPABLE_FROM ? UNEXPECTED : "ok";
+  return {
+    name: `${type} on ${endpoint}, where it does not belong`,
+    expected: (caller) => (isKeptOut(endpoint, caller) ? FORBIDDEN : said),
+    ask: (caller) =>
+      asking(nodes, endpoint, caller, SUBPROTOCOLS.binary, (socket) =>
+        answerTo(socket, { what: type, frame, yes: undefined, needs: [] }),
+      ),
+  };
+}
+
+function isKeptOut(endpoint: Endpoint, { token }: Caller): boolean {
+  return token !== undefined && !isForTokens(endpoint);
+}
+
+async function asking(
+  { producer, consumer }: Nodes,
+  endpoint: Endpoint,
+  { token }: Caller,
+  subprotocol: Subprotocol,
+  ask: (socket: V1Socket) => Promise<string>,
+): Promise<string> {
+  const { url } = endpoint === "produce" ? producer : consumer;
+  const socket = await V1Socket.open(url, { endpoint, subprotocol });
+  try {
+    socket.send(token === undefined ? await socket.proof(TEST_PSK) : { type: "token", token });
+    const isIn = (): boolean => socket.frames.some(({ type }) => type === "welcome");
+    await eventually("a welcome", () => isIn() || !socket.isOpen);
+    return await (isIn() ? ask(socket) : closeCode(socket));
+  } finally {
+    socket.end();
+  }
+}
+
+/** What the node says to a frame. Silence is an answer as well, where nothing came before the pings behind it. */
+async function answerTo(socket: V1Socket, { frame, yes }: Probe): Promise<string> {
+  // A checksum goes with the message behind it.
+  const silent = ["challenge", "welcome", "authorized", "heartbeat", "checksum"];
+  const answer = (): Frame | undefined => socket.frames.find(({ type }) => !silent.includes(type));
+  socket.send(frame);
+  // A pong overtakes the answers of its turn, but not those of the turn before.
+  for (let pings = 0; pings < 2; pings += 1) {
+    let hasPong = false;
+    socket.socket.once("pong", () => (hasPong = true));
+    if (socket.isOpen) socket.socket.ping();
+    await eventually("an answer", () => {
+      return !socket.isOpen || answer() !== undefined || (yes === undefined && hasPong);
+    });
+  }
+  if (!socket.isOpen) return closeCode(socket);
+  const said = answer();
+  if (said === undefined || said.type === yes) return "ok";
+  return "code" in said ? said.code : `an unexpected ${said.type}`;
+}
+
+async function closeCode(socket: V1Socket): Promise<string> {
+  return /^\d+ (\w+)/.exec(await socket.closed())?.[1] ?? "no code";
+}
+
+function probesOf(topic: string): Probe[] {
+  const member = { topic, memberId: "m1", user: "" };
+  const epoch = "0123456789abcdef";
+  const follow = (what: string, from: From, needs: readonly Action[], name = topic): Probe => {
+    const frame: Frame = { type: "subscribe", sub: 1, topic: name, from };
+    return { what: `subscribe from ${what}`, frame, yes: "subscribed", needs };
+  };
+  return [
+    {
+      what: "publish",
+      frame: { type: "publish", seq: 1, timeoutMs: 0, topic, payload: new Uint8Array(1) },
+      yes: "ack",
+      needs: ["publish"],
+    },
+    follow("live", { type: "live" }, ["subscribe"]),
+    follow("a position", { type: "position", position: { epoch, offset: 0 } }, ["subscribe"]),
+    follow("earliest", { type: "earliest" }, ["subscribe", "history"]),
+    follow("last", { type: "last", count: 1 }, ["subscribe", "history"]),
+    follow("since", { type: "since", time: 0 }, ["subscribe", "history"]),
+    follow("live to presence", { type: "live" }, ["presence"], `$presence/${topic}`),
+    follow("earliest to presence", { type: "earliest" }, ["presence"], `$presence/${topic}`),
+    {
+      what: "unsubscribe",
+      frame: { type: "unsubscribe", sub: 1 },
+      yes: undefined,
+      needs: [],
+    },
+    {
+      what: "enter",
+      frame: { type: "enter", seq: 1, ...member, info: "" },
+      yes: "entered",
+      needs: ["presence"],
+    },
+    { what: "leave", frame: { type: "leave", lost: false, ...member }, yes: undefined, needs: [] },
+    {
+      what: "presence",
+      frame: { type: "presence", seq: 1, topic, after: 0, limit: 10 },
+      yes: "present",
+      needs: ["presence"],
+    },
+    {
+      what: "read",
+      frame: { type: "read", seq: 1, topic, from: { type: "earliest" }, limitBytes: 1000 },
+      yes: "page",
+      needs: [],
+    },
+    { what: "heartbeat", frame: { type: "heartbeat" }, yes: undefined, needs: [] },
+    { what: "ping", frame: { type: "ping" }, yes: "pong", needs: [] },
+  ];
+}

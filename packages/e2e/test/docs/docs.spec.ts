@@ -1,0 +1,132 @@
+// The documents, held against the code: what they name exists.
+import { ERRORS } from "@shardcast/protocol";
+import { NODE_OPTIONS } from "@shardcast/server";
+import { expect } from "chai";
+import { existsSync, readFileSync, readdirSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join, resolve } from "node:path";
+
+const ROOT = resolve(process.cwd());
+const { PACKAGES, FOLDERS } = createRequire(join(ROOT, "package.json"))(
+  "./dependency-tables.cjs",
+) as Record<"PACKAGES" | "FOLDERS", Record<string, string[]>>;
+const DOCUMENTS = [
+  "README.md",
+  "CONTRIBUTING.md",
+  "CHANGELOG.md",
+  ...readdirSync(join(ROOT, "docs"))
+    .filter((name) => name.endsWith(".md"))
+    .map((name) => `docs/${name}`),
+  ...readdirSync(join(ROOT, "packages"))
+    .map((name) => `packages/${name}/README.md`)
+    .filter((path) => existsSync(join(ROOT, path))),
+];
+
+/** Those that name options of nodes, and no others'. */
+const OPTION_DOCUMENTS = [
+  "README.md",
+  ...["architecture", "http", "push", "protocol", "operations", "security"].map(
+    (name) => `docs/${name}.md`,
+  ),
+];
+
+function read(path: string): string {
+  return readFileSync(join(ROOT, path), "utf8");
+}
+
+/** All TypeScript of the packages' sources, to look names up in. */
+function allSource(): string {
+  return readdirSync(join(ROOT, "packages"))
+    .map((name) => join(ROOT, "packages", name, "src"))
+    .filter((folder) => existsSync(folder))
+    .flatMap((folder) =>
+      readdirSync(folder, { recursive: true, encoding: "utf8" })
+        .filter((file) => file.endsWith(".ts"))
+        .map((file) => readFileSync(join(folder, file), "utf8")),
+    )
+    .join("\n");
+}
+
+describe("documents", () => {
+  for (const path of DOCUMENTS) {
+    it(`${path} links to files that exist`, () => {
+      const links = [...read(path).matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g)];
+      for (const [, link = ""] of links) {
+        expect(existsSync(join(ROOT, dirname(path), link)), `${path} → ${link}`).to.equal(true);
+      }
+    });
+  }
+
+  it("docs/architecture.md names a function that stands in the file beside it", () => {
+    const steps = [
+      ...read("docs/architecture.md").matchAll(/\| `(packages\/[^`]+\.ts)` `(\w+)`\s*\|/g),
+    ];
+    expect(steps.length).to.be.greaterThan(8);
+    for (const [, file = "", name = ""] of steps) {
+      expect(read(file), `${file} has ${name}`).to.match(
+        new RegExp(`^  (?:async )?${name}\\(`, "m"),
+      );
+    }
+  });
+
+  it("docs/architecture.md lists the packages and folders in the order that the linter checks", () => {
+    const text = read("docs/architecture.md");
+    const rows = [
+      ...text.matchAll(/^\| `([a-z0-9]+)` +\|[^|]+\| ((?:`[a-z0-9]+`(?:, )?)+|–) +\|$/gm),
+    ];
+    const imports = rows.map(([, name = "", list = ""]) => [name, list.match(/[a-z0-9]+/g) ?? []]);
+    expect(Object.fromEntries(imports)).to.deep.equal(PACKAGES);
+    const folders = [...text.matchAll(/^\| `([a-z-]+)\/` +\|/gm)].map(([, name]) => name);
+    expect(folders).to.deep.equal(Object.values(FOLDERS).flat());
+  });
+
+  it("docs/architecture.md names only classes that exist", () => {
+    const source = allSource();
+    const names = [...read("docs/architecture.md").matchAll(/`([A-Z][A-Za-z]+)(?:\.\w+)?`/g)];
+    for (const [, name = ""] of names) {
+      const isThere = new RegExp(`(?:class|interface|type|const) ${name}\\b`).test(source);
+      // Node's own are named as well.
+      expect(isThere || name in globalThis, name).to.equal(true);
+    }
+  });
+
+  it("docs/errors.md lists each code once, and no other", () => {
+    const rows = [
+      ...read("docs/errors.md").matchAll(/^\| `(SHARDCAST_[A-Z_]+)` +\| \S[^|]+\| \S[^|]+\|$/gm),
+    ];
+    const listed = rows.map(([, code = ""]) => code);
+    expect(listed.sort()).to.deep.equal(Object.keys(ERRORS).sort());
+  });
+
+  it("docs/security.md names tests that exist", () => {
+    const names = [...read("docs/security.md").matchAll(/`([a-z0-9]+\/test[^`]*)`/g)];
+    expect(names.length).to.be.greaterThan(10);
+    for (const [, name = ""] of names) {
+      expect(existsSync(join(ROOT, "packages", name)), name).to.equal(true);
+    }
+  });
+
+  it("docs/operations.md tells the limits as they are", () => {
+    const rows = read("docs/operations.md").matchAll(/^\| `--([a-z-]+)` +\| ([0-9]+) +\|/gm);
+    const listed = [...rows].map(([, name = "", value]) => [name, Number(value)] as const);
+    expect(listed.length).to.be.at.least(11);
+    for (const [name, value] of listed) {
+      expect(
+        (NODE_OPTIONS as Readonly<Record<string, { default?: unknown }>>)[name],
+        name,
+      ).to.include({
+        default: value,
+      });
+    }
+  });
+
+  it("names only options that exist", () => {
+    const source = allSource();
+    for (const path of OPTION_DOCUMENTS) {
+      for (const [, name = ""] of read(path).matchAll(/`--([a-z][a-z-]+)/g)) {
+        const isThere = new RegExp(`["\\s{]${name}["]?: \\{`).test(source);
+        expect(isThere || source.includes(`"${name}"`), `${path}: --${name}`).to.equal(true);
+      }
+    }
+  });
+});

@@ -1,0 +1,122 @@
+// Back ends that sign what they send (Standard Webhooks): each with keys of its own, and what it may do.
+import type { IncomingHttpHeaders } from "node:http";
+import { SteadyClock, readJsonFile } from "@shardcast/process";
+import { Permissions, ShardcastError, parseGrantText } from "@shardcast/protocol";
+import { ReplayGuard, WebhookKeys, verifyWebhook, type ReplayClaim } from "@shardcast/webhooks";
+import type { Identity } from "./identity.ts";
+import { optionInvalid } from "../options/option-value.ts";
+
+const NO_BYTES = new Uint8Array(0);
+/** In front of the id where a request has no body. With the blank, it is no webhook, whatever a webhook's body says. */
+const TARGET_PREFIX = "request ";
+
+interface Sender {
+  readonly keys: WebhookKeys;
+  readonly identity: Identity;
+}
+
+/** A request whose signature is right, and which did not come before. */
+export interface SignedRequest {
+  readonly identity: Identity;
+  /** `webhook-id`: the same for each try of the same message. */
+  readonly id: string;
+  readonly claim: ReplayClaim;
+}
+
+export class WebhookSenders {
+  readonly #senders: readonly Sender[];
+  readonly #now = new SteadyClock().now;
+  readonly #guard = new ReplayGuard({ now: this.#now });
+
+  constructor(senders: readonly Sender[]) {
+    this.#senders = senders;
+  }
+
+  /**
+   * Reads a file such as `[{"name": "shop", "keys": ["whsec_…"], "allow": "publish:orders/*"}]`.
+   * @throws SHARDCAST_OPTION_INVALID
+   */
+  static fromFile(file: string): WebhookSenders {
+    const senders = readJsonFile("--webhook-keys", file);
+    try {
+      if (!Array.isArray(senders)) throw new Error("it is a list");
+      return new WebhookSenders(senders.map(parseSender));
+    } catch (error) {
+      const why = error instanceof Error ? error.message : "";
+      throw optionInvalid(`--webhook-keys ${file} cannot be used: ${why}`);
+    }
+  }
+
+  /**
+   * Refuses what can be refused by the headers alone, before there is a body.
+   * @throws SHARDCAST_UNAUTHORIZED
+   */
+  check(headers: IncomingHttpHeaders): void {
+    const [sender] = this.#senders;
+    if (sender === undefined) throw refused("no key is known here");
+    const verdict = verifyWebhook({ headers, body: NO_BYTES, nowMs: this.#now() }, sender.keys);
+    if (verdict.type === "invalid" && verdict.reason !== "no-match") throw refused(verdict.reason);
+  }
+
+  /**
+   * Finds out who has signed a message: Standard Webhooks, over the body.
+   * @throws SHARDCAST_UNAUTHORIZED, SHARDCAST_REQUEST_REPLAYED, SHARDCAST_NODE_FULL
+   */
+  verifyMessage(headers: IncomingHttpHeaders, body: Uint8Array): SignedRequest {
+    return this.#verify(headers, body, "");
+  }
+
+  /**
+   * Finds out who has signed a request without a body: over `request <id>.<timestamp>.<method> <target>`.
+   * @param target as `GET /topics/news`
+   * @throws SHARDCAST_UNAUTHORIZED, SHARDCAST_REQUEST_REPLAYED, SHARDCAST_NODE_FULL
+   */
+  verifyTarget(headers: IncomingHttpHeaders, target: string): SignedRequest {
+    return this.#verify(headers, Buffer.from(target), TARGET_PREFIX);
+  }
+
+  #verify(headers: IncomingHttpHeaders, body: Uint8Array, prefix: string): SignedRequest {
+    let reason = "no key is known here";
+    for (const { keys, identity } of this.#senders) {
+      const verdict = verifyWebhook({ headers, body, prefix, nowMs: this.#now() }, keys);
+      if (verdict.type === "valid") {
+        return { identity, id: verdict.id, claim: this.#claim(verdict) };
+      }
+      ({ reason } = verdict);
+    }
+    throw refused(reason);
+  }
+
+  #claim(stamp: { readonly id: string; readonly timestampS: number }): ReplayClaim {
+    const verdict = this.#guard.claim(stamp);
+    switch (verdict.type) {
+      case "claimed":
+        return verdict.claim;
+      case "full":
+        throw new ShardcastError(verdict.code, "too many signed requests within five minutes");
+      case "busy":
+      case "replay":
+      case "outside":
+        throw new ShardcastError("SHARDCAST_REQUEST_REPLAYED");
+    }
+  }
+}
+
+function refused(reason: string): ShardcastError {
+  return new ShardcastError("SHARDCAST_UNAUTHORIZED", `the signature is refused: ${reason}`);
+}
+
+function parseSender(value: unknown): Sender {
+  if (typeof value !== "object" || value === null) throw new Error("it has objects");
+  const { name, keys, allow } = value as Readonly<Record<string, unknown>>;
+  if (typeof name !== "string" || name === "") throw new Error('each has a "name"');
+  if (!Array.isArray(keys) || !keys.every((key) => typeof key === "string")) {
+    throw new Error(`"keys" of ${name} is a list of whsec_…`);
+  }
+  if (typeof allow !== "string") throw new Error(`"allow" of ${name} is like publish:orders/*`);
+  const permissions = new Permissions(parseGrantText(allow));
+  return {
+    keys: new WebhookKeys(keys),
+    identity: { user: name, permissions, expiresAt: Infinity },
+  };
+}

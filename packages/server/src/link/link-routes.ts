@@ -1,0 +1,125 @@
+// For administrators: the links of this node, and ending them. docs/http.md#links
+import { ShardcastError } from "@shardcast/protocol";
+import type { FastifyInstance } from "fastify";
+import type { Sweep, SweptLink } from "./sweep.ts";
+import type { HttpAccess } from "../http/http-access.ts";
+import { ADMIN_SECURITY, PROBLEM_RESPONSES } from "../http/schemas.ts";
+
+const DEFAULT_LIMIT = 100;
+const MAX_LIMIT = 1000;
+
+interface ListRequest {
+  readonly Querystring: {
+    readonly user?: string;
+    readonly after?: string;
+    readonly limit?: number;
+  };
+}
+
+interface DisconnectRequest {
+  readonly Body: { readonly user?: string; readonly link?: string };
+}
+
+export function addLinkRoutes(http: FastifyInstance, access: HttpAccess, sweep: Sweep): void {
+  http.addHook("onRequest", access.onAdminRequest);
+
+  http.get<ListRequest>("/links", { schema: LINKS_SCHEMA }, (request) => {
+    const { user, after = "", limit = DEFAULT_LIMIT } = request.query;
+    const found = [...sweep.links()].filter(
+      (link) => (user === undefined || link.access?.user === user) && link.id > after,
+    );
+    const page = found.sort(byId).slice(0, limit);
+    const next = found.length > limit ? (page.at(-1)?.id ?? "") : "";
+    return { links: page.map(describe), next };
+  });
+
+  http.post<DisconnectRequest>("/links/disconnect", { schema: DISCONNECT_SCHEMA }, (request) => {
+    const { user, link: id } = request.body;
+    if ((user === undefined) === (id === undefined)) {
+      throw new ShardcastError("SHARDCAST_REQUEST_INVALID", "give either user or link");
+    }
+    const found = [...sweep.links()].filter((link) =>
+      id === undefined ? link.access?.user === user : link.id === id,
+    );
+    for (const link of found) link.close("SHARDCAST_DISCONNECTED");
+    return { disconnected: found.length };
+  });
+}
+
+function describe({ id, endpoint, address, access }: SweptLink): Record<string, string | number> {
+  const expiresAt = access?.expiresAt ?? Infinity;
+  return {
+    link: id,
+    endpoint,
+    address,
+    access: accessOf(access),
+    ...(access === undefined ? {} : { user: access.user }),
+    ...(expiresAt === Infinity ? {} : { expiresAt }),
+  };
+}
+
+function accessOf(access: SweptLink["access"]): string {
+  if (access === undefined) return "key";
+  return access.user === "" ? "anonymous" : "token";
+}
+
+function byId(one: SweptLink, other: SweptLink): number {
+  return one.id < other.id ? -1 : 1;
+}
+
+const LINKS_SCHEMA = {
+  operationId: "listLinks",
+  summary: "The links of this node, of one user or all; needs the admin key",
+  security: ADMIN_SECURITY,
+  querystring: {
+    type: "object",
+    properties: {
+      user: { type: "string" },
+      after: { type: "string", default: "" },
+      limit: { type: "integer", minimum: 1, maximum: MAX_LIMIT, default: DEFAULT_LIMIT },
+    },
+  },
+  response: {
+    200: {
+      type: "object",
+      required: ["links", "next"],
+      properties: {
+        links: {
+          type: "array",
+          items: {
+            type: "object",
+            required: ["link", "endpoint", "address", "access"],
+            properties: {
+              link: { type: "string" },
+              endpoint: { type: "string" },
+              address: { type: "string" },
+              access: { type: "string", enum: ["key", "token", "anonymous"] },
+              user: { type: "string" },
+              expiresAt: { type: "integer", description: "ms since 1970, UTC" },
+            },
+          },
+        },
+        next: { type: "string", description: "What `after` of the next page is; empty at the end" },
+      },
+    },
+    ...PROBLEM_RESPONSES,
+  },
+} as const;
+
+const DISCONNECT_SCHEMA = {
+  operationId: "disconnect",
+  summary: "Ends links of this node, for good; needs the admin key",
+  security: ADMIN_SECURITY,
+  body: {
+    type: "object",
+    properties: { user: { type: "string" }, link: { type: "string" } },
+  },
+  response: {
+    200: {
+      type: "object",
+      required: ["disconnected"],
+      properties: { disconnected: { type: "integer" } },
+    },
+    ...PROBLEM_RESPONSES,
+  },
+} as const;

@@ -1,0 +1,417 @@
+// One authenticated WebSocket that a node accepted: typed frames in, frames out, one write a turn.
+// It writes whole WebSocket frames to the TCP socket itself; `ws` reads, and writes the close.
+import type { Socket } from "node:net";
+import {
+  ERRORS,
+  ACK_BYTES,
+  FRAME_TYPES,
+  SKIPPABLE_FROM,
+  ShardcastError,
+  binaryToJson,
+  closeCodeOf,
+  decodeFrame,
+  encodeFrame,
+  isForTokens,
+  isFrameAllowed,
+  writeAck,
+  writeAckSeq,
+  type AckFields,
+  type CloseReason,
+  type Endpoint,
+  type ErrorCode,
+  type Frame,
+} from "@shardcast/protocol";
+import type { Gate } from "../access/gate.ts";
+import type { AccessHolder, LinkAccess } from "../access/link-access.ts";
+import { TokenBucket } from "../access/token-bucket.ts";
+import { tokenFault } from "../access/token-fault.ts";
+import { closeText } from "../turn/close-text.ts";
+import { explained } from "./explained.ts";
+import { FrameBacklog, TURN_UNITS, readFrames, unitsOf } from "./frame-backlog.ts";
+import type { LinkHandler, LinkTarget } from "./link-handler.ts";
+import type { NodeSocket } from "./node-socket.ts";
+import type { PublishOrigin, Refusal } from "../publish/publish-target.ts";
+import { RefusedTopics } from "../publish/refused-topics.ts";
+import { SharedFrames } from "../turn/shared-frames.ts";
+import { TurnLink, type LinkContext } from "./turn-link.ts";
+import {
+  OPCODE_BINARY,
+  WEBSOCKET_HEADER_BYTES,
+  frameMessage,
+  frameText,
+} from "../turn/websocket-frame.ts";
+
+const OUT_START_BYTES = 512;
+/** A message of more is announced. */
+const LARGE_BYTES = 64 * 1024;
+/** Checked of one link a second. */
+const TOKENS_PER_SECOND = 5;
+
+const KNOWN_TYPES: ReadonlySet<number> = new Set(Object.values(FRAME_TYPES));
+const EMPTY = Buffer.alloc(0);
+/** What a peer's frames can do wrong, so that the link ends with that code. */
+const FRAME_FAULTS = new Map<ErrorCode, CloseReason>(
+  (
+    [
+      "SHARDCAST_FRAME_MALFORMED",
+      "SHARDCAST_FRAME_UNKNOWN",
+      "SHARDCAST_FRAME_UNEXPECTED",
+      "SHARDCAST_FRAME_TOO_LARGE",
+    ] as const
+  ).map((code) => [code, code]),
+);
+
+export interface LinkOptions {
+  readonly id: string;
+  readonly endpoint: Endpoint;
+  readonly isJson: boolean;
+  readonly handler: LinkHandler;
+  readonly context: LinkContext;
+  /** The client's, behind the proxies. */
+  readonly address: string;
+  /** Undefined where the client has proved that it knows the key. */
+  readonly access: LinkAccess | undefined;
+  readonly gate: Gate;
+}
+
+export class Link extends TurnLink implements PublishOrigin, AccessHolder {
+  readonly id: string;
+  readonly address: string;
+  readonly access: LinkAccess | undefined;
+  readonly isJson: boolean;
+  /** Publishes of this link that have no answer yet. */
+  inFlightCount = 0;
+  refusedTopics: RefusedTopics | undefined;
+  /** Heartbeats sent, and those of them that the client has answered. */
+  #beats = 0;
+  #answeredBeats = 0;
+  /** The last turn in which something came, and what it still has room for. */
+  #turn = -1;
+  #units = 0;
+  #backlog: FrameBacklog | undefined;
+  /** This turn's refusals need one behind them. */
+  #isBeatDue = false;
+  #isPongSent = false;
+  /** Frames of this turn; valid between `reserve` and the end of the caller's writing. */
+  out = EMPTY;
+  readonly #handler: LinkHandler;
+  readonly #gate: Gate;
+  /** A token that came over the link is being checked. */
+  #isRenewing = false;
+  /** To check one costs the node more than to send it. */
+  #tokens: TokenBucket | undefined;
+  #outEnd = 0;
+
+  constructor(socket: NodeSocket, tcp: Socket, options: LinkOptions) {
+    super(socket, tcp, options.endpoint, options.context);
+    this.id = options.id;
+    this.isJson = options.isJson;
+    this.address = options.address;
+    this.access = options.access;
+    this.#handler = options.handler;
+    this.#gate = options.gate;
+  }
+
+  /** Takes the socket over from the handshake, with the welcome as its first frame. */
+  open(welcome: Frame, target: LinkTarget): void {
+    this.attach();
+    this.send(welcome);
+    if (this.access !== undefined) {
+      this.#gate.watch(this.access, this);
+      this.#sendAuthorized(this.access);
+    }
+    try {
+      this.#handler.opened(this, target);
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  expiring(withinMs: number): void {
+    this.send({ type: "expiring", withinMs });
+  }
+
+  expired(): void {
+    this.close("SHARDCAST_TOKEN_EXPIRED");
+  }
+
+  get isNode(): boolean {
+    return this.endpoint === "producer";
+  }
+
+  /** One WebSocket message came. */
+  received(data: Buffer, isBinary: boolean): void {
+    if (!this.isOpen) return;
+    if (isBinary === this.isJson) {
+      this.fail(new ShardcastError("SHARDCAST_FRAME_MALFORMED"));
+      return;
+    }
+    if (this.#backlog !== undefined) {
+      this.#backlog.push(data);
+      return;
+    }
+    const at = this.#read(data, 0);
+    if (at < data.length) this.#fallBehind(new FrameBacklog(data, at));
+  }
+
+  /** What this turn has no room for comes in the turns that follow, and until then nothing more is read. */
+  #fallBehind(backlog: FrameBacklog): void {
+    this.#backlog = backlog;
+    this.pauseReading();
+    const { turn } = this.context;
+    const work = {
+      endTurn: () => {
+        if (!this.isOpen) return;
+        if (!backlog.workOff((message, from) => this.#read(message, from))) {
+          turn.defer(work);
+          return;
+        }
+        this.#backlog = undefined;
+        this.resumeReading();
+      },
+    };
+    turn.defer(work);
+  }
+
+  /** Works off the frames of a message, as far as this turn has room. @returns how far it came */
+  #read(message: Buffer, from: number): number {
+    const { number } = this.context.turn;
+    if (this.#turn !== number) {
+      this.#turn = number;
+      // Many wait for what another node passes on.
+      this.#units = this.isNode ? Infinity : TURN_UNITS;
+    }
+    if (this.#units <= 0) return from;
+    try {
+      return readFrames(message, this.isJson, from, (type, bytes, start, end) => {
+        this.#dispatch(type, bytes, start, end);
+        this.#units -= unitsOf(type);
+        return this.#units > 0;
+      });
+    } catch (error) {
+      this.fail(error);
+      return message.length;
+    }
+  }
+
+  /** Queues one frame for the end of this turn. A refusal without a reason gets the sentence of its code. */
+  send(frame: Frame): void {
+    if (!this.isOpen) return;
+    const bytes = encodeFrame(explained(frame));
+    const at = this.reserve(bytes.length);
+    this.out.set(bytes, at);
+  }
+
+  /**
+   * Makes room for `count` bytes of frames in `out`; the caller fills them before it does anything else.
+   * @returns where they start
+   */
+  reserve(count: number): number {
+    if (this.#outEnd === 0) this.#outEnd = WEBSOCKET_HEADER_BYTES;
+    const at = this.#outEnd;
+    const end = at + count;
+    if (end > this.out.length) this.#grow(end);
+    this.#outEnd = end;
+    this.defer();
+    return at;
+  }
+
+  /** Queues frames that other links get as well, without a copy. */
+  sendShared(shared: SharedFrames): void {
+    if (!this.isOpen) return;
+    if (this.endpoint === "relay" && !this.isJson) {
+      // Another node goes by what was computed when the messages were made, or were read.
+      this.send({ type: "checksum", bytes: shared.frames.length, crc: shared.crc });
+    }
+    this.#queueShared(shared);
+  }
+
+  beat(heartbeat: SharedFrames): void {
+    this.#beats += 1;
+    if (this.isOpen) this.#queueShared(heartbeat);
+  }
+
+  drain(withinMs: number): void {
+    this.send({ type: "drain", withinMs });
+  }
+
+  regroup(withinMs: number): void {
+    this.send({ type: "regroup", withinMs });
+  }
+
+  /** Answers a publish: stored. */
+  ack(fields: AckFields): void {
+    this.inFlightCount -= 1;
+    if (!this.isOpen) return;
+    const at = this.reserve(ACK_BYTES);
+    writeAck(this.out, at, fields);
+  }
+
+  /** Answers a publish with an ack frame from elsewhere, under the publisher's own seq. */
+  passAck(seq: number, bytes: Uint8Array, start: number): void {
+    this.inFlightCount -= 1;
+    if (!this.isOpen) return;
+    const at = this.reserve(ACK_BYTES);
+    // By hand: a view and a call cost more than 23 bytes.
+    const { out } = this;
+    for (let index = 0; index < ACK_BYTES; index += 1) out[at + index] = bytes[start + index] ?? 0;
+    writeAckSeq(out, at, seq);
+  }
+
+  /** Answers a publish that counts as in flight: not stored. */
+  refuseInFlight(refusal: Refusal): boolean {
+    this.inFlightCount -= 1;
+    return this.#refuse(refusal);
+  }
+
+  /** Answers a publish that was refused at once. */
+  refuse(refusal: Refusal): void {
+    this.#refuse(refusal);
+  }
+
+  /** Answers a read that was refused. */
+  reject(seq: number, code: ErrorCode, reason: string): void {
+    if (this.isOpen) this.send({ type: "reject", seq, code, reason });
+  }
+
+  /** Ends the link for what the peer did, or for a fault of the node's own. */
+  fail(error: unknown): void {
+    const fault = error instanceof ShardcastError ? FRAME_FAULTS.get(error.code) : undefined;
+    this.close(fault ?? "SHARDCAST_INTERNAL");
+    if (fault === undefined)
+      this.context.logger.error({ error, link: this.id }, "a link's handler failed");
+  }
+
+  /** @param detail for people, beside the code */
+  close(reason: CloseReason, detail = ""): void {
+    this.closeWith(closeCodeOf(reason), closeText(reason, detail));
+  }
+
+  /** Closes the message that `out` holds and queues it behind what was queued before. */
+  protected seal(): void {
+    if (this.#outEnd === 0) return;
+    if (this.#isBeatDue) {
+      this.#isBeatDue = false;
+      this.#beats += 1;
+      this.send({ type: "heartbeat" });
+    }
+    this.#isPongSent = false;
+    const message = this.out.subarray(0, this.#outEnd);
+    this.#outEnd = 0;
+    // The chunk keeps the buffer: it is the kernel's until it is sent.
+    this.out = EMPTY;
+    this.#queueMessage(
+      this.isJson
+        ? frameText(binaryToJson(message.subarray(WEBSOCKET_HEADER_BYTES)))
+        : frameMessage(message, OPCODE_BINARY),
+    );
+  }
+
+  protected writable(): void {
+    this.#handler.writable(this);
+  }
+
+  protected ended(): void {
+    this.out = EMPTY;
+    this.#outEnd = 0;
+    this.#backlog = undefined;
+    if (this.access !== undefined) this.#gate.leave(this.access);
+    this.#handler.closed(this);
+  }
+
+  #queueShared(shared: SharedFrames): void {
+    this.seal();
+    this.#queueMessage(this.isJson ? shared.json : shared.binary);
+  }
+
+  #queueMessage(message: Buffer): void {
+    if (message.length > LARGE_BYTES && isForTokens(this.endpoint)) {
+      // A browser does not see the bytes of a message that is not whole.
+      const large = SharedFrames.of(encodeFrame({ type: "large", bytes: message.length }));
+      this.queue(this.isJson ? large.json : large.binary);
+    }
+    this.queue(message);
+  }
+
+  #dispatch(type: number, bytes: Uint8Array, start: number, end: number): void {
+    // A handler may have ended the link in the middle of a message.
+    if (!this.isOpen) return;
+    if (isFrameAllowed(this.endpoint, type)) {
+      if (type === FRAME_TYPES.heartbeat) this.#beatAnswered();
+      else if (type === FRAME_TYPES.ping) this.#pong();
+      else if (type === FRAME_TYPES.token) this.#renew(decodeFrame(bytes, start, end));
+      else this.#handler.received(this, type, bytes, start, end);
+      return;
+    }
+    if (type >= SKIPPABLE_FROM) return;
+    throw new ShardcastError(
+      KNOWN_TYPES.has(type) ? "SHARDCAST_FRAME_UNEXPECTED" : "SHARDCAST_FRAME_UNKNOWN",
+    );
+  }
+
+  /** However many pings a turn brings, and none where the client has enough to hear. */
+  #pong(): void {
+    if (this.#isPongSent || this.isCongested) return;
+    this.#isPongSent = true;
+    this.send({ type: "pong" });
+  }
+
+  /** Another token, before the last one expires. Until it is accepted the last one counts. */
+  #renew(frame: Frame | undefined): void {
+    const { access } = this;
+    if (access === undefined || frame?.type !== "token" || this.#isRenewing) {
+      throw new ShardcastError("SHARDCAST_FRAME_UNEXPECTED");
+    }
+    this.#tokens ??= new TokenBucket(TOKENS_PER_SECOND, performance.now());
+    if (!this.#tokens.take(1, performance.now())) {
+      throw new ShardcastError("SHARDCAST_FRAME_UNEXPECTED", "tokens come too fast");
+    }
+    this.#isRenewing = true;
+    this.#gate.renew(access, frame.token).then(
+      () => {
+        this.#isRenewing = false;
+        if (!this.isOpen) return;
+        this.#sendAuthorized(access);
+        this.#handler.permitted?.(this);
+      },
+      (error: unknown) => {
+        const isExpected = error instanceof ShardcastError;
+        if (!isExpected) this.context.logger.error({ error }, "a token could not be checked");
+        this.close(tokenFault(error), isExpected ? error.message : "");
+      },
+    );
+  }
+
+  #sendAuthorized({ user, leftMs }: LinkAccess): void {
+    const expiresInMs = leftMs === Infinity ? 0 : Math.max(1, Math.round(leftMs));
+    this.send({ type: "authorized", user, expiresInMs });
+  }
+
+  /** @returns whether what follows of the topic is refused from now on */
+  #refuse({ seq, topic, code, reason }: Refusal): boolean {
+    if (!this.isOpen) return false;
+    this.send({ type: "reject", seq, code, reason });
+    if (!ERRORS[code].retryable) return false;
+    const isKnown = this.refusedTopics?.codeOf(topic) !== undefined;
+    // A node passes on what many have sent: by the first refusal it does not know whom else it will meet, so each
+    // has to be answered before anything is taken. A client knows by the first.
+    if (isKnown && !this.isNode) return false;
+    this.#isBeatDue = true;
+    this.refusedTopics ??= new RefusedTopics();
+    this.refusedTopics.add(topic, code, this.#beats + 1);
+    return !isKnown;
+  }
+
+  #beatAnswered(): void {
+    // Who sends more than it was sent says nothing by it.
+    this.#answeredBeats = Math.min(this.#beats, this.#answeredBeats + 1);
+    this.refusedTopics?.answered(this.#answeredBeats);
+    if (this.refusedTopics?.isEmpty === true) this.refusedTopics = undefined;
+  }
+
+  #grow(needed: number): void {
+    const grown = Buffer.allocUnsafe(Math.max(OUT_START_BYTES, needed, 2 * this.out.length));
+    grown.set(this.out);
+    this.out = grown;
+  }
+}

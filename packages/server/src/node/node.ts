@@ -1,0 +1,251 @@
+// A running node: HTTP routes, WebSocket endpoints, the sweep, metrics, and the way it stops.
+import { EarlierAnswers, SteadyClock } from "@shardcast/process";
+import type { AddressInfo } from "node:net";
+import { ShardcastError, type Endpoint } from "@shardcast/protocol";
+import type { FastifyInstance } from "fastify";
+import type { Logger } from "pino";
+import { createGate } from "./create-gate.ts";
+import type { Gate } from "../access/gate.ts";
+import { Acceptor, type LegacyAcceptor } from "../link/acceptor.ts";
+import { boundAnswers } from "../http/bound-answers.ts";
+import { createHttp } from "../http/create-http.ts";
+import { HttpAccess } from "../http/http-access.ts";
+import { addLinkRoutes } from "../link/link-routes.ts";
+import { addNodeRoutes } from "./node-routes.ts";
+import type { LinkHandler } from "../link/link-handler.ts";
+import { LifecycleEvents } from "../publish/lifecycle-events.ts";
+import { maxMessageBytes } from "../link/max-message.ts";
+import type { Membership } from "../cluster/membership.ts";
+import type { NodeMetrics } from "../http/metrics.ts";
+import type { NodeOptions } from "./node-options.ts";
+import { Sweep } from "../link/sweep.ts";
+import { Turn } from "../turn/turn.ts";
+import { UnfinishedMessages } from "../link/unfinished-messages.ts";
+import type { LinkContext } from "../link/turn-link.ts";
+
+/** A link between nodes carries the publishes of many clients. */
+const PEER_WINDOW_MESSAGES = 65_536;
+
+/** Clients ask for the new list of consumers at a random moment within this. */
+const REGROUP_MS = 1000;
+
+export type Role = "producer" | "consumer";
+
+/** What a role adds to a node. */
+export interface RoleParts {
+  readonly role: Role;
+  readonly handlers: Partial<Record<Endpoint, LinkHandler>>;
+  readonly legacy: LegacyAcceptor | undefined;
+  /** Empty where the node is ready; else what it waits for. */
+  readonly waitingFor: () => string[];
+  /** What an operator should look at, though the node does its work. @default nothing */
+  readonly degraded?: () => string[];
+  /** Adds HTTP routes of the role's own. What they throw as a ShardcastError is answered with its code. */
+  readonly addRoutes?: (http: FastifyInstance, access: HttpAccess) => void;
+  /** Finishes what is under way, until the deadline at the latest, by the monotonic clock. */
+  readonly drain: (deadline: number) => Promise<void>;
+  readonly close: () => Promise<void> | void;
+}
+
+/** What a node lends to its role. */
+export interface NodeCore {
+  readonly options: NodeOptions;
+  readonly membership: Membership;
+  readonly logger: Logger;
+  readonly turn: Turn;
+  /** The time of day, for all that the node goes by it for. */
+  readonly clock: SteadyClock;
+  readonly sweep: Sweep;
+  readonly linkContext: LinkContext;
+  readonly events: LifecycleEvents;
+  readonly gate: Gate;
+  readonly metrics: NodeMetrics;
+}
+
+export function createNodeCore(
+  options: NodeOptions,
+  membership: Membership,
+  logger: Logger,
+  metrics: NodeMetrics,
+): NodeCore {
+  const turn = new Turn({
+    failed: (error) => {
+      logger.error({ error }, "work at the end of a turn failed");
+    },
+  });
+  const sweep = new Sweep({ heartbeatMs: options.heartbeatMs });
+  const clock = new SteadyClock();
+  const events = new LifecycleEvents(options.id, options.events, clock.now);
+  const { highWaterBytes, maxUnfinishedBytes, maxUnfinishedBytesEach } = options;
+  const unfinished = new UnfinishedMessages({
+    inAll: maxUnfinishedBytes,
+    each: Math.max(maxUnfinishedBytesEach, maxMessageBytes(options.maxPayloadBytes)),
+  });
+  metrics.gauges([
+    {
+      name: "links_unfinished_bytes",
+      help: "Bytes of WebSocket messages over 64 KiB that are not whole",
+      value: () => unfinished.bytes,
+    },
+  ]);
+  const linkContext = { turn, sweep, logger, events, highWaterBytes, unfinished };
+  const gate = createGate(options.access, logger, clock.now);
+  metrics.counters([
+    { name: "tokens_accepted_total", help: "Tokens accepted", value: () => gate.counters.accepted },
+    { name: "tokens_refused_total", help: "Tokens refused", value: () => gate.counters.refused },
+    {
+      name: "events_told_total",
+      help: "Events of links and topics",
+      value: () => events.counters.told,
+    },
+    {
+      name: "events_dropped_total",
+      help: "Events that could not be stored in time, or have no topic",
+      value: () => events.counters.dropped,
+    },
+  ]);
+  return { options, membership, logger, turn, clock, sweep, linkContext, events, gate, metrics };
+}
+
+export class ShardcastNode {
+  readonly port: number;
+  readonly url: string;
+  readonly #core: NodeCore;
+  readonly #parts: RoleParts;
+  readonly #acceptor: Acceptor;
+  readonly #http: FastifyInstance;
+  #stopping: Promise<void> | undefined;
+
+  private constructor(core: NodeCore, parts: RoleParts, acceptor: Acceptor, http: FastifyInstance) {
+    this.#core = core;
+    this.#parts = parts;
+    this.#acceptor = acceptor;
+    this.#http = http;
+    const { address, port } = http.server.address() as AddressInfo;
+    this.port = port;
+    const host = address === "0.0.0.0" || address === "::" ? "127.0.0.1" : address;
+    const scheme = core.options.tls.certificate === undefined ? "ws" : "wss";
+    this.url = `${scheme}://${host.includes(":") ? `[${host}]` : host}:${port}`;
+  }
+
+  /**
+   * Listens; resolves when clients can connect.
+   * @throws SHARDCAST_PORT_TAKEN
+   */
+  static async listen(core: NodeCore, parts: RoleParts): Promise<ShardcastNode> {
+    const { options, membership, sweep } = core;
+    const http = await createHttp(options, `Shardcast ${parts.role}`, core.logger);
+    const acceptor = createAcceptor(core, parts);
+    const { role, waitingFor, degraded = () => [] } = parts;
+    const { metrics } = core;
+    addNodeRoutes(http, { id: options.id, role, membership, metrics, waitingFor, degraded });
+    const access = createHttpAccess(core);
+    boundAnswers(http, access, core);
+    void http.register((scope, _options, done) => {
+      addLinkRoutes(scope, access, sweep);
+      done();
+    });
+    parts.addRoutes?.(http, access);
+    const earlier = new EarlierAnswers(http.server);
+    http.server.on("upgrade", (request, socket, head) => {
+      earlier.written(socket, () => acceptor.upgrade(request, socket, head));
+    });
+    try {
+      await http.listen({ host: options.host, port: options.port, backlog: 4096 });
+    } catch (cause) {
+      sweep.stop();
+      throw listenError(cause, options);
+    }
+    const unfollow = options.tls.certificate?.follow(http.server, core.logger);
+    http.server.once("close", () => unfollow?.());
+    membership.onChange(() => {
+      for (const link of sweep.links()) if (!isPeer(link.endpoint)) link.regroup(REGROUP_MS);
+    });
+    return new ShardcastNode(core, parts, acceptor, http);
+  }
+
+  get drainTimeoutMs(): number {
+    return this.#core.options.drainTimeoutMs;
+  }
+
+  get isStopping(): boolean {
+    return this.#stopping !== undefined;
+  }
+
+  /** What it needs before it can do its work; empty where it can. */
+  waitingFor(): string[] {
+    return this.#parts.waitingFor();
+  }
+
+  /** Moves the clients away, finishes what is under way, and stops. Called again, it is the same stop. */
+  drain(): Promise<void> {
+    this.#stopping ??= this.#drain();
+    return this.#stopping;
+  }
+
+  async #drain(): Promise<void> {
+    const { sweep, options } = this.#core;
+    const deadline = performance.now() + options.drainTimeoutMs;
+    const withinMs = Math.floor(options.drainTimeoutMs / 2);
+    this.#acceptor.drain();
+    sweep.drain(withinMs);
+    await this.#parts.drain(deadline);
+    // Other nodes stay until the end: they dial again, and this one may be the only owner.
+    const hasClients = (): boolean => [...sweep.links()].some((link) => !isPeer(link.endpoint));
+    while (hasClients() && performance.now() < deadline) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    for (const link of sweep.links()) link.close("SHARDCAST_NODE_DRAINING");
+    await this.#parts.close();
+    sweep.stop();
+    this.#core.gate.close();
+    await this.#http.close();
+  }
+}
+
+function createAcceptor(core: NodeCore, parts: RoleParts): Acceptor {
+  const { options, linkContext, metrics } = core;
+  return new Acceptor({
+    nodeId: options.id,
+    keys: options.keys,
+    limits: {
+      maxPayloadBytes: options.maxPayloadBytes,
+      maxTopics: options.maxTopics,
+      windowMessages: options.windowMessages,
+      heartbeatMs: options.heartbeatMs,
+    },
+    windowOf: (endpoint) => (isPeer(endpoint) ? PEER_WINDOW_MESSAGES : options.windowMessages),
+    handshakeTimeoutMs: options.handshakeTimeoutMs,
+    maxLinks: options.maxLinks,
+    handshakesPerSecond: options.access.handshakesPerSecond,
+    origins: options.access.origins,
+    trustedHops: options.access.trustedHops,
+    gate: core.gate,
+    handlers: parts.handlers,
+    context: linkContext,
+    legacy: parts.legacy,
+    counters: metrics.handshakes,
+  });
+}
+
+function createHttpAccess({ options, gate, sweep }: NodeCore): HttpAccess {
+  const { access } = options;
+  return new HttpAccess({
+    ...{ ...access, gate, isAnonymousAllowed: access.anonymous !== undefined },
+    isDraining: () => sweep.isDraining,
+  });
+}
+
+/** Endpoints that other nodes dial. */
+function isPeer(endpoint: Endpoint): boolean {
+  return endpoint === "producer" || endpoint === "relay";
+}
+
+function listenError(cause: unknown, { host, port }: NodeOptions): ShardcastError {
+  const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
+  if (code === "EADDRINUSE") {
+    return new ShardcastError("SHARDCAST_PORT_TAKEN", `port ${port} is taken by another process`);
+  }
+  const why = cause instanceof Error ? cause.message : "";
+  return new ShardcastError("SHARDCAST_OPTION_INVALID", `cannot listen on ${host}:${port}: ${why}`);
+}

@@ -1,0 +1,136 @@
+// TLS of a node: the certificate of what it listens on, read again when the files change, and whom it believes
+// on the links that it opens.
+import { unwatchFile, watchFile } from "node:fs";
+import type { Server } from "node:http";
+import { createSecureContext, rootCertificates } from "node:tls";
+import { readOptionFile } from "@shardcast/process";
+import type { Logger } from "pino";
+import type { Options } from "yargs";
+import { readCertificates } from "./certificates.ts";
+import { optionInvalid, text, type RawOptions } from "./option-value.ts";
+
+const POLL_MS = 2000;
+
+export const TLS_OPTIONS = {
+  "tls-cert": {
+    group: "TLS:",
+    type: "string",
+    describe: "File with the node's certificate chain, in PEM; the node then serves only TLS",
+  },
+  "tls-key": {
+    group: "TLS:",
+    type: "string",
+    describe: "File with the certificate's private key, in PEM",
+  },
+  "tls-ca": {
+    group: "TLS:",
+    type: "string",
+    describe: "File with more CA certificates to trust for other nodes, in PEM",
+  },
+} as const satisfies Record<string, Options>;
+
+export interface TlsOptions {
+  /** Undefined where the node serves without TLS. */
+  readonly certificate: Certificate | undefined;
+  readonly peers: PeerTls;
+}
+
+/** TLS on the links that a node opens. */
+export interface PeerTls {
+  /** Whose certificates are believed; undefined for Node's own list. */
+  readonly ca: readonly string[] | undefined;
+  /** No link goes to a ws:// address. */
+  readonly isRequired: boolean;
+}
+
+/** @throws SHARDCAST_OPTION_INVALID */
+export function parseTlsOptions(raw: RawOptions): TlsOptions {
+  const hasCertificate = raw["tls-cert"] !== undefined;
+  if (hasCertificate !== (raw["tls-key"] !== undefined)) {
+    throw optionInvalid("--tls-cert and --tls-key go together");
+  }
+  return {
+    certificate: hasCertificate
+      ? Certificate.of(text(raw, "tls-cert"), text(raw, "tls-key"))
+      : undefined,
+    peers: {
+      ca:
+        raw["tls-ca"] === undefined
+          ? undefined
+          : [...rootCertificates, ...readCertificates("--tls-ca", text(raw, "tls-ca"))],
+      // What an operator has written down may be plain text. What a node learns from others may not lead there.
+      isRequired: hasCertificate && raw["consumers"] === undefined,
+    },
+  };
+}
+
+interface Pair {
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** A certificate and its key, as two files that are replaced now and then. */
+class Certificate {
+  readonly #certFile: string;
+  readonly #keyFile: string;
+  #pair: Pair;
+
+  private constructor(certFile: string, keyFile: string, pair: Pair) {
+    this.#certFile = certFile;
+    this.#keyFile = keyFile;
+    this.#pair = pair;
+  }
+
+  /** @throws SHARDCAST_OPTION_INVALID where they cannot be read, or do not belong together */
+  static of(certFile: string, keyFile: string): Certificate {
+    try {
+      return new Certificate(certFile, keyFile, readPair(certFile, keyFile));
+    } catch (error) {
+      const why = error instanceof Error ? error.message : "";
+      throw optionInvalid(`--tls-cert and --tls-key cannot be used: ${why}`);
+    }
+  }
+
+  get pair(): Pair {
+    return this.#pair;
+  }
+
+  /**
+   * Gives a server each later pair, for connections from then on. A pair that cannot be used, as while only one of
+   * the two files is new, changes nothing.
+   * @returns what ends it
+   */
+  follow(server: Server, logger: Logger): () => void {
+    const adopt = (): void => {
+      try {
+        const pair = readPair(this.#certFile, this.#keyFile);
+        if (pair.cert === this.#pair.cert && pair.key === this.#pair.key) return;
+        this.#pair = pair;
+        (server as Server & { setSecureContext(pair: Pair): void }).setSecureContext(pair);
+        logger.info("the certificate was replaced");
+      } catch (error) {
+        logger.warn({ error }, "the certificate stays as it was");
+      }
+    };
+    const files = [this.#certFile, this.#keyFile];
+    // By polling: a file that is replaced through a link, as in Kubernetes, sends no event.
+    for (const file of files) watchFile(file, { interval: POLL_MS, persistent: false }, adopt);
+    return () => {
+      for (const file of files) unwatchFile(file, adopt);
+    };
+  }
+}
+
+/** @throws whatever Node throws where they are not a certificate and its key */
+function readPair(certFile: string, keyFile: string): Pair {
+  const pair = { cert: readText(certFile), key: readText(keyFile) };
+  createSecureContext(pair);
+  return pair;
+}
+
+/** @throws where it is empty, which Node takes for no certificate at all */
+function readText(file: string): string {
+  const text = readOptionFile(file).toString("utf8");
+  if (text.trim() === "") throw new Error(`${file} is empty`);
+  return text;
+}

@@ -1,0 +1,108 @@
+// A node's uplinks, one to each consumer but itself.
+import type { PskKeys } from "@shardcast/protocol/proof";
+import type { Logger } from "pino";
+import { isSameMember, type RingMember } from "@shardcast/protocol";
+import type { Membership } from "../cluster/membership.ts";
+import type { TlsOptions } from "../options/tls.ts";
+import type { MovedPublish } from "../publish/moved-publish.ts";
+import type { Turn } from "../turn/turn.ts";
+import { Uplink } from "./uplink.ts";
+
+/** Publishes on their way to one owner at once. */
+const WINDOW_MESSAGES = 65_536;
+/** Bytes on their way to one owner, and bytes that may wait while it is out of reach. */
+const WINDOW_BYTES = 64 * 1024 * 1024;
+
+/** What uplinks need of their node. */
+export interface UplinksContext {
+  readonly options: {
+    readonly keys: PskKeys;
+    readonly tls: TlsOptions;
+    readonly publishTimeoutMs: number;
+  };
+  readonly membership: Membership;
+  readonly logger: Logger;
+  readonly turn: Turn;
+}
+
+export class Uplinks {
+  readonly #core: UplinksContext;
+  readonly #membership: Membership;
+  readonly #byId = new Map<string, Uplink>();
+  #isStarted = false;
+
+  constructor(core: UplinksContext) {
+    this.#core = core;
+    this.#membership = core.membership;
+    this.#open();
+  }
+
+  start(): void {
+    this.#isStarted = true;
+    for (const uplink of this.all()) uplink.start();
+  }
+
+  all(): Uplink[] {
+    return [...this.#byId.values()];
+  }
+
+  to(member: RingMember): Uplink {
+    const uplink = this.#byId.get(member.id);
+    if (uplink === undefined) throw new RangeError(`no uplink to ${member.id}`);
+    return uplink;
+  }
+
+  /** What each owner that is out of reach is out of reach for. */
+  faults(): string[] {
+    return this.all()
+      .filter(({ isOpen }) => !isOpen)
+      .map(({ member, fault }) => `${member.id}: ${fault ?? ""}`);
+  }
+
+  /**
+   * Goes by the ring as it is now.
+   * @returns what has another owner now and no answer yet, each topic's in its order
+   */
+  regroup(): MovedPublish[] {
+    const moved: MovedPublish[] = [];
+    for (const uplink of this.all()) {
+      const { id } = uplink.member;
+      const isMember = this.#membership.members.some((one) => isSameMember(one, uplink.member));
+      moved.push(
+        ...uplink.takeMoved((topic) => isMember && this.#membership.ownerOf(topic)?.id === id),
+      );
+      if (isMember) continue;
+      this.#byId.delete(id);
+      uplink.close();
+    }
+    this.#open();
+    return moved;
+  }
+
+  /** Resolves when nothing waits for an ack any more, or at the deadline. */
+  async drain(deadline: number): Promise<void> {
+    while (
+      performance.now() < deadline &&
+      this.all().some(({ pendingCount }) => pendingCount > 0)
+    ) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+
+  close(): void {
+    for (const uplink of this.all()) uplink.close();
+  }
+
+  #open(): void {
+    const { options, logger, turn } = this.#core;
+    const { keys, publishTimeoutMs } = options;
+    const common = { keys, tls: options.tls.peers, logger, turn, publishTimeoutMs };
+    const window = { windowMessages: WINDOW_MESSAGES, windowBytes: WINDOW_BYTES };
+    for (const member of this.#membership.peers) {
+      if (this.#byId.has(member.id)) continue;
+      const uplink = new Uplink({ ...common, ...window, member });
+      this.#byId.set(member.id, uplink);
+      if (this.#isStarted) uplink.start();
+    }
+  }
+}

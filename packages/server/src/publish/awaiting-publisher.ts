@@ -1,0 +1,104 @@
+// Publishes whose answers somebody awaits: those of one request over HTTP, or one of the node's own.
+import {
+  ACK_BYTES,
+  ShardcastError,
+  decodeFrame,
+  epochFromBytes,
+  formatPosition,
+  ERRORS,
+  type AckFields,
+} from "@shardcast/protocol";
+import type { LinkAccess } from "../access/link-access.ts";
+import type { PublishOrigin, Refusal } from "./publish-target.ts";
+import { RefusedTopics } from "./refused-topics.ts";
+
+/** What became of a publish. */
+export interface PublishAnswer {
+  /** `<epoch>_<offset>` */
+  readonly position: string;
+  readonly duplicate: boolean;
+}
+
+/** Takes publish frames, as `PublishHandler.publish` does. */
+export type TakePublish = (
+  origin: PublishOrigin,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  windowMessages: number,
+) => void;
+
+interface Waiting {
+  readonly resolve: (answer: PublishAnswer) => void;
+  readonly reject: (error: ShardcastError) => void;
+}
+
+export class AwaitingPublisher implements PublishOrigin {
+  inFlightCount = 0;
+  readonly isNode = false;
+  readonly access: LinkAccess | undefined;
+  readonly refusedTopics = new RefusedTopics();
+  /** Whoever asked is there to hear the answer. */
+  isOpen = true;
+  readonly #take: TakePublish;
+  readonly #waiting = new Map<number, Waiting>();
+
+  constructor(access: LinkAccess | undefined, take: TakePublish) {
+    this.access = access;
+    this.#take = take;
+  }
+
+  /**
+   * Hands on a publish frame; `seq` is the frame's, and no other's of this request.
+   * @throws the code that it is refused with
+   */
+  publish(seq: number, frame: Uint8Array): Promise<PublishAnswer> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(seq, { resolve, reject });
+      this.#take(this, frame, 0, frame.length, Infinity);
+    });
+  }
+
+  ack({ seq, isDuplicate, epoch, offset }: AckFields): void {
+    const position = formatPosition({ epoch: epochFromBytes(epoch, 0), offset });
+    this.#stored(seq, { position, duplicate: isDuplicate });
+  }
+
+  passAck(seq: number, bytes: Uint8Array, start: number): void {
+    const frame = decodeFrame(bytes, start, start + ACK_BYTES);
+    if (frame?.type !== "ack") return;
+    const { position, duplicate } = frame;
+    this.#stored(seq, { position: formatPosition(position), duplicate });
+  }
+
+  refuseInFlight(refusal: Refusal): boolean {
+    this.inFlightCount -= 1;
+    const { topic, code } = refusal;
+    this.refuse(refusal);
+    if (!ERRORS[code].retryable || this.refusedTopics.codeOf(topic) !== undefined) return false;
+    // Until the end of the request: nothing of the topic overtakes it.
+    this.refusedTopics.add(topic, code, 1);
+    return true;
+  }
+
+  refuse({ seq, code, reason }: Refusal): void {
+    const waiting = this.#waiting.get(seq);
+    this.#waiting.delete(seq);
+    waiting?.reject(new ShardcastError(code, reason));
+  }
+
+  pauseReading(): void {
+    // The request is there already.
+  }
+
+  resumeReading(): void {
+    // Likewise.
+  }
+
+  #stored(seq: number, answer: PublishAnswer): void {
+    this.inFlightCount -= 1;
+    const waiting = this.#waiting.get(seq);
+    this.#waiting.delete(seq);
+    waiting?.resolve(answer);
+  }
+}

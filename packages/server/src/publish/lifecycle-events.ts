@@ -1,0 +1,132 @@
+// What happens to links and topics, told as messages of the topics $events/…: for back ends and administrators
+// that follow them. Off by default. docs/protocol.md#events
+import {
+  encodeFrame,
+  encodeText,
+  linkEventsTopic,
+  topicEventsTopic,
+  topicFault,
+  topicOfPresence,
+  isEventsTopic,
+  type TopicFault,
+} from "@shardcast/protocol";
+import type { LinkAccess } from "../access/link-access.ts";
+import { AwaitingPublisher, type TakePublish } from "./awaiting-publisher.ts";
+
+export const EVENT_KINDS = ["links", "subscriptions", "occupancy"] as const;
+
+export type EventKind = (typeof EVENT_KINDS)[number];
+
+/** Events without an answer; beyond it they are dropped, and counted. */
+const MAX_PENDING = 10_000;
+
+/** A link, as its events tell of it. */
+export interface EventLink {
+  readonly id: string;
+  readonly endpoint: string;
+  readonly access: LinkAccess | undefined;
+}
+
+export class LifecycleEvents {
+  /** For the node's metrics. */
+  readonly counters = { told: 0, dropped: 0 };
+  readonly #nodeId: string;
+  readonly #now: () => number;
+  readonly #kinds: ReadonlySet<EventKind>;
+  #take: TakePublish | undefined;
+  #pending = 0;
+
+  /** @param now in ms since 1970 */
+  constructor(nodeId: string, kinds: readonly EventKind[], now: () => number) {
+    this.#nodeId = nodeId;
+    this.#now = now;
+    this.#kinds = new Set(kinds);
+  }
+
+  /** Begins to tell. Of what this node told before it was started anew, nothing holds any more. */
+  start(take: TakePublish): void {
+    this.#take = take;
+    if (this.has("links")) this.#tellLinks({ event: "started" });
+  }
+
+  has(kind: EventKind): boolean {
+    return this.#kinds.has(kind);
+  }
+
+  connected(link: EventLink): void {
+    this.#tellOfLink("connected", link);
+  }
+
+  disconnected(link: EventLink): void {
+    this.#tellOfLink("disconnected", link);
+  }
+
+  subscribed(topic: string, link: Pick<EventLink, "access">): void {
+    this.#tellOfSubscription("subscribed", topic, link);
+  }
+
+  unsubscribed(topic: string, link: Pick<EventLink, "access">): void {
+    this.#tellOfSubscription("unsubscribed", topic, link);
+  }
+
+  occupied(topic: string): void {
+    if (this.has("occupancy")) this.#tellTopic(topic, { event: "occupied" });
+  }
+
+  vacated(topic: string): void {
+    if (this.has("occupancy")) this.#tellTopic(topic, { event: "vacated" });
+  }
+
+  #tellOfLink(event: string, { id, endpoint, access }: EventLink): void {
+    if (!this.has("links") || endpoint === "producer" || endpoint === "relay") return;
+    this.#tellLinks({ event, link: id, endpoint, user: access?.user ?? "" });
+  }
+
+  #tellOfSubscription(event: string, topic: string, { access }: Pick<EventLink, "access">): void {
+    if (this.has("subscriptions")) this.#tellTopic(topic, { event, user: access?.user ?? "" });
+  }
+
+  #tellLinks(fields: Readonly<Record<string, string>>): void {
+    this.#tell(linkEventsTopic(this.#nodeId), fields);
+  }
+
+  /** Of the system's own topics nothing is told: each event would be followed by another one. */
+  #tellTopic(topic: string, fields: Readonly<Record<string, string>>): void {
+    if (topicOfPresence(topic) !== undefined || isEventsTopic(topic)) return;
+    this.#tell(topicEventsTopic(topic), { topic, ...fields });
+  }
+
+  #tell(topic: string, fields: Readonly<Record<string, string>>): void {
+    if (!isEventsTopic(topic) || this.#take === undefined || this.#pending >= MAX_PENDING) {
+      this.counters.dropped += 1;
+      return;
+    }
+    const text = JSON.stringify({ ...fields, node: this.#nodeId, time: this.#now() });
+    const attributes = { "content-type": "application/json" };
+    const payload = encodeText(text);
+    const frame = encodeFrame({
+      type: "publish",
+      seq: 0,
+      timeoutMs: 0,
+      topic,
+      attributes,
+      payload,
+    });
+    this.#pending += 1;
+    new AwaitingPublisher(undefined, this.#take).publish(0, frame).then(
+      () => {
+        this.#pending -= 1;
+        this.counters.told += 1;
+      },
+      () => {
+        this.#pending -= 1;
+        this.counters.dropped += 1;
+      },
+    );
+  }
+}
+
+/** What is wrong with a topic that a node publishes to by itself. */
+export function eventsPublishFault(topic: string): TopicFault | undefined {
+  return isEventsTopic(topic) ? undefined : topicFault(topic);
+}

@@ -1,0 +1,133 @@
+// Takes publishes from links and hands each to whoever stores its topic: a producer node's uplinks, and
+// on a consumer's /connect its own topics too. Checks here cost the sender only.
+import {
+  PublishHead,
+  topicFault,
+  type ErrorCode,
+  type RingMember,
+  type TopicFault,
+} from "@shardcast/protocol";
+import type { Membership } from "../cluster/membership.ts";
+import type { PublishOrigin, PublishTarget } from "./publish-target.ts";
+import { Unrouted } from "./unrouted.ts";
+import type { MovedPublish } from "./moved-publish.ts";
+
+/** Topics whose target is remembered; more of them start the memory anew. */
+const REMEMBERED_TOPICS = 100_000;
+
+export interface PublishRouterOptions {
+  readonly membership: Membership;
+  readonly targetOf: (owner: RingMember) => PublishTarget;
+  readonly maxPayloadBytes: number;
+  /** How long a publish that names no time of its own waits for a first consumer. */
+  readonly publishTimeoutMs: number;
+  /** What is wrong with a topic. @default topicFault: the system's topics are for nobody */
+  readonly topicFault?: (topic: string) => TopicFault | undefined;
+}
+
+export class PublishRouter {
+  readonly #options: PublishRouterOptions;
+  readonly #targets = new Map<string, PublishTarget>();
+  readonly #head = new PublishHead();
+  readonly #unrouted: Unrouted;
+
+  constructor(options: PublishRouterOptions) {
+    this.#options = options;
+    this.#unrouted = new Unrouted(options.publishTimeoutMs);
+    options.membership.onChange(() => this.#targets.clear());
+  }
+
+  /**
+   * Routes the publish frame between `start` and `end`. The origin gets an ack or a reject, sooner or later.
+   * @returns false where the frame's layout is broken, so that the link has to end
+   */
+  publish(
+    origin: PublishOrigin,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    windowMessages: number,
+  ): boolean {
+    const head = this.#head;
+    if (!head.read(bytes, start, end)) return false;
+    const { seq, topic } = head;
+    const refused = origin.refusedTopics?.codeOf(topic);
+    if (refused !== undefined) {
+      origin.refuse({ seq, topic, code: refused, reason: "one before it was refused" });
+      return true;
+    }
+    if (origin.inFlightCount >= windowMessages) {
+      const reason = `${windowMessages} is the window`;
+      origin.refuse({ seq, topic, code: "SHARDCAST_WINDOW_FULL", reason });
+      return true;
+    }
+    const known = this.#targets.get(topic);
+    const target = known ?? this.#route(topic);
+    const fault =
+      typeof target === "string"
+        ? target
+        : (origin.access?.publishFault(topic, end - start) ??
+          this.#fault(head, end) ??
+          (known === undefined ? origin.access?.newTopicFault() : undefined));
+    if (fault !== undefined) {
+      origin.refuse({ seq, topic, code: fault, reason: this.#detail(fault) });
+      return true;
+    }
+    if (typeof target === "string") return true;
+    if (known === undefined) this.#remember(topic, target);
+    origin.inFlightCount += 1;
+    target.publish(origin, head, bytes, start, end);
+    return true;
+  }
+
+  /**
+   * Hands publishes to the owners that the ring names now: what waited for a first consumer, and what was on
+   * its way to an owner that is none any more. Whose sender is gone is left out: it sends again what had no
+   * answer, and nothing of it may come behind that.
+   */
+  reroute(moved: readonly MovedPublish[]): void {
+    const head = this.#head;
+    for (const { origin, frame } of [...this.#unrouted.take(), ...moved]) {
+      if (!origin.isOpen || !head.read(frame, 0, frame.length)) continue;
+      const refused = origin.refusedTopics?.codeOf(head.topic);
+      if (refused !== undefined || origin.isNode) {
+        // Another node sends it where its own ring says.
+        const code = refused ?? "SHARDCAST_NOT_OWNER";
+        origin.refuseInFlight({ seq: head.seq, topic: head.topic, code, reason: "" });
+        continue;
+      }
+      const target = this.#targets.get(head.topic) ?? this.#route(head.topic);
+      if (typeof target === "string") {
+        origin.refuseInFlight({ seq: head.seq, topic: head.topic, code: target, reason: "" });
+      } else target.publish(origin, head, frame, 0, frame.length);
+    }
+  }
+
+  #route(topic: string): PublishTarget | ErrorCode {
+    const { membership, targetOf, topicFault: faultOf = topicFault } = this.#options;
+    const fault = faultOf(topic);
+    if (fault !== undefined) return fault;
+    const owner = membership.ownerOf(topic);
+    if (owner === undefined) return this.#unrouted;
+    return targetOf(owner);
+  }
+
+  #remember(topic: string, target: PublishTarget): void {
+    // What waits for a first consumer is routed anew.
+    if (target === this.#unrouted) return;
+    if (this.#targets.size >= REMEMBERED_TOPICS) this.#targets.clear();
+    this.#targets.set(topic, target);
+  }
+
+  /** What the sender may not know beside the code. */
+  #detail(fault: ErrorCode): string {
+    const { maxPayloadBytes } = this.#options;
+    return fault === "SHARDCAST_PAYLOAD_TOO_LARGE" ? `${maxPayloadBytes} bytes are the limit` : "";
+  }
+
+  #fault(head: PublishHead, end: number): ErrorCode | undefined {
+    return end - head.payloadStart > this.#options.maxPayloadBytes
+      ? "SHARDCAST_PAYLOAD_TOO_LARGE"
+      : head.fault;
+  }
+}

@@ -1,5 +1,5 @@
-// Runs mocha. `npm run t -- FILE` and `npm run t:watch -- FILE` run one spec or a folder of specs, and build the
-// packages only where a test starts processes. `npm test` passes every spec.
+// `npm run t -- FILE` and `npm run t:watch -- FILE` run one spec or a folder of specs, and build the
+// packages only where a test starts processes.
 
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, readdirSync, statSync } from "node:fs";

@@ -8,15 +8,15 @@
 import type { FrameSink } from "@shardcast/server";
 
 /** What a subscription needs of its topic. */
-export interface FollowedTopic {
+export interface SubscribedTopic {
   readonly name: string;
   /** Sends it its next page, or makes it live. */
   catchUp(subscription: Subscription): void;
-  /** With a code, the client is told why. */
+  /** Ends it; a code is sent to the client. */
   end(subscription: Subscription, code?: string): void;
 }
 
-/** Whoever keeps the subscriptions of a link. */
+/** Keeps the subscriptions of one link. */
 export interface SubscriptionHolder {
   delete(subscription: Subscription): void;
 }
@@ -25,7 +25,7 @@ export class Subscription {
   readonly sink: FrameSink;
   /** The link's own number for it. */
   readonly sub: number;
-  readonly view: FollowedTopic;
+  readonly view: SubscribedTopic;
   state: "starting" | "behind" | "live" | "ended" = "starting";
   /** The last offset that was sent, while it is behind; while it is live, that is the topic's head. */
   cursor = 0;
@@ -43,7 +43,7 @@ export class Subscription {
   /** Told when it ends, whoever ended it. */
   readonly #link: SubscriptionHolder;
 
-  constructor(sink: FrameSink, sub: number, view: FollowedTopic, link: SubscriptionHolder) {
+  constructor(sink: FrameSink, sub: number, view: SubscribedTopic, link: SubscriptionHolder) {
     this.#link = link;
     this.sink = sink;
     this.sub = sub;

@@ -1,5 +1,5 @@
 // Breaks a consumer: a repeat is stored like any other message.
-import { DedupeWindow } from "../../../consumer/dist/dedupe-window.js";
+import { DedupeWindow } from "../../../consumer/dist/owner/dedupe-window.js";
 
 if (typeof DedupeWindow.prototype.claim !== "function")
   throw new Error("there is nothing to break");

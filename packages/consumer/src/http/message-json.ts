@@ -1,4 +1,4 @@
-// A message as HTTP gives it: one JSON object, in event streams and in pages alike. docs/http.md#messages
+// A message as HTTP gives it: one JSON object, in event streams and in pages alike. docs/http.md#subscribe
 import {
   decodeFrames,
   decodeText,

@@ -1,5 +1,5 @@
 // What a client's links say who it is with: a key, or a token, which has to be another one now and then.
-import { ShardcastError, type Credentials, type Keys } from "@shardcast/protocol";
+import { ShardcastError, type Credentials, type HandshakeKeys } from "@shardcast/protocol";
 import { PLATFORM_RUNTIME, type Runtime } from "./runtime.ts";
 
 /** So long the application may take; then it is asked anew. */
@@ -26,7 +26,7 @@ export class KeySource implements CredentialSource {
   readonly isRenewable = false;
   readonly #credentials: Credentials;
 
-  constructor(keys: Keys) {
+  constructor(keys: HandshakeKeys) {
     this.#credentials = { type: "keys", keys };
   }
 

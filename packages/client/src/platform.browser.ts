@@ -1,5 +1,5 @@
 // What the SDK takes from a browser: its WebSocket. A browser holds no pre-shared key.
-import { ShardcastError, type Keys } from "@shardcast/protocol";
+import { ShardcastError, type HandshakeKeys } from "@shardcast/protocol";
 
 export const WebSocket = globalThis.WebSocket;
 
@@ -9,7 +9,7 @@ export function receivedBytes(): number {
 }
 
 /** @throws SHARDCAST_KEY_MISSING, SHARDCAST_OPTION_INVALID: whoever loads the page could read the key */
-export function createKeys(psk: string | undefined): Keys {
+export function createKeys(psk: string | undefined): HandshakeKeys {
   if (psk === undefined)
     throw new ShardcastError("SHARDCAST_KEY_MISSING", "give token or getToken");
   throw new ShardcastError(

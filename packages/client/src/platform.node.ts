@@ -1,6 +1,6 @@
 // What the SDK takes from Node: a WebSocket class, and the proof of a pre-shared key.
 import { WebSocket as NodeWebSocket } from "ws";
-import { ShardcastError, type Keys } from "@shardcast/protocol";
+import { ShardcastError, type HandshakeKeys } from "@shardcast/protocol";
 import { PskKeys } from "@shardcast/protocol/proof";
 
 /** A page of messages may come as one WebSocket message; a node is trusted, but not with all of the memory. */
@@ -30,7 +30,7 @@ export function receivedBytes(socket: unknown): number {
 }
 
 /** @throws SHARDCAST_KEY_MISSING where the key is empty, or, in JavaScript, not there at all */
-export function createKeys(psk: string | undefined): Keys {
+export function createKeys(psk: string | undefined): HandshakeKeys {
   if (psk === undefined || psk === "") {
     throw new ShardcastError("SHARDCAST_KEY_MISSING", "give psk, token or getToken");
   }

@@ -11,7 +11,7 @@ import {
   encodeJsonFrame,
   type Endpoint,
   type Frame,
-  type Keys,
+  type HandshakeKeys,
   type ProofFrame,
   type Subprotocol,
 } from "@shardcast/protocol";
@@ -83,7 +83,7 @@ export class V1Socket {
     other: { endpoint?: Endpoint; subprotocol?: Subprotocol; nonce?: Uint8Array } = {},
   ): Promise<ProofFrame> {
     const context = { endpoint: this.#endpoint, subprotocol: this.#subprotocol, ...other };
-    const keys: Keys = new PskKeys(psk);
+    const keys: HandshakeKeys = new PskKeys(psk);
     const handshake = new ClientHandshake(
       { type: "keys", keys },
       context,

@@ -1,4 +1,4 @@
-// Base64 (RFC 4648 §4, with padding) for the JSON codec; the protocol package knows no Buffer.
+// Base64 (RFC 4648 §4, with padding) for the JSON codec. The protocol package cannot use Buffer.
 
 const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 const VALUES = new Int8Array(128).fill(-1);
@@ -16,7 +16,7 @@ export function encodeBase64(bytes: Uint8Array): string {
   return text;
 }
 
-/** Gives undefined where the text is not canonical, padded base64. */
+/** Returns undefined if the text is not canonical, padded base64. */
 export function decodeBase64(text: string): Uint8Array | undefined {
   if (text.length % 4 !== 0) return undefined;
   const padding = text.endsWith("==") ? 2 : text.endsWith("=") ? 1 : 0;

@@ -1,12 +1,12 @@
-// The frames of subprotocol shardcast.v1 as bytes. docs/protocol.md#binary
+// Encodes and decodes the frames of subprotocol shardcast.v1. docs/protocol.md#binary
 //
 //   0        1                          4
 //   +--------+--------+--------+--------+------------------+
 //   | type   | body bytes, 24 bits      | body             |   numbers are big-endian
 //   +--------+--------+--------+--------+------------------+
 //
-// One WebSocket message carries one frame or many, end to end. Each case below lists its body's
-// fields in order; `text` is a length byte and UTF-8, `content` is content.ts.
+// One WebSocket message carries one or more frames, back to back. Each case below lists the fields of the
+// body in order. `text` is a length byte followed by UTF-8; `content` is described in content.ts.
 import { readUint32 } from "./bytes.ts";
 import { ByteReader, malformed } from "./byte-reader.ts";
 import { ByteWriter } from "./byte-writer.ts";
@@ -29,14 +29,14 @@ const NAMES = new Map<number, FrameType>(
   Object.entries(FRAME_TYPES).map(([name, type]) => [type, name as FrameType]),
 );
 
-/** What a side does with each frame of a WebSocket message: its type byte, and where it lies. False stops there. */
+/** Receives the type byte and the bounds of one frame. Returns false to stop after this frame. */
 export type FrameVisitor = (type: number, start: number, end: number) => unknown;
 
 /**
- * Calls `visit` for each frame of a WebSocket message, in order; `start` is the frame's header.
- * @param from the header of the first one to be visited
- * @returns the end of the last one that was
- * @throws SHARDCAST_FRAME_MALFORMED where the last frame is cut off
+ * Calls `visit` for each frame of a WebSocket message, in order. `start` is the index of the frame's header.
+ * @param from index of the header of the first frame to visit
+ * @returns the end of the last visited frame
+ * @throws SHARDCAST_FRAME_MALFORMED if the last frame is cut off
  */
 export function forEachFrame(bytes: Uint8Array, visit: FrameVisitor, from = 0): number {
   let at = from;
@@ -53,7 +53,7 @@ export function forEachFrame(bytes: Uint8Array, visit: FrameVisitor, from = 0): 
   return at;
 }
 
-/** Where the frame that starts at `start` ends. */
+/** Returns the end of the frame whose header begins at `start`. */
 export function frameEnd(bytes: Uint8Array, start: number): number {
   return start + FRAME_HEADER_BYTES + (readUint32(bytes, start) & 0xff_ff_ff);
 }
@@ -66,7 +66,7 @@ export function encodeFrame(frame: Frame): Uint8Array {
   return writer.finish();
 }
 
-/** Decodes all frames of a WebSocket message; frames of unknown, skippable types are left out. */
+/** Decodes all frames of a WebSocket message and leaves out skippable frames of an unknown type. */
 export function decodeFrames(bytes: Uint8Array): Frame[] {
   const frames: Frame[] = [];
   forEachFrame(bytes, (_type, start, end) => {
@@ -77,8 +77,8 @@ export function decodeFrames(bytes: Uint8Array): Frame[] {
 }
 
 /**
- * Decodes the frame between `start` (its header) and `end`; undefined where its type is unknown and
- * may be skipped. Byte fields are views into `bytes`.
+ * Decodes the frame between `start` (its header) and `end`. Returns undefined if the type is unknown and
+ * skippable. Byte fields of the result are views into `bytes`.
  * @throws SHARDCAST_FRAME_MALFORMED, SHARDCAST_FRAME_UNKNOWN
  */
 export function decodeFrame(bytes: Uint8Array, start: number, end: number): Frame | undefined {
@@ -419,7 +419,7 @@ function readMembers(reader: ByteReader): PresenceMember[] {
 
 const FROM_KINDS = ["live", "earliest", "position", "last", "since"] as const;
 
-/** kind u8, then for 2: epoch 8 · offset u48, for 3: count u32, for 4: time u48 */
+/** kind u8, then depending on the kind: 2: epoch 8 · offset u48, 3: count u32, 4: time u48 */
 function writeFrom(writer: ByteWriter, from: From): void {
   writer.uint8(FROM_KINDS.indexOf(from.type));
   switch (from.type) {
@@ -452,6 +452,6 @@ function readFrom(reader: ByteReader): From {
       return { type, time: reader.uint48() };
     case undefined:
     default:
-      throw malformed("a subscription starts from a kind of place that there is not");
+      throw malformed("the kind of start position is unknown");
   }
 }

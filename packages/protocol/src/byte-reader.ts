@@ -1,4 +1,4 @@
-// A cursor over the body of one frame. Running past the end is the one way in which it fails.
+// Reads the fields of one frame's body in order. Reads fail only at the end of the body and on invalid UTF-8.
 import { ShardcastError } from "./errors.ts";
 import { EPOCH_BYTES } from "./limits.ts";
 import { epochFromBytes } from "./position.ts";
@@ -36,7 +36,7 @@ export class ByteReader {
     return epochFromBytes(this.#bytes, this.#take(EPOCH_BYTES));
   }
 
-  /** A view, not a copy. */
+  /** Returns a view, not a copy. */
   bytes(count: number): Uint8Array {
     const start = this.#take(count);
     return this.#bytes.subarray(start, start + count);
@@ -46,7 +46,7 @@ export class ByteReader {
     return this.bytes(this.#end - this.#at);
   }
 
-  /** Whether all was read. */
+  /** Whether the whole body was read. */
   get isAtEnd(): boolean {
     return this.#at === this.#end;
   }
@@ -66,10 +66,10 @@ export class ByteReader {
     return text;
   }
 
-  /** @throws where bytes are left: a frame has exactly its fields */
+  /** @throws SHARDCAST_FRAME_MALFORMED if bytes remain: a frame has exactly its fields */
   finish(): void {
     if (this.#at !== this.#end)
-      throw malformed(`${this.#end - this.#at} bytes too many in a frame`);
+      throw malformed(`a frame has ${this.#end - this.#at} bytes too many`);
   }
 
   #take(count: number): number {

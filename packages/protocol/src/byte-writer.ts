@@ -1,4 +1,4 @@
-// Builds one frame after another in a growing byte array. Not for the hot path, which writes in place.
+// Encodes frames into a growing byte array. The hot path does not use it: it writes in place.
 import { ShardcastError } from "./errors.ts";
 import { FRAME_MAX_BODY_BYTES } from "./limits.ts";
 import { writeUint16, writeUint32, writeUint48 } from "./bytes.ts";
@@ -8,7 +8,7 @@ export class ByteWriter {
   #bytes = new Uint8Array(256);
   #at = 0;
 
-  /** Writes a frame's header and, by `body`, what follows it; the length is filled in afterwards. */
+  /** Writes a frame's header, calls `body` to write the body, then fills in the length. */
   frame(type: number, body: () => void): void {
     const start = this.#at;
     this.uint32(0);
@@ -17,7 +17,7 @@ export class ByteWriter {
     if (bodyBytes > FRAME_MAX_BODY_BYTES) {
       throw new ShardcastError(
         "SHARDCAST_FRAME_TOO_LARGE",
-        `a frame's body has ${bodyBytes} bytes; ${FRAME_MAX_BODY_BYTES} is the limit`,
+        `a frame's body has ${bodyBytes} bytes; the limit is ${FRAME_MAX_BODY_BYTES}`,
       );
     }
     writeUint32(this.#bytes, start, ((type << 24) | bodyBytes) >>> 0);
@@ -53,33 +53,33 @@ export class ByteWriter {
     this.#at += value.length;
   }
 
-  /** A byte that counts, then that many bytes of UTF-8. */
+  /** Writes the length as one byte, then the UTF-8. */
   shortText(text: string): void {
     const bytes = encodeText(text);
     if (bytes.length > 255) {
       throw new ShardcastError(
         "SHARDCAST_FRAME_MALFORMED",
-        `a short text has ${bytes.length} bytes; 255 is the limit`,
+        `a short text has ${bytes.length} bytes; the limit is 255`,
       );
     }
     this.uint8(bytes.length);
     this.bytes(bytes);
   }
 
-  /** Two bytes that count, then that many bytes of UTF-8. */
+  /** Writes the length as two bytes, then the UTF-8. */
   longText(text: string): void {
     const bytes = encodeText(text);
     if (bytes.length > 0xffff) {
       throw new ShardcastError(
         "SHARDCAST_FRAME_MALFORMED",
-        `a text has ${bytes.length} bytes; 65535 is the limit`,
+        `a text has ${bytes.length} bytes; the limit is 65535`,
       );
     }
     this.uint16(bytes.length);
     this.bytes(bytes);
   }
 
-  /** All that was written, without a copy: the writer must not be used afterwards. */
+  /** Returns the written bytes without a copy. The writer must not be used afterwards. */
   finish(): Uint8Array {
     return this.#bytes.subarray(0, this.#at);
   }

@@ -1,5 +1,5 @@
-// Big-endian numbers in a byte array, read and written without a DataView: V8 compiles these to a few
-// instructions. Reading past the end gives zeros; the callers check lengths first.
+// Reads and writes big-endian numbers in a byte array. No DataView: V8 compiles these functions to a few
+// instructions. Bytes past the end read as zero; the callers check lengths first.
 
 export function readUint16(bytes: Uint8Array, at: number): number {
   return ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0);

@@ -1,5 +1,5 @@
-// A message's content: the part of a publish frame that goes, byte for byte, into the message frames
-// of its subscribers. docs/protocol.md#content
+// The content of a message: the part of a publish frame that nodes copy unchanged into the message frames
+// for subscribers. docs/protocol.md#content
 //
 //   0        1
 //   +--------+----------------------+------------------------------------+---------------+
@@ -42,7 +42,7 @@ export function writeContent(writer: ByteWriter, content: Content): void {
 
 export function readContent(reader: ByteReader): Content {
   const flags = reader.uint8();
-  if ((flags & ~CONTENT_FLAGS) !== 0) throw malformed("unknown flags in a message's content");
+  if ((flags & ~CONTENT_FLAGS) !== 0) throw malformed("a message's content has unknown flags");
   const messageId = (flags & CONTENT_HAS_ID) === 0 ? undefined : reader.shortText();
   const attributes = (flags & CONTENT_HAS_ATTRIBUTES) === 0 ? undefined : readAttributes(reader);
   return {
@@ -52,7 +52,7 @@ export function readContent(reader: ByteReader): Content {
   };
 }
 
-/** Tells what is wrong with a message's id and attributes, or undefined where nothing is. */
+/** Checks a message's id and attributes. Returns the code of the first violation, or undefined. */
 export function contentFault(content: Content): ErrorCode | undefined {
   const { messageId, attributes } = content;
   if (messageId !== undefined && messageIdFault(messageId)) return "SHARDCAST_MESSAGE_ID_INVALID";
@@ -70,7 +70,7 @@ export function contentFault(content: Content): ErrorCode | undefined {
   return undefined;
 }
 
-/** A message id has 1–128 bytes of UTF-8 and no control characters. */
+/** Whether the id breaks the rules: 1–128 bytes of UTF-8, no control characters. */
 function messageIdFault(messageId: string): boolean {
   return (
     messageId.length === 0 ||
@@ -80,7 +80,7 @@ function messageIdFault(messageId: string): boolean {
   );
 }
 
-/** Where the payload of a content that was checked before begins. */
+/** Returns the index of the payload. The content must have been validated before. */
 export function payloadStart(bytes: Uint8Array, contentStart: number): number {
   const flags = bytes[contentStart] ?? 0;
   let at = contentStart + 1;
@@ -89,18 +89,20 @@ export function payloadStart(bytes: Uint8Array, contentStart: number): number {
   return at;
 }
 
-/** What a scan of a content found; -1 in `payloadStart` where the layout is broken. */
+/** The result of {@link scanContent}. */
 export interface ContentScan {
-  /** Where the id's bytes lie; both 0 where there is none. */
+  /** Bounds of the id's bytes; both are 0 if there is no id. */
   idStart: number;
   idEnd: number;
+  /** Index of the payload; -1 if the layout is broken. */
   payloadStart: number;
+  /** The code of the first violation in the id or the attributes. */
   fault: ErrorCode | undefined;
 }
 
 /**
- * Checks a content in place, without building its attributes or its payload, and fills `scan`:
- * the hot path's way to read what {@link readContent} and {@link contentFault} would tell.
+ * Validates a content in place and fills `scan`, without building the attributes or the payload. The hot path
+ * uses it instead of {@link readContent} and {@link contentFault}; it reports the same faults.
  */
 export function scanContent(
   bytes: Uint8Array,
@@ -140,7 +142,7 @@ export function scanContent(
 
 const NO_BYTES = new Uint8Array(0);
 
-/** Tells of an id, as nearly every one is, that it keeps the rules, without making a text of it: 20 ns instead of 150. */
+/** Whether an id is valid ASCII, as nearly every id is. Decoding no text takes 20 ns instead of 150. */
 function isShortAscii(bytes: Uint8Array, start: number, end: number): boolean {
   if (start === end || end - start > MESSAGE_ID_MAX_BYTES) return false;
   for (let at = start; at < end; at += 1) {
@@ -150,7 +152,7 @@ function isShortAscii(bytes: Uint8Array, start: number, end: number): boolean {
   return true;
 }
 
-/** @throws SHARDCAST_FRAME_MALFORMED where they do not fit the layout */
+/** @throws SHARDCAST_FRAME_MALFORMED if the attributes do not fit the layout */
 export function encodeAttributes(attributes: Attributes): Uint8Array {
   const writer = new ByteWriter();
   const entries = Object.entries(attributes);
@@ -160,9 +162,9 @@ export function encodeAttributes(attributes: Attributes): Uint8Array {
     writer.shortText(value);
   }
   const block = writer.finish();
-  // What fits the layout but breaks the rules is contentFault's business, and costs a reject only.
+  // Attributes that fit the layout but break the rules are rejected later, by contentFault.
   if (entries.length > 0xff || block.length > 0xff_ff) {
-    throw malformed("the attributes do not fit their layout");
+    throw malformed("the attributes do not fit the layout");
   }
   return block;
 }
@@ -170,15 +172,15 @@ export function encodeAttributes(attributes: Attributes): Uint8Array {
 function readAttributes(reader: ByteReader): Attributes {
   const block = reader.bytes(reader.uint16());
   const attributes = decodeAttributes(block, 0, block.length);
-  if (attributes === undefined) throw malformed("a message's attributes break their layout");
+  if (attributes === undefined) throw malformed("the layout of a message's attributes is broken");
   return attributes;
 }
 
-/** Gives undefined where the block breaks its layout, a text is not UTF-8 or a name comes twice. */
+/** Returns undefined if the block breaks its layout, a text is not UTF-8 or a name occurs twice. */
 function decodeAttributes(bytes: Uint8Array, start: number, end: number): Attributes | undefined {
   const count = bytes[start] ?? 0;
   if (start >= end) return undefined;
-  // No prototype: an attribute may be called __proto__.
+  // No prototype, because an attribute may be named __proto__.
   const attributes = Object.create(null) as Record<string, string>;
   let at = start + 1;
   for (let index = 0; index < 2 * count; index += 2) {

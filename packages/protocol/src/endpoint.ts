@@ -1,13 +1,13 @@
-// The endpoints of the nodes: what each is for, and which frames a client may send there once the
-// handshake is done. docs/protocol.md#endpoints
+// The endpoints of the nodes, and which frames a client may send on each after the handshake.
+// docs/protocol.md#endpoints
 import { FRAME_TYPES, type FrameType } from "./frame.ts";
 
 export const ENDPOINTS = {
   /** Producer node: clients publish. */
   produce: ["publish", "token", "heartbeat", "ping"],
-  /** Consumer node: producer nodes, and consumers that pass publishes on, hand messages to their owner. */
+  /** Consumer node: producer nodes, and consumers that forward publishes, send messages to the topics' owner. */
   producer: ["publish", "heartbeat"],
-  /** Consumer node: clients follow topics. `/subscribe/:topic` subscribes at once. */
+  /** Consumer node: clients subscribe to topics. `/subscribe/:topic` subscribes immediately. */
   subscribe: [
     "subscribe",
     "unsubscribe",
@@ -18,7 +18,7 @@ export const ENDPOINTS = {
     "heartbeat",
     "ping",
   ],
-  /** Consumer node: both over one link. */
+  /** Consumer node: clients publish and subscribe over one link. */
   connect: [
     "publish",
     "subscribe",
@@ -30,18 +30,18 @@ export const ENDPOINTS = {
     "heartbeat",
     "ping",
   ],
-  /** Consumer node: another consumer follows a topic that this one owns. */
+  /** Consumer node: another consumer follows topics that this one owns. */
   relay: ["subscribe", "unsubscribe", "read", "enter", "leave", "presence", "heartbeat"],
 } as const satisfies Record<string, readonly FrameType[]>;
 
 export type Endpoint = keyof typeof ENDPOINTS;
 
-/** Tells whether a client may send frames of this type byte on an endpoint. */
+/** Whether a client may send frames of this type on an endpoint. */
 export function isFrameAllowed(endpoint: Endpoint, type: number): boolean {
   return ALLOWED.get(endpoint)?.has(type) ?? false;
 }
 
-/** Tells whether clients that bring a token are let in; the others are for nodes, which know the key. */
+/** Whether clients may authenticate with a token. The other endpoints are for nodes, which know the key. */
 export function isForTokens(endpoint: Endpoint): boolean {
   return isFrameAllowed(endpoint, FRAME_TYPES.token);
 }

@@ -1,16 +1,18 @@
-// The one table of codes: every error and every close that a node or a client can name.
-// docs/protocol.md lists the same table; a test holds the two against each other.
+// The table of all error and close codes of nodes and clients. docs/protocol.md lists the same table; a test
+// compares the two.
 
-/** What a code means: a sentence for people, whether a retry can help, and the close code where it ends a link. */
+/** The meaning of a code. */
 export interface ErrorEntry {
+  /** A sentence for people. */
   readonly message: string;
+  /** Whether the same request can succeed later. */
   readonly retryable: boolean;
-  /** 4000–4499: the client reconnects. 4500–4999: it must not. */
+  /** Only for codes that end a link. 4000–4499: the client reconnects. 4500–4999: it must not. */
   readonly closeCode?: number;
 }
 
 export const ERRORS = {
-  // These end a link, and the client reconnects (4000–4499).
+  // These codes end a link, and the client reconnects (4000–4499).
   SHARDCAST_NODE_DRAINING: { message: "the node is stopping", retryable: true, closeCode: 4000 },
   SHARDCAST_HEARTBEAT_MISSED: {
     message: "no heartbeat arrived for two intervals",
@@ -45,7 +47,7 @@ export const ERRORS = {
     retryable: true,
     closeCode: 4009,
   },
-  // These end a link, and the client must not reconnect unchanged (4500–4999).
+  // These codes end a link, and the client must not reconnect unchanged (4500–4999).
   SHARDCAST_HANDSHAKE_FAILED: {
     message: "the proof does not match: the keys differ",
     retryable: false,
@@ -81,13 +83,13 @@ export const ERRORS = {
     retryable: false,
     closeCode: 4508,
   },
-  // This one answers requests, too: what is asked for needs a permission that there is not.
+  // This code also answers requests that lack a permission.
   SHARDCAST_FORBIDDEN: {
     message: "permission denied",
     retryable: false,
     closeCode: 4509,
   },
-  // These answer an upgrade or a request over HTTP; no link comes about.
+  // These codes answer an upgrade or an HTTP request. No link is opened.
   SHARDCAST_ENDPOINT_UNKNOWN: {
     message: "the node has no such endpoint",
     retryable: false,
@@ -113,7 +115,7 @@ export const ERRORS = {
   SHARDCAST_REQUEST_INVALID: { message: "the request is not valid", retryable: false },
   SHARDCAST_REQUEST_REPLAYED: { message: "the signed request was already used", retryable: false },
   SHARDCAST_NOT_FOUND: { message: "not found", retryable: false },
-  // These answer a publish, a subscribe, a read or a question about presence; the link stays.
+  // These codes answer a publish, subscribe, read or presence request. The link stays open.
   SHARDCAST_TOPIC_INVALID: { message: "the topic is not valid", retryable: false },
   SHARDCAST_TOPIC_RESERVED: {
     message: "topics that begin with $ are reserved",
@@ -155,7 +157,7 @@ export const ERRORS = {
     message: "stored messages are damaged, and were left out",
     retryable: false,
   },
-  // These never cross the wire: the SDK and the command line give them.
+  // These codes never cross the wire: only the SDK and the command line use them.
   SHARDCAST_TIMEOUT: { message: "the deadline passed", retryable: true },
   SHARDCAST_CLOSED: { message: "the client is closed", retryable: false },
   SHARDCAST_OUTBOX_FULL: { message: "the outbox is full", retryable: true },
@@ -178,15 +180,14 @@ export type CloseReason = {
 const ENTRIES: Readonly<Record<ErrorCode, ErrorEntry>> = ERRORS;
 
 /**
- * An error with a stable `code` from {@link ERRORS}. `retryable` tells whether the same request can
- * succeed later.
+ * An error with a stable `code` from {@link ERRORS}. `retryable` is true if the same request can succeed later.
  */
 export class ShardcastError extends Error {
   override readonly name = "ShardcastError";
   readonly code: ErrorCode;
   readonly retryable: boolean;
 
-  /** @param detail a sentence in place of the code's own; an empty one is none */
+  /** @param detail a sentence that replaces the code's own message; an empty text keeps that message */
   constructor(code: ErrorCode, detail = "", options?: ErrorOptions) {
     super(detail === "" ? ENTRIES[code].message : detail, options);
     this.code = code;
@@ -194,19 +195,19 @@ export class ShardcastError extends Error {
   }
 }
 
-/** Tells whether a text is a code of {@link ERRORS}; a peer of another version may send one that is not. */
+/** Whether a text is a code of {@link ERRORS}. A peer of another version may send other codes. */
 export function isErrorCode(text: string): text is ErrorCode {
   return Object.hasOwn(ERRORS, text);
 }
 
-/** The close code that goes with a code that ends a link. */
+/** Returns the close code of a code that ends a link. */
 export function closeCodeOf(code: CloseReason): number {
   return ERRORS[code].closeCode;
 }
 
 /**
- * Tells whether a client may reconnect after a link ended with this close code:
- * 3500–3999, 4500–4999 and 1009 (message too big) say no, all others yes.
+ * Whether a client may reconnect after a link ended with this close code:
+ * false for 3500–3999, 4500–4999 and 1009 (message too big), true for all others.
  * docs/protocol.md#close-codes
  */
 export function isReconnectable(closeCode: number): boolean {

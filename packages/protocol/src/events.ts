@@ -1,20 +1,20 @@
-// The topics on which nodes tell what happens to links and topics. docs/protocol.md#events
+// The topics on which nodes publish events about links and topics. docs/protocol.md#events
 import { isPlainText, textBytes } from "./text.ts";
 import { TOPIC_MAX_BYTES } from "./limits.ts";
 
 const PREFIX = "$events/";
 
-/** Tells of the links of one node: who connects, and who leaves. */
+/** The topic with the events of one node's links: clients that connect and disconnect. */
 export function linkEventsTopic(nodeId: string): string {
   return `${PREFIX}links/${nodeId}`;
 }
 
-/** Tells of the subscriptions of one topic. */
+/** The topic with the events of one topic's subscriptions. */
 export function topicEventsTopic(topic: string): string {
   return `${PREFIX}topics/${topic}`;
 }
 
-/** Whether a name is one of these. */
+/** Whether a name is a valid name of an events topic. */
 export function isEventsTopic(name: string): boolean {
   if (!name.startsWith(PREFIX) || name.length === PREFIX.length) return false;
   return textBytes(name) <= TOPIC_MAX_BYTES && isPlainText(name);

@@ -1,8 +1,8 @@
-// All frames of the protocol as one discriminated union. How they look on the wire is the codecs'
-// business; what each one means is docs/protocol.md#frames.
+// All frames of the protocol as one discriminated union. The codecs define their encoding;
+// docs/protocol.md#frames defines their meaning.
 import type { From, Position } from "./position.ts";
 
-/** The byte that names a frame's type. 0x80 and above: a side that does not know it skips it. */
+/** The type byte of each frame. A receiver skips frames of an unknown type if the type is 0x80 or above. */
 export const FRAME_TYPES = {
   challenge: 0x01,
   proof: 0x02,
@@ -38,73 +38,73 @@ export const FRAME_TYPES = {
 
 export type FrameType = keyof typeof FRAME_TYPES;
 
-/** From here on a frame of an unknown type is skipped instead of ending the link. */
+/** A frame of an unknown type from this value on is skipped. Below it, an unknown type ends the link. */
 export const SKIPPABLE_FROM = 0x80;
 
-/** A small map of short strings that travels with a message: content type, key, traceparent, … */
+/** A few short strings that travel with a message, such as the content type, a key or a traceparent. */
 export type Attributes = Readonly<Record<string, string>>;
 
-/** Node → client, first frame: prove that you know the key. */
+/** Node → client: the first frame of the handshake. The client must prove that it knows the key. */
 export interface ChallengeFrame {
   readonly type: "challenge";
   /** 32 random bytes, used once. */
   readonly nonce: Uint8Array;
 }
 
-/** Client → node: the answer to the challenge, and the client's own nonce. */
+/** Client → node: the client's proof, and a nonce for the node's proof. */
 export interface ProofFrame {
   readonly type: "proof";
-  /** Which of the node's live keys the mac was made with. */
+  /** The id of the key that made `mac`. */
   readonly keyId: string;
   readonly nonce: Uint8Array;
   readonly mac: Uint8Array;
 }
 
-/** Node → client: the node's own proof, and what the link may carry. */
+/** Node → client: the node's own proof, and the limits of the link. */
 export interface WelcomeFrame extends LinkLimits {
   readonly type: "welcome";
-  /** Zeros where the client brought a token: who knows no key cannot check it. */
+  /** All zeros if the client sent a token: without the key the client cannot verify a proof. */
   readonly mac: Uint8Array;
   readonly nodeId: string;
   readonly linkId: string;
 }
 
-/** Client → node: who I am, in place of a proof, and later again before the token expires. */
+/** Client → node: a token in place of a proof, and later a new token before the last one expires. */
 export interface TokenFrame {
   readonly type: "token";
-  /** A signed JWT; empty for a client that is nobody, where the node lets such in. */
+  /** A signed JWT. Empty for an anonymous client, if the node allows them. */
   readonly token: string;
 }
 
-/** Node → client: the token is accepted. Right behind the welcome, and after each later one. */
+/** Node → client: the token is accepted. Sent right after the welcome, and after each later token. */
 export interface AuthorizedFrame {
   readonly type: "authorized";
-  /** Of the token; empty where it names nobody. */
+  /** The token's user; empty if the token names none. */
   readonly user: string;
-  /** Until then another token has to come; 0 where none has to. */
+  /** Time until the client must have sent a new token, in ms; 0 if the token does not expire. */
   readonly expiresInMs: number;
 }
 
 export interface LinkLimits {
-  /** The largest payload of a publish. */
+  /** The largest payload of a publish, in bytes. */
   readonly maxPayloadBytes: number;
-  /** Topics that the link may follow at once. */
+  /** How many topics the link may follow at the same time. */
   readonly maxTopics: number;
-  /** Publishes that may await their ack at once. */
+  /** How many publishes may wait for their ack at the same time. */
   readonly windowMessages: number;
-  /** How often the node sends a heartbeat; two without one mean that the link is dead. */
+  /** The interval of the node's heartbeats, in ms. The link is dead after two intervals without one. */
   readonly heartbeatMs: number;
 }
 
-/** Client → node: store this and tell all who follow the topic. */
+/** Client → node: store this message and deliver it to the topic's subscribers. */
 export interface PublishFrame {
   readonly type: "publish";
-  /** Chosen by the sender, unique among its requests that have no answer yet. */
+  /** Chosen by the sender; unique among its unanswered requests. */
   readonly seq: number;
-  /** How long the sender waits for the ack; 0 leaves it to the node. */
+  /** How long the sender waits for the ack, in ms; 0 means the node's default. */
   readonly timeoutMs: number;
   readonly topic: string;
-  /** A message with an id is stored once within the dedupe window. */
+  /** The owner stores a message with an id only once within the dedupe window. */
   readonly messageId?: string;
   readonly attributes?: Attributes;
   readonly payload: Uint8Array;
@@ -115,50 +115,50 @@ export interface AckFrame {
   readonly type: "ack";
   readonly seq: number;
   readonly position: Position;
-  /** The id was stored before; the position is the first one's. */
+  /** The id was stored before; `position` is that of the stored message. */
   readonly duplicate: boolean;
 }
 
-/** Node → client: a publish, a read, or a question about presence was refused. */
+/** Node → client: a publish, read, enter or presence request was refused. */
 export interface RejectFrame {
   readonly type: "reject";
   readonly seq: number;
-  /** A code of the table, as text: a newer node may know more of them. */
+  /** A code of the table. A string, because a newer node may send codes that this version does not know. */
   readonly code: string;
   readonly reason: string;
 }
 
-/** Client → node: follow a topic. */
+/** Client → node: subscribe to a topic. */
 export interface SubscribeFrame {
   readonly type: "subscribe";
-  /** Chosen by the sender, unique among the link's subscriptions. */
+  /** Chosen by the sender; unique among the link's subscriptions. */
   readonly sub: number;
   readonly topic: string;
   readonly from: From;
 }
 
-/** Node → client: the subscription stands; the first message has the offset after `position`. */
+/** Node → client: the subscription is active. The first message has the offset after `position`. */
 export interface SubscribedFrame {
   readonly type: "subscribed";
   readonly sub: number;
-  /** The node's number for the topic: message frames carry it in place of the name. */
+  /** The node's number for the topic. Message frames carry it instead of the name. */
   readonly topicId: number;
-  /** False where a gap frame follows at once. */
+  /** False if a gap frame follows immediately. */
   readonly recovered: boolean;
   readonly position: Position;
-  /** The last offset stored, 0 where nothing was. */
+  /** The last stored offset; 0 if nothing was stored. */
   readonly head: number;
-  /** The first offset still retained, head + 1 where nothing is. */
+  /** The first retained offset; head + 1 if nothing is retained. */
   readonly oldest: number;
 }
 
-/** Client → node. */
+/** Client → node: end a subscription. */
 export interface UnsubscribeFrame {
   readonly type: "unsubscribe";
   readonly sub: number;
 }
 
-/** Node → client: the subscription is over, as asked (no code) or for the reason that `code` tells. */
+/** Node → client: the subscription has ended, at the client's request (empty `code`) or for the reason in `code`. */
 export interface UnsubscribedFrame {
   readonly type: "unsubscribed";
   readonly sub: number;
@@ -171,7 +171,7 @@ export interface MessageFrame {
   readonly type: "message";
   readonly topicId: number;
   readonly offset: number;
-  /** When the owner stored it, in ms since 1970, UTC. */
+  /** When the owner stored the message, in ms since 1970, UTC. */
   readonly time: number;
   readonly messageId?: string;
   readonly attributes?: Attributes;
@@ -179,8 +179,9 @@ export interface MessageFrame {
 }
 
 /**
- * Node → client: the messages `first` to `last` of `epoch` cannot be had (none, where last = first − 1);
- * the next one is `last` + 1. Where the epoch is a new one, what the old one still held is lost as well.
+ * Node → client: the messages `first` to `last` of `epoch` are unavailable; the next one is `last` + 1. If
+ * last = first − 1, no message of this epoch is missing. If the epoch is new, messages of the old epoch that
+ * the client had not received are lost as well.
  */
 export interface GapFrame {
   readonly type: "gap";
@@ -190,12 +191,12 @@ export interface GapFrame {
   readonly last: number;
 }
 
-/** Both ways: the sender is alive. The client answers each of the node's. */
+/** Both directions: the sender is alive. The client answers each heartbeat of the node with one. */
 export interface HeartbeatFrame {
   readonly type: "heartbeat";
 }
 
-/** Relay → owner: messages of a topic from a place on, up to about this many bytes, at least one. */
+/** Relay → owner: send the messages after a position, at least one, up to about `limitBytes` bytes. */
 export interface ReadFrame {
   readonly type: "read";
   readonly seq: number;
@@ -204,32 +205,32 @@ export interface ReadFrame {
   readonly limitBytes: number;
 }
 
-/** Owner → relay: the message frames after `position`, as they would be delivered. */
+/** Owner → relay: the message frames after `position`, as the owner would deliver them. */
 export interface PageFrame {
   readonly type: "page";
   readonly seq: number;
   readonly position: Position;
   readonly head: number;
   readonly oldest: number;
-  /** Concatenated message frames in the binary layout, whatever the codec. */
+  /** Concatenated message frames, always in the binary layout. */
   readonly frames: Uint8Array;
 }
 
-/** Which member of a topic. */
+/** Identifies a member of a topic. */
 export interface MemberIdentity {
-  /** Chosen by the client: one connection, device or tab. 1–64 bytes of UTF-8. */
+  /** Chosen by the client for one connection, device or tab. 1–64 bytes of UTF-8. */
   readonly memberId: string;
-  /** Who it is; empty where nobody says so. Several members may be one user's. */
+  /** The member's user; empty if the client is anonymous. One user may have several members. */
   readonly user: string;
 }
 
-/** Somebody who is on a topic. */
+/** A member of a topic's presence list. */
 export interface PresenceMember extends MemberIdentity {
-  /** Whatever the application tells the others, up to 1024 bytes of UTF-8. */
+  /** Text of the application for the other members, up to 1024 bytes of UTF-8. */
   readonly info: string;
 }
 
-/** Client → node: be seen on a topic, as long as the link lives; a second one replaces the first's info. */
+/** Client → node: put a member on the topic's list while the link lives. A second one replaces the info. */
 export interface EnterFrame extends PresenceMember {
   readonly type: "enter";
   readonly seq: number;
@@ -242,89 +243,89 @@ export interface EnteredFrame {
   readonly seq: number;
 }
 
-/** Client → node: be seen no more. */
+/** Client → node: take a member off the topic's list. */
 export interface LeaveFrame extends MemberIdentity {
   readonly type: "leave";
   readonly topic: string;
-  /** It counts as if its link were lost: it may come back, over another one. */
+  /** Treat the member as if its link were lost: it may return over another link. */
   readonly lost: boolean;
 }
 
-/** Client → node: who is on a topic, from a place of the list on. */
+/** Client → node: request a page of a topic's presence list. */
 export interface PresenceFrame {
   readonly type: "presence";
   readonly seq: number;
   readonly topic: string;
-  /** 0 for the beginning, then what the page before gave as `next`. */
+  /** 0 for the first page, then the `next` of the previous page. */
   readonly after: number;
-  /** Members wanted at the most; 0 for the numbers alone. */
+  /** Maximum number of members in the page; 0 requests only the counts. */
   readonly limit: number;
 }
 
-/** Node → client: a page of the list. */
+/** Node → client: a page of a topic's presence list. */
 export interface PresentFrame {
   readonly type: "present";
   readonly seq: number;
-  /** Of `$presence/<topic>`: the changes after it are not in the page, or do no harm when applied again. */
+  /** Position in `$presence/<topic>`. Changes after it are missing from the page, or harmless to apply again. */
   readonly position: Position;
-  /** Members in all. */
+  /** Number of members on the whole list. */
   readonly count: number;
-  /** Different users among them, without those that are nobody's. */
+  /** Number of distinct users among them. Members without a user do not count. */
   readonly users: number;
-  /** Where the next page begins; 0 where there is none. */
+  /** Where the next page begins; 0 after the last page. */
   readonly next: number;
   readonly members: readonly PresenceMember[];
 }
 
-/** Node → client: go to another node, at a random moment within this time. */
+/** Node → client: move to another node, at a random moment within this time. */
 export interface DrainFrame {
   readonly type: "drain";
   readonly withinMs: number;
 }
 
-/** Node → client: the consumers are others now. Who connects by the ring asks for it again within this time. */
+/** Node → client: the set of consumers changed. A client that uses the ring requests it within this time. */
 export interface RegroupFrame {
   readonly type: "regroup";
   readonly withinMs: number;
 }
 
-/** Node → client: the token is about to expire, and with it the link. Another one is due within this time. */
+/** Node → client: the token is about to expire. Without a new token within this time the link ends. */
 export interface ExpiringFrame {
   readonly type: "expiring";
   readonly withinMs: number;
 }
 
-/** Node → client: why the messages cannot be had that the `gap` of this subscription names, which follows at once. */
+/** Node → client: why the messages of this subscription's next `gap` are unavailable. That gap follows at once. */
 export interface CauseFrame {
   readonly type: "cause";
   readonly sub: number;
-  /** A code of the table, as text: a newer node may know more of them. */
+  /** A code of the table. A string, because a newer node may send codes that this version does not know. */
   readonly code: string;
 }
 
-/** Owner → relay: what the WebSocket message that comes next has to be, or messages were damaged on their way. */
+/** Owner → relay: length and checksum of the next WebSocket message. If they differ, it was damaged on the way. */
 export interface ChecksumFrame {
   readonly type: "checksum";
-  /** How long it is, without the WebSocket's own header. */
+  /** The message's length in bytes, without the WebSocket header. */
   readonly bytes: number;
-  /** CRC-32 of all of it. */
+  /** CRC-32 of the whole message. */
   readonly crc: number;
 }
 
-/** Client → node: are you there? Where nothing has come for a while, well before two heartbeats are over. */
+/** Client → node: request a pong. Sent when nothing has arrived for a while, well before two heartbeat intervals. */
 export interface PingFrame {
   readonly type: "ping";
 }
 
-/** Node → client: the answer, one to all pings of a moment. */
+/** Node → client: answers all pings that arrived together. */
 export interface PongFrame {
   readonly type: "pong";
 }
 
-/** Node → client: the WebSocket message that comes next is a large one, and may take a while on a slow line. */
+/** Node → client: the next WebSocket message is large and may take a while on a slow line. */
 export interface LargeFrame {
   readonly type: "large";
-  /** How long it is. */
+  /** The message's length in bytes. */
   readonly bytes: number;
 }
 

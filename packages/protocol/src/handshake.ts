@@ -1,13 +1,13 @@
-// The handshake as two state machines, one a side: frames in, frames and verdicts out. No sockets, no
-// clock, no hash function: those come in from outside. docs/protocol.md#handshake
+// The handshake as two state machines, one for each side. They take frames and return frames and verdicts; the
+// caller provides sockets, clock and hash functions. docs/protocol.md#handshake
 //
 //   node                                   client
 //    │── challenge{nodeNonce} ──────────────▶│
 //    │◀─ proof{keyId, clientNonce, mac} ─────│   mac over the transcript, label "client"
 //    │── welcome{mac, limits} ──────────────▶│   mac over the transcript, label "node"
 //
-// The node proves itself only after the client has: who knows no key learns nothing from it. A client that
-// holds no key brings a token in place of the proof; whether it is good is not decided here.
+// The node sends its proof only after the client's, so a client without the key learns nothing. A client
+// without the key sends a token in place of the proof. These state machines do not verify the token.
 import type { Endpoint, Subprotocol } from "./endpoint.ts";
 import type {
   ChallengeFrame,
@@ -19,20 +19,20 @@ import type {
 } from "./frame.ts";
 import { encodeText } from "./text.ts";
 
-/** Who made a mac. The two sides sign different labels, so neither's mac can stand for the other's. */
+/** The side that made a mac. Each side signs its own label, so neither side's mac can pass as the other's. */
 export type ProofLabel = "client" | "node";
 
-/** A link's keys: makes macs with the newest key, and knows those of all live ones. */
-export interface Keys {
-  /** The id of the key that this side proves itself with. */
+/** The live pre-shared keys of one side of a link. */
+export interface HandshakeKeys {
+  /** The id of the key that this side uses for its proof. */
   readonly keyId: string;
-  /** HMAC-SHA256 of the transcript; undefined where no live key has the id. */
+  /** Returns the HMAC-SHA256 of the transcript; undefined if no live key has this id. */
   mac(keyId: string, transcript: Uint8Array): Uint8Array | undefined;
-  /** Compares two macs in a time that does not depend on them. */
+  /** Compares two macs in constant time. */
   isEqual(left: Uint8Array, right: Uint8Array): boolean;
 }
 
-/** What the macs bind besides the nonces, so that a proof serves for one link of one kind only. */
+/** The macs cover these fields and the nonces, so a proof is valid for one link of one kind only. */
 export interface HandshakeContext {
   readonly endpoint: Endpoint;
   readonly subprotocol: Subprotocol;
@@ -57,26 +57,26 @@ export function handshakeTranscript(
   return transcript;
 }
 
-/** The node's side of one link. One proof is all it takes: right or wrong, a second is an offence. */
+/** The node's side of one link. It accepts one proof; a second one fails, whether the first was right or wrong. */
 export class NodeHandshake {
   readonly challenge: ChallengeFrame;
-  readonly #keys: Keys;
+  readonly #keys: HandshakeKeys;
   readonly #context: HandshakeContext;
   #isSpent = false;
 
   /** @param nonce 32 random bytes, never used before */
-  constructor(keys: Keys, context: HandshakeContext, nonce: Uint8Array) {
+  constructor(keys: HandshakeKeys, context: HandshakeContext, nonce: Uint8Array) {
     this.#keys = keys;
     this.#context = context;
     this.challenge = { type: "challenge", nonce };
   }
 
-  /** Gives the welcome to send where the proof is right, undefined where the link has to end. */
+  /** Returns the welcome to send if the proof is right, undefined if the link must end. */
   accept(proof: ProofFrame, fields: WelcomeFields): WelcomeFrame | undefined {
     if (this.#isSpent) return undefined;
     this.#isSpent = true;
     const nonces = { node: this.challenge.nonce, client: proof.nonce };
-    // A client that sends the node's nonce back as its own tries to have the node answer itself.
+    // A client that returns the node's nonce as its own tries to make the node answer itself (reflection).
     if (this.#keys.isEqual(nonces.node, nonces.client)) return undefined;
     const expected = this.#mac("client", proof.keyId, nonces);
     if (expected === undefined || !this.#keys.isEqual(expected, proof.mac)) return undefined;
@@ -93,18 +93,18 @@ export class NodeHandshake {
   }
 }
 
-/** What the client does next: send a frame, use the link, or give up. */
+/** The client's next step: send a frame, use the link, or give up. */
 export type ClientStep =
   | { readonly type: "send"; readonly frame: ProofFrame | TokenFrame }
   | { readonly type: "open"; readonly welcome: WelcomeFrame }
   | { readonly type: "fail"; readonly reason: string };
 
-/** What a client brings: keys to prove that it knows, or a token that tells who it is. */
+/** The client's means of authentication: keys for a proof, or a token. */
 export type Credentials =
-  | { readonly type: "keys"; readonly keys: Keys }
+  | { readonly type: "keys"; readonly keys: HandshakeKeys }
   | { readonly type: "token"; readonly token: string };
 
-/** The client's side of one link: waits for the challenge, then for the welcome. One of each is all it takes. */
+/** The client's side of one link. It accepts one challenge, then one welcome. */
 export class ClientHandshake {
   readonly #credentials: Credentials;
   readonly #context: HandshakeContext;
@@ -120,14 +120,14 @@ export class ClientHandshake {
 
   receive(frame: Frame): ClientStep {
     const step = this.#isSpent ? unexpected(frame) : this.#step(frame);
-    // After a failure nothing that comes may open the link.
+    // After a failure no later frame may open the link.
     this.#isSpent = step.type !== "send";
     return step;
   }
 
   #step(frame: Frame): ClientStep {
     if (frame.type === "challenge" && this.#nodeNonce === undefined) {
-      // A copy: the frame is a view into a buffer that is about to be used again.
+      // A copy, because the frame is a view into a buffer that will be reused.
       this.#nodeNonce = frame.nonce.slice();
       return this.#answer(this.#nodeNonce);
     }
@@ -148,7 +148,7 @@ export class ClientHandshake {
     return { type: "send", frame: { type: "proof", keyId, nonce: this.#nonce, mac } };
   }
 
-  /** To who brings a token TLS alone tells who the node is. */
+  /** A client with a token cannot verify a proof: only TLS authenticates the node to it. */
   #welcomed(welcome: WelcomeFrame, nodeNonce: Uint8Array): ClientStep {
     const credentials = this.#credentials;
     if (credentials.type === "token") return { type: "open", welcome };
@@ -159,12 +159,12 @@ export class ClientHandshake {
     return { type: "open", welcome };
   }
 
-  #mac(label: ProofLabel, keys: Keys, node: Uint8Array): Uint8Array | undefined {
+  #mac(label: ProofLabel, keys: HandshakeKeys, node: Uint8Array): Uint8Array | undefined {
     const nonces = { node, client: this.#nonce };
     return keys.mac(keys.keyId, handshakeTranscript(label, this.#context, nonces));
   }
 }
 
 function unexpected(frame: Frame): ClientStep {
-  return { type: "fail", reason: `a ${frame.type} frame does not belong here in the handshake` };
+  return { type: "fail", reason: `unexpected ${frame.type} frame in the handshake` };
 }

@@ -1,14 +1,14 @@
-// @shardcast/protocol: what both ends of a link must agree on. No sockets, no timers, no runtime.
+// @shardcast/protocol: everything that both ends of a link must agree on. No sockets, no timers, no runtime.
 //
-//   topic, ring, position       names, who owns them, where one is in them
-//   presence, events            who is on a topic; what happens to links and topics
-//   frame, endpoint, limits     what may be said, where, and how much
-//   binary-codec, json-codec    how it looks on the wire
-//   publish-head, message-layout, content   the same bytes, read and patched in place
+//   topic, ring, position       topic names, their owners, positions in topics
+//   presence, events            topics for members, and for events of links and topics
+//   frame, endpoint, limits     the frames, where each is allowed, the limits
+//   binary-codec, json-codec    the encodings
+//   publish-head, message-layout, content   reading and patching encoded frames in place
 //   handshake                   the proof, as state machines (its hashes: @shardcast/protocol/proof)
 //   legacy-frame, legacy-handshake   the original queue's protocol
 //   permissions, topic-pattern  what a client may do, and with which topics
-//   errors                      the one table of codes
+//   errors                      the table of codes
 export * from "./backoff.ts";
 export {
   FRAME_HEADER_BYTES,

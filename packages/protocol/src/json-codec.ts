@@ -1,9 +1,9 @@
-// The frames of subprotocol shardcast.v1.json: one JSON object a frame, one frame a line.
-// docs/protocol.md#json
+// Encodes and decodes the frames of subprotocol shardcast.v1.json: one JSON object per frame, one frame per
+// line. docs/protocol.md#json
 //
-// A field has the name that it has in frame.ts. Bytes are base64, but for a payload, which is text
-// under `payload` where it is UTF-8 and base64 under `payloadBase64` where it is not. A position is its
-// token and `from` its text form.
+// Fields have the names of frame.ts. Bytes are base64, except a payload: `payload` holds it as text if it is
+// UTF-8, `payloadBase64` holds it as base64 otherwise. A position is written as its token, `from` in its text
+// form.
 import { decodeBase64, encodeBase64 } from "./base64.ts";
 import { malformed } from "./byte-reader.ts";
 import { encodeAttributes } from "./content.ts";
@@ -20,12 +20,12 @@ import { MAC_BYTES, NONCE_BYTES } from "./limits.ts";
 import { formatFrom, formatPosition } from "./position.ts";
 import { decodeText, encodeText } from "./text.ts";
 
-/** One line, without its end. */
+/** Returns one line, without the line end. */
 export function encodeJsonFrame(frame: Frame): string {
   return JSON.stringify(toJson(frame));
 }
 
-/** Decodes all frames of a WebSocket message; unknown frames marked `"optional": true` are left out. */
+/** Decodes all frames of a WebSocket message and leaves out unknown ones with `"optional": true`. */
 export function decodeJsonFrames(text: string): Frame[] {
   const frames: Frame[] = [];
   for (const line of text.split("\n")) {
@@ -42,7 +42,7 @@ function decodeJsonFrame(line: string): Frame | undefined {
   const type = reader.text("type");
   if (!isFrameType(type)) {
     if (reader.optionalBoolean("optional")) return undefined;
-    throw new ShardcastError("SHARDCAST_FRAME_UNKNOWN", "no frame has that type");
+    throw new ShardcastError("SHARDCAST_FRAME_UNKNOWN", "the frame type is unknown");
   }
   return fromJson(type, reader);
 }
@@ -297,7 +297,7 @@ interface JsonContent {
 function contentFromJson(reader: JsonReader): JsonContent {
   const messageId = reader.optionalShortText("messageId");
   const attributes = reader.optionalAttributes("attributes");
-  // Inside a node all frames are binary: what has no place in that layout is refused here.
+  // Inside a node all frames are binary, so attributes that do not fit the binary layout are refused here.
   if (attributes !== undefined) encodeAttributes(attributes);
   return {
     ...(messageId === undefined ? {} : { messageId }),

@@ -1,5 +1,5 @@
-// Reads typed fields of one JSON object that a stranger sent. A field of another type is the one way
-// in which it fails; fields that nobody asks for are ignored.
+// Reads typed fields of an untrusted JSON object. Fails if a field is missing, invalid or of another type;
+// ignores fields that no caller reads.
 import { decodeBase64 } from "./base64.ts";
 import { malformed } from "./byte-reader.ts";
 import type { Attributes } from "./frame.ts";
@@ -24,7 +24,7 @@ export class JsonReader {
     try {
       value = JSON.parse(line);
     } catch (cause) {
-      // The parser's own words quote what was sent: they stay out of the reason.
+      // The parser's message quotes the input, so it stays out of the reason.
       throw malformed(cause instanceof RangeError ? "the JSON nests too deeply" : "not JSON");
     }
     return JsonReader.#of(value);
@@ -32,7 +32,7 @@ export class JsonReader {
 
   static #of(value: unknown): JsonReader {
     if (typeof value !== "object" || value === null || Array.isArray(value)) {
-      throw malformed("a frame is a JSON object, and so is each of its members");
+      throw malformed("a frame, and each member in it, must be a JSON object");
     }
     return new JsonReader(new Map(Object.entries(value)));
   }
@@ -41,11 +41,11 @@ export class JsonReader {
     return wellFormed(name, this.#fields.get(name));
   }
 
-  /** A text that fits the binary layout as well. */
+  /** A text of at most 255 bytes, so that it fits the binary layout. */
   shortText(name: string): string {
     const value = this.text(name);
     if (textBytes(value) > SHORT_TEXT_MAX_BYTES) {
-      throw malformed(`${name} is over ${SHORT_TEXT_MAX_BYTES} bytes`);
+      throw malformed(`${name} is longer than ${SHORT_TEXT_MAX_BYTES} bytes`);
     }
     return value;
   }
@@ -58,25 +58,24 @@ export class JsonReader {
     return this.#fields.has(name) ? this.shortText(name) : undefined;
   }
 
-  /** A text that fits the binary layout's long ones. */
+  /** A text of at most 65,535 bytes, so that it fits the binary layout. */
   optionalLongText(name: string): string | undefined {
     const value = this.optionalText(name);
     if (value !== undefined && textBytes(value) > LONG_TEXT_MAX_BYTES) {
-      throw malformed(`${name} is over ${LONG_TEXT_MAX_BYTES} bytes`);
+      throw malformed(`${name} is longer than ${LONG_TEXT_MAX_BYTES} bytes`);
     }
     return value;
   }
 
-  /** A list of objects. */
   objects(name: string): JsonReader[] {
     const value = this.#fields.get(name);
-    if (!Array.isArray(value)) throw malformed(`${name} is a list`);
+    if (!Array.isArray(value)) throw malformed(`${name} must be a list`);
     return value.map((item: unknown) => JsonReader.#of(item));
   }
 
   optionalBoolean(name: string): boolean {
     const value = this.#fields.get(name) ?? false;
-    if (typeof value !== "boolean") throw malformed(`${name} is true or false`);
+    if (typeof value !== "boolean") throw malformed(`${name} must be true or false`);
     return value;
   }
 
@@ -98,13 +97,13 @@ export class JsonReader {
 
   epoch(name: string): Epoch {
     const value = this.text(name);
-    if (!EPOCH.test(value)) throw malformed(`${name} is 16 hex digits`);
+    if (!EPOCH.test(value)) throw malformed(`${name} must be 16 lower-case hex digits`);
     return value;
   }
 
   position(name: string): Position {
     const position = parsePosition(this.text(name));
-    if (position === undefined) throw malformed(`${name} is <epoch>_<offset>`);
+    if (position === undefined) throw malformed(`${name} must be <epoch>_<offset>`);
     return position;
   }
 
@@ -112,7 +111,7 @@ export class JsonReader {
     try {
       return parseFrom(this.optionalText("from") ?? "live");
     } catch (cause) {
-      throw malformed(cause instanceof Error ? cause.message : "from is not a place");
+      throw malformed(cause instanceof Error ? cause.message : "from is not a start position");
     }
   }
 
@@ -120,7 +119,7 @@ export class JsonReader {
     const bytes = decodeBase64(this.text(name));
     if (bytes === undefined || (count !== undefined && bytes.length !== count)) {
       throw malformed(
-        count === undefined ? `${name} is base64` : `${name} is ${count} bytes in base64`,
+        count === undefined ? `${name} must be base64` : `${name} must be ${count} bytes in base64`,
       );
     }
     return bytes;
@@ -130,9 +129,9 @@ export class JsonReader {
     const value = this.#fields.get(name);
     if (value === undefined) return undefined;
     if (typeof value !== "object" || value === null || Array.isArray(value)) {
-      throw malformed(`${name} is an object of strings`);
+      throw malformed(`${name} must be an object of strings`);
     }
-    // No prototype: an attribute may be called __proto__.
+    // No prototype, because an attribute may be named __proto__.
     const attributes = Object.create(null) as Record<string, string>;
     for (const [key, text] of Object.entries(value)) {
       attributes[wellFormed(name, key)] = wellFormed(name, text);
@@ -143,16 +142,16 @@ export class JsonReader {
   #integer(name: string, max: number): number {
     const value = this.#fields.get(name);
     if (typeof value !== "number" || !Number.isInteger(value) || value < 0 || value > max) {
-      throw malformed(`${name} is a whole number from 0 to ${max}`);
+      throw malformed(`${name} must be a whole number from 0 to ${max}`);
     }
     return value;
   }
 }
 
-/** Half of a surrogate pair, which JSON can spell, has no UTF-8: it would change on its way. */
+/** Refuses half of a surrogate pair: JSON can express it, but UTF-8 cannot, so the text would change on its way. */
 function wellFormed(name: string, value: unknown): string {
   if (typeof value !== "string" || !isWellFormed(value)) {
-    throw malformed(`${name} is not text that UTF-8 can hold`);
+    throw malformed(`${name} must be text that UTF-8 can encode`);
   }
   return value;
 }

@@ -1,11 +1,11 @@
-// The original queue's frames: one JSON object a WebSocket message, as text. What comes is a stranger's,
-// and is read as the original code reads it. docs/protocol.md#legacy
+// The frames of the original queue: one JSON object per WebSocket text message. Input is untrusted, and is read
+// the way the original code reads it. docs/protocol.md#legacy
 //
-//   {"t":"h","o":<integer>}                challenge, both ways
-//   {"t":"h","a":<base64>}                 answer, both ways
-//   {"t":"m","d":<string>,"s":<topic>}     message, both ways
+//   {"t":"h","o":<integer>}                challenge, both directions
+//   {"t":"h","a":<base64>}                 answer, both directions
+//   {"t":"m","d":<string>,"s":<topic>}     message, both directions
 //   {"t":"s","s":<topic>}                  subscribe, client → node: declared by the original, never handled
-//   {"t":"u","s":<topic>}                  unsubscribe, client → node: the same
+//   {"t":"u","s":<topic>}                  unsubscribe, client → node: declared by the original, never handled
 import { malformed } from "./byte-reader.ts";
 
 export type LegacyFrame =
@@ -30,12 +30,12 @@ export function encodeLegacyFrame(frame: LegacyFrame): string {
   }
 }
 
-/** @throws SHARDCAST_FRAME_MALFORMED where it is none of the five */
+/** @throws SHARDCAST_FRAME_MALFORMED if the text is none of the five frames */
 export function decodeLegacyFrame(text: string): LegacyFrame {
   const { t, o, a, d, s } = parseObject(text);
   switch (t) {
     case "h":
-      // As the original does: an empty `a` is none, and where there is one, `o` does not count.
+      // Like the original: an empty `a` counts as absent; if `a` is present, `o` is ignored.
       return a === undefined || a === null || a === ""
         ? { type: "challenge", once: onceOf(o) }
         : { type: "answer", answer: textOf("a", a) };
@@ -46,7 +46,7 @@ export function decodeLegacyFrame(text: string): LegacyFrame {
     case "u":
       return { type: "unsubscribe", topic: textOf("s", s) };
     default:
-      throw malformed("no frame of the original protocol has that t");
+      throw malformed("the original protocol has no frame with this t");
   }
 }
 
@@ -63,24 +63,24 @@ function parseObject(text: string): Fields {
   try {
     value = JSON.parse(text);
   } catch {
-    // The parser's own words quote what was sent: they stay out of the reason.
+    // The parser's message quotes the input, so it stays out of the reason.
     throw malformed("not JSON");
   }
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw malformed("a frame is a JSON object");
+    throw malformed("a frame must be a JSON object");
   }
   return value;
 }
 
 function textOf(name: string, value: unknown): string {
-  if (typeof value !== "string") throw malformed(`${name} is a string`);
+  if (typeof value !== "string") throw malformed(`${name} must be a string`);
   return value;
 }
 
-/** Anything but a number would have its own `toString`, and so choose the text that is hashed with the key. */
+/** Accepts only a number: any other value could choose, by its `toString`, the text that is hashed with the key. */
 function onceOf(value: unknown): number {
   if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 0) {
-    throw malformed(`o is a whole number from 0 to ${Number.MAX_SAFE_INTEGER}`);
+    throw malformed(`o must be a whole number from 0 to ${Number.MAX_SAFE_INTEGER}`);
   }
   return value;
 }

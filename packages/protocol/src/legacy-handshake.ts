@@ -1,48 +1,48 @@
-// The node's side of the original queue's handshake, without the holes of the original: the client has
-// to prove itself before the node answers anything, and each side is asked once. docs/protocol.md#legacy
+// The node's side of the original queue's handshake, without the original's weaknesses: the client must prove
+// itself before the node answers, and each side may send one challenge. docs/protocol.md#legacy
 //
 //   node                          client
 //    │── {"t":"h","o":n} ──────────▶│
-//    │◀─ {"t":"h","o":c} ───────────│   kept, not answered yet
-//    │◀─ {"t":"h","a":answer(n)} ───│   right: the link opens; wrong: it is over
-//    │── {"t":"h","a":answer(c)} ──▶│   with the key that the client has shown
+//    │◀─ {"t":"h","o":c} ───────────│   stored, not answered yet
+//    │◀─ {"t":"h","a":answer(n)} ───│   right: the link opens; wrong: the handshake fails
+//    │── {"t":"h","a":answer(c)} ──▶│   made with the key that the client used
 import type { LegacyFrame } from "./legacy-frame.ts";
 import { encodeText } from "./text.ts";
 
-/** A node's live keys, as the original handshake uses them. */
+/** A node's live keys, in the form that the original handshake needs. */
 export interface LegacyKeys {
-  /** `base64(SHA-256(key ‖ hex(once)))` of each live key. */
+  /** Returns `base64(SHA-256(key ‖ hex(once)))` for each live key. */
   legacyAnswers(once: number): readonly string[];
-  /** Compares in a time that depends on the lengths alone. */
+  /** Compares in a time that depends only on the lengths. */
   isEqual(left: Uint8Array, right: Uint8Array): boolean;
 }
 
-/** What a frame means to the handshake. `wrong-answer` differs from `refuse` in that the client gets a decoy. */
+/** The effect of a frame on the handshake. After `wrong-answer` the node sends a decoy, after `refuse` it does not. */
 export type LegacyStep = "wait" | "open" | "wrong-answer" | "refuse";
 
 export class LegacyHandshake {
   readonly challenge: LegacyFrame;
   readonly #keys: LegacyKeys;
   readonly #once: number;
-  /** Which of the live keys the client has shown; -1 until it has. */
+  /** Index of the live key that the client used; -1 before its answer. */
   #keyIndex = -1;
   #clientsOnce: number | undefined;
   #isOver = false;
 
-  /** @param once a random integer, not 0: to the original that is no challenge */
+  /** @param once a random integer, not 0: the original treats 0 as no challenge */
   constructor(keys: LegacyKeys, once: number) {
     this.#keys = keys;
     this.#once = once;
     this.challenge = { type: "challenge", once };
   }
 
-  /** What to answer the client; undefined until it has proved itself, and where it asks nothing. */
+  /** The node's answer to the client's challenge; undefined if the client has not proved itself or sent none. */
   get answer(): string | undefined {
     if (this.#isOver || this.#clientsOnce === undefined) return undefined;
     return this.#keys.legacyAnswers(this.#clientsOnce)[this.#keyIndex];
   }
 
-  /** Takes a challenge or an answer, of which each may come once. After a failure nothing helps any more. */
+  /** Takes a challenge or an answer, at most one of each. After a failure every frame is refused. */
   receive(frame: LegacyFrame): LegacyStep {
     const step = this.#isOver ? "refuse" : this.#step(frame);
     this.#isOver = step === "wrong-answer" || step === "refuse";
@@ -57,13 +57,13 @@ export class LegacyHandshake {
   }
 
   #challenged(once: number): LegacyStep {
-    // Whoever sends the node's own number wants it answered for himself (reflection).
+    // A client that sends the node's own number wants the node to compute the answer for it (reflection).
     if (this.#clientsOnce !== undefined || once === this.#once) return "refuse";
     this.#clientsOnce = once;
     return "wait";
   }
 
-  /** Compares with the answer of every key, so that the time does not tell which one it was. */
+  /** Compares with the answers of all keys, so that the duration does not reveal which key matched. */
   #keyOf(answer: string): number {
     const given = encodeText(answer);
     let found = -1;

@@ -1,32 +1,32 @@
-// Every number that both ends must agree on, or that a node tells in its welcome.
+// Limits that both ends must agree on.
 
-/** A topic's length in UTF-8 bytes. */
+/** Maximum length of a topic, in UTF-8 bytes. */
 export const TOPIC_MAX_BYTES = 255;
-/** A message id's length in UTF-8 bytes. */
+/** Maximum length of a message id, in UTF-8 bytes. */
 export const MESSAGE_ID_MAX_BYTES = 128;
-/** Attributes of one message. */
+/** Maximum number of attributes of a message. */
 export const ATTRIBUTES_MAX_COUNT = 16;
-/** One attribute's name, and one attribute's value, in UTF-8 bytes. */
+/** Maximum length of an attribute's name, and of its value, in UTF-8 bytes. */
 export const ATTRIBUTE_MAX_BYTES = 255;
-/** What a presence member's id, its user and its info may have, in UTF-8 bytes. */
+/** Maximum lengths of a presence member's id, user and info, in UTF-8 bytes. */
 export const MEMBER_ID_MAX_BYTES = 64;
 export const MEMBER_USER_MAX_BYTES = 255;
 export const MEMBER_INFO_MAX_BYTES = 1024;
-/** Members that one page of a presence list may have. */
+/** Maximum number of members in one page of a presence list. */
 export const PRESENCE_PAGE_MAX_COUNT = 1000;
-/** The length field of a frame has 24 bits. */
+/** Maximum length of a frame's body: the length field has 24 bits. */
 export const FRAME_MAX_BODY_BYTES = 0xff_ff_ff;
-/** All that a side may send before the handshake is done. */
+/** Maximum number of bytes that a side may send before the handshake is done. */
 export const HANDSHAKE_MAX_BYTES = 4096;
-/** A token, in UTF-8 bytes. */
+/** Maximum length of a token, in UTF-8 bytes. */
 export const TOKEN_MAX_BYTES = 4000;
-/** A nonce and a mac. */
+/** Length of a nonce, and of a mac. */
 export const NONCE_BYTES = 32;
 export const MAC_BYTES = 32;
 export const EPOCH_BYTES = 8;
-/** Offsets and times are 48-bit numbers. */
+/** The largest offset and time: both are 48-bit numbers. */
 export const UINT48_MAX = 2 ** 48 - 1;
-/** What a publish frame adds to its payload at the most: header, seq, timeout, topic, flags, id, attributes. */
+/** Maximum size of a publish frame without its payload: header, seq, timeout, topic, flags, id, attributes. */
 export const PUBLISH_OVERHEAD_BYTES =
   4 +
   4 +

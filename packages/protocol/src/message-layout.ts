@@ -1,4 +1,4 @@
-// Where the fields of message and ack frames lie, for the code that writes and patches them in place.
+// The layout of message and ack frames, for code that writes and patches them in place.
 //
 //   message   0        4         8          14         20
 //             +--------+---------+----------+----------+---------+
@@ -11,7 +11,7 @@
 import { readUint32, readUint48, writeUint32, writeUint48 } from "./bytes.ts";
 import { FRAME_TYPES } from "./frame.ts";
 
-/** The bytes of a message frame before its content. */
+/** Length of a message frame up to its content. */
 export const MESSAGE_HEAD_BYTES = 20;
 const MESSAGE_TOPIC_AT = 4;
 const MESSAGE_OFFSET_AT = 8;
@@ -31,7 +31,7 @@ export interface MessageHead {
   readonly contentBytes: number;
 }
 
-/** Writes all of a message frame but its content, which follows {@link MESSAGE_HEAD_BYTES} further on. */
+/** Writes a message frame except its content, which begins {@link MESSAGE_HEAD_BYTES} after `at`. */
 export function writeMessageHead(bytes: Uint8Array, at: number, head: MessageHead): void {
   const bodyBytes = MESSAGE_HEAD_BYTES - 4 + head.contentBytes;
   writeUint32(bytes, at, ((FRAME_TYPES.message << 24) | bodyBytes) >>> 0);
@@ -52,7 +52,7 @@ export function readMessageTime(bytes: Uint8Array, at: number): number {
   return readUint48(bytes, at + MESSAGE_TIME_AT);
 }
 
-/** A relay gives a message its own number for the topic. */
+/** Replaces the topic id: a relay uses its own number for the topic. */
 export function writeMessageTopicId(bytes: Uint8Array, at: number, topicId: number): void {
   writeUint32(bytes, at + MESSAGE_TOPIC_AT, topicId);
 }
@@ -76,7 +76,7 @@ export function readAckSeq(bytes: Uint8Array, at: number): number {
   return readUint32(bytes, at + ACK_SEQ_AT);
 }
 
-/** A producer passes an ack on under the publisher's own seq. */
+/** Replaces the seq: a producer node forwards an ack under the publisher's seq. */
 export function writeAckSeq(bytes: Uint8Array, at: number, seq: number): void {
   writeUint32(bytes, at + ACK_SEQ_AT, seq);
 }

@@ -2,22 +2,21 @@
 import { ShardcastError } from "./errors.ts";
 import { TopicPattern, topicPatternFault } from "./topic-pattern.ts";
 
-/** What a permission can be for. */
 export const ACTIONS = ["publish", "subscribe", "history", "presence"] as const;
 
 export type Action = (typeof ACTIONS)[number];
 
-/** Some actions on some topics, as the claim `caps` of a token lists them. */
+/** Allows some actions on some topics. The claim `caps` of a token is a list of grants. */
 export interface Grant {
-  /** Patterns. */
+  /** Topic patterns. */
   readonly topics: readonly string[];
   readonly allow: readonly Action[];
 }
 
-/** Patterns that one client's grants may have in all. */
+/** Maximum number of patterns in all grants of a client. */
 const PATTERNS_MAX_COUNT = 256;
 
-/** The union of some grants: what none of them names is not allowed. */
+/** The union of several grants. An action that no grant allows is forbidden. */
 export class Permissions {
   readonly grants: readonly Grant[];
   readonly #patterns: Readonly<Record<Action, readonly TopicPattern[]>>;
@@ -40,26 +39,27 @@ export class Permissions {
     return this.#patterns[action].some((pattern) => pattern.matches(topic));
   }
 
-  /** Whether there is any topic at all that it is allowed with. */
+  /** Whether an action is allowed for any topic at all. */
   allowsAny(action: Action): boolean {
     return this.#patterns[action].length > 0;
   }
 }
 
 /**
- * Reads the claim `caps`: `[{"topics": ["chat/*"], "allow": ["publish", "subscribe"]}]`.
+ * Parses the claim `caps`: `[{"topics": ["chat/*"], "allow": ["publish", "subscribe"]}]`.
  * @throws SHARDCAST_TOKEN_INVALID
  */
 export function parseGrants(value: unknown): Grant[] {
-  if (!Array.isArray(value)) throw invalid("caps is a list");
+  if (!Array.isArray(value)) throw invalid("caps must be a list");
   const grants = value.map((item: unknown) => parseGrant(item));
   const count = grants.reduce((sum, { topics }) => sum + topics.length, 0);
-  if (count > PATTERNS_MAX_COUNT) throw invalid(`caps has over ${PATTERNS_MAX_COUNT} patterns`);
+  if (count > PATTERNS_MAX_COUNT)
+    throw invalid(`caps has more than ${PATTERNS_MAX_COUNT} patterns`);
   return grants;
 }
 
 /**
- * Reads grants as people write them: `publish,subscribe:chat/*`, several of them set apart by blanks.
+ * Parses grants in text form: `publish,subscribe:chat/*`, several of them separated by blanks.
  * @throws SHARDCAST_OPTION_INVALID
  */
 export function parseGrantText(text: string): Grant[] {
@@ -81,15 +81,16 @@ export function parseGrantText(text: string): Grant[] {
 }
 
 function parseGrant(item: unknown): Grant {
-  if (typeof item !== "object" || item === null) throw invalid("caps has objects");
+  if (typeof item !== "object" || item === null)
+    throw invalid("each entry of caps must be an object");
   const { topics, allow } = item as { readonly topics?: unknown; readonly allow?: unknown };
   const isPattern = (topic: unknown): topic is string =>
     typeof topic === "string" && !topicPatternFault(topic);
   if (!Array.isArray(topics) || !topics.every(isPattern)) {
-    throw invalid("topics of caps is a list of topic patterns");
+    throw invalid("topics in caps must be a list of topic patterns");
   }
   if (!Array.isArray(allow) || !allow.every(isAction)) {
-    throw invalid(`allow of caps is a list of ${ACTIONS.join(", ")}`);
+    throw invalid(`allow in caps must be a list of ${ACTIONS.join(", ")}`);
   }
   return { topics, allow };
 }

@@ -1,24 +1,24 @@
-// A position is epoch + offset: one token, the same on the wire, in URLs and in logs; and the places
-// from which a subscription can start. docs/protocol.md#positions
+// Positions (epoch and offset), which have the same text form on the wire, in URLs and in logs, and the start
+// positions of subscriptions. docs/protocol.md#positions
 import { ShardcastError } from "./errors.ts";
 import { EPOCH_BYTES, UINT48_MAX } from "./limits.ts";
 
-/** 16 lower-case hex digits: the random id of one life of a topic's log. */
+/** 16 lower-case hex digits: the random id of one lifetime of a topic's log. */
 export type Epoch = string;
 
-/** The epoch of a topic that nobody has used, as far as is known. */
+/** The epoch of a topic that has never been used, as far as the node knows. */
 export const NO_EPOCH: Epoch = "0000000000000000";
 
 /**
- * Where a topic was. `offset` counts messages from 1; offset 0 is the place before the first.
- * Offsets of different epochs say nothing about each other.
+ * A position in a topic. `offset` counts messages from 1; offset 0 is the position before the first message.
+ * Offsets of different epochs are not comparable.
  */
 export interface Position {
   readonly epoch: Epoch;
   readonly offset: number;
 }
 
-/** Where a subscription starts. `last` counts messages, `since` is in ms since 1970, UTC. */
+/** The start position of a subscription. `count` is in messages, `time` is in ms since 1970, UTC. */
 export type From =
   | { readonly type: "live" }
   | { readonly type: "earliest" }
@@ -36,7 +36,7 @@ export function formatPosition(position: Position): string {
   return `${position.epoch}_${position.offset}`;
 }
 
-/** The reverse of {@link formatPosition}; undefined where the text is no position. */
+/** The inverse of {@link formatPosition}. Returns undefined if the text is not a position. */
 export function parsePosition(text: string): Position | undefined {
   const match = POSITION.exec(text);
   if (match?.[1] === undefined || match[2] === undefined) return undefined;
@@ -60,7 +60,7 @@ export function formatFrom(from: From): string {
 }
 
 /**
- * The reverse of {@link formatFrom}.
+ * The inverse of {@link formatFrom}.
  * @throws SHARDCAST_POSITION_INVALID
  */
 export function parseFrom(text: string): From {
@@ -76,7 +76,7 @@ export function parseFrom(text: string): From {
   }
   throw new ShardcastError(
     "SHARDCAST_POSITION_INVALID",
-    "from is live, earliest, <epoch>_<offset>, last:<count> or since:<ms since 1970>",
+    "from must be live, earliest, <epoch>_<offset>, last:<count> or since:<ms since 1970>",
   );
 }
 

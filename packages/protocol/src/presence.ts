@@ -1,4 +1,4 @@
-// Who is on a topic: what a member may be, and the topic on which changes are told. docs/protocol.md#members
+// Presence: the rules for members, and the topics that carry their changes. docs/protocol.md#members
 import { isEventsTopic } from "./events.ts";
 import type { MemberIdentity, PresenceMember } from "./frame.ts";
 import {
@@ -14,40 +14,41 @@ import { topicFault, type TopicFault } from "./topic.ts";
 const PREFIX = "$presence/";
 
 /**
- * The position of a page whose list may lack members: the node has just begun to keep it. Whoever has a list adds
- * these to it, and goes by a whole one when the watchers are told to ask anew.
+ * Marks a page whose list may lack members, because the owner has only just started the list. The client adds
+ * the page's members to its own list and removes none. When the list is complete, the owner notifies the
+ * watchers, and they request it again.
  */
 export const PRESENCE_INCOMPLETE: Position = { epoch: NO_EPOCH, offset: 1 };
 
-/** The topic that tells who enters and leaves another one. */
+/** Returns the topic that carries the presence changes of `topic`. */
 export function presenceTopic(topic: string): string {
   return PREFIX + topic;
 }
 
-/** The topic whose presence another one tells; undefined where it tells none. */
+/** Returns the topic whose presence changes `name` carries; undefined if `name` is not a presence topic. */
 export function topicOfPresence(name: string): string | undefined {
   return name.startsWith(PREFIX) ? name.slice(PREFIX.length) : undefined;
 }
 
-/** What is wrong with a topic that somebody wants to be on, or to know who is: it is up to 245 bytes long. */
+/** Checks a topic for enter and presence requests. It has at most 245 bytes, so that `$presence/<topic>` fits. */
 export function presenceTopicFault(topic: string): TopicFault | undefined {
   const isTooLong = textBytes(presenceTopic(topic)) > TOPIC_MAX_BYTES;
   return topicFault(topic) ?? (isTooLong ? "SHARDCAST_TOPIC_INVALID" : undefined);
 }
 
-/** What is wrong with a topic that somebody wants to follow: what tells presence, or events, may be followed, too. */
+/** Checks a topic for subscribe requests, which also accept the topics of presence and of events. */
 export function followedTopicFault(name: string): TopicFault | undefined {
   if (isEventsTopic(name)) return undefined;
   const topic = topicOfPresence(name);
   return topic === undefined ? topicFault(name) : presenceTopicFault(topic);
 }
 
-/** One text for a member. Two users may choose the same id: neither is taken for the other. */
+/** Returns a key that is unique per member: two users may choose the same member id. */
 export function memberKey({ memberId, user }: MemberIdentity): string {
   return `${user}\n${memberId}`;
 }
 
-/** Tells whether a member breaks the rules. */
+/** Whether a member breaks the rules. */
 export function memberFault({ memberId, user, info }: PresenceMember): boolean {
   if (memberId === "" || textBytes(memberId) > MEMBER_ID_MAX_BYTES) return true;
   if (textBytes(user) > MEMBER_USER_MAX_BYTES) return true;

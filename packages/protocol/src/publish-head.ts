@@ -1,5 +1,5 @@
-// What a node reads of a publish frame to route it, without building a frame object: the hot path's
-// view of a publish. Checked against the codec by tests.
+// Reads the fields of a publish frame that routing needs, without building a frame object. Used on the hot
+// path; tests compare it with the codec.
 //
 //   0        4        8           12       13
 //   +--------+--------+-----------+--------+---------+------------------------+
@@ -16,23 +16,23 @@ export const PUBLISH_TIMEOUT_AT = 8;
 const TOPIC_AT = 12;
 const NO_BYTES = new Uint8Array(0);
 
-/** The topic of a whole publish frame that starts at `start`, for who does not need the rest of its head. */
+/** Returns the topic of a complete publish frame that starts at `start`. */
 export function readPublishTopic(bytes: Uint8Array, start: number): string {
   const topicStart = start + TOPIC_AT + 1;
   return decodeText(bytes, topicStart, topicStart + (bytes[topicStart - 1] ?? 0)) ?? "";
 }
 
-/** Filled again for each frame: one object serves a whole node. */
+/** Reused for each frame: one object serves a whole node. */
 export class PublishHead implements ContentScan {
   seq = 0;
   timeoutMs = 0;
   topic = "";
   contentStart = 0;
   payloadStart = 0;
-  /** Where the id's bytes lie in the frame that was read last; both 0 where there is none. */
+  /** Bounds of the id's bytes in the last frame read; both are 0 if it has no id. */
   idStart = 0;
   idEnd = 0;
-  /** What is wrong with the id or the attributes. The topic is for the caller to check. */
+  /** The code of the first violation in the id or the attributes. The caller checks the topic. */
   fault: ErrorCode | undefined = undefined;
   readonly #topics = new TextMemo();
   #bytes: Uint8Array = NO_BYTES;
@@ -41,12 +41,12 @@ export class PublishHead implements ContentScan {
     return this.idEnd > 0;
   }
 
-  /** Valid until the next frame is read. */
+  /** Valid until the next call of {@link read}. */
   get messageId(): string | undefined {
     return this.hasId ? decodeText(this.#bytes, this.idStart, this.idEnd) : undefined;
   }
 
-  /** Reads the frame between `start` (its header) and `end`; false where its layout is broken. */
+  /** Reads the frame between `start` (its header) and `end`. Returns false if its layout is broken. */
   read(bytes: Uint8Array, start: number, end: number): boolean {
     const topicStart = start + TOPIC_AT + 1;
     if (topicStart > end) return false;

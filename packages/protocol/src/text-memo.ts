@@ -1,5 +1,5 @@
-// Texts that come again and again, topics above all: found by their bytes, so that each is decoded once and
-// stays the same string, whose hash is known. 25 ns instead of 130 for a topic of 10 bytes on Node 20.
+// A cache of decoded texts, keyed by their bytes, for texts that repeat (mostly topics). Each is decoded once and
+// stays the same string, whose hash V8 has already computed: 25 ns instead of 130 for a topic of 10 bytes on Node 20.
 import { decodeText } from "./text.ts";
 
 const SLOTS = 1024;
@@ -13,7 +13,7 @@ interface Entry {
 export class TextMemo {
   readonly #slots = new Array<Entry | undefined>(SLOTS).fill(undefined);
 
-  /** Decodes UTF-8 between two indexes; gives undefined where the bytes are not UTF-8. */
+  /** Decodes the UTF-8 between two indexes. Returns undefined if the bytes are not UTF-8. */
   decode(bytes: Uint8Array, start: number, end: number): string | undefined {
     if (end - start > MAX_BYTES) return decodeText(bytes, start, end);
     let hash = end - start;

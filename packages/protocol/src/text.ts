@@ -1,5 +1,5 @@
-// UTF-8 to text and back. Short ASCII, which nearly every topic and id is, skips the platform's
-// decoder: 40 ns instead of 250 for 10 bytes on Node 20.
+// Converts between text and UTF-8. Short ASCII, which nearly all topics and ids are, does not use the
+// platform's decoder: 40 ns instead of 250 for 10 bytes on Node 20.
 
 const ASCII_MAX_BYTES = 48;
 
@@ -10,7 +10,7 @@ export function encodeText(text: string): Uint8Array {
   return encoder.encode(text);
 }
 
-/** Decodes UTF-8 between two indexes; gives undefined where the bytes are not UTF-8. */
+/** Decodes the UTF-8 between two indexes. Returns undefined if the bytes are not UTF-8. */
 export function decodeText(bytes: Uint8Array, start: number, end: number): string | undefined {
   if (end - start <= ASCII_MAX_BYTES) {
     let text = "";
@@ -29,21 +29,21 @@ export function decodeText(bytes: Uint8Array, start: number, end: number): strin
   }
 }
 
-// \p{Cc}: the control characters U+0000–001F and U+007F–009F. \p{Surrogate}: half of a pair, which has no UTF-8.
+// \p{Cc}: the control characters U+0000–001F and U+007F–009F. \p{Surrogate}: half of a pair, which UTF-8 cannot encode.
 const FORBIDDEN = /[\p{Cc}\p{Surrogate}]/u;
 const LONE_SURROGATE = /\p{Surrogate}/u;
 
-/** Tells whether a text has no control character and no half of a surrogate pair. */
+/** Whether a text has no control characters and no half of a surrogate pair. */
 export function isPlainText(text: string): boolean {
   return !FORBIDDEN.test(text);
 }
 
-/** Tells whether a text has no half of a surrogate pair: only then its UTF-8 gives the text back. */
+/** Whether a text has no half of a surrogate pair. Only such a text survives encoding to UTF-8 and back. */
 export function isWellFormed(text: string): boolean {
   return !LONE_SURROGATE.test(text);
 }
 
-/** The length of a text in UTF-8 bytes, as `encodeText` writes it: half of a pair becomes U+FFFD. */
+/** Returns the length of a text in UTF-8 bytes, as `encodeText` writes it: half of a pair becomes U+FFFD. */
 export function textBytes(text: string): number {
   let bytes = text.length;
   for (let at = 0; at < text.length; at += 1) {
@@ -52,7 +52,7 @@ export function textBytes(text: string): number {
     if (unit < 0x800) bytes += 1;
     else {
       bytes += 2;
-      // A pair is two units and four bytes.
+      // A pair has two UTF-16 units and four UTF-8 bytes.
       if (isHighSurrogate(unit) && isLowSurrogate(text.charCodeAt(at + 1))) at += 1;
     }
   }

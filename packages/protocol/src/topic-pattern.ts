@@ -1,21 +1,21 @@
-// Patterns that stand for many topics, the same wherever topics are named by pattern. docs/protocol.md#topic-patterns
+// Topic patterns, as used in permissions, options and push subscriptions. docs/protocol.md#topic-patterns
 import { TOPIC_MAX_BYTES } from "./limits.ts";
 import { isPlainText } from "./text.ts";
 
-/** Tells whether a pattern breaks the rules: 1–255 characters, none of them a control character. */
+/** Whether a pattern breaks the rules: 1–255 characters, no control characters. */
 export function topicPatternFault(pattern: string): boolean {
   return pattern.length === 0 || pattern.length > TOPIC_MAX_BYTES || !isPlainText(pattern);
 }
 
 /**
- * `*` stands for any characters or none, all else for itself. The system's topics, which begin with `$`, fit
- * only patterns that begin with it as well.
+ * In a pattern `*` matches any number of characters, including none; every other character matches itself. Only
+ * a pattern that begins with `$` matches the system's topics, which begin with `$`.
  */
 export class TopicPattern {
   readonly text: string;
   readonly #first: string;
   readonly #middle: readonly string[];
-  /** Undefined where the pattern is one topic's name. */
+  /** The part after the last `*`; undefined if the pattern has no `*`. */
   readonly #last: string | undefined;
 
   constructor(text: string) {
@@ -33,7 +33,7 @@ export class TopicPattern {
     if (first === "" && topic.startsWith("$")) return false;
     if (topic.length < first.length + last.length) return false;
     if (!topic.startsWith(first) || !topic.endsWith(last)) return false;
-    // Each part in between at the first place where it stands: what follows then has the most room.
+    // Match each middle part at its first occurrence, which leaves the most room for the parts after it.
     let at = first.length;
     const end = topic.length - last.length;
     for (const part of this.#middle) {

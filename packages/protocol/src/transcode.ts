@@ -1,5 +1,5 @@
-// Between the two codecs, at a node's edge: inside, all frames are binary, and a JSON link is a binary
-// link whose WebSocket messages are rewritten on their way in and out.
+// Converts between the two codecs at the edge of a node. Inside a node all frames are binary: the node
+// rewrites the WebSocket messages of a JSON link as they arrive and leave.
 import { decodeFrames, encodeFrame } from "./binary-codec.ts";
 import { encodeJsonFrame } from "./json-codec.ts";
 import type { Frame } from "./frame.ts";
@@ -15,7 +15,7 @@ export function framesToBinary(frames: readonly Frame[]): Uint8Array {
   return bytes;
 }
 
-/** Concatenated binary frames as JSON lines. */
+/** Converts concatenated binary frames to JSON lines. */
 export function binaryToJson(bytes: Uint8Array): string {
   return decodeFrames(bytes).map(encodeJsonFrame).join("\n");
 }

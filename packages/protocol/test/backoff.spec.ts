@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { backoffMs } from "../src/backoff.ts";
 
 const OPTIONS = { minMs: 100, maxMs: 20_000 };
-/** The largest number that a random source gives. */
+/** The largest number that a random source returns. */
 const ALMOST_ONE = 1 - 2 ** -53;
 
 describe("backoffMs", () => {

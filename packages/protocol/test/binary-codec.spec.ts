@@ -183,7 +183,7 @@ describe("binary codec", () => {
   });
 
   describe("fuzzing", () => {
-    /** What was decoded must be a frame in full: it can be written and read again. */
+    /** A decoded frame must be complete: encoding and decoding it gives the same frame. */
     function check(bytes: Uint8Array): void {
       const decoded = framesOrFault(() => decodeFrames(bytes));
       if (decoded === undefined) return;

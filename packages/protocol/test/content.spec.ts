@@ -116,7 +116,7 @@ describe("content", () => {
           "SHARDCAST_FRAME_MALFORMED",
         );
         expect(scanOf(content, 0, content.length).payloadStart).to.equal(-1);
-        // The bytes that are missing may well stand in the next frame.
+        // The missing bytes may be present in the next frame.
         const padded = new Uint8Array(content.length + 300);
         padded.set(content);
         expect(scanOf(padded, 0, content.length).payloadStart).to.equal(-1);

@@ -1,4 +1,4 @@
-// Holds docs/protocol.md against the code: all tables both ways, every example and every vector.
+// Compares docs/protocol.md with the code: all tables in both directions, every example and every vector.
 import { readFileSync, readdirSync } from "node:fs";
 import { resolve } from "node:path";
 import { expect } from "chai";
@@ -35,7 +35,7 @@ import { FRAME_NAMES, hex, unhex } from "./support.ts";
 
 const page = new ProtocolDocument();
 
-/** The bytes of an example: what stands in a line before two blanks. */
+/** The bytes of an example: the part of a line before two blanks. */
 function bytesOf(fence: Fence): Uint8Array {
   return unhex(fence.lines.map((line) => line.split("  ", 1)[0] ?? "").join(""));
 }
@@ -307,7 +307,7 @@ describe("docs/protocol.md", () => {
         switch (frame.type) {
           case "subscribe":
             if (frame.from.type === "position") {
-              // It resumes after the last message that it has.
+              // The client resumes after the last message that it received.
               expect(frame.from.position).to.deep.equal({ ...next, offset: next.offset - 1 });
             }
             break;

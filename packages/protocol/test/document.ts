@@ -1,13 +1,13 @@
-// Reads docs/protocol.md for the specs that hold it against the code.
+// Parses docs/protocol.md for the specs that compare it with the code.
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 
-/** Mocha runs at the root of the workspace. */
+/** Relative to the root of the workspace, where Mocha runs. */
 const PATH = resolve("docs/protocol.md");
 
 export interface Fence {
   readonly language: string;
-  /** The heading that it stands under. */
+  /** The heading above it. */
   readonly heading: string;
   readonly lines: readonly string[];
 }
@@ -43,7 +43,7 @@ export class ProtocolDocument {
     }
   }
 
-  /** The anchors of the headings, as GitHub makes them. */
+  /** The anchors of the headings, as GitHub generates them. */
   get anchors(): readonly string[] {
     return this.headings.map((heading) =>
       heading
@@ -57,7 +57,7 @@ export class ProtocolDocument {
     return this.fences.filter((fence) => fence.language === language);
   }
 
-  /** The rows of a heading's table, without its head; `index` counts the heading's tables. */
+  /** The rows of a table without its header row; `index` counts the tables under the heading. */
   table(heading: string, index = 0): readonly (readonly string[])[] {
     const rows = this.#tables.get(heading)?.[index];
     if (rows === undefined) throw new Error(`no table ${index} under ${heading}`);
@@ -73,7 +73,7 @@ export class ProtocolDocument {
   }
 }
 
-/** What stands between backticks in a cell, in order. */
+/** The texts between backticks in a cell, in order. */
 export function codesIn(cell: string): readonly string[] {
   return Array.from(cell.matchAll(/`([^`]+)`/g), (match) => match[1] ?? "");
 }

@@ -16,7 +16,7 @@ describe("ERRORS", () => {
   it("names every code SHARDCAST_<SUBJECT>_<FACT>, in at most 123 bytes", () => {
     for (const [code] of ENTRIES) {
       expect(code).to.match(/^SHARDCAST(_[A-Z]+){1,3}$/);
-      // It is a close frame's reason.
+      // The code must fit into the reason of a close frame (RFC 6455 §5.5).
       expect(Buffer.byteLength(code)).to.be.at.most(123);
     }
   });

@@ -1,5 +1,5 @@
-// One frame or more of every type, as both codecs write it. What stands here is the wire: a change of
-// these bytes is another protocol.
+// At least one frame of every type, as both codecs encode it. These bytes define the wire format: changing
+// them changes the protocol.
 import type { Frame } from "../src/frame.ts";
 import { attributesOf, utf8 } from "./support.ts";
 

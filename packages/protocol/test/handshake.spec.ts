@@ -9,7 +9,7 @@ import {
   handshakeTranscript,
   type ClientStep,
   type HandshakeContext,
-  type Keys,
+  type HandshakeKeys,
   type WelcomeFields,
 } from "../src/handshake.ts";
 import { decodeJsonFrames, encodeJsonFrame } from "../src/json-codec.ts";
@@ -28,11 +28,11 @@ const FIELDS: WelcomeFields = {
 };
 const MAC_OF_NOTHING = new Uint8Array(32);
 
-function nodeOf(keys: Keys = KEYS, context = CONTEXT): NodeHandshake {
+function nodeOf(keys: HandshakeKeys = KEYS, context = CONTEXT): NodeHandshake {
   return new NodeHandshake(keys, context, createNonce());
 }
 
-function clientOf(keys: Keys = KEYS, context = CONTEXT): ClientHandshake {
+function clientOf(keys: HandshakeKeys = KEYS, context = CONTEXT): ClientHandshake {
   return new ClientHandshake({ type: "keys", keys }, context, createNonce());
 }
 
@@ -49,7 +49,7 @@ interface Outcome {
   readonly step: ClientStep | undefined;
 }
 
-/** Plays a handshake through; a node that accepts nothing says nothing. */
+/** Runs a handshake to its end. A node that refuses the proof sends nothing. */
 function play(node: NodeHandshake, client: ClientHandshake): Outcome {
   const welcome = node.accept(proofOf(client, node.challenge), FIELDS);
   const step = welcome === undefined ? undefined : client.receive(welcome);
@@ -107,7 +107,7 @@ describe("handshake", () => {
 
     it("refuses a wrong key under the right key's id", () => {
       const wrong = new PskKeys("wrong");
-      const disguised: Keys = {
+      const disguised: HandshakeKeys = {
         keyId: KEYS.keyId,
         mac: (_keyId, transcript) => wrong.mac(wrong.keyId, transcript),
         isEqual: (left, right) => wrong.isEqual(left, right),
@@ -154,7 +154,7 @@ describe("handshake", () => {
     });
 
     it("refuses its own mac of another link sent back (reflection)", () => {
-      // Somebody without a key holds two links: what the node proves on one is shown to it on the other.
+      // An attacker without a key holds two links and shows the node's proof from one on the other.
       const first = nodeOf();
       const honest = proofOf(clientOf(), first.challenge);
       const welcome = first.accept(honest, FIELDS);
@@ -280,7 +280,7 @@ describe("handshake", () => {
     });
 
     it("gives up where it has no key", () => {
-      const none: Keys = { keyId: "", mac: () => undefined, isEqual: () => true };
+      const none: HandshakeKeys = { keyId: "", mac: () => undefined, isEqual: () => true };
       const step = clientOf(none).receive(nodeOf().challenge);
       expect(step).to.deep.equal({ type: "fail", reason: "no key" });
     });

@@ -259,7 +259,7 @@ describe("JSON codec", () => {
   });
 
   describe("fuzzing", () => {
-    /** What was decoded has a binary layout: a node never fails on the far side of its edge. */
+    /** A decoded frame fits the binary layout, so that a node never fails to encode it. */
     function check(text: string): void {
       const decoded = framesOrFault(() => decodeJsonFrames(text));
       if (decoded !== undefined) framesToBinary(decoded);

@@ -7,7 +7,7 @@ import { PskKeys, createLegacyOnce, legacyAnswer } from "../src/proof.ts";
 const PSK = "pre-shared-key";
 const KEYS = new PskKeys(PSK);
 const ONCE = 0x1234_5678_9abc;
-/** Made with the original queue's own code, for this key and 255. */
+/** Computed with the original queue's own code, for this key and the number 255. */
 const ANSWER_TO_255 = "vijoJPrreNqmTvJyCw6RS6LMHxOAw0iRlB/cT/WOQCM=";
 
 function handshake(keys: LegacyKeys = KEYS): LegacyHandshake {

@@ -75,7 +75,7 @@ describe("message layout", () => {
   it("writes an ack as the codec does", () => {
     fc.assert(
       fc.property(FRAMES.ack, (ack) => {
-        // What was there before must not shine through.
+        // Old bytes in the buffer must not show through.
         const bytes = new Uint8Array(AT + ACK_BYTES + 1).fill(0xee);
         writeAck(bytes, AT, {
           seq: ack.seq,

@@ -72,7 +72,7 @@ describe("createNonce", () => {
 });
 
 describe("legacyAnswer", () => {
-  // Made with the original queue's own code.
+  // Computed with the original queue's own code.
   const vectors: readonly (readonly [number, string])[] = [
     [1, "GmAJ7WiOh8+lLmp8MWYCoPJbPJLSEi6ady7ii8iWLKk="],
     [255, "vijoJPrreNqmTvJyCw6RS6LMHxOAw0iRlB/cT/WOQCM="],

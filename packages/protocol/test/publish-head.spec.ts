@@ -17,7 +17,7 @@ function decodePublish(bytes: Uint8Array, start: number, end: number): PublishFr
   return decoded;
 }
 
-/** The head must tell the same as the codec, about frames that are whole and about those that are not. */
+/** The head and the codec must agree on complete frames and on broken ones. */
 function expectAgreement(bytes: Uint8Array, start: number, end: number): void {
   const head = new PublishHead();
   const isRead = head.read(bytes, start, end);
@@ -33,7 +33,7 @@ function expectAgreement(bytes: Uint8Array, start: number, end: number): void {
   expect(head.contentStart).to.equal(start + 13 + Buffer.byteLength(frame.topic));
 }
 
-/** Puts a frame between others, so that a read past its ends finds bytes that are not its own. */
+/** Puts a frame between others, so that a read beyond its bounds finds foreign bytes. */
 function embed(bytes: Uint8Array): { all: Uint8Array; start: number; end: number } {
   const all = new Uint8Array(bytes.length + 600).fill(0x03);
   all.set(bytes, 100);
@@ -84,7 +84,7 @@ describe("PublishHead", () => {
 
   it("agrees with the codec on random bodies", () => {
     const body = fc.uint8Array({ maxLength: 80 });
-    // Lengths and flags of a size that a frame can have, or nothing would ever get past the topic.
+    // Plausible lengths and flags; with random ones almost no frame would be valid beyond the topic.
     const small = fc.array(fc.nat({ max: 6 }), { minLength: 8, maxLength: 60 });
     fc.assert(
       fc.property(fc.oneof(body, small), (random) => {

@@ -6,7 +6,7 @@ import { SHARD_COUNT, shardOf } from "../src/topic.ts";
 import { codeOf } from "./support.ts";
 
 const SHARDS = Array.from({ length: SHARD_COUNT }, (_, shard) => shard);
-/** Far beyond chance: with a fair coin a share leaves these bounds once in 10^9 rings. */
+/** The tolerance, in standard deviations. A fair assignment exceeds it once in 10^9 rings. */
 const DEVIATIONS = 6;
 
 function memberOf(id: string): RingMember {
@@ -21,7 +21,7 @@ function countOf(owners: readonly string[], id: string): number {
   return owners.filter((owner) => owner === id).length;
 }
 
-/** The bounds of a binomial count: each of the shards goes to a given member of n with chance 1/n. */
+/** The bounds of a binomial count: each shard goes to a given member of n with probability 1/n. */
 function fairShare(members: number): { least: number; most: number } {
   const mean = SHARD_COUNT / members;
   const deviation = Math.sqrt(mean * (1 - 1 / members));
@@ -34,7 +34,7 @@ const ids = fc.uniqueArray(fc.stringMatching(/^[a-z0-9.-]{1,12}$/), {
 });
 
 describe("murmur3", () => {
-  // Of the reference implementation, seed 0 (SMHasher's MurmurHash3_x86_32).
+  // Vectors of the reference implementation, seed 0 (SMHasher's MurmurHash3_x86_32).
   const vectors: readonly (readonly [string, number, number])[] = [
     ["", 0, 0],
     ["", 1, 0x514e28b7],

@@ -1,4 +1,4 @@
-// What the specs of this package share: hex, arbitrary frames, and the one rule of bad input.
+// Shared by the specs of this package: hex, arbitrary frames, and a check for bad input.
 import { expect } from "chai";
 import fc from "fast-check";
 import { ERRORS, ShardcastError, type ErrorCode } from "../src/errors.ts";
@@ -12,7 +12,7 @@ export function hex(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString("hex");
 }
 
-/** The reverse of {@link hex}; white space is for the reader. */
+/** The inverse of {@link hex}. Ignores white space. */
 export function unhex(text: string): Uint8Array {
   const digits = text.replaceAll(/\s/g, "");
   if (!/^([0-9a-f]{2})*$/.test(digits)) throw new Error(`not hex: ${text}`);
@@ -23,7 +23,7 @@ export function utf8(text: string): Uint8Array {
   return Uint8Array.from(Buffer.from(text, "utf8"));
 }
 
-/** Calls what must refuse its input, and gives the code that it refuses with. */
+/** Calls a function that must refuse its input, and returns the error's code. */
 export function codeOf(call: () => unknown): ErrorCode {
   try {
     call();
@@ -35,7 +35,7 @@ export function codeOf(call: () => unknown): ErrorCode {
   throw new Error("nothing was thrown");
 }
 
-/** The rule of bad input: frames, or an error whose code a link may end with. Anything else is thrown on. */
+/** Input must decode to frames or fail with a code that may end a link. Rethrows any other error. */
 export function framesOrFault(decode: () => readonly Frame[]): readonly Frame[] | undefined {
   try {
     return decode();
@@ -56,7 +56,7 @@ export const uint48 = uint(UINT48_MAX);
 const bytes = fc.uint8Array({ maxLength: 80 });
 const bytes32 = fc.uint8Array({ minLength: 32, maxLength: 32 });
 
-/** Text of any script with no half of a surrogate pair, at most 255 bytes. */
+/** Text of any script without halves of surrogate pairs, at most 255 bytes. */
 const shortText = fc.oneof(
   fc.string({ unit: "binary", maxLength: 60 }),
   fc.string({ unit: "binary-ascii", maxLength: 255 }),
@@ -76,7 +76,7 @@ export const from: fc.Arbitrary<From> = fc.oneof(
   uint48.map((time) => ({ type: "since", time }) as const),
 );
 
-/** Names that an ordinary object would take for its own. */
+/** Names of properties that every ordinary object has. */
 const trickyName = fc.constantFrom("__proto__", "constructor", "toString", "toJSON", "length", "0");
 const attributes: fc.Arbitrary<Attributes> = fc
   .uniqueArray(fc.tuple(fc.oneof(shortText, trickyName), shortText), {
@@ -100,7 +100,7 @@ const content = fc.record(
   { requiredKeys: ["payload"] },
 );
 
-/** Frames that both codecs can carry, by type. */
+/** Frames that both codecs can encode, by type. */
 export const FRAMES: {
   readonly [Type in FrameType]: fc.Arbitrary<Extract<Frame, { type: Type }>>;
 } = {

@@ -4,7 +4,7 @@ import { decodeText, encodeText, isPlainText, isWellFormed, textBytes } from "..
 import { hex } from "./support.ts";
 
 const well = fc.string({ unit: "binary", maxLength: 100 });
-/** Any UTF-16 units, halves of pairs among them. */
+/** Any UTF-16 units, including halves of pairs. */
 const any = fc.string({
   unit: fc.oneof(
     fc.integer({ min: 0, max: 0xffff }).map((code) => String.fromCharCode(code)),

@@ -109,7 +109,7 @@ describe("shardOf", () => {
       const shard = shardOf(`topic${index}`);
       counts[shard] = (counts[shard] ?? 0) + 1;
     }
-    // 64 on average, with a deviation of 8.
+    // The mean is 64, the standard deviation 8.
     expect(Math.min(...counts)).to.be.greaterThan(20);
     expect(Math.max(...counts)).to.be.lessThan(112);
   });

@@ -9,7 +9,7 @@ import {
   forEachFrame,
   type Endpoint,
   type Frame,
-  type Keys,
+  type HandshakeKeys,
 } from "@shardcast/protocol";
 import { createNonce } from "@shardcast/protocol/proof";
 import type { LocalEnd } from "./local-end.ts";
@@ -19,7 +19,7 @@ const HEARTBEAT = encodeFrame({ type: "heartbeat" });
 
 export interface ShardcastSocketOptions {
   readonly port: number;
-  readonly keys: Keys;
+  readonly keys: HandshakeKeys;
   readonly endpoint: Endpoint;
   /** @default "/" and the endpoint */
   readonly path?: string;

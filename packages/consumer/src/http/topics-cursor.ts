@@ -1,7 +1,7 @@
 // Where the next page of topics begins. It may be at a name that the caller may not know, so it is sealed: with a key
 // that follows from the pre-shared key, so that every node of the cluster reads it (AES-256-GCM).
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
-import { ShardcastError, type Keys } from "@shardcast/protocol";
+import { ShardcastError, type HandshakeKeys } from "@shardcast/protocol";
 
 /** No topic of a client begins like that. */
 const PREFIX = "$cursor/";
@@ -12,9 +12,9 @@ const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 
 export class TopicsCursor {
-  readonly #keys: Keys;
+  readonly #keys: HandshakeKeys;
 
-  constructor(keys: Keys) {
+  constructor(keys: HandshakeKeys) {
     this.#keys = keys;
   }
 

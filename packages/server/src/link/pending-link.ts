@@ -16,7 +16,7 @@ import {
   type CloseReason,
   type Endpoint,
   type Frame,
-  type Keys,
+  type HandshakeKeys,
   type LinkLimits,
   type ProofFrame,
   type WelcomeFields,
@@ -40,7 +40,7 @@ const NO_MAC = new Uint8Array(MAC_BYTES);
 /** What the handshakes of a node have in common. */
 export interface HandshakeOptions {
   readonly nodeId: string;
-  readonly keys: Keys;
+  readonly keys: HandshakeKeys;
   readonly limits: LinkLimits;
   /** Links of some endpoints carry the publishes of many clients. */
   readonly windowOf: (endpoint: Endpoint) => number;

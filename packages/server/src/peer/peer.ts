@@ -14,7 +14,7 @@ import {
   type ChecksumFrame,
   type Endpoint,
   type Frame,
-  type Keys,
+  type HandshakeKeys,
   type RingMember,
   type WelcomeFrame,
 } from "@shardcast/protocol";
@@ -41,7 +41,7 @@ export interface PeerHandler {
 export interface PeerOptions {
   readonly member: RingMember;
   readonly endpoint: Endpoint;
-  readonly keys: Keys;
+  readonly keys: HandshakeKeys;
   readonly logger: Logger;
   readonly tls: PeerTls;
 }

@@ -22,7 +22,7 @@ import {
   readUint32,
   writeUint32,
   type ErrorCode,
-  type Keys,
+  type HandshakeKeys,
   type RingMember,
   type WelcomeFrame,
 } from "@shardcast/protocol";
@@ -47,7 +47,7 @@ const NO_BYTES = Buffer.alloc(0);
 
 export interface UplinkOptions {
   readonly member: RingMember;
-  readonly keys: Keys;
+  readonly keys: HandshakeKeys;
   readonly tls: PeerTls;
   readonly logger: Logger;
   readonly turn: Turn;

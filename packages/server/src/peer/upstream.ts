@@ -11,7 +11,7 @@ import {
   type EnteredFrame,
   type Frame,
   type From,
-  type Keys,
+  type HandshakeKeys,
   type MemberIdentity,
   type PageFrame,
   type PresenceMember,
@@ -37,7 +37,7 @@ interface Question {
 
 export interface UpstreamOptions {
   readonly member: RingMember;
-  readonly keys: Keys;
+  readonly keys: HandshakeKeys;
   readonly tls: PeerTls;
   readonly logger: Logger;
   /** Told when the link is open, again and again. */

@@ -1,23 +1,23 @@
-// Publishes that an AbortSignal of the application's gives up: one listener for each signal, however many publishes
-// share it. Node warns of a leak where a signal has more than ten.
+// Cancels publishes when the application's AbortSignal aborts. All publishes with the same signal share one
+// listener, because Node warns of a leak when a signal has more than ten.
 import type { Publication } from "./publication.ts";
 
-interface Watched {
+interface WatchedSignal {
   readonly publications: Set<Publication>;
   readonly listener: () => void;
 }
 
 export class Aborts {
-  readonly #bySignal = new Map<AbortSignal, Watched>();
+  readonly #bySignal = new Map<AbortSignal, WatchedSignal>();
 
-  /** Fails the publish with the signal's reason, unless it has its answer sooner. */
+  /** Rejects the publish with the signal's reason when the signal aborts, unless it was answered before. */
   add(publication: Publication, signal: AbortSignal): void {
     const { publications } = this.#bySignal.get(signal) ?? this.#watch(signal);
     publications.add(publication);
-    publication.letGo = () => this.#letGo(publication, signal);
+    publication.onSettled = () => this.#letGo(publication, signal);
   }
 
-  #watch(signal: AbortSignal): Watched {
+  #watch(signal: AbortSignal): WatchedSignal {
     const publications = new Set<Publication>();
     const listener = (): void => {
       for (const publication of publications) publication.fail(signal.reason);

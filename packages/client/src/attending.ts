@@ -1,5 +1,5 @@
-// Who asks about presence over one connection, and the answers that are still to come. What a link loses is
-// asked again over the next one, by whoever asked.
+// The presence requests of one connection. When a link is lost, its unanswered requests are dropped; their callers
+// repeat them over the next link.
 import type {
   EnterFrame,
   EnteredFrame,
@@ -10,41 +10,41 @@ import type {
 } from "@shardcast/protocol";
 import { encodeFrame } from "@shardcast/protocol";
 import { Queue } from "./queue.ts";
-import type { FrameSink } from "./sender.ts";
+import type { FrameOutput } from "./sender.ts";
 
-/** Above those of publishes: a reject says by its seq what it answers. */
+/** Above the seqs of publishes, because a reject identifies its request only by the seq. */
 const FIRST_SEQ = 0x8000_0000;
 
-export type Answer = EnteredFrame | PresentFrame | RejectFrame;
-export type Question = EnterFrame | PresenceFrame;
+export type PresenceResponse = EnteredFrame | PresentFrame | RejectFrame;
+export type PresenceRequest = EnterFrame | PresenceFrame;
 
-/** As many questions of a link may be without an answer. docs/protocol.md#members */
+/** Maximum number of unanswered presence requests of a link. docs/protocol.md#members */
 const WINDOW = 16;
 
-/** Somebody who enters a topic, or wants to know who is there. */
+/** Enters a topic, or watches its members. */
 export interface Attendant {
-  /** The topic whose owner keeps the list. */
+  /** The topic whose owner keeps the member list. */
   readonly presenceTopic: string;
-  /** The connection that it asks over. */
+  /** Carries its requests; undefined while it has no connection. */
   attending: Attending | undefined;
-  /** A link is open: for the first time, or again. */
+  /** A link was opened, for the first time or again. */
   opened(): void;
-  /** What was asked has no answer. */
+  /** The link was lost: unanswered requests get no response. */
   lost(): void;
-  /** What takes it off the list; undefined where it is on none. */
+  /** Returns the frame that removes its member from the list; undefined if it has no member there. */
   farewell(isLost: boolean): LeaveFrame | undefined;
 }
 
-interface Waiting {
-  readonly questionOf: (seq: number) => Question;
-  readonly answered: (answer: Answer) => void;
+interface QueuedRequest {
+  readonly requestOf: (seq: number) => PresenceRequest;
+  readonly onResponse: (response: PresenceResponse) => void;
 }
 
 export class Attending {
   readonly #attendants = new Set<Attendant>();
-  readonly #asked = new Map<number, (answer: Answer) => void>();
-  #waiting = new Queue<Waiting>();
-  #link: FrameSink | undefined;
+  readonly #unanswered = new Map<number, (response: PresenceResponse) => void>();
+  #waiting = new Queue<QueuedRequest>();
+  #link: FrameOutput | undefined;
   #nextSeq = FIRST_SEQ;
 
   get attendants(): Attendant[] {
@@ -57,7 +57,7 @@ export class Attending {
     if (this.#link !== undefined) attendant.opened();
   }
 
-  /** @param isLost it is about to come back over another connection */
+  /** @param isLost whether the member will return over another connection */
   remove(attendant: Attendant, isLost: boolean): void {
     if (!this.#attendants.delete(attendant)) return;
     attendant.attending = undefined;
@@ -65,10 +65,13 @@ export class Attending {
     attendant.lost();
   }
 
-  /** Asks over the link; there is no answer where it is lost. */
-  ask(questionOf: (seq: number) => Question, answered: (answer: Answer) => void): void {
+  /** Sends a request. If the link is lost, there is no response. */
+  ask(
+    requestOf: (seq: number) => PresenceRequest,
+    onResponse: (response: PresenceResponse) => void,
+  ): void {
     if (this.#link === undefined) return;
-    this.#waiting.push({ questionOf, answered });
+    this.#waiting.push({ requestOf, onResponse });
     this.#pump(this.#link);
   }
 
@@ -76,35 +79,35 @@ export class Attending {
     if (frame !== undefined) this.#link?.send(encodeFrame(frame));
   }
 
-  opened(link: FrameSink): void {
+  opened(link: FrameOutput): void {
     this.#link = link;
     for (const attendant of this.#attendants) attendant.opened();
   }
 
   lost(): void {
     this.#link = undefined;
-    this.#asked.clear();
+    this.#unanswered.clear();
     this.#waiting = new Queue();
     for (const attendant of this.#attendants) attendant.lost();
   }
 
-  /** @returns whether somebody here had asked */
-  answered(frame: Answer): boolean {
-    const answered = this.#asked.get(frame.seq);
-    this.#asked.delete(frame.seq);
-    answered?.(frame);
+  /** @returns whether the frame answers a presence request */
+  answered(frame: PresenceResponse): boolean {
+    const onResponse = this.#unanswered.get(frame.seq);
+    this.#unanswered.delete(frame.seq);
+    onResponse?.(frame);
     if (this.#link !== undefined) this.#pump(this.#link);
     return frame.seq >= FIRST_SEQ;
   }
 
-  #pump(link: FrameSink): void {
-    while (this.#asked.size < WINDOW) {
+  #pump(link: FrameOutput): void {
+    while (this.#unanswered.size < WINDOW) {
       const next = this.#waiting.shift();
       if (next === undefined) return;
       const seq = this.#nextSeq;
       this.#nextSeq = seq === 0xffff_ffff ? FIRST_SEQ : seq + 1;
-      this.#asked.set(seq, next.answered);
-      link.send(encodeFrame(next.questionOf(seq)));
+      this.#unanswered.set(seq, next.onResponse);
+      link.send(encodeFrame(next.requestOf(seq)));
     }
   }
 }

@@ -1,5 +1,5 @@
-// A node's address in the two forms in which it is used. Endpoints are paths below it, so that a node
-// can sit under any prefix of a proxy.
+// Converts a node's address between its WebSocket and HTTP forms. Endpoints are paths below the address, so a node
+// can be behind any path prefix of a proxy.
 import { ShardcastError } from "@shardcast/protocol";
 
 const WEBSOCKET_SCHEMES = new Map([
@@ -10,8 +10,8 @@ const WEBSOCKET_SCHEMES = new Map([
 ]);
 
 /**
- * `ws(s)://host:port`, without a slash at the end.
- * @throws SHARDCAST_OPTION_INVALID where the text is not the address of a node
+ * Returns the address as `ws(s)://host:port`, without a trailing slash.
+ * @throws SHARDCAST_OPTION_INVALID if the text is not the address of a node
  */
 export function baseUrl(text: string): string {
   const url = parse(text);
@@ -19,18 +19,18 @@ export function baseUrl(text: string): string {
   if (url === undefined || scheme === undefined) {
     throw new ShardcastError(
       "SHARDCAST_OPTION_INVALID",
-      `"${text}" is not the address of a node: http(s)://host:port or ws(s)://host:port is`,
+      `"${text}" is not the address of a node: it must be http(s)://host:port or ws(s)://host:port`,
     );
   }
   return `${scheme}//${url.host}${url.pathname.replace(/\/+$/, "")}`;
 }
 
-/** Whether a base URL goes by TLS. */
+/** Whether a base URL uses TLS. */
 export function isTls(base: string): boolean {
   return base.startsWith("wss:");
 }
 
-/** The same address for HTTP. */
+/** Returns the same address for HTTP. */
 export function httpUrl(base: string): string {
   return base.replace(/^ws/, "http");
 }

@@ -1,4 +1,4 @@
-// A client of the cluster: publishes, subscriptions, and the connections that carry both.
+// A client of the cluster: its publishes, subscriptions and presences, and the connections that carry them.
 import {
   ShardcastError,
   followedTopicFault,
@@ -6,31 +6,31 @@ import {
   presenceTopicFault,
   type From,
 } from "@shardcast/protocol";
-import { Attendee, type AttendeeHost } from "./attendee.ts";
+import { TopicPresence, type TopicPresenceHost } from "./topic-presence.ts";
 import type { LinkEvent } from "./connection.ts";
 import type { CredentialSource } from "./credentials.ts";
 import type { PublishData } from "./data.ts";
 import { Emitter } from "./emitter.ts";
-import { Follower } from "./follower.ts";
+import { TopicFollower } from "./topic-follower.ts";
 import { refuseUnknown, type Settings } from "./options.ts";
 import { Outbox, type PublishOptions } from "./outbox.ts";
 import { Presence, type PresenceOptions } from "./presence.ts";
 import type { Published } from "./publication.ts";
 import { createRoute } from "./create-route.ts";
-import type { Route } from "./route.ts";
+import type { ClusterRoute } from "./cluster-route.ts";
 import type { Runtime } from "./runtime.ts";
 import { Subscription } from "./subscription.ts";
 
 export interface SubscribeOptions {
   /**
-   * Where to start: `live`, `earliest`, `last:<count>`, `since:<ms since 1970>`, or a position, as
-   * `<epoch>_<offset>`: after that message.
+   * Where to start: `live`, `earliest`, `last:<count>`, `since:<ms since 1970>`, or a position as
+   * `<epoch>_<offset>`, which starts after that message.
    * @default "live"
    */
   readonly from?: string | From | undefined;
   /**
-   * What happens when messages were missed that can never be had: an event "gap" and on with the next,
-   * or the end of the subscription with SHARDCAST_GAP.
+   * What happens when missed messages are unavailable: `event` emits the event "gap" and continues with the next
+   * message, `error` ends the subscription with SHARDCAST_GAP.
    * @default "event"
    */
   readonly gaps?: "event" | "error" | undefined;
@@ -47,18 +47,18 @@ export interface ClientEvents {
 }
 
 export class Client {
-  /** Resolves when the client is closed: with the error that ended it, or with nothing. Never rejects. */
+  /** Resolves when the client is closed, with the error that ended it, or undefined. Never rejects. */
   readonly closed: Promise<ShardcastError | undefined>;
   readonly #settings: Settings;
   readonly #emitter = new Emitter<ClientEvents>();
   readonly #outbox: Outbox;
-  readonly #route: Route;
-  readonly #followers = new Set<Follower>();
-  readonly #attendees = new Set<Attendee>();
-  readonly #host: AttendeeHost;
+  readonly #route: ClusterRoute;
+  readonly #followers = new Set<TopicFollower>();
+  readonly #presences = new Set<TopicPresence>();
+  readonly #host: TopicPresenceHost;
   readonly #runtime: Runtime;
   #state: "open" | "draining" | "closed" = "open";
-  /** The last thing that went wrong with a link, for the error of a `connect` that took too long. */
+  /** The last link error, for the message of a `connect` that times out. */
   #fault: ShardcastError | undefined;
   readonly #stopWaking: () => void;
   #user: string | undefined;
@@ -75,20 +75,20 @@ export class Client {
       settings,
       runtime,
       place: (follower) => this.#route.poolToFollow(follower.topic).follow(follower),
-      ended: (follower) => this.#followers.delete(follower),
-      misrouted: () => this.#route.refresh(),
+      onEnd: (follower) => this.#followers.delete(follower),
+      onMisrouted: () => this.#route.refresh(),
       follow: (follower) => this.#follow(follower),
       attend: (attendant) => this.#route.poolToFollow(attendant.presenceTopic).attend(attendant),
-      leftPresence: (attendee) => this.#attendees.delete(attendee),
+      onPresenceEnd: (presence) => this.#presences.delete(presence),
     };
     this.#route = createRoute(settings, {
       settings,
       runtime,
       credentials,
-      link: (event) => this.#linkChanged(event),
-      failed: (error) => this.#end(error),
-      stale: () => this.#route.refresh(),
-      authorized: (user) => {
+      onLink: (event) => this.#linkChanged(event),
+      onFail: (error) => this.#end(error),
+      onStale: () => this.#route.refresh(),
+      onAuthorized: (user) => {
         this.#user = user;
       },
     });
@@ -96,8 +96,8 @@ export class Client {
   }
 
   /**
-   * For `connect`.
-   * @throws what ended the client before it could be used, SHARDCAST_TIMEOUT where nothing did
+   * Used by `connect`. Resolves when the client can be used.
+   * @throws the error that ended the client before it could be used; SHARDCAST_TIMEOUT if none did
    */
   static async open(
     settings: Settings,
@@ -110,10 +110,9 @@ export class Client {
   }
 
   /**
-   * Stores a message in its topic. The promise is settled by the owner's answer: it resolves when the
-   * message is stored. Until then, or until its time is over, it is sent again after every loss of a
-   * link, under the same id, so that it is stored once. Messages of one topic are stored in the order
-   * of the calls; one that a node puts off holds up those behind it.
+   * Publishes a message. Resolves when the topic's owner has stored it. Until then, or until the timeout, the client
+   * sends the message again after every lost link, under the same id, so that it is stored once. Messages of one topic
+   * are stored in the order of the calls: if a node postpones one, the ones behind it wait.
    * @throws SHARDCAST_TIMEOUT, SHARDCAST_OUTBOX_FULL, SHARDCAST_CLOSED, SHARDCAST_TOPIC_INVALID,
    * SHARDCAST_TOPIC_RESERVED, SHARDCAST_PAYLOAD_TOO_LARGE, SHARDCAST_MESSAGE_ID_INVALID,
    * SHARDCAST_ATTRIBUTES_INVALID, SHARDCAST_OPTION_INVALID, or the signal's reason
@@ -131,8 +130,8 @@ export class Client {
   }
 
   /**
-   * Follows a topic: every message after the start, once and in order, across reconnects.
-   * Each call is a subscription of its own; a second one of the same topic takes a link of its own.
+   * Subscribes to a topic: delivers every message after the start once and in order, across reconnects. Each call
+   * creates an independent subscription; a second one of the same topic uses a separate link.
    * @throws SHARDCAST_TOPIC_INVALID, SHARDCAST_TOPIC_RESERVED, SHARDCAST_POSITION_INVALID,
    * SHARDCAST_OPTION_INVALID, SHARDCAST_CLOSED
    */
@@ -143,25 +142,25 @@ export class Client {
     refuseUnknown("option", options, SUBSCRIBE_OPTIONS);
     const { from = "live", gaps = "event" } = options;
     const start = typeof from === "string" ? parseFrom(from) : from;
-    const follower = new Follower({ topic, from: start, gaps }, this.#host);
+    const follower = new TopicFollower({ topic, from: start, gaps }, this.#host);
     this.#follow(follower);
     return new Subscription(follower);
   }
 
   /**
-   * Who is on a topic, and this client's own place among them.
+   * Opens the presence of a topic: lists its members, and lets this client join them.
    * @throws SHARDCAST_TOPIC_INVALID, SHARDCAST_TOPIC_RESERVED, SHARDCAST_OPTION_INVALID, SHARDCAST_CLOSED
    */
   presence(topic: string, options: PresenceOptions = {}): Presence {
     if (this.#state !== "open") throw closedError();
     const fault = presenceTopicFault(topic);
     if (fault !== undefined) throw new ShardcastError(fault);
-    const attendee = new Attendee(topic, options.watch ?? true, this.#host);
-    this.#attendees.add(attendee);
-    return new Presence(attendee);
+    const presence = new TopicPresence(topic, options.watch ?? true, this.#host);
+    this.#presences.add(presence);
+    return new Presence(presence);
   }
 
-  /** Adds a listener; the function that it gives takes it away. */
+  /** Adds a listener. Returns a function that removes it. */
   on<Name extends keyof ClientEvents>(
     name: Name,
     listener: (value: ClientEvents[Name]) => void,
@@ -169,41 +168,41 @@ export class Client {
     return this.#emitter.on(name, listener);
   }
 
-  /** The nodes that links are open to at the moment. */
+  /** The nodes with an open link. */
   nodes(): { readonly node: string; readonly url: string }[] {
     return [...this.#route.pools].flatMap(({ nodes }) => nodes);
   }
 
-  /** Who the client's token names, once a node has accepted it. */
+  /** The user of the client's token, once a node has accepted the token. */
   get user(): string | undefined {
     return this.#user;
   }
 
-  /** Publishes that have no answer yet. */
+  /** Number of publishes without an answer. */
   get unanswered(): number {
     return this.#outbox.size;
   }
 
   /**
-   * Asks all nodes whether they are there, as after a change of networks: a link over which nothing comes within
-   * `probeTimeoutMs` is replaced, and where there is none the next try to open one is made at once. The client does
-   * so by itself when it hears nothing after it has sent something, and in browsers when the network is back and
-   * when the page is shown again.
-   * @returns whether all have answered; true before the first link is needed
+   * Checks all links, for example after a change of networks. A link over which nothing arrives within
+   * `probeTimeoutMs` is replaced; a connection without a link tries to open one immediately. The client also probes
+   * a link itself when it has sent something and receives nothing, and, in browsers, when the network returns and
+   * when the page becomes visible again.
+   * @returns whether all nodes answered; true before the first link is needed
    */
   async probe(): Promise<boolean> {
     const answers = await Promise.all([...this.#route.pools].map((pool) => pool.probe()));
     return answers.every(Boolean);
   }
 
-  /** Takes no new publishes, waits until all have their answer, and closes. */
+  /** Refuses new publishes, waits until all others are answered, then closes. */
   async drain(): Promise<void> {
     if (this.#state === "open") this.#state = "draining";
     await this.#outbox.empty();
     this.close();
   }
 
-  /** Closes at once: publishes without an answer reject with SHARDCAST_CLOSED, iterators end. */
+  /** Closes immediately: publishes without an answer reject with SHARDCAST_CLOSED, iterators end. */
   close(): void {
     this.#end(undefined);
   }
@@ -229,7 +228,7 @@ export class Client {
     }
   }
 
-  #follow(follower: Follower): void {
+  #follow(follower: TopicFollower): void {
     const pool = this.#route.poolToFollow(follower.topic);
     this.#followers.add(follower);
     pool.follow(follower);
@@ -244,7 +243,7 @@ export class Client {
     if (this.#state === "closed") return;
     this.#state = "closed";
     this.#stopWaking();
-    for (const attendee of this.#attendees) attendee.end(error);
+    for (const presence of this.#presences) presence.end(error);
     for (const follower of this.#followers) follower.end(error);
     this.#outbox.close(error ?? closedError());
     this.#route.close();

@@ -1,14 +1,14 @@
-// The connections to one place: nearly always one. A link carries one subscription of a topic, and only so
-// many topics; a second subscription of the same topic, or a topic too many, takes a further connection.
+// The connections to one place, nearly always one. A link carries at most one subscription per topic, and a limited
+// number of topics. A second subscription of the same topic, or a topic over the limit, uses another connection.
 import type { Attendant } from "./attending.ts";
 import { Connection, type ConnectionContext, type Place } from "./connection.ts";
-import type { Follower } from "./follower.ts";
+import type { TopicFollower } from "./topic-follower.ts";
 import type { Publication } from "./publication.ts";
 
 export class ConnectionPool {
   readonly #place: Place;
   readonly #context: ConnectionContext;
-  /** Publishes go over the first, so that they keep their order. */
+  /** Carries all publishes, so that they keep their order, and all presence requests. */
   readonly #first: Connection;
   readonly #further = new Set<Connection>();
 
@@ -22,7 +22,7 @@ export class ConnectionPool {
     return this.#first.opened;
   }
 
-  /** The nodes that links are open to. */
+  /** The nodes with an open link. */
   get nodes(): { readonly node: string; readonly url: string }[] {
     return this.#all.flatMap(({ node }) => node ?? []);
   }
@@ -31,7 +31,7 @@ export class ConnectionPool {
     this.#first.sender.put(publication);
   }
 
-  follow(follower: Follower): void {
+  follow(follower: TopicFollower): void {
     const { topic } = follower;
     let connection = this.#all.find(({ following }) => following.hasRoomFor(topic));
     if (connection === undefined) {
@@ -41,15 +41,14 @@ export class ConnectionPool {
     connection.following.add(follower);
   }
 
-  /** Presence is told and asked over the first, too. */
   attend(attendant: Attendant): void {
     this.#first.attending.add(attendant);
   }
 
-  /** Takes away what belongs elsewhere. */
+  /** Removes and returns everything for topics that now belong elsewhere. */
   take(isWanted: (topic: string) => boolean): {
     readonly publications: Publication[];
-    readonly followers: Follower[];
+    readonly followers: TopicFollower[];
     readonly attendants: Attendant[];
   } {
     const followers = this.#all.flatMap(({ following }) =>
@@ -62,7 +61,7 @@ export class ConnectionPool {
     return { publications: sender.take(isWanted), followers, attendants };
   }
 
-  /** @returns whether all nodes have answered */
+  /** @returns whether all nodes answered */
   async probe(): Promise<boolean> {
     const answers = await Promise.all(this.#all.map((connection) => connection.probe()));
     return answers.every(Boolean);

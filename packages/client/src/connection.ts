@@ -1,7 +1,7 @@
-// A standing relation to one place of the cluster, over as many links, one after another, as it takes.
+// A lasting connection to one place of the cluster. It uses one link after another.
 //
-// There is at most one link that is open and at most one that is being opened. The new one takes over
-// when it is open, be the old one lost by then or still there, as when a node asks its clients to move.
+// At most one link is open, and at most one is being opened. When the new link is open, it takes over, whether the
+// old link is already lost or still open (for example when a node asks its clients to move).
 import {
   ShardcastError,
   backoffMs,
@@ -23,38 +23,38 @@ import { isStable } from "./stable.ts";
 /** A client's link to a node was opened, was lost, or could not be opened. */
 export interface LinkEvent {
   readonly state: "open" | "lost" | "failed";
-  /** The node's id, where it has told it. */
+  /** The node's id; undefined if the link never opened. */
   readonly node: string | undefined;
   /** `ws(s)://host:port` */
   readonly url: string;
   readonly endpoint: Endpoint;
-  /** Why it was lost or failed; undefined where the client itself has left. */
+  /** Why the link was lost or failed; undefined if the client itself closed it. */
   readonly error: ShardcastError | undefined;
 }
 
-/** What all connections of a client share. */
+/** Shared by all connections of a client. */
 export interface ConnectionContext {
   readonly settings: Settings;
   readonly runtime: Runtime;
   readonly credentials: CredentialSource;
-  readonly link: (event: LinkEvent) => void;
-  /** A try to connect ended in a way in which every other would. */
-  readonly failed: (error: ShardcastError) => void;
-  /** The cluster may not be what it was when this connection was chosen. */
-  readonly stale: () => void;
-  /** A node has accepted a token, which names this user. */
-  readonly authorized: (user: string) => void;
+  readonly onLink: (event: LinkEvent) => void;
+  /** An attempt to connect failed with an error that every further attempt would repeat. */
+  readonly onFail: (error: ShardcastError) => void;
+  /** The cluster may have changed since this connection was chosen. */
+  readonly onStale: () => void;
+  /** A node accepted a token for this user. */
+  readonly onAuthorized: (user: string) => void;
 }
 
 export interface Place {
   readonly endpoint: Endpoint;
-  /** Nodes that serve equally well. It starts with any of them, and goes on with the next. */
+  /** Equivalent nodes. The connection starts with a random one, and proceeds to the next after a failure. */
   readonly urls: readonly string[];
 }
 
-/** After so many failures in a row the cluster is asked whether it has changed. */
+/** After this many failures in a row, the connection reports that the cluster may have changed. */
 const STALE_FROM_FAILURES = 2;
-/** Each node in a row that gives no answer in time is given twice the time, up to 2^5: the line may be slow. */
+/** Each node in a row that does not answer in time doubles the probe timeout, up to 2^5, as the line may be slow. */
 const MAX_DOUBLINGS = 5;
 
 interface OpenLink {
@@ -67,46 +67,50 @@ export class Connection implements LinkOwner {
   readonly sender: Sender;
   readonly following: Following;
   readonly attending = new Attending();
-  /** Resolves when a link is open for the first time. */
+  /** Resolves when a link has opened for the first time. */
   readonly opened: Promise<void>;
   readonly #place: Place;
   readonly #context: ConnectionContext;
   #current: OpenLink | undefined;
   #next: Link | undefined;
-  /** A token is awaited, for the next link. */
+  /** Whether it is waiting for a token for the next link. */
   #isWaiting = false;
   #urlIndex: number;
   #failureCount = 0;
-  /** Links in a row that were given up because nothing came, without an ack in between. */
+  /** Number of links in a row that were given up because nothing arrived, without an ack in between. */
   #silentCount = 0;
   #cancelRetry: (() => void) | undefined;
   #cancelMove: (() => void) | undefined;
   #isClosed = false;
   #resolveOpened: () => void = () => undefined;
 
-  /** @param unused told when the last follower has left */
-  constructor(place: Place, context: ConnectionContext, unused: (connection: Connection) => void) {
-    const { settings, runtime, stale } = context;
+  /** @param onUnused called when the last follower has left */
+  constructor(
+    place: Place,
+    context: ConnectionContext,
+    onUnused: (connection: Connection) => void,
+  ) {
+    const { settings, runtime, onStale } = context;
     this.#place = place;
     this.#context = context;
     this.#urlIndex = Math.floor(runtime.random() * place.urls.length);
-    this.sender = new Sender({ backoff: settings.reconnect, runtime, misrouted: stale });
-    this.following = new Following(() => unused(this));
+    this.sender = new Sender({ backoff: settings.reconnect, runtime, onMisrouted: onStale });
+    this.following = new Following(() => onUnused(this));
     this.opened = new Promise((resolve) => {
       this.#resolveOpened = resolve;
     });
     this.#dial();
   }
 
-  /** The node that the open link leads to. */
+  /** The node of the open link. */
   get node(): { readonly node: string; readonly url: string } | undefined {
     if (this.#current === undefined) return undefined;
     return { node: this.#current.nodeId, url: this.#current.link.url };
   }
 
   /**
-   * Asks the node whether it is there. Where there is no link, the next try to open one is made now.
-   * @returns whether the node has answered
+   * Checks the link. Without a link, tries to open one immediately.
+   * @returns whether the node answered
    */
   probe(): Promise<boolean> {
     if (this.#cancelRetry !== undefined) {
@@ -121,7 +125,7 @@ export class Connection implements LinkOwner {
     return this.sender.inFlightBytes;
   }
 
-  /** Ends the link. What it carried has to be taken away before. */
+  /** Ends the link. The caller must have removed everything that the connection carried. */
   close(): void {
     this.#isClosed = true;
     this.#cancelRetry?.();
@@ -179,7 +183,7 @@ export class Connection implements LinkOwner {
         return;
       case "authorized":
         this.#context.credentials.accepted(link.latest);
-        this.#context.authorized(frame.user);
+        this.#context.onAuthorized(frame.user);
         return;
       case "expiring":
         this.#renew(link);
@@ -187,7 +191,7 @@ export class Connection implements LinkOwner {
       default:
         throw new ShardcastError(
           "SHARDCAST_FRAME_UNEXPECTED",
-          `a node does not send ${frame.type} frames here`,
+          `a node must not send ${frame.type} frames to a client`,
         );
     }
   }
@@ -198,7 +202,7 @@ export class Connection implements LinkOwner {
       this.#next = undefined;
       this.#emit("failed", link, error);
     } else {
-      // What failed while there was a link, as where a node that asks to move is the only one, was no loss.
+      // Attempts that failed while this link was open do not count, such as when the only node asks its clients to move.
       const { runtime, settings } = this.#context;
       const livedMs = runtime.now() - (this.#current?.openedAt ?? Infinity);
       if (isStable(livedMs, settings.reconnect)) this.#failureCount = 0;
@@ -208,7 +212,7 @@ export class Connection implements LinkOwner {
       this.#cancelRetry?.();
       this.#cancelRetry = undefined;
     }
-    if (this.#isFatal(link, end)) this.#context.failed(error);
+    if (this.#isFatal(link, end)) this.#context.onFail(error);
     else if (this.#next === undefined && this.#cancelRetry === undefined) this.#retry();
   }
 
@@ -243,7 +247,7 @@ export class Connection implements LinkOwner {
     this.#next = new Link({ url, endpoint, credentials, ...timeouts, runtime }, this);
   }
 
-  /** The application has no token at the moment, or never again. */
+  /** The application's getToken failed, temporarily or permanently. */
   #tokenFailed(cause: unknown): void {
     const { endpoint, urls } = this.#place;
     const error =
@@ -251,12 +255,12 @@ export class Connection implements LinkOwner {
         ? cause
         : new ShardcastError("SHARDCAST_LINK_LOST", `no token: ${String(cause)}`, { cause });
     const url = urls[this.#urlIndex] ?? "";
-    this.#context.link({ state: "failed", node: undefined, url, endpoint, error });
+    this.#context.onLink({ state: "failed", node: undefined, url, endpoint, error });
     if (error.retryable) this.#retry();
-    else this.#context.failed(error);
+    else this.#context.onFail(error);
   }
 
-  /** Where it does not come in time, the node ends the link, and the next one asks again. */
+  /** If the new token is late, the node ends the link, and the next link requests a token again. */
   #renew(link: Link): void {
     if (!this.#context.credentials.isRenewable) return;
     this.#context.credentials.renew(link.latest).then(
@@ -274,7 +278,7 @@ export class Connection implements LinkOwner {
 
   #retry(): void {
     if (this.#isClosed) return;
-    const { settings, runtime, stale } = this.#context;
+    const { settings, runtime, onStale } = this.#context;
     const waitMs = backoffMs(settings.reconnect, this.#failureCount, runtime.random());
     this.#failureCount += 1;
     this.#turnToNextUrl();
@@ -282,29 +286,29 @@ export class Connection implements LinkOwner {
       this.#cancelRetry = undefined;
       this.#dial();
     });
-    if (this.#failureCount >= STALE_FROM_FAILURES) stale();
+    if (this.#failureCount >= STALE_FROM_FAILURES) onStale();
   }
 
-  /** The node is about to stop. Its clients move one by one, not all at once. */
+  /** The node is about to stop. Its clients move at random moments, not all at once. */
   #moveWithin(withinMs: number): void {
-    const { runtime, stale } = this.#context;
+    const { runtime, onStale } = this.#context;
     this.#cancelMove ??= runtime.after(runtime.random() * withinMs, () => {
-      stale();
+      onStale();
       this.#turnToNextUrl();
       this.#dial();
     });
   }
 
   #refreshWithin(withinMs: number): void {
-    const { runtime, stale } = this.#context;
-    runtime.after(runtime.random() * withinMs, stale);
+    const { runtime, onStale } = this.#context;
+    runtime.after(runtime.random() * withinMs, onStale);
   }
 
   #turnToNextUrl(): void {
     this.#urlIndex = (this.#urlIndex + 1) % this.#place.urls.length;
   }
 
-  /** The client itself leaves a link. What was queued for it is sent before the new link gets the same. */
+  /** The client closes a link. Its queued frames are sent before the new link gets the same publishes. */
   #leave({ link }: OpenLink): void {
     link.close();
     this.#lose(new ShardcastError("SHARDCAST_LINK_LOST", `${link.url}: moving to another link`));
@@ -322,6 +326,6 @@ export class Connection implements LinkOwner {
   #emit(state: LinkEvent["state"], link: Link, error: ShardcastError | undefined): void {
     const node = this.#current?.link === link ? this.#current.nodeId : undefined;
     if (state === "lost") this.#current = undefined;
-    this.#context.link({ state, node, url: link.url, endpoint: this.#place.endpoint, error });
+    this.#context.onLink({ state, node, url: link.url, endpoint: this.#place.endpoint, error });
   }
 }

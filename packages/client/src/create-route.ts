@@ -1,11 +1,11 @@
-// The route that a client's options ask for.
+// Creates the route for a client's options.
 import type { ConnectionContext } from "./connection.ts";
 import type { Settings } from "./options.ts";
-import type { Route } from "./route.ts";
-import { DirectRoute } from "./route-direct.ts";
-import { FixedRoute } from "./route-fixed.ts";
+import type { ClusterRoute } from "./cluster-route.ts";
+import { DirectRoute } from "./direct-route.ts";
+import { FixedRoute } from "./fixed-route.ts";
 
-export function createRoute(settings: Settings, context: ConnectionContext): Route {
+export function createRoute(settings: Settings, context: ConnectionContext): ClusterRoute {
   const { target } = settings;
   switch (target.type) {
     case "direct":

@@ -1,23 +1,23 @@
-// What a client's links say who it is with: a key, or a token, which has to be another one now and then.
+// The credentials of a client's links: a key, or a token, which must be renewed before it expires.
 import { ShardcastError, type Credentials, type HandshakeKeys } from "@shardcast/protocol";
 import { PLATFORM_RUNTIME, type Runtime } from "./runtime.ts";
 
-/** So long the application may take; then it is asked anew. */
+/** How long the application's getToken may take, in ms. After that it is called again. */
 const GET_TOKEN_MS = 10_000;
 
-/** Gives the credentials of the next link. */
+/** Provides the credentials for links. */
 export interface CredentialSource {
   /** Whether an expired token can be replaced. */
   readonly isRenewable: boolean;
-  /** @throws what the application's getToken throws */
+  /** Credentials for the next link. @throws the error of the application's getToken */
   get(): Credentials | Promise<Credentials>;
-  /** A token that is not the last one of a link: that one expires. */
+  /** Returns a token that differs from the last one of a link, which is about to expire. */
   renew(last: Credentials): Promise<string>;
-  /** A node has accepted these. */
+  /** A node accepted these credentials. */
   accepted(credentials: Credentials): void;
   /**
-   * A node has refused these.
-   * @returns whether others may be tried
+   * A node refused these credentials.
+   * @returns whether the client may try others
    */
   refused(credentials: Credentials): boolean;
 }
@@ -39,7 +39,7 @@ export class KeySource implements CredentialSource {
   }
 
   accepted(): void {
-    // It stays the same.
+    // A key stays the same.
   }
 
   refused(): boolean {
@@ -47,7 +47,7 @@ export class KeySource implements CredentialSource {
   }
 }
 
-/** One token is used by all links, until it expires or a node refuses it. */
+/** All links share one token, until it expires or a node refuses it. */
 export class TokenSource implements CredentialSource {
   readonly isRenewable: boolean;
   readonly #getToken: (() => string | Promise<string>) | undefined;
@@ -56,7 +56,7 @@ export class TokenSource implements CredentialSource {
   #isAccepted = false;
   #asking: Promise<string> | undefined;
 
-  /** @param source a token, or what gives one each time that it is called */
+  /** @param source a token, or a function that returns a token on each call */
   constructor(
     source: string | (() => string | Promise<string>),
     after: Runtime["after"] = PLATFORM_RUNTIME.after,
@@ -74,7 +74,7 @@ export class TokenSource implements CredentialSource {
 
   renew(last: Credentials): Promise<string> {
     const token = this.#token;
-    // Another link was told sooner, and has asked already.
+    // Another link expired earlier and has already requested a new token.
     const isNewer = token !== undefined && last.type === "token" && last.token !== token;
     return isNewer ? Promise.resolve(token) : this.#askOnce();
   }
@@ -84,17 +84,17 @@ export class TokenSource implements CredentialSource {
   }
 
   refused(credentials: Credentials): boolean {
-    // Another link has found out already.
+    // Another link was refused earlier.
     if (credentials.type === "token" && credentials.token !== this.#token) return this.isRenewable;
     const wasAccepted = this.#isAccepted;
     this.#isAccepted = false;
     if (!this.isRenewable) return false;
     this.#token = undefined;
-    // One that was good once is too old; a new one that is refused will not get better.
+    // A token that was accepted before has expired. A new token that is refused will not be accepted later.
     return wasAccepted;
   }
 
-  /** Once at a time, whoever asks. */
+  /** All callers share one pending call of getToken. */
   #askOnce(): Promise<string> {
     this.#asking ??= this.#ask().finally(() => {
       this.#asking = undefined;
@@ -105,18 +105,18 @@ export class TokenSource implements CredentialSource {
   async #ask(): Promise<string> {
     const token = await this.#answer();
     if (typeof token !== "string") {
-      throw new ShardcastError("SHARDCAST_OPTION_INVALID", "getToken did not give a text");
+      throw new ShardcastError("SHARDCAST_OPTION_INVALID", "getToken did not return a string");
     }
     this.#token = token;
     this.#isAccepted = false;
     return token;
   }
 
-  /** What the application gives, in time. What comes later is not looked at. */
+  /** Calls getToken. A result after the timeout is ignored. */
   #answer(): Promise<unknown> {
     return new Promise((resolve, reject) => {
       const cancel = this.#after(GET_TOKEN_MS, () => {
-        const detail = `getToken gave no token within ${GET_TOKEN_MS} ms`;
+        const detail = `getToken returned no token within ${GET_TOKEN_MS} ms`;
         reject(new ShardcastError("SHARDCAST_TIMEOUT", detail));
       });
       Promise.resolve()

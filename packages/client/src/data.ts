@@ -1,18 +1,18 @@
-// What an application publishes, as bytes and back. The attribute `content-type` tells which it was:
+// Converts published data to bytes and back. The attribute `content-type` tells the type:
 //
 //   a string           no content-type, or any text/…
 //   bytes              application/octet-stream, or any other type
 //   any JSON value     application/json, or any …+json
 //
-// Text, the commonest, costs nothing. A content-type that the publisher gives stands.
+// Text, the most common type, needs no attribute. A content type that the publisher sets is kept.
 import { ShardcastError, decodeText, encodeText, type Attributes } from "@shardcast/protocol";
 
-/** A string, bytes, or any value that JSON can carry. */
+/** A string, bytes, or any value that JSON can represent. */
 export type PublishData = string | number | boolean | object | null;
 
 export interface EncodedData {
   readonly payload: Uint8Array;
-  /** What tells a reader how to decode it, where that has to be told. */
+  /** The content type for the reader; undefined for text. */
   readonly contentType: string | undefined;
 }
 
@@ -20,7 +20,7 @@ export const CONTENT_TYPE = "content-type";
 const BYTES = "application/octet-stream";
 const JSON_TYPE = "application/json";
 
-/** @throws SHARDCAST_OPTION_INVALID where JSON cannot carry the value */
+/** @throws SHARDCAST_OPTION_INVALID if JSON cannot represent the value */
 export function encodeData(data: PublishData): EncodedData {
   if (typeof data === "string") return { payload: encodeText(data), contentType: undefined };
   if (data instanceof Uint8Array) return { payload: data, contentType: BYTES };
@@ -32,15 +32,15 @@ export function encodeData(data: PublishData): EncodedData {
   return { payload: encodeText(toJson(data)), contentType: JSON_TYPE };
 }
 
-/** What a payload holds, by what its publisher says that it is. */
+/** A payload decoded by its content type. */
 export interface DecodedData {
-  /** The payload itself where it is not what it says. */
+  /** The decoded value; the payload's bytes if they do not match the content type. */
   readonly data: unknown;
-  /** Why it is not. */
+  /** Why the payload does not match its content type. */
   readonly problem: SyntaxError | undefined;
 }
 
-/** The reverse of {@link encodeData}. A payload that says nothing and is not UTF-8 is bytes. Never throws. */
+/** The inverse of {@link encodeData}. A payload without a content type is text, or bytes if it is not UTF-8. Never throws. */
 export function decodeData(payload: Uint8Array, attributes: Attributes): DecodedData {
   const contentType = attributes[CONTENT_TYPE];
   if (contentType === undefined) return sound(decodeText(payload, 0, payload.length) ?? payload);
@@ -64,7 +64,7 @@ function sound(data: unknown): DecodedData {
   return { data, problem: undefined };
 }
 
-/** UTF-8, with U+FFFD for what is not. */
+/** Decodes UTF-8, with U+FFFD for invalid bytes. */
 export function toText(payload: Uint8Array): string {
   return decodeText(payload, 0, payload.length) ?? LENIENT.decode(payload);
 }
@@ -80,5 +80,5 @@ function toJson(data: unknown): string {
     cause = error;
   }
   if (text !== undefined) return text;
-  throw new ShardcastError("SHARDCAST_OPTION_INVALID", "JSON cannot carry the data", { cause });
+  throw new ShardcastError("SHARDCAST_OPTION_INVALID", "JSON cannot represent the data", { cause });
 }

@@ -1,12 +1,12 @@
-// Typed events. A listener that throws is its own affair: the error is reported as an uncaught one, and
-// neither the other listeners nor the client's own work are cut short.
+// Typed events. An error that a listener throws is reported as an uncaught exception; the other listeners and the
+// client continue.
 
 type Listeners<Events> = { [Name in keyof Events]?: Set<(value: Events[Name]) => void> };
 
 export class Emitter<Events extends object> {
   readonly #listeners: Listeners<Events> = {};
 
-  /** Adds a listener; the function that it gives takes it away. */
+  /** Adds a listener. Returns a function that removes it. */
   on<Name extends keyof Events>(name: Name, listener: (value: Events[Name]) => void): () => void {
     const listeners = (this.#listeners[name] ??= new Set());
     listeners.add(listener);

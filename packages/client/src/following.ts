@@ -1,5 +1,5 @@
-// The followers that one connection carries, and what stands for each on the link that is open: the
-// client's number for the subscription, and the node's number for the topic.
+// The followers of one connection, and for each the numbers that identify it on the open link: the client's number
+// for the subscription and the node's number for the topic.
 import {
   encodeFrame,
   type CauseFrame,
@@ -9,84 +9,84 @@ import {
   type UnsubscribedFrame,
   type WelcomeFrame,
 } from "@shardcast/protocol";
-import type { Carrier, Follower } from "./follower.ts";
-import type { FrameSink } from "./sender.ts";
+import type { Carrier, TopicFollower } from "./topic-follower.ts";
+import type { FrameOutput } from "./sender.ts";
 
-interface Member {
-  readonly follower: Follower;
-  /** While the link follows the topic for it. */
+interface CarriedTopic {
+  readonly follower: TopicFollower;
+  /** The client's number for the subscription while the link is subscribed. */
   sub: number | undefined;
-  /** Once the node has said so. Until then, and after `sub` is gone, messages of the topic are not its own. */
+  /** The node's number for the topic, once it has confirmed `sub`. Other messages of the topic are not for this follower. */
   topicId: number | undefined;
 }
 
 export class Following implements Carrier {
-  /** By topic: a link carries one subscription of each. */
-  readonly #members = new Map<string, Member>();
-  readonly #bySub = new Map<number, Member>();
-  readonly #byTopicId = new Map<number, Member>();
-  readonly #emptied: () => void;
-  #link: FrameSink | undefined;
+  /** By topic: a link carries one subscription per topic. */
+  readonly #topics = new Map<string, CarriedTopic>();
+  readonly #bySub = new Map<number, CarriedTopic>();
+  readonly #byTopicId = new Map<number, CarriedTopic>();
+  readonly #onEmpty: () => void;
+  #link: FrameOutput | undefined;
   #maxTopics = Infinity;
   #nextSub = 1;
   #cause: CauseFrame | undefined;
 
-  /** @param emptied told when the last follower has left */
-  constructor(emptied: () => void) {
-    this.#emptied = emptied;
+  /** @param onEmpty called when the last follower has left */
+  constructor(onEmpty: () => void) {
+    this.#onEmpty = onEmpty;
   }
 
-  get followers(): Follower[] {
-    return Array.from(this.#members.values(), ({ follower }) => follower);
+  get followers(): TopicFollower[] {
+    return Array.from(this.#topics.values(), ({ follower }) => follower);
   }
 
   hasRoomFor(topic: string): boolean {
-    return this.#members.size < this.#maxTopics && !this.#members.has(topic);
+    return this.#topics.size < this.#maxTopics && !this.#topics.has(topic);
   }
 
-  add(follower: Follower): void {
+  add(follower: TopicFollower): void {
     follower.carrier = this;
-    const member = { follower, sub: undefined, topicId: undefined };
-    this.#members.set(follower.topic, member);
-    this.#update(member);
+    const carried = { follower, sub: undefined, topicId: undefined };
+    this.#topics.set(follower.topic, carried);
+    this.#update(carried);
   }
 
-  remove(follower: Follower): void {
-    const member = this.#members.get(follower.topic);
-    if (member?.follower !== follower) return;
-    this.#unsubscribe(member);
+  remove(follower: TopicFollower): void {
+    const carried = this.#topics.get(follower.topic);
+    if (carried?.follower !== follower) return;
+    this.#unsubscribe(carried);
     this.#leave(follower);
   }
 
-  update(follower: Follower): void {
-    const member = this.#members.get(follower.topic);
-    if (member?.follower === follower) this.#update(member);
+  update(follower: TopicFollower): void {
+    const carried = this.#topics.get(follower.topic);
+    if (carried?.follower === follower) this.#update(carried);
   }
 
-  opened(link: FrameSink, welcome: WelcomeFrame): void {
+  opened(link: FrameOutput, welcome: WelcomeFrame): void {
     this.#link = link;
     this.#maxTopics = welcome.maxTopics;
-    for (const member of this.#members.values()) this.#update(member);
+    for (const carried of this.#topics.values()) this.#update(carried);
   }
 
   lost(): void {
     this.#link = undefined;
-    for (const member of this.#bySub.values()) this.#forget(member);
+    for (const carried of this.#bySub.values()) this.#forget(carried);
   }
 
   subscribed(frame: SubscribedFrame): void {
-    const member = this.#bySub.get(frame.sub);
-    if (member === undefined) return;
-    member.topicId = frame.topicId;
-    this.#byTopicId.set(frame.topicId, member);
-    member.follower.subscribed(frame);
+    const carried = this.#bySub.get(frame.sub);
+    if (carried === undefined) return;
+    carried.topicId = frame.topicId;
+    this.#byTopicId.set(frame.topicId, carried);
+    carried.follower.subscribed(frame);
   }
 
   received(frame: MessageFrame): void {
     this.#byTopicId.get(frame.topicId)?.follower.received(frame);
   }
 
-  /** Why the gap is one that comes next. */
+  /** The reason of the gap that follows. */
   caused(frame: CauseFrame): void {
     this.#cause = frame;
   }
@@ -97,49 +97,49 @@ export class Following implements Carrier {
     this.#bySub.get(frame.sub)?.follower.missed(frame, code);
   }
 
-  /** An answer to `unsubscribe` finds nobody any more. */
+  /** The answer to an `unsubscribe` finds no entry and is ignored. */
   unsubscribed(frame: UnsubscribedFrame): void {
-    const member = this.#bySub.get(frame.sub);
-    if (member === undefined) return;
-    const { follower } = member;
-    this.#forget(member);
+    const carried = this.#bySub.get(frame.sub);
+    if (carried === undefined) return;
+    const { follower } = carried;
+    this.#forget(carried);
     this.#leave(follower);
     follower.refused(frame);
   }
 
-  /** Makes the link do what the subscription wants. */
-  #update(member: Member): void {
-    if (!member.follower.wantsMessages) this.#unsubscribe(member);
-    else if (member.sub === undefined) this.#subscribe(member);
+  /** Subscribes or unsubscribes, as the follower wants. */
+  #update(carried: CarriedTopic): void {
+    if (!carried.follower.wantsMessages) this.#unsubscribe(carried);
+    else if (carried.sub === undefined) this.#subscribe(carried);
   }
 
-  #subscribe(member: Member): void {
+  #subscribe(carried: CarriedTopic): void {
     if (this.#link === undefined) return;
     const sub = this.#nextSub;
     this.#nextSub = (sub + 1) >>> 0;
-    member.sub = sub;
-    this.#bySub.set(sub, member);
-    const { topic, from } = member.follower;
+    carried.sub = sub;
+    this.#bySub.set(sub, carried);
+    const { topic, from } = carried.follower;
     this.#link.send(encodeFrame({ type: "subscribe", sub, topic, from }));
   }
 
-  #unsubscribe(member: Member): void {
-    const { sub } = member;
+  #unsubscribe(carried: CarriedTopic): void {
+    const { sub } = carried;
     if (sub === undefined) return;
-    this.#forget(member);
+    this.#forget(carried);
     this.#link?.send(encodeFrame({ type: "unsubscribe", sub }));
   }
 
-  #leave(follower: Follower): void {
+  #leave(follower: TopicFollower): void {
     follower.carrier = undefined;
-    this.#members.delete(follower.topic);
-    if (this.#members.size === 0) this.#emptied();
+    this.#topics.delete(follower.topic);
+    if (this.#topics.size === 0) this.#onEmpty();
   }
 
-  #forget(member: Member): void {
-    if (member.sub !== undefined) this.#bySub.delete(member.sub);
-    if (member.topicId !== undefined) this.#byTopicId.delete(member.topicId);
-    member.sub = undefined;
-    member.topicId = undefined;
+  #forget(carried: CarriedTopic): void {
+    if (carried.sub !== undefined) this.#bySub.delete(carried.sub);
+    if (carried.topicId !== undefined) this.#byTopicId.delete(carried.topicId);
+    carried.sub = undefined;
+    carried.topicId = undefined;
   }
 }

@@ -1,42 +1,42 @@
-// Where a subscription's messages wait for their reader, and where its events are listened to. Bounded:
-// at the limit it is full until half of it is read, and whoever fills it has to stop.
+// Holds a subscription's messages until they are read, and its event listeners. It is bounded: at the limit it
+// becomes full, stays full until half of it is read, and the follower unsubscribes meanwhile.
 import type { ShardcastError } from "@shardcast/protocol";
 import { Emitter } from "./emitter.ts";
 import type { Message } from "./message.ts";
 import { Queue } from "./queue.ts";
 
-/** What a message takes in memory beside its payload, about. */
+/** Approximate memory of a message in addition to its payload, in bytes. */
 const MESSAGE_OVERHEAD_BYTES = 256;
 
-/** Messages that can never be had: `first` to `last` of `epoch` (none, where last = first − 1). */
+/** The messages `first` to `last` of `epoch` are unavailable. If last = first − 1, none of this epoch is missing. */
 export interface Gap {
   readonly epoch: string;
   readonly first: number;
   readonly last: number;
-  /** The topic's log began anew: what the old one still held is lost as well, and offsets count from 1 again. */
+  /** The topic's log started over: undelivered messages of the old log are lost too, and offsets count from 1 again. */
   readonly isNewEpoch: boolean;
-  /** Why they cannot be had, where it is not that they are too old: SHARDCAST_MESSAGES_DAMAGED. */
+  /** Why the messages are unavailable: SHARDCAST_MESSAGES_DAMAGED, or undefined if they are no longer retained. */
   readonly code?: string;
 }
 
-/** The subscription stands; the first message comes after `position`. */
+/** A node confirmed the subscription. The first message comes after `position`. */
 export interface Subscribed {
   readonly position: string;
-  /** The last offset stored, 0 where nothing was. */
+  /** The last stored offset; 0 if nothing was stored. */
   readonly head: number;
-  /** The first offset still retained. */
+  /** The first retained offset. */
   readonly oldest: number;
-  /** False where a gap follows. */
+  /** False if a gap follows. */
   readonly recovered: boolean;
 }
 
 export interface SubscriptionEvents {
   readonly message: Message;
-  /** Also after each reconnect, and when a reader that was too slow has caught up. */
+  /** Also emitted after each reconnect, and when a slow reader has made room again. */
   readonly subscribed: Subscribed;
-  /** At once; messages that came before it may still wait for an iterator. */
+  /** Emitted immediately; earlier messages may still be waiting for an iterator. */
   readonly gap: Gap;
-  /** The subscription ended by itself. "closed" follows. */
+  /** The subscription ended because of an error. "closed" follows. */
   readonly error: ShardcastError;
   readonly closed: undefined;
 }
@@ -49,7 +49,7 @@ interface Reader {
 export class Inbox {
   readonly events = new Emitter<SubscriptionEvents>();
   readonly #limitBytes: number;
-  readonly #levelChanged: () => void;
+  readonly #onLevelChange: () => void;
   readonly #messages = new Queue<Message>();
   readonly #readers = new Queue<Reader>();
   #bytes = 0;
@@ -57,17 +57,17 @@ export class Inbox {
   #isIterated = false;
   #end: { readonly error: ShardcastError | undefined } | undefined;
 
-  /** @param levelChanged told when it is full, and when it has room again */
-  constructor(limitBytes: number, levelChanged: () => void) {
+  /** @param onLevelChange called when the inbox becomes full, and when it has room again */
+  constructor(limitBytes: number, onLevelChange: () => void) {
     this.#limitBytes = limitBytes;
-    this.#levelChanged = levelChanged;
+    this.#onLevelChange = onLevelChange;
   }
 
   get isFull(): boolean {
     return this.#isFull;
   }
 
-  /** The next to be read. */
+  /** The next message to read. */
   get first(): Message | undefined {
     return this.#messages.first;
   }
@@ -90,19 +90,19 @@ export class Inbox {
       this.events.emit("message", message);
       if (!this.#isIterated) return;
     }
-    // A listener may have closed it.
+    // A listener may have closed the subscription.
     if (this.#end !== undefined) return;
     const reader = this.#readers.shift();
     if (reader === undefined) this.#keep(message);
     else reader.resolve({ done: false, value: message });
   }
 
-  /** From now on a listener for "message" does not keep messages from the iterator. */
+  /** From now on, messages also go to the iterator if there is a listener for "message". */
   iterate(): void {
     this.#isIterated = true;
   }
 
-  /** What waits comes first, then the end: nothing more, or the error. */
+  /** Returns the waiting messages, then the end or the error. */
   next(): Promise<IteratorResult<Message, undefined>> {
     const message = this.#take();
     if (message !== undefined) return Promise.resolve({ done: false, value: message });
@@ -113,7 +113,7 @@ export class Inbox {
     return error === undefined ? Promise.resolve(DONE) : Promise.reject(error);
   }
 
-  /** Nothing more comes. Without an error the reader has left, and what waits is dropped. */
+  /** Ends the inbox. Without an error the reader has closed the subscription, and waiting messages are dropped. */
   end(error: ShardcastError | undefined): void {
     this.#end = { error };
     if (error === undefined) this.#messages.clear();
@@ -131,7 +131,7 @@ export class Inbox {
     this.#bytes += sizeOf(message);
     if (this.#isFull || this.#bytes < this.#limitBytes) return;
     this.#isFull = true;
-    this.#levelChanged();
+    this.#onLevelChange();
   }
 
   #take(): Message | undefined {
@@ -140,7 +140,7 @@ export class Inbox {
     this.#bytes -= sizeOf(message);
     if (this.#isFull && this.#bytes <= this.#limitBytes / 2) {
       this.#isFull = false;
-      this.#levelChanged();
+      this.#onLevelChange();
     }
     return message;
   }

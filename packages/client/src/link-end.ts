@@ -1,4 +1,4 @@
-// Why a link ended, and whether the client may try again: the table of close codes seen from here.
+// Derives from a close code why a link ended, and whether the client may try again.
 import {
   ERRORS,
   ShardcastError,
@@ -12,11 +12,11 @@ import {
 
 export interface LinkEnd {
   readonly error: ShardcastError;
-  /** Another try would end in the same way. */
+  /** Another attempt would end the same way. */
   readonly isFatal: boolean;
 }
 
-/** The node closed, or the network did. `fault` is what the platform told before, if anything. */
+/** The node closed the link, or the network failed. `fault` is the platform's error message, if any. */
 export function endByClose(
   url: string,
   close: { readonly code: number; readonly reason: string },
@@ -26,7 +26,7 @@ export function endByClose(
   const isFatal = !isReconnectable(code);
   const known = codeOf(reason, code);
   if (known !== undefined) {
-    // Behind the code a node may say more.
+    // A node may add details after the code.
     const detail = reason.startsWith(`${known}: `) ? reason.slice(known.length) : "";
     return {
       error: new ShardcastError(known, `${url}: ${ERRORS[known].message}${detail}`),
@@ -38,13 +38,13 @@ export function endByClose(
   return { error: new ShardcastError(unknown, `${url}: ${detail}`), isFatal };
 }
 
-/** The client itself ends the link. */
+/** The client ends the link. */
 export function endByFault(url: string, code: CloseReason, detail?: string): LinkEnd {
   const error = new ShardcastError(code, `${url}: ${detail ?? ERRORS[code].message}`);
   return { error, isFatal: !isReconnectable(closeCodeOf(code)) };
 }
 
-/** Tells whether a code is one of those that end a link. */
+/** Whether a code may end a link. */
 export function isCloseReason(code: ErrorCode): code is CloseReason {
   return "closeCode" in ERRORS[code];
 }
@@ -55,7 +55,7 @@ const BY_CLOSE_CODE = new Map<number, ErrorCode>(
   ),
 ).set(1009, "SHARDCAST_FRAME_TOO_LARGE");
 
-/** The close code decides; the reason's text only names what the code leaves open. */
+/** The close code has priority. The reason is used only if the close code is unknown. */
 function codeOf(reason: string, closeCode: number): ErrorCode | undefined {
   return BY_CLOSE_CODE.get(closeCode) ?? (isErrorCode(reason) ? reason : undefined);
 }

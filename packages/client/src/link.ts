@@ -1,5 +1,5 @@
-// One WebSocket to a node: the handshake, then frames in and out. All frames that are sent in one turn
-// leave as one WebSocket message. A link is opened once and ends once; what follows is the connection's.
+// One WebSocket to a node: the handshake, then frames in both directions. All frames that are sent in one turn leave
+// as one WebSocket message. A link opens once and ends once; the connection decides what follows.
 import {
   ClientHandshake,
   SUBPROTOCOLS,
@@ -19,7 +19,7 @@ import { endByClose, endByFault, isCloseReason, type LinkEnd } from "./link-end.
 import { Liveness } from "./liveness.ts";
 import type { Runtime } from "./runtime.ts";
 
-/** Where this turn's frames are cut into another WebSocket message. */
+/** Maximum size of a WebSocket message of several frames; more frames go into another message. */
 const BATCH_BYTES = 64 * 1024;
 const HEARTBEAT = encodeFrame({ type: "heartbeat" });
 const PING = encodeFrame({ type: "ping" });
@@ -30,37 +30,37 @@ export interface LinkOptions {
   readonly endpoint: Endpoint;
   readonly credentials: Credentials;
   readonly handshakeTimeoutMs: number;
-  /** How long a ping may have no answer. */
+  /** How long the node may take to answer a ping. */
   readonly probeTimeoutMs: number;
   readonly runtime: Runtime;
 }
 
-/** What the owner of a link is told. */
+/** Receives the events of a link. */
 export interface LinkOwner {
   linkOpened(link: Link, welcome: WelcomeFrame): void;
-  /** A frame other than a heartbeat. What it throws as a ShardcastError ends the link. */
+  /** Receives every frame except heartbeats. A ShardcastError that it throws ends the link. */
   linkReceived(link: Link, frame: Frame): void;
-  /** Once, unless the owner itself closed the link. */
+  /** Called once, unless the owner itself closed the link. */
   linkEnded(link: Link, end: LinkEnd): void;
-  /** Bytes that were sent over the link and have no answer yet. */
+  /** Number of bytes that were sent over the link and are not answered yet. */
   unansweredBytes(): number;
 }
 
 export class Link {
   readonly url: string;
-  /** What it was opened with. */
+  /** The credentials that opened the link. */
   readonly credentials: Credentials;
-  /** What the node was told last. */
+  /** The credentials that the node received last. */
   latest: Credentials;
   readonly #options: LinkOptions;
   readonly #owner: LinkOwner;
   readonly #socket: WebSocket;
-  /** Until the link is open. */
+  /** Undefined once the link is open. */
   #handshake: ClientHandshake | undefined;
   #isEnded = false;
-  /** What the platform told of its socket, for people. */
+  /** The platform's message about the last socket error. */
   #fault = "";
-  /** Once the link is open. */
+  /** Undefined until the link is open. */
   #liveness: Liveness | undefined;
   readonly #cancelTimeout: () => void;
   #out: Uint8Array[] = [];
@@ -83,25 +83,25 @@ export class Link {
     this.#listen(this.#socket);
   }
 
-  /** Queues a whole frame for the end of this turn. Its bytes must not change before. */
+  /** Queues a complete frame until the end of this turn. Its bytes must not change before. */
   send(frame: Uint8Array): void {
     if (this.#isEnded) return;
     this.#liveness?.sent();
     this.#queue(frame);
   }
 
-  /** Asks whether the node is there. @returns whether it is; where it is not, the link ends */
+  /** Checks whether the node answers. If it does not, the link ends. @returns whether it answered */
   probe(): Promise<boolean> {
     return this.#liveness?.probe() ?? Promise.resolve(false);
   }
 
-  /** Brings another token, before the last one expires. */
+  /** Sends a new token before the last one expires. */
   renew(token: string): void {
     this.latest = { type: "token", token };
     this.send(encodeFrame({ type: "token", token }));
   }
 
-  /** Sends what is queued, and ends the link without telling the owner. */
+  /** Sends the queued frames and ends the link without notifying the owner. */
   close(): void {
     if (this.#isEnded) return;
     if (this.#handshake === undefined) this.#flush();
@@ -119,7 +119,7 @@ export class Link {
     socket.binaryType = "arraybuffer";
     socket.onmessage = ({ data }: MessageEvent<unknown>) => this.#received(data);
     socket.onerror = (event) => {
-      // Browsers tell nothing; `ws` tells what went wrong.
+      // Browsers give no message; `ws` does.
       if ("message" in event && typeof event.message === "string") this.#fault = event.message;
     };
     socket.onclose = (event) => this.#end(endByClose(this.url, event, this.#fault));
@@ -129,11 +129,14 @@ export class Link {
     this.#liveness?.heard();
     try {
       if (!(data instanceof ArrayBuffer)) {
-        throw new ShardcastError("SHARDCAST_FRAME_MALFORMED", "a text came over a binary link");
+        throw new ShardcastError(
+          "SHARDCAST_FRAME_MALFORMED",
+          "received a text message over a binary link",
+        );
       }
       const bytes = new Uint8Array(data);
       forEachFrame(bytes, (_type, start, end) => {
-        // An earlier frame of the message may have ended the link.
+        // An earlier frame of this message may have ended the link.
         if (this.#isEnded) return;
         const frame = decodeFrame(bytes, start, end);
         if (frame !== undefined) this.#accept(frame);
@@ -176,7 +179,7 @@ export class Link {
       receivedBytes: () => runtime.receivedBytes(this.#socket),
       unansweredBytes: () => this.#owner.unansweredBytes(),
       ping: () => this.#queue(PING),
-      dead: (detail) => this.#end(endByFault(this.url, "SHARDCAST_HEARTBEAT_MISSED", detail)),
+      onDead: (detail) => this.#end(endByFault(this.url, "SHARDCAST_HEARTBEAT_MISSED", detail)),
     });
   }
 
@@ -187,7 +190,7 @@ export class Link {
     const bytes = out.length === 1 ? first : concat(out, this.#outBytes);
     this.#out = [];
     this.#outBytes = 0;
-    // The DOM's types refuse shared memory, which no frame lies in.
+    // The DOM's types refuse shared memory; frames are never in shared memory.
     this.#socket.send(bytes as Uint8Array<ArrayBuffer>);
   }
 
@@ -198,7 +201,7 @@ export class Link {
     this.#owner.linkEnded(this, end);
   }
 
-  /** From here on nothing that the socket does matters; a browser may take long to close a dead one. */
+  /** Ignores the socket from now on, because a browser may take long to close a dead one. */
   #leave(code: number, reason: string): void {
     this.#isEnded = true;
     this.#cancelTimeout();
@@ -207,7 +210,7 @@ export class Link {
     const socket = this.#socket;
     socket.onmessage = null;
     socket.onclose = null;
-    // `ws` takes an error that nobody listens for as uncaught.
+    // `ws` throws an error event without a listener as an uncaught exception.
     socket.onerror = () => undefined;
     socket.close(code, reason);
   }

@@ -1,28 +1,28 @@
-// Whether the other end of a link is still there. A link can be dead at one end and look alive at this one, as after
-// a sleep or a change of networks: then nothing comes, and nothing tells so.
+// Detects dead links. After a sleep or a change of networks a link can be dead although it looks open: nothing
+// arrives, and no event reports it.
 //
-// Where nothing at all has come for two heartbeats, it is dead. Where something was sent and nothing comes, and where
-// the application asks, the node is pinged, and has a short time to say anything.
+// A link is dead when nothing has arrived for two heartbeat intervals. When the client has sent something and nothing
+// arrives, or when the application asks, the node is pinged and must send something within a short time.
 import type { Runtime } from "./runtime.ts";
 
-/** What a slow line carries at the least: an answer is not late while what was sent before is on its way. */
+/** Assumed speed of a slow line, in bytes per ms. An answer is not late while earlier bytes are still on their way. */
 const SLOW_BYTES_PER_MS = 8;
 
 export interface LivenessOptions {
   readonly runtime: Pick<Runtime, "now" | "after">;
-  /** How long a link may be silent. */
+  /** How long a link may be silent, in ms. */
   readonly silenceMs: number;
-  /** How long a ping may have no answer. It is sent after half of that. */
+  /** How long the node may take to answer a ping, in ms. The ping is sent after half of this time. */
   readonly probeTimeoutMs: number;
-  /** Bytes that have come up to now, those of messages that are not whole as well; 0 where nobody can tell. */
+  /** Number of bytes received so far, including incomplete messages; 0 if the platform does not report it. */
   readonly receivedBytes: () => number;
-  /** Bytes that were sent and may be on their way. */
+  /** Number of bytes that were sent and may still be on their way. */
   readonly unansweredBytes: () => number;
   readonly ping: () => void;
-  readonly dead: (detail: string) => void;
+  readonly onDead: (detail: string) => void;
 }
 
-interface Probe {
+interface PendingProbe {
   readonly answer: Promise<boolean>;
   readonly settle: (isAlive: boolean) => void;
 }
@@ -30,14 +30,14 @@ interface Probe {
 export class Liveness {
   readonly #options: LivenessOptions;
   #lastHeard: number;
-  /** When a wait began. */
+  /** Value of `receivedBytes()` when the current wait began. */
   #receivedBytes = 0;
-  /** Of a message that is on its way. */
+  /** Size of a large message that is on its way. */
   #expectedBytes = 0;
-  /** When the first was sent that has heard nothing since. */
+  /** When the first frame was sent since anything last arrived. */
   #waitingSince: number | undefined;
   #isWatched = false;
-  #probe: Probe | undefined;
+  #probe: PendingProbe | undefined;
   #cancelSilence: () => void = () => undefined;
   #cancelWaiting: () => void = () => undefined;
 
@@ -47,7 +47,7 @@ export class Liveness {
     this.#watchSilence();
   }
 
-  /** Something has come, whatever it is. */
+  /** Something arrived. */
   heard(): void {
     this.#lastHeard = this.#options.runtime.now();
     this.#waitingSince = undefined;
@@ -58,19 +58,19 @@ export class Liveness {
     this.#watchSilence();
   }
 
-  /** Next comes a message of so many bytes, and nothing else before it is whole. */
+  /** The node announced a message of this size. Nothing else arrives before it is complete. */
   expect(bytes: number): void {
     this.#expectedBytes = bytes;
   }
 
-  /** Something was sent that the node answers. */
+  /** A frame was sent that the node answers. */
   sent(): void {
     if (this.#waitingSince !== undefined) return;
     this.#waitingSince = this.#options.runtime.now();
     if (!this.#isWatched) this.#watchWaiting();
   }
 
-  /** Pings the node. @returns whether anything comes in time; where nothing does, the link is dead */
+  /** Pings the node. If nothing arrives in time, the link is dead. @returns whether anything arrived in time */
   probe(): Promise<boolean> {
     this.#probe ??= this.#begin();
     return this.#probe.answer;
@@ -82,7 +82,7 @@ export class Liveness {
     this.#probe?.settle(false);
   }
 
-  #begin(): Probe {
+  #begin(): PendingProbe {
     const { runtime, probeTimeoutMs, receivedBytes, unansweredBytes, ping } = this.#options;
     this.#receivedBytes = receivedBytes();
     const limitMs = probeTimeoutMs + (unansweredBytes() + this.#expectedBytes) / SLOW_BYTES_PER_MS;
@@ -108,14 +108,14 @@ export class Liveness {
     const leftMs = (): number =>
       this.#lastHeard + silenceMs + this.#expectedBytes / SLOW_BYTES_PER_MS - runtime.now();
     if (leftMs() <= 0 && !this.#hasProgress()) {
-      this.#die(`nothing came for ${silenceMs} ms`);
+      this.#die(`nothing was received for ${silenceMs} ms`);
       return;
     }
     this.#receivedBytes = this.#options.receivedBytes();
     this.#cancelSilence = runtime.after(leftMs(), () => this.#watchSilence());
   }
 
-  /** At most one timer, which runs on from one wait to the next. */
+  /** Uses at most one timer, which continues from one wait to the next. */
   #watchWaiting(): void {
     const { runtime, probeTimeoutMs } = this.#options;
     this.#isWatched = this.#waitingSince !== undefined;
@@ -130,10 +130,10 @@ export class Liveness {
 
   #die(detail: string): void {
     this.stop();
-    this.#options.dead(detail);
+    this.#options.onDead(detail);
   }
 
-  /** Bytes that come are a sign of life, though no message be whole. */
+  /** Received bytes prove that the link is alive, even if no message is complete. */
   #hasProgress(): boolean {
     if (this.#options.receivedBytes() <= this.#receivedBytes) return false;
     this.heard();

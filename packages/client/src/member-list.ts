@@ -1,7 +1,7 @@
-// Who is on a topic, kept up to date: by whole lists, and by what changes in between.
+// The members of a topic, updated from complete lists and from the changes between them.
 import { memberKey, type PresenceMember } from "@shardcast/protocol";
 
-/** What happened to one member. */
+/** A change of one member. */
 export type MemberChange =
   | { readonly type: "join"; readonly member: PresenceMember; readonly isFirst: boolean }
   | { readonly type: "leave"; readonly member: PresenceMember; readonly isLast: boolean }
@@ -19,19 +19,19 @@ export class MemberList {
     return this.#members.size;
   }
 
-  /** Different users; members that are nobody's do not count. */
+  /** Number of distinct users. Members without a user do not count. */
   get userCount(): number {
     return this.#users.size;
   }
 
-  /** Goes by a whole list. @returns what has changed */
+  /** Replaces the list with a complete one. @returns the changes */
   replace(members: readonly PresenceMember[]): MemberChange[] {
     const keys = new Set(members.map(memberKey));
     const left = this.all.filter((member) => !keys.has(memberKey(member)));
     return this.apply(members, left);
   }
 
-  /** Whoever is there already and the same, or gone already, has not changed. */
+  /** Applies changes. Returns only those that differ from the list. */
   apply(joined: readonly PresenceMember[], left: readonly PresenceMember[]): MemberChange[] {
     return [
       ...joined.flatMap((member) => this.#join(member) ?? []),
@@ -56,7 +56,7 @@ export class MemberList {
     return { type: "leave", member, isLast: this.#count(member.user, -1) === 0 };
   }
 
-  /** Of a user's members. Who is nobody's is alone. */
+  /** Updates and returns the number of a user's members. Each member without a user counts alone. */
   #count(user: string, by: 1 | -1): number {
     if (user === "") return by === 1 ? 1 : 0;
     const count = (this.#users.get(user) ?? 0) + by;

@@ -1,4 +1,4 @@
-// One message as a subscriber gets it.
+// One message, as the subscriber receives it.
 import { formatPosition, type Attributes, type MessageFrame } from "@shardcast/protocol";
 import { decodeData, toText, type DecodedData } from "./data.ts";
 
@@ -6,20 +6,20 @@ const NO_ATTRIBUTES: Attributes = Object.freeze({});
 
 export class Message {
   readonly topic: string;
-  /** Which life of the topic's log the offset counts in. */
+  /** The id of the lifetime of the topic's log to which the offset belongs. */
   readonly epoch: string;
   /** The message's number in its topic. */
   readonly offset: number;
-  /** When the owner stored it, in ms since 1970, UTC. */
+  /** When the owner stored the message, in ms since 1970, UTC. */
   readonly time: number;
   readonly messageId: string | undefined;
   readonly attributes: Attributes;
   /**
-   * The payload as it is. A view into the WebSocket message that brought it, maybe among many others:
-   * to keep few bytes for long, keep `bytes.slice()`.
+   * The payload. A view into the WebSocket message that contained it, possibly among many other messages: copy it with
+   * `bytes.slice()` to keep it for long.
    */
   readonly bytes: Uint8Array;
-  /** Once somebody has asked for it. */
+  /** Cached after the first use. */
   #decoded: DecodedData | undefined;
 
   constructor(topic: string, epoch: string, frame: MessageFrame) {
@@ -32,32 +32,32 @@ export class Message {
     this.bytes = frame.payload;
   }
 
-  /** `<epoch>_<offset>`: `subscribe(topic, { from: message.position })` goes on behind this message. */
+  /** `<epoch>_<offset>`: `subscribe(topic, { from: message.position })` continues after this message. */
   get position(): string {
     return formatPosition(this);
   }
 
   /**
-   * What was published: a string, bytes, or a JSON value. Never throws: a payload that says it is JSON and is not
-   * is given as the bytes that it is, and `problem` tells why.
+   * The published data: a string, bytes, or a JSON value. Never throws: if the content type is JSON and the payload is
+   * not valid JSON, `data` is the bytes, and `problem` is the error.
    */
   get data(): unknown {
     return this.#decode().data;
   }
 
-  /** Why `data` is not what the publisher said: undefined for every message that is sound. */
+  /** Why the payload does not match its content type; undefined if it does. */
   get problem(): SyntaxError | undefined {
     return this.#decode().problem;
   }
 
-  /** The payload as text, with U+FFFD for what is not UTF-8. */
+  /** Returns the payload as text, with U+FFFD for bytes that are not UTF-8. */
   text(): string {
     return toText(this.bytes);
   }
 
   /**
-   * The payload as JSON, whatever its publisher said that it is.
-   * @throws SyntaxError where it is not: others may publish anything, so a loop has to catch it, or read `data`
+   * Returns the payload parsed as JSON, regardless of its content type.
+   * @throws SyntaxError if it is not valid JSON. Publishers may send anything: catch it, or read `data`
    */
   json(): unknown {
     return JSON.parse(this.text());

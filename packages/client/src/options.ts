@@ -1,60 +1,60 @@
-// What `connect` can be told, and the one place where it is checked and gets its defaults.
+// The options of `connect`: their checks and defaults.
 import { ShardcastError, type BackoffOptions } from "@shardcast/protocol";
 import { baseUrl } from "./base-url.ts";
 import { TIMER_MAX_MS } from "./runtime.ts";
 
 /** Where to connect: either `url`, or lists of nodes. */
 export interface ConnectOptions {
-  /** The pre-shared key of the cluster: for back ends, never for browsers or phones. */
+  /** The pre-shared key of the cluster. Only for back ends, never for browsers or phones. */
   readonly psk?: string | undefined;
-  /** A signed token in place of the key; the empty text where nodes let in who is nobody. It ends when it expires. */
+  /** A signed token in place of the key; empty for an anonymous client. The client ends when the token expires. */
   readonly token?: string | undefined;
   /**
-   * Gives a token each time that one is needed: for the first link, before the last one expires, and where a node
-   * has refused it. It has 10 s to do so, and is called again then. What it throws is tried again, but for a ShardcastError with SHARDCAST_UNAUTHORIZED, which
-   * ends the client.
+   * Returns a token. The client calls it for the first link, before a token expires, and when a node has refused one.
+   * A call may take 10 s; then the client calls it again. It also calls again after an error, except after a
+   * ShardcastError with SHARDCAST_UNAUTHORIZED, which ends the client.
    */
   readonly getToken?: (() => string | Promise<string>) | undefined;
   /** Any node, as `http(s)://` or `ws(s)://host:port`. */
   readonly url?: string | undefined;
   /**
-   * With `url`. `direct`: learns from the node who owns what, and opens a link to each owner that it
-   * needs. `single`: one link to the consumer node at `url`, or to the load balancer in front of several.
+   * Used with `url`. `direct`: the client fetches the list of owners from the node and opens a link to each owner that
+   * it needs. `single`: one link to the consumer node at `url`, or to the load balancer in front of several.
    * @default "direct"
    */
   readonly route?: "direct" | "single" | undefined;
-  /** Producer nodes to publish to, one at a time. Without any, the client cannot publish. */
+  /** Producer nodes to publish to, one at a time. If the list is empty, the client cannot publish. */
   readonly producers?: readonly string[] | undefined;
-  /** Consumer nodes to subscribe at, one at a time. Without any, the client cannot subscribe. */
+  /** Consumer nodes to subscribe at, one at a time. If the list is empty, the client cannot subscribe. */
   readonly consumers?: readonly string[] | undefined;
-  /** How long `connect` may take in all, in ms. @default 10_000 */
+  /** How long `connect` may take in total, in ms. @default 10_000 */
   readonly connectTimeoutMs?: number | undefined;
-  /** How long one link may take from dialling to its welcome, in ms; then the next try. @default 5_000 */
+  /** How long one link may take to connect and authenticate, in ms, before the next attempt. @default 5_000 */
   readonly handshakeTimeoutMs?: number | undefined;
   /**
-   * How long a node may take to answer a ping, in ms; then the link is replaced. The client pings where it has sent
-   * something and nothing has come for half of this time. @default 4_000
+   * How long a node may take to answer a ping, in ms, before the link is replaced. The client pings when it has sent
+   * something and nothing has arrived for half of this time. @default 4_000
    */
   readonly probeTimeoutMs?: number | undefined;
-  /** The random wait before the next try to connect: at least `minMs`, doubling up to `maxMs`. @default 100 and 20_000 */
+  /** The random wait before the next attempt to connect, in ms: at least `minMs`, doubling up to `maxMs`. @default 100 and 20_000 */
   readonly reconnect?: Partial<BackoffOptions> | undefined;
   /**
-   * How long a publish may take, in ms, reconnects and retries included; then SHARDCAST_TIMEOUT. Above
-   * the cluster's dedupe window (2 minutes) a retry may store a message twice. @default 10_000
+   * How long a publish may take, in ms, including reconnects and retries, before it rejects with SHARDCAST_TIMEOUT. If
+   * it exceeds the cluster's dedupe window (2 minutes), a retry may store a message twice. @default 10_000
    */
   readonly publishTimeoutMs?: number | undefined;
-  /** Publishes without an answer; one more is refused with SHARDCAST_OUTBOX_FULL. @default 65_536 */
+  /** Maximum number of publishes without an answer. Further ones are refused with SHARDCAST_OUTBOX_FULL. @default 65_536 */
   readonly outboxMessages?: number | undefined;
-  /** Bytes of the publishes without an answer, likewise. @default 33_554_432 (32 MiB) */
+  /** Maximum bytes of the publishes without an answer. @default 33_554_432 (32 MiB) */
   readonly outboxBytes?: number | undefined;
   /**
-   * Bytes of messages that one subscription holds for its iterator. At the limit it stops following its
-   * topic, and goes on from where it was once half of them are read. @default 4_194_304 (4 MiB)
+   * Maximum bytes of messages that one subscription buffers for its iterator. At the limit it unsubscribes; when half
+   * of the buffer is read, it resumes where it stopped. @default 4_194_304 (4 MiB)
    */
   readonly subscriptionBufferBytes?: number | undefined;
 }
 
-/** From JavaScript, anything may come: one that is misspelt would be a setting that is not in force. */
+/** JavaScript callers may pass anything. A misspelt option is refused, because it would have no effect. */
 const OPTION_NAMES: Readonly<Record<keyof ConnectOptions, true>> = {
   psk: true,
   token: true,
@@ -74,7 +74,7 @@ const OPTION_NAMES: Readonly<Record<keyof ConnectOptions, true>> = {
 };
 const RECONNECT_NAMES: Readonly<Record<keyof BackoffOptions, true>> = { minMs: true, maxMs: true };
 
-/** Where a client's links go, with base URLs as `ws(s)://host:port`. */
+/** The nodes to connect to, with base URLs as `ws(s)://host:port`. */
 type Target =
   | { readonly type: "direct"; readonly url: string }
   | { readonly type: "single"; readonly url: string }
@@ -120,15 +120,15 @@ export function readOptions(options: ConnectOptions): Settings {
   };
 }
 
-/** @throws SHARDCAST_OPTION_INVALID where it is no whole number of ms that a timer can wait */
+/** @throws SHARDCAST_OPTION_INVALID if it is not a whole number of ms that a timer supports */
 export function readDuration(name: string, ms: number): number {
-  if (ms > TIMER_MAX_MS) throw invalid(`${name} is ${ms}; ${TIMER_MAX_MS} ms is the most`);
+  if (ms > TIMER_MAX_MS) throw invalid(`${name} is ${ms} ms; the limit is ${TIMER_MAX_MS} ms`);
   return readCount(name, ms);
 }
 
 function readCount(name: string, count: number): number {
   if (Number.isSafeInteger(count) && count > 0) return count;
-  throw invalid(`${name} is ${count}; it has to be a whole number above 0`);
+  throw invalid(`${name} is ${count}; it must be a whole number above 0`);
 }
 
 function readTarget(options: ConnectOptions): Target {
@@ -136,20 +136,20 @@ function readTarget(options: ConnectOptions): Target {
   const isList = producers.length + consumers.length > 0;
   if (url !== undefined && isList) throw invalid("give either url or lists of nodes, not both");
   if (url !== undefined) {
-    // From JavaScript, anything may come.
+    // JavaScript callers may pass anything.
     if (!["direct", "single"].includes(route))
-      throw invalid(`route is direct or single, not ${route}`);
+      throw invalid(`route must be direct or single, not ${route}`);
     return { type: route, url: baseUrl(url) };
   }
   if (!isList) throw invalid("give a url, or lists of producers and consumers");
   return { type: "lists", producers: producers.map(baseUrl), consumers: consumers.map(baseUrl) };
 }
 
-/** @throws SHARDCAST_OPTION_INVALID where there is a field that is not known */
+/** @throws SHARDCAST_OPTION_INVALID if there is an unknown field */
 export function refuseUnknown(what: string, options: object, known: object): void {
   const name = Object.keys(options).find((each) => !Object.hasOwn(known, each));
   if (name === undefined) return;
-  throw invalid(`there is no ${what} ${name}; there are ${Object.keys(known).join(", ")}`);
+  throw invalid(`unknown ${what} ${name}; the known ones are ${Object.keys(known).join(", ")}`);
 }
 
 function invalid(detail: string): ShardcastError {

@@ -1,25 +1,25 @@
-// All publishes of a client that have no answer yet: how many there may be, and how long each may take.
-// One timer watches all deadlines. Sending them is the senders' business.
+// All unanswered publishes of a client: limits their number and their time. One timer watches all deadlines. The
+// senders send them.
 import { ShardcastError, type Attributes } from "@shardcast/protocol";
 import { Aborts } from "./aborts.ts";
 import type { PublishData } from "./data.ts";
 import { readDuration, type Settings } from "./options.ts";
-import { Publication, type Answer, type PublicationOwner } from "./publication.ts";
+import { Publication, type PublishResolvers, type PublicationOwner } from "./publication.ts";
 import { encodePublish } from "./publish-frame.ts";
 import { randomId } from "./random-id.ts";
 import type { Runtime } from "./runtime.ts";
 
-/** Deadlines that are closer together than this are looked at together. */
+/** Shortest interval between two checks of the deadlines, in ms. */
 const SWEEP_MIN_MS = 20;
 
 export interface PublishOptions {
-  /** Stored once within the dedupe window. Left out, the client gives one: its retries never double a message. */
+  /** The message is stored once per id within the dedupe window. @default a random id, so that retries store it once */
   readonly messageId?: string | undefined;
-  /** A small map of short strings that travels with the message. */
+  /** A few short strings that travel with the message. */
   readonly attributes?: Attributes | undefined;
-  /** In ms. @default the client's `publishTimeoutMs` */
+  /** How long the publish may take, in ms. @default the client's `publishTimeoutMs` */
   readonly timeoutMs?: number | undefined;
-  /** Gives the publish up; the message may have been stored all the same. */
+  /** Cancels the publish. The message may be stored nevertheless. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -27,7 +27,7 @@ export class Outbox implements PublicationOwner {
   readonly #settings: Settings;
   readonly #runtime: Runtime;
   readonly #idPrefix = `${randomId()}-`;
-  /** In the order of publishing. */
+  /** In publish order. */
   readonly #unanswered = new Set<Publication>();
   readonly #waitingForEmpty: (() => void)[] = [];
   readonly #aborts = new Aborts();
@@ -41,16 +41,21 @@ export class Outbox implements PublicationOwner {
     this.#runtime = runtime;
   }
 
-  /** Publishes without an answer. */
+  /** Number of publishes without an answer. */
   get size(): number {
     return this.#unanswered.size;
   }
 
   /**
-   * Takes a publish in, to be sent.
-   * @throws what is wrong with it, or SHARDCAST_OUTBOX_FULL
+   * Adds a publish. The caller sends it.
+   * @throws the code of what is invalid, or SHARDCAST_OUTBOX_FULL
    */
-  add(topic: string, data: PublishData, options: PublishOptions, answer: Answer): Publication {
+  add(
+    topic: string,
+    data: PublishData,
+    options: PublishOptions,
+    resolvers: PublishResolvers,
+  ): Publication {
     const { signal, attributes } = options;
     if (signal?.aborted === true) throw signal.reason;
     const timeoutMs =
@@ -64,7 +69,7 @@ export class Outbox implements PublicationOwner {
     this.#count += 1;
     const deadline = this.#runtime.now() + timeoutMs;
     const fields = { ordinal, topic, frame, payloadBytes, timeoutMs, deadline };
-    const publication = new Publication(fields, answer, this);
+    const publication = new Publication(fields, resolvers, this);
     if (signal !== undefined) this.#aborts.add(publication, signal);
     this.#unanswered.add(publication);
     this.#bytes += frame.length;
@@ -79,13 +84,13 @@ export class Outbox implements PublicationOwner {
     for (const resolve of this.#waitingForEmpty.splice(0)) resolve();
   }
 
-  /** Resolves when every publish has its answer, be it a bad one. */
+  /** Resolves when every publish is answered, successfully or not. */
   async empty(): Promise<void> {
     if (this.#unanswered.size === 0) return;
     await new Promise<void>((resolve) => this.#waitingForEmpty.push(resolve));
   }
 
-  /** Rejects all that have no answer. */
+  /** Rejects all publishes without an answer. */
   close(error: ShardcastError): void {
     this.#cancelSweep?.();
     for (const publication of this.#unanswered) publication.fail(error);
@@ -97,7 +102,7 @@ export class Outbox implements PublicationOwner {
     if (this.#bytes + frameBytes > outboxBytes) throw full(`${outboxBytes} bytes`);
   }
 
-  /** The timer is left to run out when its publish is answered: most of them are, and soon. */
+  /** The timer keeps running when its publish is answered, because most are answered soon. */
   #sweepBy(deadline: number): void {
     if (this.#sweepAt <= deadline) return;
     this.#cancelSweep?.();
@@ -119,5 +124,8 @@ export class Outbox implements PublicationOwner {
 }
 
 function full(limit: string): ShardcastError {
-  return new ShardcastError("SHARDCAST_OUTBOX_FULL", `${limit} without an ack are the limit`);
+  return new ShardcastError(
+    "SHARDCAST_OUTBOX_FULL",
+    `the outbox is limited to ${limit} without an ack`,
+  );
 }

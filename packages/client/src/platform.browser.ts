@@ -1,19 +1,19 @@
-// What the SDK takes from a browser: its WebSocket. A browser holds no pre-shared key.
+// The SDK's platform functions in browsers: the WebSocket class. A browser must not hold the pre-shared key.
 import { ShardcastError, type HandshakeKeys } from "@shardcast/protocol";
 
 export const WebSocket = globalThis.WebSocket;
 
-/** A browser does not tell. */
+/** Browsers do not report this number. */
 export function receivedBytes(): number {
   return 0;
 }
 
-/** @throws SHARDCAST_KEY_MISSING, SHARDCAST_OPTION_INVALID: whoever loads the page could read the key */
+/** @throws SHARDCAST_KEY_MISSING, or SHARDCAST_OPTION_INVALID if a key is given: every visitor could read it */
 export function createKeys(psk: string | undefined): HandshakeKeys {
   if (psk === undefined)
     throw new ShardcastError("SHARDCAST_KEY_MISSING", "give token or getToken");
   throw new ShardcastError(
     "SHARDCAST_OPTION_INVALID",
-    "psk does not belong in a browser: whoever loads the page could read it",
+    "psk must not be used in a browser: every visitor of the page could read it",
   );
 }

@@ -1,11 +1,11 @@
-// What the SDK takes from Node: a WebSocket class, and the proof of a pre-shared key.
+// The SDK's platform functions in Node: a WebSocket class, and the proof with a pre-shared key.
 import { WebSocket as NodeWebSocket } from "ws";
 import { ShardcastError, type HandshakeKeys } from "@shardcast/protocol";
 import { PskKeys } from "@shardcast/protocol/proof";
 
-/** A page of messages may come as one WebSocket message; a node is trusted, but not with all of the memory. */
+/** Large enough for a page of messages in one WebSocket message; limits the memory that a node can make the client use. */
 const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
-/** How long a node may take to answer a close before the socket is cut. */
+/** How long a node may take to answer a close before the socket is destroyed, in ms. */
 const CLOSE_TIMEOUT_MS = 1000;
 
 class PlatformWebSocket extends NodeWebSocket {
@@ -20,16 +20,16 @@ class PlatformWebSocket extends NodeWebSocket {
   }
 }
 
-// `ws` follows the DOM's interface in all that the SDK uses of it.
+// `ws` implements the part of the DOM's interface that the SDK uses.
 export const WebSocket = PlatformWebSocket as unknown as typeof globalThis.WebSocket;
 
-/** Bytes that have come over a socket, those of a message that is not whole as well. */
+/** Number of bytes received over a socket, including incomplete messages. */
 export function receivedBytes(socket: unknown): number {
   const { _socket: tcp } = socket as { readonly _socket?: { readonly bytesRead: number } | null };
   return tcp?.bytesRead ?? 0;
 }
 
-/** @throws SHARDCAST_KEY_MISSING where the key is empty, or, in JavaScript, not there at all */
+/** @throws SHARDCAST_KEY_MISSING if the key is empty or undefined */
 export function createKeys(psk: string | undefined): HandshakeKeys {
   if (psk === undefined || psk === "") {
     throw new ShardcastError("SHARDCAST_KEY_MISSING", "give psk, token or getToken");

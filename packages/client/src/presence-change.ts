@@ -1,15 +1,15 @@
-// What a message of a presence topic tells: who came and who left. docs/protocol.md#members
+// Parses the messages of a presence topic. docs/protocol.md#members
 import type { PresenceMember } from "@shardcast/protocol";
 import type { Message } from "./message.ts";
 
 export interface PresenceChange {
   readonly joined: readonly PresenceMember[];
   readonly left: readonly PresenceMember[];
-  /** The list has to be asked for anew. */
+  /** The client must request the list again. */
   readonly isReset: boolean;
 }
 
-/** Undefined where it is none. */
+/** Returns undefined if the message is not a valid presence change. */
 export function changeOf(message: Message): PresenceChange | undefined {
   let value: unknown;
   try {

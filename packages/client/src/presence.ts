@@ -1,77 +1,82 @@
-// Who is on a topic, as an application sees it and takes part in it.
+// The application's interface to the members of a topic.
 import type { PresenceMember } from "@shardcast/protocol";
-import type { Attendee, EnterOptions, PresenceEvents, PresenceNumbers } from "./attendee.ts";
+import type {
+  TopicPresence,
+  EnterOptions,
+  PresenceEvents,
+  PresenceNumbers,
+} from "./topic-presence.ts";
 
 export interface PresenceOptions {
   /**
-   * Whether to follow who comes and goes. Without it, this is for entering and for `numbers` alone, and nothing
-   * is sent here when others come and go.
+   * Whether to keep a list of the members. If false, only `enter`, `leave` and `numbers` work, and the client receives
+   * no changes.
    * @default true
    */
   readonly watch?: boolean | undefined;
 }
 
-/** A topic's members: their list, and this client's own place on it. */
+/** The members of a topic, and this client's own member. */
 export class Presence {
   readonly topic: string;
-  /** By which this client's own member is told from the others. */
+  /** The id of this client's own member. */
   readonly memberId: string;
-  /** Resolves when the list is there for the first time; rejects where it ends before. At once without `watch`. */
+  /** Resolves when the list is complete for the first time, immediately without `watch`. Rejects if it ends before. */
   readonly ready: Promise<void>;
-  readonly #attendee: Attendee;
+  readonly #inner: TopicPresence;
 
-  /** For the client, which gives them out. */
-  constructor(attendee: Attendee) {
-    this.topic = attendee.topic;
-    this.memberId = attendee.memberId;
-    this.ready = attendee.ready;
-    this.#attendee = attendee;
+  /** Called by the client only. */
+  constructor(inner: TopicPresence) {
+    this.topic = inner.topic;
+    this.memberId = inner.memberId;
+    this.ready = inner.ready;
+    this.#inner = inner;
   }
 
-  /** Who is there, this client's own member among them; none without `watch`. */
+  /** The members, including this client's own; empty without `watch`. */
   get members(): PresenceMember[] {
-    return this.#attendee.list.all;
+    return this.#inner.list.all;
   }
 
-  /** Members that are there. */
+  /** Number of members. */
   get count(): number {
-    return this.#attendee.list.count;
+    return this.#inner.list.count;
   }
 
-  /** Different users that are there; members that are nobody's do not count. */
+  /** Number of distinct users. Members without a user do not count. */
   get userCount(): number {
-    return this.#attendee.list.userCount;
+    return this.#inner.list.userCount;
   }
 
-  /** Adds a listener; the function that it gives takes it away. */
+  /** Adds a listener. Returns a function that removes it. */
   on<Name extends keyof PresenceEvents>(
     name: Name,
     listener: (value: PresenceEvents[Name]) => void,
   ): () => void {
-    return this.#attendee.events.on(name, listener);
+    return this.#inner.events.on(name, listener);
   }
 
   /**
-   * Is seen by the others until `leave` or `close`, across reconnects; called again, with another info. Resolves
-   * when the topic's owner knows. A client that is lost is seen for the nodes' `--presence-timeout` longer.
+   * Makes this client a member until `leave` or `close`, across reconnects. A further call changes the info. Resolves
+   * when the topic's owner has added it. If the client is lost, its member stays for the nodes' `--presence-timeout`.
    * @throws SHARDCAST_MEMBER_INVALID, SHARDCAST_TOPICS_LIMIT, SHARDCAST_CLOSED
    */
   enter(options: EnterOptions = {}): Promise<void> {
-    return this.#attendee.enter(options);
+    return this.#inner.enter(options);
   }
 
-  /** Is seen no more. */
+  /** Removes this client's member. */
   leave(): void {
-    this.#attendee.leave();
+    this.#inner.leave();
   }
 
-  /** Asks how many are there, without following them. @throws SHARDCAST_CLOSED */
+  /** Requests the number of members without following changes. @throws SHARDCAST_CLOSED */
   numbers(): Promise<PresenceNumbers> {
-    return this.#attendee.numbers();
+    return this.#inner.numbers();
   }
 
-  /** Leaves, and follows no more. */
+  /** Leaves, and stops following the changes. */
   close(): void {
-    this.#attendee.end(undefined);
+    this.#inner.end(undefined);
   }
 }

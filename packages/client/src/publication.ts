@@ -1,4 +1,4 @@
-// One publish from the call to its answer. Its frame is encoded once; sequence number and time left are
+// One publish from the call to its answer. Its frame is encoded once; the sequence number and the remaining time are
 // written into it each time it is sent.
 import {
   PUBLISH_SEQ_AT,
@@ -8,30 +8,30 @@ import {
   type Position,
 } from "@shardcast/protocol";
 
-/** Where a message was stored. `duplicate`: the id was stored before, and this is the first one's place. */
+/** The position of a stored message. `duplicate`: the id was stored before, at this position. */
 export interface Published extends Position {
   readonly duplicate: boolean;
 }
 
-/** How a publish's promise is settled. */
-export interface Answer {
+/** Settles the promise of a publish. */
+export interface PublishResolvers {
   readonly resolve: (published: Published) => void;
   readonly reject: (error: unknown) => void;
 }
 
 export interface PublicationFields {
-  /** Counts the publishes of the client: a topic's messages are sent in this order. */
+  /** The number of the publish in its client. A topic's messages are sent in this order. */
   readonly ordinal: number;
   readonly topic: string;
-  /** A publish frame, whole. */
+  /** A complete publish frame. */
   readonly frame: Uint8Array;
   readonly payloadBytes: number;
-  /** How long it may take, in ms, and when that is over. */
+  /** How long the publish may take, in ms, and the end of that time, by `runtime.now`. */
   readonly timeoutMs: number;
   readonly deadline: number;
 }
 
-/** Who is told that a publish has its answer. */
+/** Is notified when a publish is settled. */
 export interface PublicationOwner {
   settled(publication: Publication): void;
 }
@@ -43,45 +43,45 @@ export class Publication {
   readonly payloadBytes: number;
   readonly timeoutMs: number;
   readonly deadline: number;
-  /** How often a node has put it off. */
+  /** How often a node has postponed it with a retryable reject. */
   rejectCount = 0;
-  /** The last thing that stood in its way, for the error of its deadline. */
+  /** The last error, for the message when the deadline passes. */
   fault: ShardcastError | undefined = undefined;
-  /** It has its answer. Whoever still holds it lets go of it when it comes by. */
+  /** Whether it was answered or given up. Queues that still contain it skip it. */
   isSettled = false;
-  /** Called when it has its answer, for what was set up on its behalf. */
-  letGo: (() => void) | undefined = undefined;
-  readonly #answer: Answer;
+  /** Called when it is settled, to release resources. */
+  onSettled: (() => void) | undefined = undefined;
+  readonly #resolvers: PublishResolvers;
   readonly #owner: PublicationOwner;
 
-  constructor(fields: PublicationFields, answer: Answer, owner: PublicationOwner) {
+  constructor(fields: PublicationFields, resolvers: PublishResolvers, owner: PublicationOwner) {
     this.topic = fields.topic;
     this.ordinal = fields.ordinal;
     this.frame = fields.frame;
     this.payloadBytes = fields.payloadBytes;
     this.timeoutMs = fields.timeoutMs;
     this.deadline = fields.deadline;
-    this.#answer = answer;
+    this.#resolvers = resolvers;
     this.#owner = owner;
   }
 
-  /** The frame, for one sending. */
+  /** Returns the frame, updated for one transmission. */
   frameFor(seq: number, now: number): Uint8Array {
     writeUint32(this.frame, PUBLISH_SEQ_AT, seq);
-    // 0 would leave it to the node.
+    // 0 would mean the node's default.
     writeUint32(this.frame, PUBLISH_TIMEOUT_AT, Math.max(1, Math.ceil(this.deadline - now)));
     return this.frame;
   }
 
   ack({ epoch, offset }: Position, duplicate: boolean): void {
-    if (this.#settle()) this.#answer.resolve({ epoch, offset, duplicate });
+    if (this.#settle()) this.#resolvers.resolve({ epoch, offset, duplicate });
   }
 
   fail(error: unknown): void {
-    if (this.#settle()) this.#answer.reject(error);
+    if (this.#settle()) this.#resolvers.reject(error);
   }
 
-  /** The deadline is over. It may have been stored all the same, where only the ack was lost. */
+  /** The deadline passed. The message may be stored nevertheless, if only the ack was lost. */
   expire(): void {
     const because = this.fault === undefined ? "" : `: ${this.fault.message}`;
     const detail = `no ack within ${this.timeoutMs} ms${because}`;
@@ -91,7 +91,7 @@ export class Publication {
   #settle(): boolean {
     if (this.isSettled) return false;
     this.isSettled = true;
-    this.letGo?.();
+    this.onSettled?.();
     this.#owner.settled(this);
     return true;
   }

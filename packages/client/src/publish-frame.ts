@@ -1,4 +1,4 @@
-// A publish as bytes: the data encoded, the whole checked against the protocol's rules before it is sent.
+// Encodes a publish: converts the data, and checks the frame against the protocol's limits before it is sent.
 import {
   FRAME_MAX_BODY_BYTES,
   PUBLISH_OVERHEAD_BYTES,
@@ -17,7 +17,7 @@ export interface PublishContent {
 }
 
 export interface EncodedPublish {
-  /** Its sequence number and time left are 0 until it is sent. */
+  /** The sequence number and the remaining time are 0 until it is sent. */
   readonly frame: Uint8Array;
   readonly payloadBytes: number;
 }
@@ -38,7 +38,7 @@ export function encodePublish(topic: string, publish: PublishContent): EncodedPu
   return { frame, payloadBytes: payload.length };
 }
 
-/** The publisher's own content type stands. */
+/** A content type from the publisher has priority. */
 function withContentType(
   attributes: Attributes | undefined,
   contentType: string | undefined,
@@ -47,7 +47,7 @@ function withContentType(
   return { [CONTENT_TYPE]: contentType, ...attributes };
 }
 
-/** What no node takes, whatever its limit: it does not fit a frame. */
+/** The payload does not fit into a frame, so every node would refuse it. */
 function payloadFault(payload: Uint8Array): "SHARDCAST_PAYLOAD_TOO_LARGE" | undefined {
   const fits = payload.length <= FRAME_MAX_BODY_BYTES - PUBLISH_OVERHEAD_BYTES;
   return fits ? undefined : "SHARDCAST_PAYLOAD_TOO_LARGE";

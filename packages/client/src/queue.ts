@@ -1,6 +1,6 @@
-// First in, first out, without moving the rest at every `shift`.
+// A first-in, first-out queue. `shift` does not move the remaining items.
 
-/** Taken items at the front that are worth cutting off. */
+/** Number of removed items at the front that makes copying the rest worthwhile. */
 const CUT_FROM = 1024;
 
 export class Queue<Item extends object> {
@@ -23,7 +23,7 @@ export class Queue<Item extends object> {
     this.#items.push(item);
   }
 
-  /** Puts items in front of all others, in their order. */
+  /** Inserts items before all others, in their order. */
   pushFront(items: readonly Item[]): void {
     this.#items = [...items, ...this];
     this.#start = 0;

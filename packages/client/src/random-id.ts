@@ -1,4 +1,4 @@
-// Ids that no other client has. Not crypto.randomUUID: pages that did not come over TLS do not have it.
+// Unique random ids. Not crypto.randomUUID, because pages that were not loaded over TLS do not have it.
 
 const RANDOM_BYTES = 9;
 

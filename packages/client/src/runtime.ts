@@ -1,24 +1,24 @@
-// The effects that the SDK has on the world: sockets, HTTP, time, chance. All enter by this one object,
-// so that a test can put its own in their place.
+// The SDK's access to sockets, HTTP, time and randomness. All of it goes through this object, so that a test can
+// replace it.
 import { WebSocket, receivedBytes } from "#platform";
 import { onWake } from "./wake.ts";
 
 export interface Runtime {
   readonly WebSocket: typeof globalThis.WebSocket;
-  /** Bytes that have come over a socket; 0 where nobody can tell. */
+  /** Number of bytes received over a socket; 0 if the platform does not report it. */
   readonly receivedBytes: (socket: globalThis.WebSocket) => number;
   readonly fetch: typeof globalThis.fetch;
-  /** Milliseconds from some moment on; never set back. */
+  /** Monotonic time in ms, from an arbitrary start. */
   readonly now: () => number;
-  /** Runs something later; the function that it gives calls it off. */
+  /** Runs a function after a delay. Returns a function that cancels it. */
   readonly after: (ms: number, run: () => void) => () => void;
-  /** Calls back whenever links may have died unseen; the function that it gives ends that. */
-  readonly onWake: (woken: () => void) => () => void;
-  /** From 0 up to 1. */
+  /** Adds a listener for moments when links may have died without notice. Returns a function that removes it. */
+  readonly onWake: (listener: () => void) => () => void;
+  /** A random number from 0 (inclusive) to 1 (exclusive). */
   readonly random: () => number;
 }
 
-/** Timers of all platforms fire at once where the wait does not fit 31 bits. */
+/** On all platforms a timer with a delay of more than 31 bits fires immediately. */
 export const TIMER_MAX_MS = 2 ** 31 - 1;
 
 export const PLATFORM_RUNTIME: Runtime = {

@@ -1,12 +1,12 @@
-// The publishes that go over one connection: sent in order, never more at once than the link's window,
-// sent again after a loss, put off where a node says "not now".
+// The publishes of one connection. It sends them in order, at most the link's window at a time, sends them again
+// after a lost link, and postpones them when a node rejects one as retryable.
 //
 //   put ─▶ waiting ─▶ in flight ─▶ answered
-//             ▲   │        │ reject, retryable
+//             ▲   │        │ retryable reject
 //             │   └────▶ held: a topic waits as a whole, so that its messages keep their order
 //             └────────────┘
 //
-// A lost link puts everything back to waiting, in the order of publishing, under the same ids.
+// When a link is lost, all publishes wait again, in publish order, under the same ids.
 import {
   ShardcastError,
   backoffMs,
@@ -17,22 +17,22 @@ import {
 } from "@shardcast/protocol";
 import type { Publication } from "./publication.ts";
 import { Queue } from "./queue.ts";
-import { refusalOf } from "./refusal.ts";
+import { nodeRefusalOf } from "./node-refusal.ts";
 import type { Runtime } from "./runtime.ts";
 
 export interface SenderOptions {
   readonly backoff: BackoffOptions;
   readonly runtime: Pick<Runtime, "now" | "after" | "random">;
-  /** A node has said that the topic is not its own. */
-  readonly misrouted: () => void;
+  /** A node answered that it does not own the topic. */
+  readonly onMisrouted: () => void;
 }
 
-/** What a sender needs of a link. */
-export interface FrameSink {
+/** Takes frames to send: the part of a link that publishes, subscriptions and presence requests use. */
+export interface FrameOutput {
   send(frame: Uint8Array): void;
 }
 
-/** A topic that was put off. */
+/** A postponed topic. */
 interface HeldTopic {
   readonly publications: Publication[];
   cancelRelease: () => void;
@@ -41,21 +41,21 @@ interface HeldTopic {
 export class Sender {
   readonly #options: SenderOptions;
   #waiting = new Queue<Publication>();
-  /** By seq. Undefined where it was taken away: the node counts it in its window all the same. */
+  /** By seq. Undefined if the publish moved elsewhere: the node still counts it in its window. */
   readonly #inFlight = new Map<number, Publication | undefined>();
   readonly #held = new Map<string, HeldTopic>();
-  #link: FrameSink | undefined;
+  #link: FrameOutput | undefined;
   #windowMessages = 0;
   #maxPayloadBytes = 0;
   #nextSeq = 0;
-  /** Why there is no link. */
+  /** Why the last link ended. */
   #fault: ShardcastError | undefined;
 
   constructor(options: SenderOptions) {
     this.#options = options;
   }
 
-  /** Of what was sent and has no answer. */
+  /** Bytes of the frames that were sent and have no answer. */
   get inFlightBytes(): number {
     let bytes = 0;
     for (const publication of this.#inFlight.values()) bytes += publication?.frame.length ?? 0;
@@ -68,7 +68,7 @@ export class Sender {
     this.#pump();
   }
 
-  /** Takes the publishes of some topics away, in order. Answers that still come for them mean nothing. */
+  /** Removes and returns the publishes of some topics, in order. Later answers for them are ignored. */
   take(isWanted: (topic: string) => boolean): Publication[] {
     const taken: Publication[] = [];
     const kept: Publication[] = [];
@@ -90,7 +90,7 @@ export class Sender {
     return inOrder(taken);
   }
 
-  opened(link: FrameSink, welcome: WelcomeFrame): void {
+  opened(link: FrameOutput, welcome: WelcomeFrame): void {
     this.#link = link;
     this.#windowMessages = welcome.windowMessages;
     this.#maxPayloadBytes = welcome.maxPayloadBytes;
@@ -114,11 +114,11 @@ export class Sender {
   rejected(frame: RejectFrame): void {
     const publication = this.#answered(frame.seq);
     if (publication !== undefined) {
-      const { error, isFinal } = refusalOf(frame);
-      // A publication that was given up meanwhile holds its topic as well: the node may have refused others behind it.
+      const { error, isFinal } = nodeRefusalOf(frame);
+      // A publish that was cancelled meanwhile also holds its topic, because the node may have refused others behind it.
       if (isFinal) publication.fail(error);
       else this.#hold(publication, error);
-      if (error.code === "SHARDCAST_NOT_OWNER") this.#options.misrouted();
+      if (error.code === "SHARDCAST_NOT_OWNER") this.#options.onMisrouted();
     }
     this.#pump();
   }
@@ -147,14 +147,14 @@ export class Sender {
     }
   }
 
-  #send(link: FrameSink, publication: Publication, now: number): void {
+  #send(link: FrameOutput, publication: Publication, now: number): void {
     if (publication.payloadBytes > this.#maxPayloadBytes) {
-      const detail = `the payload has ${publication.payloadBytes} bytes; ${this.#maxPayloadBytes} is the limit`;
+      const detail = `the payload has ${publication.payloadBytes} bytes; the limit is ${this.#maxPayloadBytes}`;
       publication.fail(new ShardcastError("SHARDCAST_PAYLOAD_TOO_LARGE", detail));
       return;
     }
     const seq = this.#nextSeq;
-    // The upper half is for other questions.
+    // The upper half of the range is for presence requests.
     this.#nextSeq = (seq + 1) & 0x7fff_ffff;
     this.#inFlight.set(seq, publication);
     link.send(publication.frameFor(seq, now));
@@ -167,7 +167,7 @@ export class Sender {
     publication.rejectCount += 1;
     const held = this.#held.get(topic);
     if (held !== undefined) {
-      // Of those in flight the older ones may be refused after what was waiting has joined.
+      // An older publish in flight may be refused after newer waiting ones were added.
       held.publications.push(publication);
       return;
     }
@@ -189,7 +189,7 @@ export class Sender {
     this.#pump();
   }
 
-  /** Whether answers for a topic are still to come: one of them might be a reject, of an earlier message. */
+  /** Whether answers for a topic are outstanding: one of them may be a reject of an earlier message. */
   #isInFlight(topic: string): boolean {
     for (const publication of this.#inFlight.values()) {
       if (publication?.topic === topic && !publication.isSettled) return true;

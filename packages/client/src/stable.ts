@@ -1,10 +1,10 @@
-// When something that was built up anew counts as good: a link that is cut as soon as it is open, or a subscription
-// that ends as soon as it stands, is no better than none, and the waits between the tries grow on.
+// Whether a new link or subscription counts as successful. If it ends right after it opens, it counts as failed, and
+// the waits between the attempts keep growing.
 import type { BackoffOptions } from "@shardcast/protocol";
 
 const STABLE_MS = 10_000;
 
-/** Whether what has lived for so long has proved itself; where waits are short, it has sooner. */
+/** Whether the lifetime is long enough. With a short maximum wait, a shorter lifetime suffices. */
 export function isStable(livedMs: number, { maxMs }: BackoffOptions): boolean {
   return livedMs >= Math.min(STABLE_MS, maxMs);
 }

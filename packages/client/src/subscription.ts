@@ -1,44 +1,44 @@
-// One topic as an application reads it: by iterating, or by a listener for "message".
+// The application's interface to one topic: iterate, or listen for "message".
 import { formatPosition } from "@shardcast/protocol";
-import type { Follower } from "./follower.ts";
+import type { TopicFollower } from "./topic-follower.ts";
 import { DONE, type SubscriptionEvents } from "./inbox.ts";
 import type { Message } from "./message.ts";
 
 /**
- * Gives every message after its start once and in order, across reconnects; what can never be had is
- * announced by the event "gap", or ends it (option `gaps`).
+ * Delivers every message after its start once and in order, across reconnects. If messages are unavailable, it emits
+ * the event "gap" or ends (option `gaps`).
  */
 export class Subscription implements AsyncIterable<Message, undefined> {
   readonly topic: string;
   /**
-   * Resolves when the subscription stands for the first time: what is stored from then on will come.
-   * Rejects where it ends before.
+   * Resolves when a node has confirmed the subscription for the first time: every message stored from then on will be
+   * delivered. Rejects if the subscription ends before.
    */
   readonly ready: Promise<void>;
-  readonly #follower: Follower;
+  readonly #follower: TopicFollower;
 
-  /** For the client, which gives them out. */
-  constructor(follower: Follower) {
+  /** Called by the client only. */
+  constructor(follower: TopicFollower) {
     this.topic = follower.topic;
     this.ready = follower.ready;
     this.#follower = follower;
   }
 
   /**
-   * Where the reader is: all before has been given to it. A later subscription goes on there with
-   * `from`. Undefined before the first "subscribed", unless it started from a position.
+   * The reader's position: all messages up to it were delivered. A later subscription resumes there with `from`.
+   * Undefined before the first "subscribed", unless the subscription started from a position.
    */
   get position(): string | undefined {
     const { inbox, position } = this.#follower;
-    // What waits has not been given yet.
+    // Waiting messages are not delivered yet.
     const next = inbox.first;
     if (next !== undefined) return formatPosition({ epoch: next.epoch, offset: next.offset - 1 });
     return position === undefined ? undefined : formatPosition(position);
   }
 
   /**
-   * Adds a listener; the function that it gives takes it away. As long as there is one for "message"
-   * and nobody iterates, messages go to it at once and none is kept.
+   * Adds a listener. Returns a function that removes it. While there is a listener for "message" and no iterator,
+   * messages go directly to the listener and are not buffered.
    */
   on<Name extends keyof SubscriptionEvents>(
     name: Name,
@@ -48,8 +48,8 @@ export class Subscription implements AsyncIterable<Message, undefined> {
   }
 
   /**
-   * Leaving the loop closes the subscription. Where the subscription ends by an error, the loop throws
-   * it after the last message. Loops over the same subscription share its messages out.
+   * Leaving the loop closes the subscription. If the subscription ends with an error, the loop throws it after the last
+   * message. Several loops over one subscription share its messages: each message goes to one of them.
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<Message, undefined> {
     const { inbox } = this.#follower;
@@ -65,7 +65,7 @@ export class Subscription implements AsyncIterable<Message, undefined> {
     return iterator;
   }
 
-  /** Stops following the topic. Loops over it end; what they have not read is dropped. */
+  /** Ends the subscription. Loops over it end, and unread messages are dropped. */
   close(): void {
     this.#follower.end(undefined);
   }

@@ -1,24 +1,24 @@
-// When links may be dead without a sign: the network is back, the page is shown again, or time has jumped, which is
-// how a sleep looks from inside.
+// Detects moments when links may have died without notice: the network returned, the page became visible again, or
+// time jumped, which happens when the machine slept.
 
-/** A tick that comes so much too late was slept through. */
+/** Interval of the clock check, in ms. If a tick is late by more than this, the machine slept. */
 const TICK_MS = 5000;
 
 /**
- * Calls `woken` at each such moment, which may come several times for one.
- * @returns what ends it
+ * Calls `listener` at each such moment, possibly several times for one.
+ * @returns a function that stops it
  */
-export function onWake(woken: () => void): () => void {
-  const stops = [watchTime(woken)];
-  // Node has neither events of its own nor pages.
+export function onWake(listener: () => void): () => void {
+  const stops = [watchTime(listener)];
+  // Node has neither these events nor pages.
   const { document } = globalThis as { document?: Document | undefined };
   if (typeof globalThis.addEventListener === "function") {
-    for (const name of ["online", "pageshow"]) stops.push(listen(globalThis, name, woken));
+    for (const name of ["online", "pageshow"]) stops.push(listen(globalThis, name, listener));
   }
   if (document !== undefined) {
     stops.push(
       listen(document, "visibilitychange", () => {
-        if (document.visibilityState === "visible") woken();
+        if (document.visibilityState === "visible") listener();
       }),
     );
   }
@@ -27,15 +27,15 @@ export function onWake(woken: () => void): () => void {
   };
 }
 
-/** The wall clock goes on while a machine sleeps. One that was set costs a ping. */
-function watchTime(woken: () => void): () => void {
+/** The wall clock continues while a machine sleeps. If the clock was set, the cost is one ping. */
+function watchTime(listener: () => void): () => void {
   let last = Date.now();
   const timer: unknown = setInterval(() => {
     const now = Date.now();
-    if (now - last > 2 * TICK_MS) woken();
+    if (now - last > 2 * TICK_MS) listener();
     last = now;
   }, TICK_MS);
-  // In Node it must not keep the process alive.
+  // In Node the timer must not keep the process alive.
   if (typeof timer === "object" && timer !== null && "unref" in timer) {
     (timer as { unref: () => void }).unref();
   }

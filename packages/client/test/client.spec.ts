@@ -205,7 +205,7 @@ describe("client", () => {
       const old = byId.get(used?.node);
       const next = [...byId.values()].find((node) => node !== old);
       if (old === undefined || next === undefined) throw new Error("there are two");
-      // Both serve the same topic, as owner and relay do.
+      // Both nodes serve the same topic, like an owner and a relay.
       next.topics.set(TOPIC, old.topic(TOPIC));
       const subscription = client.subscribe(TOPIC);
       await subscription.ready;
@@ -239,7 +239,7 @@ describe("client", () => {
   });
 });
 
-/** The next uncaught error, kept from mocha. */
+/** Captures the next uncaught exception before mocha does. */
 function catchUncaught(): Promise<unknown> {
   const listeners = process.listeners("uncaughtException");
   process.removeAllListeners("uncaughtException");

@@ -4,7 +4,7 @@ import { clusterOf, failure } from "./support.ts";
 
 const SIGNAL = new AbortController().signal;
 
-/** A node that answers so. */
+/** A node with this answer to GET /cluster. */
 function answering(fields: Partial<Response>): { readonly fetch: typeof fetch } {
   return { fetch: () => Promise.resolve({ ok: true, ...fields } as Response) };
 }
@@ -42,6 +42,6 @@ describe("what a node tells of its cluster", () => {
     });
     const asking = fetchCluster("wss://example.com", runtime, SIGNAL);
     const { message } = await failure(asking, "SHARDCAST_LINK_LOST");
-    expect(message).to.include("without TLS");
+    expect(message).to.include("does not use TLS");
   });
 });

@@ -140,7 +140,7 @@ describe("connect", () => {
       return [c1, c2];
     }
 
-    /** Topics of one owner. */
+    /** Returns topics of one owner. */
     function topicsOf(ring: Ring, id: string, count: number): string[] {
       const all = Array.from({ length: 200 }, (_, index) => `topic ${index}`);
       return all.filter((topic) => ring.ownerOf(topic).id === id).slice(0, count);
@@ -179,7 +179,7 @@ describe("connect", () => {
       const client = await connectTo({ url: c1.url });
       const subscription = client.subscribe(moved, { from: "earliest" });
       await subscription.ready;
-      // From here on c1 refuses the topic, as one does that has handed it over.
+      // From now on c1 refuses the topic, like a node that has handed it over.
       c1.script = (link, frame) => {
         if (frame.type !== "publish" || frame.topic !== moved) return false;
         link.send({ type: "reject", seq: frame.seq, code: "SHARDCAST_NOT_OWNER", reason: "" });

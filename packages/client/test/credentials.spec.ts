@@ -3,7 +3,7 @@ import { ShardcastError, type Credentials } from "@shardcast/protocol";
 import { expect } from "chai";
 import { KeySource, TokenSource } from "../src/credentials.ts";
 
-/** What an application's getToken does, call by call, and a clock that a test turns. */
+/** The results of an application's getToken, call by call, and a clock that the test controls. */
 class Application {
   calls = 0;
   #answers: { resolve: (token: string) => void; reject: (error: unknown) => void }[] = [];
@@ -34,7 +34,7 @@ class Application {
     await settle();
   }
 
-  /** All that is waited for has taken too long. */
+  /** Lets all pending timeouts pass. */
   timeOut(): void {
     for (const run of [...this.#timers]) run();
   }

@@ -22,7 +22,7 @@ describe("liveness", () => {
       receivedBytes: () => receivedBytes,
       unansweredBytes: () => unansweredBytes,
       ping: () => (pings += 1),
-      dead: (detail) => deaths.push(detail),
+      onDead: (detail) => deaths.push(detail),
     });
   }
 
@@ -113,7 +113,7 @@ describe("liveness", () => {
     clock.pass(49_999);
     expect(deaths).to.be.empty;
     clock.pass(1);
-    expect(deaths).to.deep.equal(["nothing came for 50000 ms"]);
+    expect(deaths).to.deep.equal(["nothing was received for 50000 ms"]);
     expect(pings).to.equal(0);
   });
 

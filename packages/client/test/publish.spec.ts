@@ -78,7 +78,7 @@ describe("publish", () => {
   it("sends what was said in one turn as one WebSocket message", async () => {
     const node = await ScriptedNode.listen();
     const client = await connectTo({ url: node.url });
-    // Stays unanswered, so that all come before the first ack.
+    // Not answered, so that all publishes arrive before the first ack.
     node.script = (_link, frame) => frame.type === "publish";
     for (let count = 0; count < 10; count += 1) client.publish(TOPIC, "x").catch(() => undefined);
     await until(() => node.frames("publish").length > 0);
@@ -133,7 +133,7 @@ describe("publish", () => {
     };
     const error = await failure(client.publish(TOPIC, "x"), "SHARDCAST_TOPIC_RESERVED");
     expect(error.message).to.equal("not today");
-    // A code of a node that is newer than the client.
+    // The code of a newer node.
     code = "SHARDCAST_MOON_WRONG";
     const unknown = await failure(client.publish(TOPIC, "x"), "SHARDCAST_INTERNAL");
     expect(unknown.message).to.include("SHARDCAST_MOON_WRONG").and.include("not today");
@@ -144,7 +144,7 @@ describe("publish", () => {
     it("sends what has no ack again, in order and under the same ids", async () => {
       const node = await ScriptedNode.listen();
       const client = await connectTo({ url: node.url });
-      // The first link takes everything, answers the first two, and dies.
+      // The first link takes every publish, answers the first two, and dies.
       node.script = (link, frame) => {
         if (link !== node.links[0] || frame.type !== "publish") return false;
         if (link.frames("publish").length <= 2) return false;
@@ -216,7 +216,7 @@ describe("publish", () => {
         if (frame.type !== "publish") return false;
         held.push(frame);
         most = Math.max(most, held.length);
-        // Answers a little later, so that the client could send more if it would.
+        // Answers with a delay, so that the client could send more if it ignored the window.
         setImmediate(() => {
           const next = held.shift();
           if (next !== undefined) node.ack(link, next);

@@ -1,4 +1,4 @@
-// Links that are dead and do not say so, and links that are cut as soon as they are open.
+// Dead links without notice, and links that are cut as soon as they open.
 import { expect } from "chai";
 import { PskKeys } from "@shardcast/protocol/proof";
 import { Client } from "../src/client.ts";
@@ -7,7 +7,7 @@ import { readOptions } from "../src/options.ts";
 import { PLATFORM_RUNTIME, type Runtime } from "../src/runtime.ts";
 import { ScriptedNode, closeAll, connectTo, until } from "./support.ts";
 
-/** What a node does at the other end of a network that has gone. */
+/** Simulates a node behind a network that has failed. */
 const SILENT = (): boolean => true;
 
 describe("a link that is half open", () => {
@@ -156,7 +156,7 @@ describe("a subscription that ends as soon as it stands", () => {
   });
 });
 
-/** With an effect or two of a test's own. */
+/** A runtime in which a test can replace parts. */
 function open(node: ScriptedNode, effects: Partial<Runtime>): Promise<Client> {
   const psk = "the key of the tests";
   const reconnect = { minMs: 10, maxMs: 1000 };

@@ -13,7 +13,7 @@ import { FakeClock } from "./support.ts";
 const LOST = new ShardcastError("SHARDCAST_LINK_LOST");
 const POSITION = { epoch: "0123456789abcdef", offset: 1 };
 
-/** A sender with a link that keeps what is sent. */
+/** A sender with a link that records the sent frames. */
 class Bench {
   readonly clock = new FakeClock();
   readonly sent: PublishFrame[] = [];
@@ -22,7 +22,7 @@ class Bench {
   readonly sender = new Sender({
     backoff: { minMs: 100, maxMs: 1000 },
     runtime: this.clock,
-    misrouted: () => (this.misroutedCount += 1),
+    onMisrouted: () => (this.misroutedCount += 1),
   });
   #count = 0;
 
@@ -43,7 +43,7 @@ class Bench {
     return publications;
   }
 
-  /** What was sent since the last call, by name. */
+  /** The names of the messages sent since the last call. */
   takeSent(): string {
     return this.sent
       .splice(0)
@@ -151,7 +151,7 @@ describe("Sender", () => {
     bench.takeSent();
     first?.expire();
     bench.reject(0);
-    // The node refuses the second one too: a third would be stored before it.
+    // The node also refuses the second one: a third would be stored before it.
     bench.put("a3");
     expect(bench.takeSent()).to.equal("");
     bench.reject(1);

@@ -159,7 +159,7 @@ describe("subscribe", () => {
     };
     const client = await connectTo({ url: node.url, route: "single" });
     const subscribe = (index: number): Promise<void> => client.subscribe(`topic ${index}`).ready;
-    // The first twelve before the client knows the limit of the second link.
+    // The first twelve are opened before the client knows the limit of the second link.
     await Promise.all(Array.from({ length: 25 }, (_, index) => subscribe(index)));
     await subscribe(25);
     const counts = node.links.map(({ subscriptions }) => subscriptions.size);
@@ -190,7 +190,7 @@ describe("subscribe", () => {
       const subscription = client.subscribe(TOPIC);
       await subscription.ready;
       node.link.drop();
-      // Stored while nobody is there: "live" would miss it.
+      // Stored while no client is subscribed: "live" would miss it.
       await until(() => node.openLinks.length === 0);
       node.store(TOPIC, "meanwhile");
       expect(await texts(subscription, 1)).to.equal("meanwhile");
@@ -225,7 +225,7 @@ describe("subscribe", () => {
       expect(subscription.position).to.equal(`${node.topic(TOPIC).epoch}_4`);
     });
 
-    /** One that has read message 1 of 5 when its link is lost; the next link waits for `trim` and the like. */
+    /** A subscription that has read message 1 of 5 when its link is lost. The next link waits for `trim` and the like. */
     async function interrupted(
       node: ScriptedNode,
       client: Client,
@@ -325,7 +325,7 @@ describe("subscribe", () => {
         if (got.length === all.length) break;
       }
       expect(got.map((message) => message.text())).to.deep.equal(all);
-      // Each time about what the buffer holds, and never from the beginning.
+      // Each page has about the size of the buffer, and none starts from the beginning.
       const offsets = starts.map(({ position }) => Number(position.split("_")[1]));
       expect(offsets).to.have.length.above(5);
       for (const [index, offset] of offsets.slice(1).entries()) {

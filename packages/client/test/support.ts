@@ -1,5 +1,5 @@
-// What the specs of this package share: a node on a real socket that a test can script, a clock that only
-// moves when told, and a way to wait for what happens elsewhere.
+// Shared by the specs of this package: a node on a real socket that a test can script, a clock that the test moves,
+// and a way to wait for a condition.
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { expect } from "chai";
@@ -25,7 +25,7 @@ import { connect } from "../src/connect.ts";
 import type { ConnectOptions } from "../src/options.ts";
 import type { Runtime } from "../src/runtime.ts";
 
-/** Less than mocha's own, so that it is told what was waited for. */
+/** Less than mocha's own timeout, so that the error names the condition. */
 const PATIENCE_MS = 10_000;
 
 const PSK = "the key of the tests";
@@ -43,27 +43,27 @@ export interface NodeOptions {
   readonly id?: string;
   readonly psk?: string;
   readonly limits?: Partial<LinkLimits>;
-  /** Knows no key, and welcomes whoever comes. */
+  /** Accepts every client without checking the proof. */
   readonly isImpostor?: boolean;
 }
 
 interface StoredTopic {
   epoch: string;
-  /** The offset before the first of `messages`: more than 0 where the topic was trimmed. */
+  /** The offset before the first of `messages`; above 0 if the topic was trimmed. */
   trimmed: number;
   messages: Pick<FrameOf<"message">, "messageId" | "attributes" | "payload">[];
 }
 
 /**
- * A node that stores and delivers as a good node does. A test makes it a bad one by `script`, which sees
- * each frame first and gives true where the node shall do nothing more about it.
+ * A node that works correctly by default. A test changes its behaviour with `script`, which receives each frame first
+ * and returns true if the node must ignore the frame.
  */
 export class ScriptedNode {
   readonly id: string;
   readonly links: NodeLink[] = [];
   readonly topics = new Map<string, StoredTopic>();
   script: (link: NodeLink, frame: Frame) => boolean = () => false;
-  /** What GET /cluster answers: with nothing set, that this node is alone. */
+  /** The answer to GET /cluster. By default the cluster consists of this node alone. */
   cluster: unknown;
   clusterRequests = 0;
   limits: LinkLimits;
@@ -109,7 +109,7 @@ export class ScriptedNode {
     return link;
   }
 
-  /** All frames of a type that came, over whatever link. */
+  /** All received frames of a type, over all links. */
   frames<Type extends FrameType>(type: Type): FrameOf<Type>[] {
     return this.links.flatMap((link) => link.frames(type));
   }
@@ -128,7 +128,7 @@ export class ScriptedNode {
     for (const text of texts) this.#append(name, { payload: Buffer.from(text) });
   }
 
-  /** The topic's log begins anew. */
+  /** Starts the topic's log over in a new epoch. */
   restartTopic(name: string): void {
     this.topics.delete(name);
   }
@@ -213,7 +213,7 @@ export class ScriptedNode {
     socket.on("error", () => undefined);
     socket.on("message", (data: Buffer) => {
       link.messageCount += 1;
-      // A copy: the frames are kept.
+      // A copy, because the frames are kept.
       for (const frame of decodeFrames(Uint8Array.from(data))) {
         if (frame.type !== "proof") {
           link.received.push(frame);
@@ -257,13 +257,13 @@ export class ScriptedNode {
   }
 }
 
-/** One link, as the node sees it. */
+/** One link, on the node's side. */
 export class NodeLink {
   readonly endpoint: Endpoint;
-  /** All frames that came after the handshake. */
+  /** All frames received after the handshake. */
   readonly received: Frame[] = [];
   readonly subscriptions = new Map<string, { readonly sub: number; readonly topicId: number }>();
-  /** WebSocket messages that came after the handshake, however many frames each had. */
+  /** Number of WebSocket messages received after the handshake. */
   messageCount = -1;
   readonly #socket: WebSocket;
 
@@ -280,7 +280,7 @@ export class NodeLink {
     return this.received.filter((frame): frame is FrameOf<Type> => frame.type === type);
   }
 
-  /** All frames as one WebSocket message. */
+  /** Sends all frames as one WebSocket message. */
   send(...frames: Frame[]): void {
     this.#socket.send(Buffer.concat(frames.map(encodeFrame)));
   }
@@ -293,13 +293,13 @@ export class NodeLink {
     this.#socket.close(code, reason);
   }
 
-  /** Cuts the link as a failing network does. */
+  /** Cuts the link like a failing network. */
   drop(): void {
     this.#socket.terminate();
   }
 }
 
-/** What GET /cluster answers. */
+/** The answer to GET /cluster. */
 export function clusterOf(nodes: readonly { id: string; url: string }[], id: string): object {
   const consumers = nodes.map((node) => ({ id: node.id, url: node.url }));
   return { node: { id, role: "consumer" }, shards: 1024, hash: "murmur3_32", consumers };
@@ -315,14 +315,14 @@ export async function connectTo(options: Partial<ConnectOptions>): Promise<Clien
   return client;
 }
 
-/** For `afterEach`: nothing of a test lives on. */
+/** For `afterEach`: closes everything that the test opened. */
 export async function closeAll(): Promise<void> {
   for (const client of clients) client.close();
   clients.clear();
   await Promise.all(Array.from(running, (node) => node.close()));
 }
 
-/** Waits until something is so. */
+/** Waits until a condition is true. */
 export async function until(isSo: () => boolean): Promise<void> {
   const deadline = Date.now() + PATIENCE_MS;
   while (!isSo()) {
@@ -331,7 +331,7 @@ export async function until(isSo: () => boolean): Promise<void> {
   }
 }
 
-/** The error that a promise rejects with, which must have this code. */
+/** Returns the error with which a promise rejects. It must have this code. */
 export async function failure(promise: Promise<unknown>, code: ErrorCode): Promise<ShardcastError> {
   try {
     await promise;
@@ -343,7 +343,7 @@ export async function failure(promise: Promise<unknown>, code: ErrorCode): Promi
   throw new Error(`it did not fail with ${code}`);
 }
 
-/** The code that a call throws. */
+/** Returns the code of the error that a call throws. */
 export function codeOf(call: () => unknown): ErrorCode {
   try {
     call();
@@ -354,7 +354,7 @@ export function codeOf(call: () => unknown): ErrorCode {
   throw new Error("nothing was thrown");
 }
 
-/** The first messages of an iterable; leaves the loop afterwards. */
+/** Returns the first messages of an iterable, then leaves the loop. */
 export async function take<Item>(items: AsyncIterable<Item>, count: number): Promise<Item[]> {
   const taken: Item[] = [];
   if (count === 0) return taken;
@@ -362,7 +362,7 @@ export async function take<Item>(items: AsyncIterable<Item>, count: number): Pro
   return taken;
 }
 
-/** Time that passes when a test says so. Chance always falls in the middle. */
+/** A clock that the test moves. Its random numbers are always 0.5. */
 export class FakeClock implements Pick<Runtime, "now" | "after" | "random"> {
   #now = 0;
   readonly #timers = new Set<{ readonly at: number; readonly run: () => void }>();

@@ -1,5 +1,5 @@
-// One topic followed over as many links as it takes: knows how far it is, takes every message once and in
-// order, and announces what cannot be had.
+// Follows one topic over one link after another: keeps the position, delivers every message once and in order, and
+// reports messages that are unavailable.
 import {
   ShardcastError,
   backoffMs,
@@ -13,55 +13,55 @@ import {
 import { Inbox, type Gap } from "./inbox.ts";
 import { Message } from "./message.ts";
 import type { Settings } from "./options.ts";
-import { refusalOf } from "./refusal.ts";
+import { nodeRefusalOf } from "./node-refusal.ts";
 import type { Runtime } from "./runtime.ts";
 import { isStable } from "./stable.ts";
 
-/** What a follower needs of its client. */
-export interface FollowerHost {
+/** The client, as far as a follower uses it. */
+export interface TopicFollowerHost {
   readonly settings: Pick<Settings, "reconnect" | "subscriptionBufferBytes">;
   readonly runtime: Pick<Runtime, "now" | "after" | "random">;
-  /** Puts it on a connection that can carry it. */
-  readonly place: (follower: Follower) => void;
-  readonly ended: (follower: Follower) => void;
-  /** A node has said that the topic is not its own. */
-  readonly misrouted: () => void;
+  /** Moves the follower to a connection with room for it. */
+  readonly place: (follower: TopicFollower) => void;
+  readonly onEnd: (follower: TopicFollower) => void;
+  /** A node answered that it does not own the topic. */
+  readonly onMisrouted: () => void;
 }
 
-/** What carries it: the followers of one connection. */
+/** The followers of one connection. */
 export interface Carrier {
-  /** Asks or stops asking for messages, as `wantsMessages` says. */
-  update(follower: Follower): void;
-  remove(follower: Follower): void;
+  /** Subscribes or unsubscribes, depending on `wantsMessages`. */
+  update(follower: TopicFollower): void;
+  remove(follower: TopicFollower): void;
 }
 
-export interface FollowerOptions {
+export interface TopicFollowerOptions {
   readonly topic: string;
   readonly from: From;
   readonly gaps: "event" | "error";
 }
 
-export class Follower {
+export class TopicFollower {
   readonly topic: string;
   readonly inbox: Inbox;
-  /** Resolves when a node has said for the first time that the subscription stands; rejects at an end before. */
+  /** Resolves when a node has confirmed the subscription for the first time. Rejects if it ends before. */
   readonly ready: Promise<void>;
-  /** Set by the carrier itself. */
+  /** Set by the carrier. */
   carrier: Carrier | undefined;
-  readonly #host: FollowerHost;
-  readonly #options: FollowerOptions;
-  /** How far it is; unknown before a node has told it. */
+  readonly #host: TopicFollowerHost;
+  readonly #options: TopicFollowerOptions;
+  /** The epoch of the current position; undefined until a node has reported it. */
   #epoch: string | undefined;
   #offset = 0;
   #refusalCount = 0;
-  /** When a node has said so last. */
+  /** When a node last confirmed the subscription, by `runtime.now`. */
   #subscribedAt = Infinity;
   #cancelRetry: (() => void) | undefined;
   #isEnded = false;
   #resolveReady: () => void = () => undefined;
   #rejectReady: (error: ShardcastError) => void = () => undefined;
 
-  constructor(options: FollowerOptions, host: FollowerHost) {
+  constructor(options: TopicFollowerOptions, host: TopicFollowerHost) {
     this.topic = options.topic;
     this.#options = options;
     this.#host = host;
@@ -71,16 +71,16 @@ export class Follower {
       this.#resolveReady = resolve;
       this.#rejectReady = reject;
     });
-    // Who does not wait for it need not handle its end.
+    // An application that does not await `ready` need not handle its rejection.
     this.ready.catch(() => undefined);
   }
 
-  /** How far it is. */
+  /** The position of the last received message. */
   get position(): Position | undefined {
     return this.#epoch === undefined ? undefined : { epoch: this.#epoch, offset: this.#offset };
   }
 
-  /** Where the next link has to go on. */
+  /** Where the next link must resume. */
   get from(): From {
     const { position } = this;
     return position === undefined ? this.#options.from : { type: "position", position };
@@ -92,7 +92,7 @@ export class Follower {
 
   subscribed({ position, head, oldest, recovered }: SubscribedFrame): void {
     this.#subscribedAt = this.#host.runtime.now();
-    // A topic that had no messages has its epoch by the first of them.
+    // A topic without messages gets its epoch with its first message.
     const isBorn = recovered && this.#offset === 0 && position.offset === 0;
     if (this.#epoch === undefined || isBorn) this.#moveTo(position);
     this.#resolveReady();
@@ -103,10 +103,10 @@ export class Follower {
   received(frame: MessageFrame): void {
     if (this.#epoch === undefined || frame.offset <= this.#offset) return;
     const next = this.#offset + 1;
-    // A node announces what it leaves out. Should one not, nothing is lost in silence all the same.
+    // Nodes announce missing messages. If one does not, the follower still reports the gap.
     if (frame.offset > next) {
       this.#miss({ epoch: this.#epoch, first: next, last: frame.offset - 1 });
-      // A listener, or the option, may have ended it.
+      // A listener or the option `gaps` may have ended the follower.
       if (this.#isEnded) return;
     }
     this.#offset = frame.offset;
@@ -114,22 +114,22 @@ export class Follower {
   }
 
   missed({ epoch, first, last }: GapFrame, code?: string): void {
-    // A gap that lies behind was announced before.
+    // A gap before the current position was reported earlier.
     if (epoch === this.#epoch && last <= this.#offset) return;
     this.#miss({ epoch, first, last, ...(code === undefined ? {} : { code }) });
   }
 
-  /** A node ended the subscription, or would not begin it. */
+  /** A node ended or refused the subscription. */
   refused(frame: { readonly code: string; readonly reason: string }): void {
-    const { settings, runtime, place, misrouted } = this.#host;
-    // Another connection has room for the topic: to have too many is the fault of this one.
+    const { settings, runtime, place, onMisrouted } = this.#host;
+    // The topics limit applies to one connection; another connection has room for the topic.
     if (frame.code !== "" && frame.code !== "SHARDCAST_TOPICS_LIMIT") {
-      const { error, isFinal } = refusalOf(frame);
+      const { error, isFinal } = nodeRefusalOf(frame);
       if (isFinal) {
         this.end(error);
         return;
       }
-      if (error.code === "SHARDCAST_NOT_OWNER") misrouted();
+      if (error.code === "SHARDCAST_NOT_OWNER") onMisrouted();
     }
     const livedMs = runtime.now() - this.#subscribedAt;
     this.#subscribedAt = Infinity;
@@ -139,13 +139,13 @@ export class Follower {
     this.#cancelRetry = runtime.after(waitMs, () => place(this));
   }
 
-  /** The end, by its reader (no error) or by what went wrong. */
+  /** Ends the follower: by its reader (no error), or because of an error. */
   end(error: ShardcastError | undefined): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
     this.#cancelRetry?.();
     this.carrier?.remove(this);
-    this.#host.ended(this);
+    this.#host.onEnd(this);
     this.#rejectReady(
       error ?? new ShardcastError("SHARDCAST_CLOSED", "the subscription is closed"),
     );
@@ -164,7 +164,7 @@ export class Follower {
     this.inbox.events.emit("gap", { ...gap, isNewEpoch });
     if (this.#options.gaps === "event") return;
     const state = code === "SHARDCAST_MESSAGES_DAMAGED" ? "damaged" : "gone";
-    const what = isNewEpoch ? "its log began anew" : `messages ${first} to ${last} are ${state}`;
+    const what = isNewEpoch ? "its log started over" : `messages ${first} to ${last} are ${state}`;
     this.end(new ShardcastError("SHARDCAST_GAP", `${this.topic}: ${what}`));
   }
 }

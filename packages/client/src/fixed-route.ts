@@ -1,11 +1,11 @@
-// All topics go the same way: over one node for both, or over a producer and a consumer of two lists. The
-// nodes pass on to a topic's owner what is not their own.
+// Uses the same connections for all topics: one node for both roles, or one producer and one consumer of two lists. The
+// nodes forward everything to the topics' owners.
 import { ShardcastError } from "@shardcast/protocol";
 import type { ConnectionContext } from "./connection.ts";
 import { ConnectionPool } from "./connection-pool.ts";
-import type { Route } from "./route.ts";
+import type { ClusterRoute } from "./cluster-route.ts";
 
-export class FixedRoute implements Route {
+export class FixedRoute implements ClusterRoute {
   readonly pools: ReadonlySet<ConnectionPool>;
   readonly #publish: ConnectionPool | undefined;
   readonly #follow: ConnectionPool | undefined;
@@ -55,7 +55,7 @@ export class FixedRoute implements Route {
   }
 
   refresh(): void {
-    // Nothing to learn: the nodes were given.
+    // Nothing to refresh: the nodes were given.
   }
 
   close(): void {

@@ -1,7 +1,8 @@
-// What stands behind a Presence: one client on one topic's list, and what it knows of the list.
+// The implementation of a Presence: the client's own member on one topic's list, and the list as far as the client
+// knows it.
 //
-// The list is asked for page by page, and kept up to date by the messages of the topic that tells its changes;
-// those that come while it is asked for wait until it is there. docs/protocol.md#members
+// The client requests the list page by page and keeps it up to date from the messages of the presence topic. Changes
+// that arrive while it requests the list are applied after the last page. docs/protocol.md#members
 import {
   NO_EPOCH,
   PRESENCE_INCOMPLETE,
@@ -14,86 +15,86 @@ import {
   type PresenceMember,
   type PresentFrame,
 } from "@shardcast/protocol";
-import type { Attendant, Attending, Question } from "./attending.ts";
+import type { Attendant, Attending, PresenceRequest } from "./attending.ts";
 import { Emitter } from "./emitter.ts";
-import { Follower, type FollowerHost } from "./follower.ts";
+import { TopicFollower, type TopicFollowerHost } from "./topic-follower.ts";
 import { MemberList, type MemberChange } from "./member-list.ts";
 import type { Message } from "./message.ts";
 import { changeOf, type PresenceChange } from "./presence-change.ts";
 import { randomId } from "./random-id.ts";
-import { refusalOf } from "./refusal.ts";
+import { nodeRefusalOf } from "./node-refusal.ts";
 
 const PAGE_COUNT = 1000;
 
 export interface EnterOptions {
-  /** Who it is: several members, as the tabs of a browser, may be one user's. @default "" (nobody says) */
+  /** The member's user. Several members, such as browser tabs, may belong to one user. @default "" (anonymous) */
   readonly user?: string | undefined;
-  /** For the others to see, up to 1024 bytes of UTF-8. @default "" */
+  /** Text for the other members, up to 1024 bytes of UTF-8. @default "" */
   readonly info?: string | undefined;
 }
 
-/** How many are on a topic. */
+/** The number of members of a topic. */
 export interface PresenceNumbers {
-  /** Members. */
+  /** Number of members. */
   readonly count: number;
-  /** Different users; members that are nobody's do not count. */
+  /** Number of distinct users. Members without a user do not count. */
   readonly users: number;
 }
 
 export interface PresenceEvents {
-  /** Somebody came; `isFirst` where it is the first of its user's members. */
+  /** A member joined. `isFirst`: it is its user's first member. */
   readonly join: { readonly member: PresenceMember; readonly isFirst: boolean };
-  /** Somebody left; `isLast` where it was the last of its user's members. */
+  /** A member left. `isLast`: it was its user's last member. */
   readonly leave: { readonly member: PresenceMember; readonly isLast: boolean };
-  /** Somebody has another `info`. */
+  /** A member changed its `info`. */
   readonly update: { readonly member: PresenceMember };
-  /** It ended by itself, or this client's member was refused for good. */
+  /** The presence ended because of an error, or a node permanently refused this client's member. */
   readonly error: ShardcastError;
 }
 
-interface Held {
+interface HeldChange {
   readonly message: Message;
   readonly change: PresenceChange;
 }
 
-interface Waiting<Result> {
+interface PendingCall<Result> {
   readonly resolve: (result: Result) => void;
   readonly reject: (error: ShardcastError) => void;
 }
 
-export interface AttendeeHost extends FollowerHost {
+export interface TopicPresenceHost extends TopicFollowerHost {
   readonly attend: (attendant: Attendant) => void;
-  /** Starts following; the client ends it. */
-  readonly follow: (follower: Follower) => void;
-  readonly leftPresence: (attendee: Attendee) => void;
+  /** Starts a follower. The client ends it when it closes. */
+  readonly follow: (follower: TopicFollower) => void;
+  readonly onPresenceEnd: (presence: TopicPresence) => void;
 }
 
-export class Attendee implements Attendant {
+export class TopicPresence implements Attendant {
   readonly topic: string;
   readonly presenceTopic: string;
   readonly ready: Promise<void>;
   attending: Attending | undefined;
-  readonly #host: AttendeeHost;
+  readonly #host: TopicPresenceHost;
   readonly memberId = randomId();
   readonly events = new Emitter<PresenceEvents>();
   readonly list = new MemberList();
-  readonly #follower: Follower | undefined;
-  /** As whom this client is, or is to be, on the list. */
+  readonly #follower: TopicFollower | undefined;
+  /** This client's member, once `enter` was called; undefined after `leave`. */
   #self: PresenceMember | undefined;
-  #entering: Waiting<void>[] = [];
-  #counting: Waiting<PresenceNumbers>[] = [];
-  /** The list that is being asked for; answers for another one come too late. */
+  #entering: PendingCall<void>[] = [];
+  #counting: PendingCall<PresenceNumbers>[] = [];
+  /** The list request in progress. Responses to an earlier request are ignored. */
   #asking: { position: Position | undefined; readonly members: PresenceMember[] } | undefined;
-  /** The list has to be asked for (again). */
+  /** The list must be requested (again). */
   #isStale = false;
-  #held: Held[] = [];
+  #held: HeldChange[] = [];
   #failureCount = 0;
   #cancelRetry: (() => void) | undefined;
   #isClosed = false;
   #resolveReady: () => void = () => undefined;
   #rejectReady: (error: ShardcastError) => void = () => undefined;
 
-  constructor(topic: string, isWatching: boolean, host: AttendeeHost) {
+  constructor(topic: string, isWatching: boolean, host: TopicPresenceHost) {
     this.topic = topic;
     this.presenceTopic = presenceTopic(topic);
     this.#host = host;
@@ -101,7 +102,7 @@ export class Attendee implements Attendant {
       this.#resolveReady = resolve;
       this.#rejectReady = reject;
     });
-    // Who does not wait for it need not handle its end.
+    // An application that does not await `ready` need not handle its rejection.
     this.ready.catch(() => undefined);
     if (isWatching) this.#follower = this.#watch();
     else this.#resolveReady();
@@ -123,7 +124,7 @@ export class Attendee implements Attendant {
   leave(): void {
     this.attending?.tell(this.farewell(false));
     this.#self = undefined;
-    this.#refuseEntering(new ShardcastError("SHARDCAST_CLOSED", "left before the owner knew"));
+    this.#refuseEntering(new ShardcastError("SHARDCAST_CLOSED", "left before the owner confirmed the member"));
   }
 
   numbers(): Promise<PresenceNumbers> {
@@ -134,14 +135,14 @@ export class Attendee implements Attendant {
     });
   }
 
-  /** The end, by the application (no error) or by what went wrong. */
+  /** Ends the presence: by the application (no error), or because of an error. */
   end(error: ShardcastError | undefined): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#cancelRetry?.();
     this.attending?.remove(this, false);
     this.#follower?.end(undefined);
-    this.#host.leftPresence(this);
+    this.#host.onPresenceEnd(this);
     const reason = error ?? closedError();
     this.#refuseEntering(reason);
     for (const { reject } of this.#counting.splice(0)) reject(reason);
@@ -167,14 +168,14 @@ export class Attendee implements Attendant {
     return { type: "leave", topic: this.topic, memberId, user, lost: isLost };
   }
 
-  #watch(): Follower {
+  #watch(): TopicFollower {
     const options = { topic: this.presenceTopic, from: { type: "live" }, gaps: "event" } as const;
-    const follower = new Follower(options, this.#host);
+    const follower = new TopicFollower(options, this.#host);
     const resync = (): void => {
       this.#isStale = true;
       this.#sync();
     };
-    // Also after a reconnect: whoever was lost with a node has left without a word.
+    // Also after a reconnect: members that were lost with a node have left without a message.
     follower.inbox.on("subscribed", resync);
     follower.inbox.on("gap", resync);
     follower.inbox.on("message", (message) => this.#received(message));
@@ -186,19 +187,21 @@ export class Attendee implements Attendant {
   #enter(): void {
     const member = this.#self;
     if (member === undefined) return;
-    const question = (seq: number): Question => ({
-      ...{ type: "enter", seq, topic: this.topic },
+    const request = (seq: number): PresenceRequest => ({
+      type: "enter",
+      seq,
+      topic: this.topic,
       ...member,
     });
-    this.attending?.ask(question, (answer) => {
-      // Meanwhile it may have left, or entered as another.
+    this.attending?.ask(request, (response) => {
+      // Meanwhile the client may have left, or entered with other values.
       if (this.#self !== member) return;
-      if (answer.type !== "reject") {
+      if (response.type !== "reject") {
         this.#failureCount = 0;
         for (const { resolve } of this.#entering.splice(0)) resolve();
         return;
       }
-      const { error, isFinal } = refusalOf(answer);
+      const { error, isFinal } = nodeRefusalOf(response);
       if (!isFinal) {
         this.#retry(error);
         return;
@@ -215,7 +218,7 @@ export class Attendee implements Attendant {
     });
   }
 
-  /** Asks for the list where it is wanted, and not being asked for. */
+  /** Requests the list if it is stale and no request is in progress. */
   #sync(): void {
     if (!this.#isStale || this.#asking !== undefined || this.attending === undefined) return;
     this.#isStale = false;
@@ -236,21 +239,27 @@ export class Attendee implements Attendant {
 
   #askPage(after: number, limit: number, take: (page: PresentFrame) => void): void {
     const { topic } = this;
-    const question = (seq: number): Question => ({ type: "presence", seq, topic, after, limit });
-    this.attending?.ask(question, (answer) => {
-      if (answer.type === "present") take(answer);
-      if (answer.type !== "reject") return;
-      const { error, isFinal } = refusalOf(answer);
+    const request = (seq: number): PresenceRequest => ({
+      type: "presence",
+      seq,
+      topic,
+      after,
+      limit,
+    });
+    this.attending?.ask(request, (response) => {
+      if (response.type === "present") take(response);
+      if (response.type !== "reject") return;
+      const { error, isFinal } = nodeRefusalOf(response);
       if (isFinal) this.end(error);
       else this.#retry(error);
     });
   }
 
-  /** A node cannot say at the moment: all that has no answer is asked again. */
+  /** A node cannot answer at the moment: repeats all unanswered requests after a wait. */
   #retry(error: ShardcastError): void {
     if (this.#isClosed) return;
-    const { settings, runtime, misrouted } = this.#host;
-    if (error.code === "SHARDCAST_NOT_OWNER") misrouted();
+    const { settings, runtime, onMisrouted } = this.#host;
+    if (error.code === "SHARDCAST_NOT_OWNER") onMisrouted();
     this.lost();
     const waitMs = backoffMs(settings.reconnect, this.#failureCount, runtime.random());
     this.#failureCount += 1;
@@ -261,7 +270,7 @@ export class Attendee implements Attendant {
   #synced(position: Position, members: readonly PresenceMember[]): void {
     this.#asking = undefined;
     this.#failureCount = 0;
-    // A new owner knows some of them only, and tells to ask anew when it knows all.
+    // A new owner knows only some members. When its list is complete, it notifies the watchers.
     const { epoch, offset } = PRESENCE_INCOMPLETE;
     const isWhole = position.epoch !== epoch || position.offset !== offset;
     this.#tell(isWhole ? this.list.replace(members) : this.list.apply(members, []));

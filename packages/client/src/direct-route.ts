@@ -1,19 +1,19 @@
-// Each topic goes straight to its owner. Who that is, any node tells: the ring is fetched from GET /cluster,
-// and again when a node says that it is not the owner, when owners cannot be reached, or are about to stop.
+// Connects to the owner of each topic. The client fetches the ring from any node (GET /cluster), and again when a node
+// answers that it is not the owner, and when owners are unreachable or about to stop.
 import { Ring, ShardcastError, backoffMs, type RingMember } from "@shardcast/protocol";
-import { fetchCluster, type Cluster } from "./cluster.ts";
+import { fetchCluster, type ClusterDescription } from "./cluster.ts";
 import type { ConnectionContext } from "./connection.ts";
 import { ConnectionPool } from "./connection-pool.ts";
-import type { Route } from "./route.ts";
+import type { ClusterRoute } from "./cluster-route.ts";
 
-/** How long one node may take to describe its cluster. */
+/** How long one node may take to describe its cluster, in ms. */
 const FETCH_TIMEOUT_MS = 5000;
-/** How long the first link may take before another owner is tried beside it. */
+/** How long the first link may take before another owner is tried in parallel, in ms. */
 const STAGGER_MS = 300;
-/** Topics whose owner is remembered; more of them start the memory anew. */
+/** Maximum number of topics in the cache of owners. At the limit the cache is cleared. */
 const REMEMBERED_TOPICS = 10_000;
 
-export class DirectRoute implements Route {
+export class DirectRoute implements ClusterRoute {
   readonly #url: string;
   readonly #context: ConnectionContext;
   readonly #pools = new Map<string, ConnectionPool>();
@@ -36,7 +36,7 @@ export class DirectRoute implements Route {
   async open(): Promise<void> {
     const { nodeId, consumers } = await this.#fetchUntilAnswered();
     this.#ring = new Ring(consumers);
-    // One owner that can be reached is enough to begin with; the node that was named is the likeliest.
+    // One reachable owner is enough to start. The configured node is the most likely one.
     const members = this.#shuffle(consumers);
     members.sort((a, b) => Number(b.id === nodeId) - Number(a.id === nodeId));
     const opened: Promise<void>[] = [];
@@ -69,7 +69,7 @@ export class DirectRoute implements Route {
         this.#adopt(cluster.consumers);
       },
       (error: unknown) => {
-        // Nobody answers, or with what cannot be used. The links that keep failing ask for the next try.
+        // No node gave a usable answer. Links that keep failing will request the next refresh.
         this.#isRefreshing = false;
         if (error instanceof ShardcastError && !error.retryable) this.#tell(error);
       },
@@ -101,7 +101,7 @@ export class DirectRoute implements Route {
     return pool;
   }
 
-  /** Goes by another ring from now on: moves what has another owner, closes what is no owner any more. */
+  /** Switches to a new ring: moves everything that has another owner, and closes pools of former owners. */
   #adopt(consumers: readonly RingMember[]): void {
     if (this.#abort.signal.aborted || isSame(consumers, this.#ring?.members ?? [])) return;
     this.#ring = new Ring(consumers);
@@ -124,7 +124,7 @@ export class DirectRoute implements Route {
     }
   }
 
-  async #fetchUntilAnswered(): Promise<Cluster> {
+  async #fetchUntilAnswered(): Promise<ClusterDescription> {
     const { settings, runtime } = this.#context;
     for (let attempt = 0; ; attempt += 1) {
       try {
@@ -136,7 +136,7 @@ export class DirectRoute implements Route {
     }
   }
 
-  async #fetchFromAny(): Promise<Cluster> {
+  async #fetchFromAny(): Promise<ClusterDescription> {
     const known = this.#ring?.members.map(({ url }) => url) ?? [];
     let last: unknown;
     for (const url of this.#shuffle([this.#url, ...known])) {
@@ -149,7 +149,7 @@ export class DirectRoute implements Route {
     throw last;
   }
 
-  #fetch(url: string): Promise<Cluster> {
+  #fetch(url: string): Promise<ClusterDescription> {
     const timeout = AbortSignal.timeout(FETCH_TIMEOUT_MS);
     const signal = AbortSignal.any([this.#abort.signal, timeout]);
     return fetchCluster(url, this.#context.runtime, signal);
@@ -157,17 +157,17 @@ export class DirectRoute implements Route {
 
   #report(error: unknown): void {
     if (this.#abort.signal.aborted || !(error instanceof ShardcastError)) return;
-    // A cluster that is not one will not become one.
-    if (!error.retryable) this.#context.failed(error);
+    // The address is not that of a compatible cluster, and a retry will not change that.
+    if (!error.retryable) this.#context.onFail(error);
     this.#tell(error);
   }
 
   #tell(error: ShardcastError): void {
     const link = { state: "failed", node: undefined, url: this.#url } as const;
-    this.#context.link({ ...link, endpoint: "connect", error });
+    this.#context.onLink({ ...link, endpoint: "connect", error });
   }
 
-  /** Never ends where the route is closed meanwhile. */
+  /** Never resolves if the route is closed meanwhile. */
   #wait(ms: number): Promise<void> {
     return new Promise((resolve) => {
       if (!this.#abort.signal.aborted) this.#cancelWait = this.#context.runtime.after(ms, resolve);

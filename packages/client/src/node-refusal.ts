@@ -1,14 +1,17 @@
-// What a node's refusal of a publish or a subscription means: an error, and whether to try again.
+// Translates a node's refusal of a request into an error, and whether the client may retry.
 import { ShardcastError, isErrorCode } from "@shardcast/protocol";
 
-export interface Refusal {
+export interface NodeRefusal {
   readonly error: ShardcastError;
-  /** Another try would be refused as well. */
+  /** Another attempt would be refused as well. */
   readonly isFinal: boolean;
 }
 
-/** A code that is unknown here comes from a newer node, and is taken for final. */
-export function refusalOf(frame: { readonly code: string; readonly reason: string }): Refusal {
+/** An unknown code comes from a newer node and counts as final. */
+export function nodeRefusalOf(frame: {
+  readonly code: string;
+  readonly reason: string;
+}): NodeRefusal {
   const { code, reason } = frame;
   if (!isErrorCode(code)) {
     const error = new ShardcastError("SHARDCAST_INTERNAL", `refused: ${code} ${reason}`.trim());

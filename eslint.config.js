@@ -106,6 +106,20 @@ export default defineConfig(
     },
   },
   {
+    files: ["examples/**/*.js"],
+    languageOptions: {
+      globals: {
+        Buffer: false,
+        TextDecoderStream: false,
+        URL: false,
+        console: false,
+        crypto: false,
+        fetch: false,
+        process: false,
+      },
+    },
+  },
+  {
     files: ["**/*.cjs"],
     languageOptions: {
       sourceType: "commonjs",

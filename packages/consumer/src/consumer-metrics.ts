@@ -88,7 +88,7 @@ export function addConsumerMetrics(core: NodeCore, parts: ConsumerParts): void {
     {
       name: "log_writable",
       help: "1 where the last commit succeeded, 0 where it failed",
-      value: () => (owner.fault === undefined ? 1 : 0),
+      value: () => (owner.health.fault === undefined ? 1 : 0),
     },
     {
       name: "presence_topics",

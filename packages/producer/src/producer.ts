@@ -2,6 +2,7 @@
 // It keeps nothing but what has no ack yet.
 import type { RedisOptions } from "@shardcast/redis/options";
 import {
+  NodePublisher,
   ShardcastNode,
   PublishHandler,
   PublishRouter,
@@ -39,7 +40,6 @@ export async function startProducer(
     ...routing,
     topicFault: eventsPublishFault,
   });
-  const own = new PublishHandler(ownRouter, windowMessages);
   metrics.counters([
     { name: "publishes_total", help: "Publishes taken", value: () => produce.counters.received },
     { name: "publish_bytes_total", help: "Bytes of these", value: () => produce.counters.bytes },
@@ -79,6 +79,6 @@ export async function startProducer(
     },
   });
   uplinks.start();
-  core.events.start(own.publish.bind(own));
+  core.events.start(new NodePublisher(ownRouter.publish.bind(ownRouter)));
   return node;
 }

@@ -16,6 +16,8 @@ export { eventsPublishFault, type LifecycleEvents } from "./publish/lifecycle-ev
 export type { HandledLink, LinkHandler, LinkTarget } from "./link/link-handler.ts";
 export { HttpAccess } from "./http/http-access.ts";
 export { AwaitingPublisher } from "./publish/awaiting-publisher.ts";
+export { NodePublisher, type NodeMessage } from "./publish/node-publisher.ts";
+export { PausedSources, type Pausable } from "./publish/paused-sources.ts";
 export { addProduceRoutes } from "./publish/produce-routes.ts";
 export {
   ADMIN_SECURITY,

@@ -19,11 +19,11 @@ export interface FanOutContext {
   readonly turn: Turn;
   readonly counters: FanOutCounters;
   /** Told of an error that nobody waits for. */
-  readonly failed: (error: unknown) => void;
+  readonly onError: (error: unknown) => void;
   /** Told of the first subscriber and of the last; undefined where others are elsewhere. */
   readonly occupancy?: Occupancy | undefined;
   /** Told of a topic whose last subscriber has gone. */
-  readonly unused?: ((name: string) => void) | undefined;
+  readonly onUnused?: ((name: string) => void) | undefined;
 }
 
 export class FanOut implements TurnWork {
@@ -92,7 +92,7 @@ export class FanOut implements TurnWork {
             this.end(subscription, "SHARDCAST_OWNER_UNAVAILABLE");
           },
         )
-        .catch(this.#context.failed);
+        .catch(this.#context.onError);
     }
   }
 
@@ -107,7 +107,7 @@ export class FanOut implements TurnWork {
     this.#ahead.delete(subscription);
     subscription.end();
     if (this.subscriberCount === 0) this.#context.occupancy?.vacated(this.name);
-    if (this.subscriberCount === 0) this.#context.unused?.(this.name);
+    if (this.subscriberCount === 0) this.#context.onUnused?.(this.name);
     if (subscription.sink.isOpen) {
       const { sub } = subscription;
       subscription.sink.send({ type: "unsubscribed", sub, code, reason: "" });
@@ -167,7 +167,7 @@ export class FanOut implements TurnWork {
           setTimeout(() => this.#readLater(subscription), RETRY_MS);
         },
       )
-      .catch(this.#context.failed);
+      .catch(this.#context.onError);
   }
 
   /** The log goes on elsewhere: in another epoch, or after a hole. Subscribers are told what they miss. */
@@ -229,7 +229,7 @@ export class FanOut implements TurnWork {
     try {
       return this.#log.read(subscription.cursor, PAGE_BYTES);
     } catch (error) {
-      this.#context.failed(error);
+      this.#context.onError(error);
       this.end(subscription, error instanceof ShardcastError ? error.code : "SHARDCAST_INTERNAL");
       return undefined;
     }

@@ -15,35 +15,43 @@ import {
   type Turn,
   type TurnWork,
 } from "@shardcast/server";
+import type { Backlog } from "./backlog.ts";
+import type { LogHealth } from "./log-health.ts";
+import type { OpeningTopics } from "./opening-topics.ts";
 import type { Appended, OwnedTopic } from "./owned-topic.ts";
 import type { Publish } from "./publish.ts";
 
 /** A log that could not be written is given a moment. */
 const PAUSE_MS = 250;
 
-/** What a lane needs of its owner. */
-export interface LaneHost {
+/** For the node's metrics. */
+export interface CommitCounters {
+  stored: number;
+  duplicates: number;
+  commits: number;
+  failedCommits: number;
+}
+
+export interface CommitLaneOptions {
+  /** The log commits the topics of each lane on their own. */
+  readonly number: number;
   readonly log: Log;
   readonly turn: Turn;
   /** Now, in ms since 1970. */
   readonly now: () => number;
-  readonly failed: (error: unknown) => void;
-  readonly counters: { stored: number; duplicates: number; commits: number; failedCommits: number };
-  /** Told of a topic that has got messages, or may have; the first of them, where it is known. */
-  readonly stored: (topic: string, first?: number) => void;
-  /** So many bytes that waited do not any more. */
-  readonly took: (bytes: number) => void;
-  /** A commit is done, or what it failed for. */
-  readonly committed: (error?: unknown) => void;
-  /** The log does not know any more what is stored of a topic: it is to be opened again. */
-  readonly reopen: (topic: OwnedTopic, publishes: readonly Publish[]) => void;
+  readonly backlog: Backlog;
+  readonly health: LogHealth;
+  /** Takes topics of which the log no longer knows what is stored: they are opened again. */
+  readonly opening: OpeningTopics;
+  readonly counters: CommitCounters;
+  readonly onStored: (topic: string, first?: number) => void;
+  readonly onError: (error: unknown) => void;
 }
 
 export class CommitLane implements TurnWork {
   /** Of publishes that are not appended yet. */
   waitingBytes = 0;
-  readonly #host: LaneHost;
-  readonly #number: number;
+  readonly #options: CommitLaneOptions;
   #dirty: OwnedTopic[] = [];
   /** What the commit under way stores. */
   #committing: readonly Appended[] = [];
@@ -51,9 +59,8 @@ export class CommitLane implements TurnWork {
   /** A commit is under way, or has just failed. */
   #isBusy = false;
 
-  constructor(number: number, host: LaneHost) {
-    this.#number = number;
-    this.#host = host;
+  constructor(options: CommitLaneOptions) {
+    this.#options = options;
   }
 
   get isIdle(): boolean {
@@ -87,7 +94,7 @@ export class CommitLane implements TurnWork {
   flush(): void {
     if (this.#isDeferred) return;
     this.#isDeferred = true;
-    this.#host.turn.defer(this);
+    this.#options.turn.defer(this);
   }
 
   endTurn(): void {
@@ -96,11 +103,11 @@ export class CommitLane implements TurnWork {
   }
 
   #commit(): void {
-    const { log, failed } = this.#host;
+    const { log, number, backlog, onError } = this.#options;
     const appended = this.#append();
-    this.#host.took(this.waitingBytes);
+    backlog.remove(this.waitingBytes);
     this.waitingBytes = 0;
-    const committed = log.commit(this.#number);
+    const committed = log.commit(number);
     if (committed === undefined) {
       this.#finish(appended);
       return;
@@ -112,17 +119,17 @@ export class CommitLane implements TurnWork {
         () => this.#committed(appended),
         (error: unknown) => this.#failed(appended, error),
       )
-      .catch(failed);
+      .catch(onError);
   }
 
   #append(): Appended[] {
     const dirty = this.#dirty;
     this.#dirty = [];
-    const now = this.#host.now();
+    const now = this.#options.now();
     const steady = performance.now();
     const appended: Appended[] = [];
     for (const topic of dirty) {
-      if (topic.log.isStale) this.#host.reopen(topic, topic.takeWaiting());
+      if (topic.log.isStale) this.#reopen(topic, topic.takeWaiting());
       else appended.push(topic.append(now, steady));
     }
     return appended;
@@ -131,23 +138,28 @@ export class CommitLane implements TurnWork {
   /** What waits of topics that were not part of the commit comes before all that is published from now on. */
   #reopenStale(): void {
     this.#dirty = this.#dirty.filter((topic) => {
-      if (topic.log.isStale) this.#host.reopen(topic, topic.takeWaiting());
+      if (topic.log.isStale) this.#reopen(topic, topic.takeWaiting());
       return !topic.log.isStale;
     });
+  }
+
+  /** The log does not know any more what is stored of a topic. */
+  #reopen(topic: OwnedTopic, publishes: readonly Publish[]): void {
+    if (publishes.length > 0) this.#options.opening.add(topic.view.name, publishes);
   }
 
   #committed(appended: readonly Appended[]): void {
     this.#isBusy = false;
     this.#committing = [];
-    this.#host.committed();
-    this.#host.counters.commits += 1;
+    this.#options.health.committed();
+    this.#options.counters.commits += 1;
     // The disk works on the next commit while the messages of this one go out.
     if (this.#dirty.length > 0) this.#commit();
     this.#finish(appended);
   }
 
   #finish(appended: readonly Appended[]): void {
-    const { counters, stored } = this.#host;
+    const { counters, onStored } = this.#options;
     for (const { topic, batches, publishes } of appended) {
       for (const publish of publishes) {
         publish.origin.ack(publish);
@@ -158,18 +170,18 @@ export class CommitLane implements TurnWork {
         topic.view.deliver(batch);
       }
       // Repeats count: what they repeat may have been stored when a commit had seemed to fail.
-      stored(topic.view.name, batches[0]?.first);
+      onStored(topic.view.name, batches[0]?.first);
     }
   }
 
   #failed(appended: readonly Appended[], error: unknown): void {
-    const { counters, reopen, committed, stored } = this.#host;
+    const { counters, health, onStored } = this.#options;
     counters.failedCommits += 1;
     const reason = publicReason(error).slice(0, 100);
     const code = error instanceof ShardcastError ? error.code : "SHARDCAST_INTERNAL";
     // Whoever has taken the shard may have done so in passing: who owns it now, the ring says.
     const isLost = code === "SHARDCAST_NOT_OWNER";
-    if (!isLost) committed(error);
+    if (!isLost) health.commitFailed(error);
     this.#committing = [];
     for (const round of appended) {
       const { topic, publishes } = round;
@@ -184,8 +196,8 @@ export class CommitLane implements TurnWork {
       for (const publish of publishes) {
         if (!publish.hasId && !isLost) publish.refuse(code, reason);
       }
-      reopen(topic, [...again, ...topic.takeWaiting()]);
-      stored(topic.view.name);
+      this.#reopen(topic, [...again, ...topic.takeWaiting()]);
+      onStored(topic.view.name);
     }
     this.#reopenStale();
     setTimeout(() => {

@@ -8,6 +8,7 @@ import {
   publicReason,
   type MovedPublish,
 } from "@shardcast/server";
+import type { Backlog } from "./backlog.ts";
 import type { OwnedTopic } from "./owned-topic.ts";
 import type { Publish } from "./publish.ts";
 
@@ -16,13 +17,12 @@ const RETRY_MS = 250;
 export interface OpeningTopicsOptions {
   /** @throws SHARDCAST_NOT_OWNER, SHARDCAST_LOG_UNAVAILABLE */
   readonly open: (topic: string) => OwnedTopic | Promise<OwnedTopic>;
-  /** Takes what has waited, in order. */
-  readonly opened: (topic: OwnedTopic, publishes: readonly Publish[]) => void;
+  /** Takes the publishes that have waited, in order. */
+  readonly onOpen: (topic: OwnedTopic, publishes: readonly Publish[]) => void;
   /** How long a publish that names no time of its own waits. */
   readonly publishTimeoutMs: number;
-  readonly failed: (error: unknown) => void;
-  /** So many bytes do not wait any more. */
-  readonly left: (bytes: number) => void;
+  readonly backlog: Backlog;
+  readonly onError: (error: unknown) => void;
 }
 
 interface Waiting {
@@ -55,13 +55,14 @@ export class OpeningTopics {
       publish,
       deadline: deadlineOf(publish.timeoutMs, this.#options.publishTimeoutMs),
     }));
+    this.#options.backlog.add(bytesOf(added));
     const known = this.#waiting.get(topic);
     if (known !== undefined) {
       known.push(...added);
       return;
     }
     this.#waiting.set(topic, added);
-    this.#open(topic, opening).catch(this.#options.failed);
+    this.#open(topic, opening).catch(this.#options.onError);
   }
 
   /** Gives away what waits for topics that have another owner now. */
@@ -71,16 +72,16 @@ export class OpeningTopics {
   }
 
   async #open(topic: string, begun?: Promise<OwnedTopic>): Promise<void> {
-    const { open, opened, failed } = this.#options;
+    const { open, onOpen, onError } = this.#options;
     for (let opening = begun; ; opening = undefined) {
       try {
         const owned = await (opening ?? open(topic));
         const publishes = this.#take(topic).map(({ publish }) => publish);
-        opened(owned, publishes);
+        onOpen(owned, publishes);
         return;
       } catch (error) {
         if (isFinal(error)) {
-          if (!(error instanceof ShardcastError)) failed(error);
+          if (!(error instanceof ShardcastError)) onError(error);
           for (const { publish } of this.#take(topic)) publish.refuse(...faultOf(error));
           return;
         }
@@ -93,7 +94,7 @@ export class OpeningTopics {
   #take(topic: string): Waiting[] {
     const waiting = this.#waiting.get(topic) ?? [];
     this.#waiting.delete(topic);
-    this.#options.left(bytesOf(waiting));
+    this.#options.backlog.remove(bytesOf(waiting));
     return waiting;
   }
 
@@ -106,13 +107,13 @@ export class OpeningTopics {
       const { origin, seq, bytes, frameStart: start } = publish;
       if (deadline > now) return !behind.includes({ origin, seq, ordinal, bytes, start });
       const refusal = publish.refusal(...faultOf(error));
-      if (hasOwnTime(publish.timeoutMs)) origin.refuseInFlight(refusal);
+      if (hasOwnTime(publish.timeoutMs)) origin.refuse(refusal);
       else behind.refuse(origin, refusal, ordinal);
       return false;
     });
     if (left.length > 0) this.#waiting.set(topic, left);
     else this.#waiting.delete(topic);
-    this.#options.left(bytesOf(waiting) - bytesOf(left));
+    this.#options.backlog.remove(bytesOf(waiting) - bytesOf(left));
     return left.length === 0;
   }
 }

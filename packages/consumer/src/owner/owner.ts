@@ -2,25 +2,15 @@
 // store it. docs/architecture.md#append
 import type { Log } from "@shardcast/log";
 import type { PublishHead } from "@shardcast/protocol";
-import {
-  publicReason,
-  type MovedPublish,
-  type PublishOrigin,
-  type PublishTarget,
-  type Turn,
-} from "@shardcast/server";
-import { CommitLane, type LaneHost } from "./commit-lane.ts";
+import type { MovedPublish, PublishOrigin, PublishTarget, Turn } from "@shardcast/server";
+import { Backlog } from "./backlog.ts";
+import { CommitLane, type CommitCounters } from "./commit-lane.ts";
+import { LogHealth } from "./log-health.ts";
 import { OpeningTopics } from "./opening-topics.ts";
 import type { OwnedTopic } from "./owned-topic.ts";
 import { Publish } from "./publish.ts";
 
 const SETTLE_POLL_MS = 5;
-const PROBE_MS = 1000;
-/** Of the state, written only to see whether the log can be. A small text may fit where no message does. */
-const PROBE_KEYS = ["probe:1", "probe:2", "probe:3", "probe:4"];
-const PROBE_BYTES = 60_000;
-/** Bytes that may wait for the commits under way; whoever brings more is read no further meanwhile. */
-const MAX_WAITING_BYTES = 64 * 1024 * 1024;
 
 export interface OwnerOptions {
   readonly log: Log;
@@ -31,70 +21,41 @@ export interface OwnerOptions {
   readonly hasRoomFor: (topic: string) => boolean;
   /** @throws SHARDCAST_NOT_OWNER, SHARDCAST_LOG_UNAVAILABLE */
   readonly ownedTopic: (topic: string) => OwnedTopic | Promise<OwnedTopic>;
-  readonly failed: (error: unknown) => void;
-  /** Told of a topic that has got messages, or may have; the first of them, where it is known. */
-  readonly stored: (topic: string, first?: number) => void;
+  readonly onError: (error: unknown) => void;
 }
 
+/** @param first the offset of the first message that was stored; undefined where it is not known */
+export type OnStored = (topic: string, first?: number) => void;
+
 export class Owner implements PublishTarget {
+  readonly health: LogHealth;
+  /** For the node's metrics. */
+  readonly counters: CommitCounters = { stored: 0, duplicates: 0, commits: 0, failedCommits: 0 };
   readonly #options: OwnerOptions;
   readonly #lanes = new Map<number, CommitLane>();
+  readonly #backlog = new Backlog();
   readonly #opening: OpeningTopics;
-  readonly #host: LaneHost;
-  readonly #paused = new Set<PublishOrigin>();
-  /** Of all lanes, and of topics that are being opened. */
-  #waitingBytes = 0;
-  #fault: string | undefined;
-  #isProbing = false;
-  /** For the node's metrics. */
-  readonly counters = { stored: 0, duplicates: 0, commits: 0, failedCommits: 0 };
+  #onStored: OnStored = () => undefined;
 
   constructor(options: OwnerOptions) {
-    const { log, turn, now, publishTimeoutMs, failed, ownedTopic, stored } = options;
+    const { log, publishTimeoutMs, onError, ownedTopic } = options;
     this.#options = options;
+    this.health = new LogHealth(log, onError);
     this.#opening = new OpeningTopics({
-      ...{ publishTimeoutMs, failed, open: ownedTopic },
-      opened: (topic, publishes) => {
-        this.#committed(undefined);
+      backlog: this.#backlog,
+      publishTimeoutMs,
+      open: ownedTopic,
+      onOpen: (topic, publishes) => {
+        this.health.committed();
         for (const publish of publishes) this.#enqueue(topic, publish);
       },
-      left: (bytes) => this.#took(bytes),
+      onError,
     });
-    this.#host = {
-      ...{ log, turn, now, failed, stored, counters: this.counters },
-      took: (bytes) => this.#took(bytes),
-      committed: (error) => this.#committed(error),
-      reopen: (topic, publishes) => {
-        if (publishes.length > 0) this.#opening.add(topic.view.name, publishes);
-        for (const publish of publishes) this.#waitingBytes += publish.length;
-      },
-    };
   }
 
-  /** Why the log could not be written the last time; undefined where it could. */
-  get fault(): string | undefined {
-    return this.#options.log.fault ?? this.#fault;
-  }
-
-  /** After a failed commit, writes something every second until it succeeds: publishes may no longer come here. */
-  probe(): void {
-    const { log } = this.#options;
-    if (this.#fault === undefined || this.#isProbing || log.fault !== undefined) return;
-    this.#isProbing = true;
-    const probed = (): void => {
-      this.#isProbing = false;
-    };
-    setTimeout(() => {
-      const value = "-".repeat(PROBE_BYTES);
-      log.state
-        .set(PROBE_KEYS.map((key) => [key, value]))
-        .then(() => log.state.delete(PROBE_KEYS))
-        .then(
-          () => this.#committed(undefined),
-          () => undefined,
-        )
-        .finally(probed);
-    }, PROBE_MS).unref();
+  /** Calls back when a topic has got messages, or may have. */
+  onStored(callback: OnStored): void {
+    this.#onStored = callback;
   }
 
   get isIdle(): boolean {
@@ -123,7 +84,7 @@ export class Owner implements PublishTarget {
     }
     if (!this.#options.hasRoomFor(name)) {
       const reason = "the node owns as many topics as it may";
-      origin.refuseInFlight({ seq: head.seq, topic: name, code: "SHARDCAST_NODE_FULL", reason });
+      origin.refuse({ seq: head.seq, topic: name, code: "SHARDCAST_NODE_FULL", reason });
       return;
     }
     const topic = this.#topicOf(name);
@@ -156,40 +117,33 @@ export class Owner implements PublishTarget {
   #enqueue(topic: OwnedTopic, publish: Publish): void {
     const lane = this.#laneAt(topic.lane);
     lane.waitingBytes += publish.length;
-    this.#waitingBytes += publish.length;
-    if (lane.isBusy) this.#pauseWhereFull(publish.origin);
+    this.#backlog.add(publish.length);
+    if (lane.isBusy) this.#backlog.pauseIfFull(publish.origin.source);
     if (topic.enqueue(publish)) lane.add(topic);
   }
 
   #wait(name: string, publish: Publish, opening?: Promise<OwnedTopic>): void {
-    this.#waitingBytes += publish.length;
-    this.#pauseWhereFull(publish.origin);
     this.#opening.add(name, [publish], opening);
+    this.#backlog.pauseIfFull(publish.origin.source);
   }
 
   #laneAt(number: number): CommitLane {
     const lane = this.#lanes.get(number);
     if (lane !== undefined) return lane;
-    const made = new CommitLane(number, this.#host);
+    const { log, turn, now, onError } = this.#options;
+    const made = new CommitLane({
+      number,
+      log,
+      turn,
+      now,
+      onError,
+      backlog: this.#backlog,
+      health: this.health,
+      opening: this.#opening,
+      counters: this.counters,
+      onStored: (topic, first) => this.#onStored(topic, first),
+    });
     this.#lanes.set(number, made);
     return made;
-  }
-
-  #committed(error: unknown): void {
-    if (error !== undefined && this.#fault === undefined) this.#options.failed(error);
-    this.#fault = error === undefined ? undefined : publicReason(error).slice(0, 100);
-  }
-
-  #pauseWhereFull(origin: PublishOrigin): void {
-    if (this.#waitingBytes <= MAX_WAITING_BYTES || this.#paused.has(origin)) return;
-    this.#paused.add(origin);
-    origin.pauseReading();
-  }
-
-  #took(bytes: number): void {
-    this.#waitingBytes -= bytes;
-    if (this.#waitingBytes > MAX_WAITING_BYTES) return;
-    for (const origin of this.#paused) origin.resumeReading();
-    this.#paused.clear();
   }
 }

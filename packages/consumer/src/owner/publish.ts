@@ -10,7 +10,7 @@ import { NOBODY, type MovedPublish, type PublishOrigin, type Refusal } from "@sh
 const NO_EPOCH = new Uint8Array(0);
 
 export class Publish implements AckFields {
-  /** Nobody, once it was moved. */
+  /** NOBODY, once it was moved. */
   origin: PublishOrigin;
   readonly seq: number;
   /** How long its sender waits, in ms; 0 leaves it to the node. */
@@ -57,7 +57,7 @@ export class Publish implements AckFields {
 
   /** Tells its origin that it is not stored. */
   refuse(code: ErrorCode, reason: string): void {
-    this.origin.refuseInFlight(this.refusal(code, reason));
+    this.origin.refuse(this.refusal(code, reason));
   }
 
   refusal(code: ErrorCode, reason: string): Refusal {

@@ -36,7 +36,7 @@ export interface PresenceOwnerOptions {
   /** Of one topic. */
   readonly maxMembers: number;
   /** Stores a text in a topic that this node owns. */
-  readonly publish: (topic: string, text: string) => Promise<void>;
+  readonly publish: (topic: string, text: string) => Promise<unknown>;
   /** Where a topic stands; undefined where nobody has used it here. */
   readonly positionOf: (topic: string) => Position | undefined;
 }

@@ -6,7 +6,7 @@ import {
   type Attributes,
   type MessageFrame,
 } from "@shardcast/protocol";
-import type { NodePublish } from "./node-publish.ts";
+import type { NodeMessage } from "@shardcast/server";
 import { placeHash, type PushPlace } from "./push-request.ts";
 
 const ORIGIN = "shardcast-origin-position";
@@ -28,7 +28,7 @@ export function deadLetterOf(
   message: MessageFrame,
   topic: string,
   letter: DeadLetter,
-): NodePublish {
+): NodeMessage {
   return {
     topic,
     messageId: `dl_${placeHash(letter, letter.subscription)}`,

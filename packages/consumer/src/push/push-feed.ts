@@ -12,10 +12,10 @@ const SUB = 0;
 export interface PushFeedOptions {
   readonly topics: Topics;
   /** The topic is told from its beginning, perhaps not for the first time. */
-  readonly began: () => void;
-  readonly received: (text: string, offset: number) => void;
+  readonly onBegin: () => void;
+  readonly onMessage: (text: string, offset: number) => void;
   /** All that there was has been told. */
-  readonly caughtUp: () => void;
+  readonly onCaughtUp: () => void;
 }
 
 export class PushFeed implements FrameSink {
@@ -50,7 +50,7 @@ export class PushFeed implements FrameSink {
         this.#epoch = frame.position.epoch;
         this.#head = frame.head;
         this.#isCaughtUp = false;
-        this.#options.began();
+        this.#options.onBegin();
         // A gap follows at once, or not at all.
         queueMicrotask(() => this.#reached(frame.position.offset));
         return;
@@ -71,7 +71,7 @@ export class PushFeed implements FrameSink {
     for (const frame of decodeFrames(shared.frames)) {
       if (frame.type !== "message") continue;
       const { payload, offset } = frame;
-      this.#options.received(decodeText(payload, 0, payload.length) ?? "", offset);
+      this.#options.onMessage(decodeText(payload, 0, payload.length) ?? "", offset);
       this.#reached(offset);
     }
   }
@@ -105,6 +105,6 @@ export class PushFeed implements FrameSink {
   #reached(offset: number): void {
     if (this.#isCaughtUp || offset < this.#head || this.#subscription === undefined) return;
     this.#isCaughtUp = true;
-    this.#options.caughtUp();
+    this.#options.onCaughtUp();
   }
 }

@@ -11,16 +11,16 @@ const DELETE_KEYS = 500;
 
 export class PushPositions {
   readonly #state: StateStore;
-  readonly #failed: (error: unknown) => void;
+  readonly #onError: (error: unknown) => void;
   #dirty = new Map<string, string>();
   #writing = new Map<string, string>();
   #messages = 0;
   #timer: NodeJS.Timeout | undefined;
   #isFailing = false;
 
-  constructor(state: StateStore, failed: (error: unknown) => void) {
+  constructor(state: StateStore, onError: (error: unknown) => void) {
     this.#state = state;
-    this.#failed = failed;
+    this.#onError = onError;
   }
 
   /** @throws SHARDCAST_LOG_UNAVAILABLE */
@@ -81,7 +81,7 @@ export class PushPositions {
   }
 
   #notWritten(error: unknown): void {
-    if (!this.#isFailing) this.#failed(error);
+    if (!this.#isFailing) this.#onError(error);
     this.#isFailing = true;
     this.#dirty = new Map([...this.#writing, ...this.#dirty]);
     this.#writing = new Map();

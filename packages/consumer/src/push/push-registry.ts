@@ -4,7 +4,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { ShardcastError, encodeText } from "@shardcast/protocol";
 import type { StateStore } from "@shardcast/log";
-import type { NodePublish } from "./node-publish.ts";
+import type { NodeMessage } from "@shardcast/server";
 import type { PushConfig } from "./push-config.ts";
 import { decodePushEntry, encodePushEntry, type PushEntry, type StoredPush } from "./push-entry.ts";
 import { PushSubscription } from "./push-subscription.ts";
@@ -26,12 +26,12 @@ export interface PushRegistryOptions {
   readonly state: StateStore;
   /** By name. */
   readonly files: ReadonlyMap<string, PushConfig>;
-  readonly publish: (message: NodePublish) => Promise<void>;
+  readonly publish: (message: NodeMessage) => Promise<unknown>;
   /** Whether this node owns the topic. */
   readonly isOwner: () => boolean;
   /** A subscription is another one, or gone. `goneId` names the life that has ended. */
-  readonly changed: (name: string, goneId: string | undefined) => void;
-  readonly failed: (error: unknown) => void;
+  readonly onChange: (name: string, goneId: string | undefined) => void;
+  readonly onError: (error: unknown) => void;
   /** Now, in ms since 1970. */
   readonly now: () => number;
 }
@@ -55,7 +55,7 @@ export class PushRegistry {
 
   /** Reads what this node knew before it was stopped. @throws SHARDCAST_LOG_UNAVAILABLE */
   async load(): Promise<void> {
-    const { state, files, failed } = this.#options;
+    const { state, files, onError } = this.#options;
     for (const name of files.keys()) {
       const key = CREATED_PREFIX + name;
       const known = Number(await state.get(key));
@@ -71,7 +71,7 @@ export class PushRegistry {
           const entry = decodePushEntry(text);
           if (!this.#isPast(entry)) this.#entries.set(entry.name, entry);
         } catch (error) {
-          failed(error);
+          onError(error);
         }
       }
       if (copies.length < COPIES_AT_ONCE) break;
@@ -99,7 +99,7 @@ export class PushRegistry {
     try {
       entry = decodePushEntry(text);
     } catch (error) {
-      this.#options.failed(error);
+      this.#options.onError(error);
       return;
     }
     this.#told.set(entry.name, { at: entry.at, offset });
@@ -190,10 +190,10 @@ export class PushRegistry {
     }
   }
 
-  #publish(entry: PushEntry): Promise<void> {
+  async #publish(entry: PushEntry): Promise<void> {
     const text = encodePushEntry(entry);
     const messageId = `push_${createHash("sha256").update(text).digest("base64url")}`;
-    return this.#options.publish({ topic: PUSH_TOPIC, messageId, payload: encodeText(text) });
+    await this.#options.publish({ topic: PUSH_TOPIC, messageId, payload: encodeText(text) });
   }
 
   #apply(entry: PushEntry): void {
@@ -202,15 +202,17 @@ export class PushRegistry {
     const text = encodePushEntry(entry);
     if (known !== undefined && encodePushEntry(known) === text) return;
     this.#entries.set(name, entry);
-    const { state, failed } = this.#options;
-    this.#copying = this.#copying.then(() => state.set([[COPY_PREFIX + name, text]])).catch(failed);
+    const { state, onError } = this.#options;
+    this.#copying = this.#copying
+      .then(() => state.set([[COPY_PREFIX + name, text]]))
+      .catch(onError);
     const gone =
       known?.push != null && known.push.id !== entry.push?.id ? known.push.id : undefined;
     this.#refresh(name, gone);
   }
 
   #refresh(name: string, goneId?: string): void {
-    const { files, changed } = this.#options;
+    const { files, onChange } = this.#options;
     const entry = this.#entries.get(name);
     const config = files.get(name);
     const createdAt = this.#fileCreatedAt.get(name) ?? 0;
@@ -221,7 +223,7 @@ export class PushRegistry {
       const subscription = subscriptionOf(name, push, entry?.disabled ?? null, source);
       this.#subscriptions.set(name, subscription);
     }
-    changed(name, goneId);
+    onChange(name, goneId);
   }
 
   /** Publishes what this node knows and the topic does not have: its owner is a new one, or was not in reach. */
@@ -244,7 +246,7 @@ export class PushRegistry {
       const entry = this.#entries.get(name);
       this.#told.delete(name);
       if (entry !== undefined && !this.#isPast(entry))
-        this.#publish(entry).catch(this.#options.failed);
+        this.#publish(entry).catch(this.#options.onError);
     }
   }
 }

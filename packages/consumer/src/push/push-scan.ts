@@ -17,7 +17,7 @@ export interface PushScanOptions {
   readonly topics: Topics;
   readonly positions: PushPositions;
   readonly scheduler: PushScheduler;
-  readonly failed: (error: unknown) => void;
+  readonly onError: (error: unknown) => void;
 }
 
 export class PushScan {
@@ -38,7 +38,7 @@ export class PushScan {
     this.#isRunning = true;
     this.#run()
       .catch((error: unknown) => {
-        this.#options.failed(error);
+        this.#options.onError(error);
         this.#timer = setTimeout(() => this.request(), RETRY_MS).unref();
       })
       .finally(() => (this.#isRunning = false));

@@ -15,8 +15,8 @@ const MAX_TOPICS = 10_000;
 export interface PushSchedulerOptions {
   readonly context: PushContext;
   /** Topics were left out for want of room, and now there is some. */
-  readonly roomAgain: () => void;
-  readonly failed: (error: unknown) => void;
+  readonly onRoom: () => void;
+  readonly onError: (error: unknown) => void;
 }
 
 /** What one subscription has to do at this node. */
@@ -168,7 +168,7 @@ export class PushScheduler {
         this.#runningCount -= 1;
         this.#ended(queue, topic, end);
       })
-      .catch(this.#options.failed);
+      .catch(this.#options.onError);
   }
 
   #ended(queue: PushQueue, topic: TopicPush, end: "idle" | "more" | number): void {
@@ -181,7 +181,7 @@ export class PushScheduler {
     else if (queue.topics.get(topic.name) === topic) queue.topics.delete(topic.name);
     if (queue.isOverfull && queue.topics.size < MAX_TOPICS / 2) {
       queue.isOverfull = false;
-      this.#options.roomAgain();
+      this.#options.onRoom();
     }
     this.#queueUp(queue);
     this.#runAll();

@@ -6,10 +6,9 @@
 //                                                             ├▶ push-positions ─▶ log.state
 //                                                             └▶ dead-letter ─▶ another topic
 import type { Log } from "@shardcast/log";
-import type { NodeCore, PublishRouter } from "@shardcast/server";
+import type { NodeCore, NodePublisher } from "@shardcast/server";
 import { WebhookSender } from "@shardcast/webhooks";
 import type { Topics } from "../topics/topics.ts";
-import { publishOf, type NodePublish } from "./node-publish.ts";
 import { PushFeed } from "./push-feed.ts";
 import type { PushOptions } from "./push-options.ts";
 import { PushPositions } from "./push-positions.ts";
@@ -36,15 +35,22 @@ export interface PushNodeOptions {
   readonly options: PushOptions;
   readonly topics: Topics;
   readonly log: Log;
-  /** Also takes the topic $push. */
-  readonly router: PublishRouter;
+  /** Also publishes to the topic $push. */
+  readonly publisher: NodePublisher;
 }
 
 export class Push {
   readonly registry: PushRegistry;
   readonly counters: PushCounters = {
-    ...{ delivered: 0, failed: 0, refused: 0, blocked: 0, retries: 0 },
-    ...{ deadLetters: 0, dropped: 0, disabled: 0, gaps: 0 },
+    delivered: 0,
+    failed: 0,
+    refused: 0,
+    blocked: 0,
+    retries: 0,
+    deadLetters: 0,
+    dropped: 0,
+    disabled: 0,
+    gaps: 0,
   };
   readonly #options: PushNodeOptions;
   readonly #abort = new AbortController();
@@ -60,41 +66,56 @@ export class Push {
 
   constructor(options: PushNodeOptions) {
     this.#options = options;
-    const { core, topics, log, router } = options;
-    const failed = (error: unknown): void => {
+    const { core, topics, log, publisher } = options;
+    const publish = publisher.publish.bind(publisher);
+    const onError = (error: unknown): void => {
       core.logger.error({ error }, "pushing failed");
     };
-    const publish = (message: NodePublish): Promise<void> => publishOf(router, message);
     this.#sender = new WebhookSender({
       ...options.options.sender,
-      ...{ maxSockets: MAX_SOCKETS, maxSocketsPerHost: MAX_SOCKETS, now: core.clock.now },
+      maxSockets: MAX_SOCKETS,
+      maxSocketsPerHost: MAX_SOCKETS,
+      now: core.clock.now,
     });
-    this.#positions = new PushPositions(log.state, failed);
+    this.#positions = new PushPositions(log.state, onError);
     this.registry = new PushRegistry({
-      ...{ state: log.state, files: options.options.files, publish, failed },
+      state: log.state,
+      files: options.options.files,
+      publish,
+      onError,
       now: core.clock.now,
       isOwner: () => topics.isOwned(PUSH_TOPIC),
-      changed: (name, goneId) => this.#changed(name, goneId),
+      onChange: (name, goneId) => this.#changed(name, goneId),
     });
     this.#scheduler = new PushScheduler({
       context: {
-        ...{ sender: this.#sender, positions: this.#positions, counters: this.counters, publish },
-        ...{ logger: core.logger, signal: this.#abort.signal, now: core.clock.now },
+        sender: this.#sender,
+        positions: this.#positions,
+        counters: this.counters,
+        publish,
+        logger: core.logger,
+        signal: this.#abort.signal,
+        now: core.clock.now,
         ownedTopic: (name) => topics.owned(name),
         disable: (subscription, reason) => this.registry.disable(subscription, reason),
         owns: (topic) => topics.isOwned(topic),
         isStopping: () => this.#isStopping,
       },
-      roomAgain: () => this.#scan.request(),
-      failed,
+      onRoom: () => this.#scan.request(),
+      onError,
     });
-    const { scheduler, positions } = { scheduler: this.#scheduler, positions: this.#positions };
-    this.#scan = new PushScan({ log, topics, positions, scheduler, failed });
+    this.#scan = new PushScan({
+      log,
+      topics,
+      positions: this.#positions,
+      scheduler: this.#scheduler,
+      onError,
+    });
     this.#feed = new PushFeed({
       topics,
-      began: () => this.registry.began(),
-      received: (text, offset) => this.registry.received(text, offset),
-      caughtUp: () => this.registry.caughtUp(),
+      onBegin: () => this.registry.began(),
+      onMessage: (text, offset) => this.registry.received(text, offset),
+      onCaughtUp: () => this.registry.caughtUp(),
     });
   }
 

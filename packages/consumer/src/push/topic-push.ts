@@ -12,7 +12,7 @@ import type { PostResult, WebhookSender } from "@shardcast/webhooks";
 import type { NodeCore } from "@shardcast/server";
 import type { OwnedTopic } from "../owner/owned-topic.ts";
 import { deadLetterOf, isDeadLetter } from "./dead-letter.ts";
-import type { NodePublish } from "./node-publish.ts";
+import type { NodeMessage } from "@shardcast/server";
 import type { PushPositions } from "./push-positions.ts";
 import { pushHeaders } from "./push-request.ts";
 import type { PushSubscription } from "./push-subscription.ts";
@@ -57,7 +57,7 @@ export interface PushContext {
   /** @throws SHARDCAST_NOT_OWNER, SHARDCAST_LOG_UNAVAILABLE */
   readonly ownedTopic: (name: string) => OwnedTopic | Promise<OwnedTopic>;
   /** @throws the code that it is refused with */
-  readonly publish: (message: NodePublish) => Promise<void>;
+  readonly publish: (message: NodeMessage) => Promise<unknown>;
   /** @returns false where it is another one by now, or disabled already */
   readonly disable: (subscription: PushSubscription, reason: string) => boolean;
   readonly owns: (topic: string) => boolean;

@@ -65,7 +65,7 @@ export class Topics {
   constructor(options: TopicsOptions) {
     const { context, occupancy } = options;
     this.#options = options;
-    this.#context = { ...context, unused: (name) => this.letGo(name) };
+    this.#context = { ...context, onUnused: (name) => this.letGo(name) };
     this.#watchedContext = { ...this.#context, occupancy };
   }
 

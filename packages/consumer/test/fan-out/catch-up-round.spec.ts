@@ -20,10 +20,10 @@ describe("a link of very many topics that drains", () => {
 
   beforeEach(() => {
     runs = [];
-    const failed = (error: unknown): void => {
+    const onError = (error: unknown): void => {
       throw error;
     };
-    const turn = new Turn({ schedule: (run) => runs.push(run), failed });
+    const turn = new Turn({ schedule: (run) => runs.push(run), onError });
     const retention = new RetentionRules({ count: MANY, bytes: MANY, ageMs: MANY });
     const log = new MemoryLog({ retention, maxBytes: MANY, now: () => 1000 });
     const counters = new FanOutCounters();
@@ -31,7 +31,7 @@ describe("a link of very many topics that drains", () => {
     for (let id = 0; id < TOPICS; id += 1) {
       const name = `topics/${id}`;
       const own = log.open(name);
-      views.set(name, { view: new FanOut(name, id, own, { turn, counters, failed }), log: own });
+      views.set(name, { view: new FanOut(name, id, own, { turn, counters, onError }), log: own });
     }
     const served = (name: string): unknown => {
       const view = views.get(name)?.view;

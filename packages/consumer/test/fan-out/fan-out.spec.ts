@@ -30,11 +30,11 @@ class Bench {
   constructor(count = MANY, log?: ReadableLog) {
     const retention = new RetentionRules({ count, bytes: MANY, ageMs: MANY });
     this.log = new MemoryLog({ retention, maxBytes: MANY, now: () => 1000 }).open("news");
-    const failed = (error: unknown): void => {
+    const onError = (error: unknown): void => {
       throw error;
     };
-    const turn = new Turn({ schedule: (run) => this.runs.push(run), failed });
-    this.topic = new FanOut("news", 7, log ?? this.log, { turn, counters: this.counters, failed });
+    const turn = new Turn({ schedule: (run) => this.runs.push(run), onError });
+    this.topic = new FanOut("news", 7, log ?? this.log, { turn, counters: this.counters, onError });
   }
 
   publish(first: number, last: number): void {

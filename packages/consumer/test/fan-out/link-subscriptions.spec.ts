@@ -12,12 +12,12 @@ const MANY = 1_000_000;
 function topicNamed(name: string): FanOut {
   const retention = new RetentionRules({ count: MANY, bytes: MANY, ageMs: MANY });
   const log = new MemoryLog({ retention, maxBytes: MANY }).open(name);
-  const failed = (error: unknown): void => {
+  const onError = (error: unknown): void => {
     throw error;
   };
-  const turn = new Turn({ schedule: () => undefined, failed });
+  const turn = new Turn({ schedule: () => undefined, onError });
   const counters = new FanOutCounters();
-  return new FanOut(name, 1, log, { turn, counters, failed });
+  return new FanOut(name, 1, log, { turn, counters, onError });
 }
 
 describe("LinkSubscriptions", () => {

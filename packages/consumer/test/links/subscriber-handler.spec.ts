@@ -28,12 +28,12 @@ describe("SubscriberHandler with a token", () => {
     log = new MemoryLog({ retention, maxBytes: MANY, now: () => 1000 }).open("news");
     runs = [];
     hasRoom = true;
-    const failed = (error: unknown): void => {
+    const onError = (error: unknown): void => {
       throw error;
     };
-    const turn = new Turn({ schedule: (run) => runs.push(run), failed });
+    const turn = new Turn({ schedule: (run) => runs.push(run), onError });
     const counters = new FanOutCounters();
-    const view = new FanOut("news", 7, log, { turn, counters, failed });
+    const view = new FanOut("news", 7, log, { turn, counters, onError });
     const source = {
       view,
       subscribe: (...args: Parameters<FanOut["subscribe"]>): void => view.subscribe(...args),

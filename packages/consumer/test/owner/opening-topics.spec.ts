@@ -1,6 +1,7 @@
 import { PublishHead, ShardcastError, encodeFrame } from "@shardcast/protocol";
 import { AwaitingPublisher } from "@shardcast/server";
 import { expect } from "chai";
+import { Backlog } from "../../src/owner/backlog.ts";
 import { OpeningTopics } from "../../src/owner/opening-topics.ts";
 import { Publish } from "../../src/owner/publish.ts";
 
@@ -16,12 +17,12 @@ describe("publishes that wait for their topic's log", () => {
         if (isThere) return Promise.resolve(undefined as never);
         throw new ShardcastError("SHARDCAST_LOG_UNAVAILABLE");
       },
-      opened: (_topic, publishes) => stored.push(...publishes.map(({ seq }) => seq)),
+      onOpen: (_topic, publishes) => stored.push(...publishes.map(({ seq }) => seq)),
       publishTimeoutMs: SHORT_MS,
-      failed: (error) => {
+      onError: (error) => {
         throw error;
       },
-      left: () => undefined,
+      backlog: new Backlog(),
     });
     const publisher = (): ((seq: number, timeoutMs: number) => Promise<unknown>) => {
       const origin = new AwaitingPublisher(undefined, (from, bytes, start, end) => {

@@ -18,10 +18,8 @@ const ORIGIN: PublishOrigin = {
   isNode: false,
   access: undefined,
   refusedTopics: undefined,
-  refuseInFlight: () => false,
-  refuse: () => undefined,
-  pauseReading: () => undefined,
-  resumeReading: () => undefined,
+  source: undefined,
+  refuse: () => false,
 };
 
 describe("OwnedTopic", () => {
@@ -31,12 +29,12 @@ describe("OwnedTopic", () => {
   beforeEach(() => {
     const retention = new RetentionRules({ count: MANY, bytes: MANY, ageMs: MANY });
     const log = new MemoryLog({ retention, maxBytes: MANY, now: () => 1000 }).open("news");
-    const failed = (error: unknown): void => {
+    const onError = (error: unknown): void => {
       throw error;
     };
-    const turn = new Turn({ schedule: () => undefined, failed });
+    const turn = new Turn({ schedule: () => undefined, onError });
     const counters = new FanOutCounters();
-    const view = new FanOut("news", 7, log, { turn, counters, failed });
+    const view = new FanOut("news", 7, log, { turn, counters, onError });
     owned = new OwnedTopic(view, log, 0, { windowMs: 1000, maxIds: 1000 }, 1000);
     seq = 0;
   });

@@ -1,7 +1,7 @@
 import { MemoryLog, RetentionRules, type StateStore } from "@shardcast/log";
 import { ShardcastError } from "@shardcast/protocol";
 import { expect } from "chai";
-import type { NodePublish } from "../../src/push/node-publish.ts";
+import type { NodeMessage } from "@shardcast/server";
 import { parsePushConfig, type PushConfig } from "../../src/push/push-config.ts";
 import { PUSH_TOPIC_MESSAGES, PushRegistry } from "../../src/push/push-registry.ts";
 
@@ -14,7 +14,7 @@ class Cluster {
   readonly nodes = new Set<PushRegistry>();
   isDown = false;
 
-  publish = ({ payload }: NodePublish): Promise<void> => {
+  publish = ({ payload }: NodeMessage): Promise<void> => {
     if (this.isDown) return Promise.reject(new ShardcastError("SHARDCAST_OWNER_UNAVAILABLE"));
     const text = Buffer.from(payload).toString("utf8");
     this.messages.push(text);
@@ -57,9 +57,9 @@ describe("PushRegistry", () => {
   ): Promise<PushRegistry> {
     const node = new PushRegistry({
       ...{ state, files, publish: cluster.publish, isOwner: () => isOwner },
-      changed: () => undefined,
+      onChange: () => undefined,
       now: Date.now,
-      failed: (error) => {
+      onError: (error) => {
         throw error;
       },
     });

@@ -78,7 +78,7 @@ describe("deadLetterOf", () => {
   });
 
   it("has one id for one message of one subscription", () => {
-    const idOf = (changed: object): string =>
+    const idOf = (changed: object): string | undefined =>
       deadLetterOf(messageOf(), "x", { ...letter, ...changed }).messageId;
     expect(idOf({ attempts: 9, reason: "" })).to.equal(idOf({}));
     expect(idOf({ subscription: "other" })).not.to.equal(idOf({}));

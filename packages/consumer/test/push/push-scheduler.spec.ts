@@ -4,7 +4,7 @@ import type { PostResult, WebhookPost } from "@shardcast/webhooks";
 import { expect } from "chai";
 import { batchOf } from "@shardcast/log/testing";
 import type { OwnedTopic } from "../../src/owner/owned-topic.ts";
-import type { NodePublish } from "../../src/push/node-publish.ts";
+import type { NodeMessage } from "@shardcast/server";
 import { parsePushConfig } from "../../src/push/push-config.ts";
 import { PushPositions } from "../../src/push/push-positions.ts";
 import { PushScheduler, type PushQueue } from "../../src/push/push-scheduler.ts";
@@ -31,7 +31,7 @@ function settle(): Promise<void> {
 describe("PushScheduler", () => {
   let log: MemoryLog;
   let requests: Request[];
-  let letters: NodePublish[];
+  let letters: NodeMessage[];
   let counters: PushCounters;
   let scheduler: PushScheduler;
   let positions: PushPositions;
@@ -51,10 +51,10 @@ describe("PushScheduler", () => {
       ...{ delivered: 0, failed: 0, refused: 0, blocked: 0, retries: 0 },
       ...{ deadLetters: 0, dropped: 0, disabled: 0, gaps: 0 },
     };
-    const failed = (error: unknown): void => {
+    const onError = (error: unknown): void => {
       throw error;
     };
-    positions = new PushPositions(log.state, failed);
+    positions = new PushPositions(log.state, onError);
     const quiet = (): void => undefined;
     const context: PushContext = {
       ...{ positions, counters, signal: new AbortController().signal },
@@ -77,7 +77,7 @@ describe("PushScheduler", () => {
       owns: (topic) => owned(topic),
       isStopping: () => false,
     };
-    scheduler = new PushScheduler({ context, roomAgain: () => undefined, failed });
+    scheduler = new PushScheduler({ context, onRoom: () => undefined, onError });
   });
 
   afterEach(() => {

@@ -45,11 +45,11 @@ describe("very many topics", function () {
   ] as const) {
     it(`take little memory each when they rest, with messages ${kind}`, async () => {
       const log = await openLog();
-      const failed = (error: unknown): void => {
+      const onError = (error: unknown): void => {
         throw error;
       };
       const counters = new FanOutCounters();
-      const context = { turn: new Turn({ failed }), counters, failed };
+      const context = { turn: new Turn({ onError }), counters, onError };
       const topics = new Map<string, OwnedTopic>();
       const before = usedBytes();
       for (let number = 0; number < COUNT; number += 1) {

@@ -76,7 +76,7 @@ class LegacyLinks implements LegacyAcceptor {
       sweep,
       handshakeTimeoutMs: options.handshakeTimeoutMs,
       counters: metrics.handshakes,
-      opened: (handshake) => {
+      onOpen: (handshake) => {
         const link = new LegacyLink(socket, tcp, {
           endpoint: route.endpoint,
           handshake,

@@ -19,7 +19,7 @@ export interface LegacyPendingOptions extends PendingOptions {
   /** The node's challenge. */
   readonly once: number;
   /** The client has proved itself; the socket has no owner any more. */
-  readonly opened: (handshake: LegacyHandshake) => void;
+  readonly onOpen: (handshake: LegacyHandshake) => void;
 }
 
 export class LegacyPending extends PendingSocket {
@@ -45,7 +45,7 @@ export class LegacyPending extends PendingSocket {
         return;
       case "open":
         this.succeed();
-        this.#options.opened(this.#handshake);
+        this.#options.onOpen(this.#handshake);
         return;
       case "wrong-answer":
         // A client of the original tells a wrong key from a lost connection by an answer that does not match.

@@ -10,6 +10,7 @@ import {
 } from "@shardcast/protocol";
 import type { LegacyLink, LegacyRole } from "./legacy-link.ts";
 import type { PublishHandler } from "../link/publish-handler.ts";
+import type { Pausable } from "../publish/paused-sources.ts";
 import type { PublishOrigin, Refusal } from "../publish/publish-target.ts";
 
 export interface LegacyPublisherOptions {
@@ -42,6 +43,10 @@ export class LegacyPublisher implements LegacyRole, PublishOrigin {
     return this.#link.isOpen;
   }
 
+  get source(): Pausable {
+    return this.#link;
+  }
+
   opened(): void {
     this.#link.ready();
   }
@@ -62,7 +67,7 @@ export class LegacyPublisher implements LegacyRole, PublishOrigin {
     publishes.publish(this, bytes, 0, bytes.length, Infinity);
     if (this.inFlightCount >= windowMessages && !this.#isHeld) {
       this.#isHeld = true;
-      this.pauseReading();
+      this.source.pauseReading();
     }
   }
 
@@ -74,22 +79,10 @@ export class LegacyPublisher implements LegacyRole, PublishOrigin {
     this.#answered();
   }
 
-  refuseInFlight({ code }: Refusal): boolean {
+  refuse({ code }: Refusal): boolean {
     this.#answered();
     this.#refused(code);
     return false;
-  }
-
-  refuse({ code }: Refusal): void {
-    this.#refused(code);
-  }
-
-  pauseReading(): void {
-    this.#link.pauseReading();
-  }
-
-  resumeReading(): void {
-    this.#link.resumeReading();
   }
 
   writable(): void {
@@ -104,7 +97,7 @@ export class LegacyPublisher implements LegacyRole, PublishOrigin {
     this.inFlightCount -= 1;
     if (!this.#isHeld || this.inFlightCount > this.#options.windowMessages / 2) return;
     this.#isHeld = false;
-    this.resumeReading();
+    this.source.resumeReading();
   }
 
   /** Delivery is at most once here, as it was; the one answer that the protocol has is to end the link. */

@@ -30,6 +30,7 @@ import { explained } from "./explained.ts";
 import { FrameBacklog, TURN_UNITS, readFrames, unitsOf } from "./frame-backlog.ts";
 import type { LinkHandler, LinkTarget } from "./link-handler.ts";
 import type { NodeSocket } from "./node-socket.ts";
+import type { Pausable } from "../publish/paused-sources.ts";
 import type { PublishOrigin, Refusal } from "../publish/publish-target.ts";
 import { RefusedTopics } from "../publish/refused-topics.ts";
 import { SharedFrames } from "../turn/shared-frames.ts";
@@ -137,6 +138,10 @@ export class Link extends TurnLink implements PublishOrigin, AccessHolder {
 
   get isNode(): boolean {
     return this.endpoint === "producer";
+  }
+
+  get source(): Pausable {
+    return this;
   }
 
   /** One WebSocket message came. */
@@ -258,15 +263,20 @@ export class Link extends TurnLink implements PublishOrigin, AccessHolder {
     writeAckSeq(out, at, seq);
   }
 
-  /** Answers a publish that counts as in flight: not stored. */
-  refuseInFlight(refusal: Refusal): boolean {
+  /** Answers a publish: not stored. @returns whether the link refuses later publishes of the topic from now on */
+  refuse({ seq, topic, code, reason }: Refusal): boolean {
     this.inFlightCount -= 1;
-    return this.#refuse(refusal);
-  }
-
-  /** Answers a publish that was refused at once. */
-  refuse(refusal: Refusal): void {
-    this.#refuse(refusal);
+    if (!this.isOpen) return false;
+    this.send({ type: "reject", seq, code, reason });
+    if (!ERRORS[code].retryable) return false;
+    const isKnown = this.refusedTopics?.codeOf(topic) !== undefined;
+    // A node passes on what many have sent: by the first refusal it does not know whom else it will meet, so each
+    // has to be answered before anything is taken. A client knows by the first.
+    if (isKnown && !this.isNode) return false;
+    this.#isBeatDue = true;
+    this.refusedTopics ??= new RefusedTopics();
+    this.refusedTopics.add(topic, code, this.#beats + 1);
+    return !isKnown;
   }
 
   /** Answers a read that was refused. */
@@ -385,21 +395,6 @@ export class Link extends TurnLink implements PublishOrigin, AccessHolder {
   #sendAuthorized({ user, leftMs }: LinkAccess): void {
     const expiresInMs = leftMs === Infinity ? 0 : Math.max(1, Math.round(leftMs));
     this.send({ type: "authorized", user, expiresInMs });
-  }
-
-  /** @returns whether what follows of the topic is refused from now on */
-  #refuse({ seq, topic, code, reason }: Refusal): boolean {
-    if (!this.isOpen) return false;
-    this.send({ type: "reject", seq, code, reason });
-    if (!ERRORS[code].retryable) return false;
-    const isKnown = this.refusedTopics?.codeOf(topic) !== undefined;
-    // A node passes on what many have sent: by the first refusal it does not know whom else it will meet, so each
-    // has to be answered before anything is taken. A client knows by the first.
-    if (isKnown && !this.isNode) return false;
-    this.#isBeatDue = true;
-    this.refusedTopics ??= new RefusedTopics();
-    this.refusedTopics.add(topic, code, this.#beats + 1);
-    return !isKnown;
   }
 
   #beatAnswered(): void {

@@ -69,7 +69,7 @@ export function createNodeCore(
   metrics: NodeMetrics,
 ): NodeCore {
   const turn = new Turn({
-    failed: (error) => {
+    onError: (error) => {
       logger.error({ error }, "work at the end of a turn failed");
     },
   });

@@ -32,6 +32,7 @@ import { PayloadLimit } from "./payload-limit.ts";
 import { Peer, type PeerHandler } from "./peer.ts";
 import { MOVED_REASON, NOBODY, type MovedPublish } from "../publish/moved-publish.ts";
 import { deadlineOf, hasOwnTime } from "../publish/publish-wait.ts";
+import { PausedSources } from "../publish/paused-sources.ts";
 import type { PublishOrigin, PublishTarget } from "../publish/publish-target.ts";
 import { RefusedBehind } from "../publish/refused-behind.ts";
 import type { PeerTls } from "../options/tls.ts";
@@ -74,7 +75,7 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
   readonly #payloadLimit: PayloadLimit;
   /** What waits behind these is to be refused before anything more is sent. */
   readonly #refusedBehind = new RefusedBehind();
-  readonly #paused = new Set<PublishOrigin>();
+  readonly #paused = new PausedSources();
   #heldBytes = 0;
   #out = NO_BYTES;
   /** What is before this was sent. */
@@ -124,7 +125,7 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
     for (const entry of [...this.#inFlight.takeAll(), ...this.#waiting.splice(0)]) {
       this.#reject(entry, "SHARDCAST_NODE_DRAINING", "");
     }
-    this.#resumeAll();
+    this.#paused.resumeAll();
   }
 
   /**
@@ -139,8 +140,7 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
     for (const entry of this.#inFlight.entries()) {
       if (entry.origin === NOBODY || !isMoved(entry)) continue;
       if (entry.hasId) moved.push({ ...entry });
-      else
-        entry.origin.refuseInFlight(refusalOf(entry, "SHARDCAST_OWNER_UNAVAILABLE", MOVED_REASON));
+      else entry.origin.refuse(refusalOf(entry, "SHARDCAST_OWNER_UNAVAILABLE", MOVED_REASON));
       entry.origin = NOBODY;
     }
     const stay = (entry: UplinkEntry): boolean => {
@@ -151,7 +151,7 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
     };
     this.#refused = this.#refused.filter(stay);
     this.#waiting = this.#waiting.filter(stay);
-    if (this.#waiting.length === 0) this.#resumeAll();
+    if (this.#waiting.length === 0) this.#paused.resumeAll();
     const now = performance.now();
     return inOrder(moved).map((entry) => ({ origin: entry.origin, frame: frameOf(entry, now) }));
   }
@@ -167,7 +167,7 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
     if (end - head.payloadStart > this.#payloadLimit.maxBytes) {
       const { seq, topic } = head;
       const { reason } = this.#payloadLimit;
-      origin.refuseInFlight({ seq, topic, code: "SHARDCAST_PAYLOAD_TOO_LARGE", reason });
+      origin.refuse({ seq, topic, code: "SHARDCAST_PAYLOAD_TOO_LARGE", reason });
       return;
     }
     const deadline = deadlineOf(head.timeoutMs, publishTimeoutMs);
@@ -229,7 +229,7 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
     this.#returnRefused();
     this.#refuseBehind();
     this.#outStart = this.#outEnd;
-    this.#resumeAll();
+    this.#paused.resumeAll();
   }
 
   /** Sends what this turn brought as one WebSocket message. */
@@ -297,10 +297,7 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
     this.#heldBytes += count;
     this.#waiting.push(entry);
     // The owner is there and slow: whoever publishes to it waits in its own kernel.
-    if (this.#peer.isOpen && !this.#paused.has(entry.origin)) {
-      this.#paused.add(entry.origin);
-      entry.origin.pauseReading();
-    }
+    if (this.#peer.isOpen) this.#paused.pause(entry.origin.source);
   }
 
   #pump(): void {
@@ -318,7 +315,7 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
       this.#put(entry, bytes, start, end);
     }
     this.#waiting.splice(0, sent);
-    if (this.#waiting.length === 0) this.#resumeAll();
+    if (this.#waiting.length === 0) this.#paused.resumeAll();
   }
 
   /** Refuses what came before it was known what the owner takes. */
@@ -396,7 +393,7 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
     for (const entry of [...this.#inFlight.entries(), ...this.#refused, ...this.#waiting]) {
       this.#earliestDeadline = Math.min(this.#earliestDeadline, entry.deadline);
     }
-    if (this.#waiting.length === 0) this.#resumeAll();
+    if (this.#waiting.length === 0) this.#paused.resumeAll();
     else this.#defer();
   }
 
@@ -411,7 +408,7 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
   /** Its sender does not send it again. */
   #giveUp(entry: UplinkEntry, reason: string): void {
     this.#heldBytes -= entry.end - entry.start;
-    entry.origin.refuseInFlight(refusalOf(entry, "SHARDCAST_OWNER_UNAVAILABLE", reason));
+    entry.origin.refuse(refusalOf(entry, "SHARDCAST_OWNER_UNAVAILABLE", reason));
   }
 
   #reject(entry: UplinkEntry, code: ErrorCode, reason: string): void {
@@ -423,11 +420,6 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
       this.#nextOrdinal,
     );
     if (!this.#refusedBehind.isEmpty) this.#defer();
-  }
-
-  #resumeAll(): void {
-    for (const origin of this.#paused) origin.resumeReading();
-    this.#paused.clear();
   }
 
   #defer(): void {

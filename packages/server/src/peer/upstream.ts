@@ -41,7 +41,7 @@ export interface UpstreamOptions {
   readonly tls: PeerTls;
   readonly logger: Logger;
   /** Told when the link is open, again and again. */
-  readonly opened: () => void;
+  readonly onOpen: () => void;
 }
 
 export class Upstream implements PeerHandler, TopicSource {
@@ -131,7 +131,7 @@ export class Upstream implements PeerHandler, TopicSource {
     this.#wasOpen = true;
     for (const frame of this.#early.values()) this.#send(frame);
     this.#early.clear();
-    this.#options.opened();
+    this.#options.onOpen();
   }
 
   lost(): void {

@@ -16,13 +16,15 @@ export interface UpstreamsContext {
 export class Upstreams {
   readonly #core: UpstreamsContext;
   readonly #byUrl = new Map<string, Upstream>();
+  #onOpen: (member: RingMember) => void = () => undefined;
 
-  readonly #opened: (member: RingMember) => void;
-
-  /** @param opened told when a link to an owner is open, again and again */
-  constructor(core: UpstreamsContext, opened: (member: RingMember) => void) {
+  constructor(core: UpstreamsContext) {
     this.#core = core;
-    this.#opened = opened;
+  }
+
+  /** Calls back each time that a link to an owner opens. */
+  onOpen(callback: (member: RingMember) => void): void {
+    this.#onOpen = callback;
   }
 
   to(member: RingMember): Upstream {
@@ -30,8 +32,11 @@ export class Upstreams {
     if (known !== undefined) return known;
     const { options, logger } = this.#core;
     const upstream = new Upstream({
-      ...{ member, keys: options.keys, tls: options.tls.peers, logger },
-      opened: () => this.#opened(member),
+      member,
+      keys: options.keys,
+      tls: options.tls.peers,
+      logger,
+      onOpen: () => this.#onOpen(member),
     });
     this.#byUrl.set(member.url, upstream);
     return upstream;

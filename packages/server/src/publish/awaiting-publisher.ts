@@ -38,8 +38,9 @@ export class AwaitingPublisher implements PublishOrigin {
   readonly isNode = false;
   readonly access: LinkAccess | undefined;
   readonly refusedTopics = new RefusedTopics();
-  /** Whoever asked is there to hear the answer. */
-  isOpen = true;
+  readonly source = undefined;
+  /** The request waits for its answer. */
+  readonly isOpen = true;
   readonly #take: TakePublish;
   readonly #waiting = new Map<number, Waiting>();
 
@@ -61,44 +62,28 @@ export class AwaitingPublisher implements PublishOrigin {
 
   ack({ seq, isDuplicate, epoch, offset }: AckFields): void {
     const position = formatPosition({ epoch: epochFromBytes(epoch, 0), offset });
-    this.#stored(seq, { position, duplicate: isDuplicate });
+    this.#answer(seq)?.resolve({ position, duplicate: isDuplicate });
   }
 
   passAck(seq: number, bytes: Uint8Array, start: number): void {
     const frame = decodeFrame(bytes, start, start + ACK_BYTES);
     if (frame?.type !== "ack") return;
     const { position, duplicate } = frame;
-    this.#stored(seq, { position: formatPosition(position), duplicate });
+    this.#answer(seq)?.resolve({ position: formatPosition(position), duplicate });
   }
 
-  refuseInFlight(refusal: Refusal): boolean {
-    this.inFlightCount -= 1;
-    const { topic, code } = refusal;
-    this.refuse(refusal);
+  refuse({ seq, topic, code, reason }: Refusal): boolean {
+    this.#answer(seq)?.reject(new ShardcastError(code, reason));
     if (!ERRORS[code].retryable || this.refusedTopics.codeOf(topic) !== undefined) return false;
     // Until the end of the request: nothing of the topic overtakes it.
     this.refusedTopics.add(topic, code, 1);
     return true;
   }
 
-  refuse({ seq, code, reason }: Refusal): void {
-    const waiting = this.#waiting.get(seq);
-    this.#waiting.delete(seq);
-    waiting?.reject(new ShardcastError(code, reason));
-  }
-
-  pauseReading(): void {
-    // The request is there already.
-  }
-
-  resumeReading(): void {
-    // Likewise.
-  }
-
-  #stored(seq: number, answer: PublishAnswer): void {
+  #answer(seq: number): Waiting | undefined {
     this.inFlightCount -= 1;
     const waiting = this.#waiting.get(seq);
     this.#waiting.delete(seq);
-    waiting?.resolve(answer);
+    return waiting;
   }
 }

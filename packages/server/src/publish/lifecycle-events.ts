@@ -1,7 +1,6 @@
 // What happens to links and topics, told as messages of the topics $events/…: for back ends and administrators
 // that follow them. Off by default. docs/protocol.md#events
 import {
-  encodeFrame,
   encodeText,
   linkEventsTopic,
   topicEventsTopic,
@@ -11,7 +10,7 @@ import {
   type TopicFault,
 } from "@shardcast/protocol";
 import type { LinkAccess } from "../access/link-access.ts";
-import { AwaitingPublisher, type TakePublish } from "./awaiting-publisher.ts";
+import type { NodePublisher } from "./node-publisher.ts";
 
 export const EVENT_KINDS = ["links", "subscriptions", "occupancy"] as const;
 
@@ -33,7 +32,7 @@ export class LifecycleEvents {
   readonly #nodeId: string;
   readonly #now: () => number;
   readonly #kinds: ReadonlySet<EventKind>;
-  #take: TakePublish | undefined;
+  #publisher: NodePublisher | undefined;
   #pending = 0;
 
   /** @param now in ms since 1970 */
@@ -44,8 +43,8 @@ export class LifecycleEvents {
   }
 
   /** Begins to tell. Of what this node told before it was started anew, nothing holds any more. */
-  start(take: TakePublish): void {
-    this.#take = take;
+  start(publisher: NodePublisher): void {
+    this.#publisher = publisher;
     if (this.has("links")) this.#tellLinks({ event: "started" });
   }
 
@@ -97,23 +96,15 @@ export class LifecycleEvents {
   }
 
   #tell(topic: string, fields: Readonly<Record<string, string>>): void {
-    if (!isEventsTopic(topic) || this.#take === undefined || this.#pending >= MAX_PENDING) {
+    if (!isEventsTopic(topic) || this.#publisher === undefined || this.#pending >= MAX_PENDING) {
       this.counters.dropped += 1;
       return;
     }
     const text = JSON.stringify({ ...fields, node: this.#nodeId, time: this.#now() });
     const attributes = { "content-type": "application/json" };
     const payload = encodeText(text);
-    const frame = encodeFrame({
-      type: "publish",
-      seq: 0,
-      timeoutMs: 0,
-      topic,
-      attributes,
-      payload,
-    });
     this.#pending += 1;
-    new AwaitingPublisher(undefined, this.#take).publish(0, frame).then(
+    this.#publisher.publish({ topic, attributes, payload }).then(
       () => {
         this.#pending -= 1;
         this.counters.told += 1;

@@ -10,7 +10,7 @@ export interface MovedPublish {
 /** What is told of one that cannot be moved: without an id, it might be stored twice. */
 export const MOVED_REASON = "the topic has got another owner before the ack";
 
-/** Takes the place of the origin. */
+/** Replaces the origin of a publish that has moved. */
 export const NOBODY: PublishOrigin = {
   inFlightCount: 0,
   isOpen: false,
@@ -19,8 +19,6 @@ export const NOBODY: PublishOrigin = {
   ack: () => undefined,
   passAck: () => undefined,
   refusedTopics: undefined,
-  refuseInFlight: () => false,
-  refuse: () => undefined,
-  pauseReading: () => undefined,
-  resumeReading: () => undefined,
+  source: undefined,
+  refuse: () => false,
 };

@@ -51,12 +51,13 @@ export class PublishRouter {
     const head = this.#head;
     if (!head.read(bytes, start, end)) return false;
     const { seq, topic } = head;
+    origin.inFlightCount += 1;
     const refused = origin.refusedTopics?.codeOf(topic);
     if (refused !== undefined) {
       origin.refuse({ seq, topic, code: refused, reason: "one before it was refused" });
       return true;
     }
-    if (origin.inFlightCount >= windowMessages) {
+    if (origin.inFlightCount > windowMessages) {
       const reason = `${windowMessages} is the window`;
       origin.refuse({ seq, topic, code: "SHARDCAST_WINDOW_FULL", reason });
       return true;
@@ -75,7 +76,6 @@ export class PublishRouter {
     }
     if (typeof target === "string") return true;
     if (known === undefined) this.#remember(topic, target);
-    origin.inFlightCount += 1;
     target.publish(origin, head, bytes, start, end);
     return true;
   }
@@ -93,12 +93,12 @@ export class PublishRouter {
       if (refused !== undefined || origin.isNode) {
         // Another node sends it where its own ring says.
         const code = refused ?? "SHARDCAST_NOT_OWNER";
-        origin.refuseInFlight({ seq: head.seq, topic: head.topic, code, reason: "" });
+        origin.refuse({ seq: head.seq, topic: head.topic, code, reason: "" });
         continue;
       }
       const target = this.#targets.get(head.topic) ?? this.#route(head.topic);
       if (typeof target === "string") {
-        origin.refuseInFlight({ seq: head.seq, topic: head.topic, code: target, reason: "" });
+        origin.refuse({ seq: head.seq, topic: head.topic, code: target, reason: "" });
       } else target.publish(origin, head, frame, 0, frame.length);
     }
   }

@@ -33,7 +33,7 @@ export class RefusedBehind {
    * @param until the place of the next publish that comes
    */
   refuse(origin: PublishOrigin, refusal: Refusal, ordinal: number, until = Infinity): void {
-    if (!origin.refuseInFlight(refusal)) return;
+    if (!origin.refuse(refusal)) return;
     const topics = this.#first.get(origin) ?? new Map<string, FirstRefused>();
     this.#first.set(origin, topics.set(refusal.topic, { refusal, ordinal, until }));
   }
@@ -44,7 +44,7 @@ export class RefusedBehind {
     if (topics === undefined) return false;
     const first = topics.get(readPublishTopic(bytes, start));
     if (first === undefined || ordinal < first.ordinal || ordinal >= first.until) return false;
-    origin.refuseInFlight({ ...first.refusal, seq });
+    origin.refuse({ ...first.refusal, seq });
     return true;
   }
 

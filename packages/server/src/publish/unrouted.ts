@@ -39,7 +39,7 @@ export class Unrouted implements PublishTarget {
   ): void {
     const { seq, timeoutMs } = head;
     if (this.#bytes + end - start > MAX_BYTES) {
-      origin.refuseInFlight(refusalOf(seq, head.topic));
+      origin.refuse(refusalOf(seq, head.topic));
       return;
     }
     const deadline = deadlineOf(timeoutMs, this.#publishTimeoutMs);
@@ -63,7 +63,7 @@ export class Unrouted implements PublishTarget {
     const kept = this.#waiting.filter(({ origin, seq, deadline, frame }, ordinal) => {
       if (deadline > now) return !behind.includes({ origin, seq, ordinal, bytes: frame, start: 0 });
       const refusal = refusalOf(seq, readPublishTopic(frame, 0));
-      if (hasOwnTime(readUint32(frame, PUBLISH_TIMEOUT_AT))) origin.refuseInFlight(refusal);
+      if (hasOwnTime(readUint32(frame, PUBLISH_TIMEOUT_AT))) origin.refuse(refusal);
       else behind.refuse(origin, refusal, ordinal);
       return false;
     });

@@ -10,13 +10,13 @@ export interface TurnOptions {
   /** Runs a function when this turn's input has been read. @default setImmediate */
   readonly schedule?: (run: () => void) => void;
   /** Told of an error that work threw; the rest of the turn goes on. */
-  readonly failed: (error: unknown) => void;
+  readonly onError: (error: unknown) => void;
 }
 
 /** Runs all work that was deferred in this turn, then all writes. Work may defer writes. */
 export class Turn {
   readonly #schedule: (run: () => void) => void;
-  readonly #failed: (error: unknown) => void;
+  readonly #onError: (error: unknown) => void;
   #work: TurnWork[] = [];
   #writes: TurnWork[] = [];
   #isScheduled = false;
@@ -24,7 +24,7 @@ export class Turn {
 
   constructor(options: TurnOptions) {
     this.#schedule = options.schedule ?? setImmediate;
-    this.#failed = options.failed;
+    this.#onError = options.onError;
   }
 
   /** Counts the turns in which there was something to do. */
@@ -67,7 +67,7 @@ export class Turn {
       try {
         item.endTurn();
       } catch (error) {
-        this.#failed(error);
+        this.#onError(error);
       }
     }
   }

@@ -337,7 +337,7 @@ describe("a token that expires", () => {
     const [link] = door.links;
     if (link === undefined) throw new Error("no link");
     caller.socket.pause();
-    link.pauseReading();
+    link.source?.pauseReading();
     const info = "x".repeat(200);
     while (!link.isCongested) {
       for (let count = 0; count < 1000; count += 1) {

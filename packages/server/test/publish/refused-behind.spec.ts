@@ -9,7 +9,7 @@ describe("RefusedBehind", () => {
   it("refuses what came behind a refused publish before its origin could know, also when the link is lost", () => {
     const refused: number[] = [];
     const origin = {
-      refuseInFlight: ({ seq }: { seq: number }) => refused.push(seq) === 1,
+      refuse: ({ seq }: { seq: number }) => refused.push(seq) === 1,
     } as unknown as PublishOrigin;
     const behind = new RefusedBehind();
     const includes = (ordinal: number, topic = "news"): boolean => {

@@ -7,7 +7,7 @@ describe("Turn", () => {
     const failures: unknown[] = [];
     const turn = new Turn({
       schedule: (run) => runs.push(run),
-      failed: (error) => failures.push(error),
+      onError: (error) => failures.push(error),
     });
     return { turn, runs, failures };
   }

@@ -1,0 +1,56 @@
+// Whether the log can be written: the result of the last commit, and of probes after one that failed. A node that
+// is not ready may get no publishes any more, so it has to try by itself.
+import type { Log } from "@shardcast/log";
+import { publicReason } from "@shardcast/server";
+
+const PROBE_MS = 1000;
+/** A probe writes these to the log's state. A small text may fit where no message does. */
+const PROBE_KEYS = ["probe:1", "probe:2", "probe:3", "probe:4"];
+const PROBE_BYTES = 60_000;
+
+export class LogHealth {
+  readonly #log: Log;
+  readonly #onError: (error: unknown) => void;
+  #fault: string | undefined;
+  #isProbing = false;
+
+  /** @param onError called with the first of several failures in a row */
+  constructor(log: Log, onError: (error: unknown) => void) {
+    this.#log = log;
+    this.#onError = onError;
+  }
+
+  /** Why the log could not be written the last time; undefined where it could. */
+  get fault(): string | undefined {
+    return this.#log.fault ?? this.#fault;
+  }
+
+  commitFailed(error: unknown): void {
+    if (this.#fault === undefined) this.#onError(error);
+    this.#fault = publicReason(error).slice(0, 100);
+  }
+
+  committed(): void {
+    this.#fault = undefined;
+  }
+
+  /** After a failed commit, writes something every second until that succeeds. */
+  probe(): void {
+    const { state, fault } = this.#log;
+    if (this.#fault === undefined || this.#isProbing || fault !== undefined) return;
+    this.#isProbing = true;
+    setTimeout(() => {
+      const value = "-".repeat(PROBE_BYTES);
+      state
+        .set(PROBE_KEYS.map((key) => [key, value]))
+        .then(() => state.delete(PROBE_KEYS))
+        .then(
+          () => this.committed(),
+          () => undefined,
+        )
+        .finally(() => {
+          this.#isProbing = false;
+        });
+    }, PROBE_MS).unref();
+  }
+}

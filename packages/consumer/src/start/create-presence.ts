@@ -1,0 +1,38 @@
+// Presence at a consumer: the lists of the topics that it owns, and what it reports of its own clients.
+import { encodeText } from "@shardcast/protocol";
+import { NodePublisher, type NodeCore } from "@shardcast/server";
+import { Attendance } from "../presence/attendance.ts";
+import { PresenceOwner } from "../presence/presence-owner.ts";
+import type { ConsumerOptions } from "./consumer-options.ts";
+import type { TopicParts } from "./create-topics.ts";
+
+export interface PresenceParts {
+  readonly owner: PresenceOwner;
+  readonly attendance: Attendance;
+}
+
+export function createPresence(
+  { membership, options: { maxTopics } }: NodeCore,
+  options: ConsumerOptions,
+  { topics, owner: topicOwner, upstreams }: TopicParts,
+): PresenceParts {
+  // Not by the ring: a node that owns a topic no longer must not publish its list elsewhere.
+  const publisher = NodePublisher.to(topicOwner);
+  const owner = new PresenceOwner({
+    owns: (topic) => membership.owns(topic),
+    timeoutMs: options.presenceTimeoutMs,
+    maxMembers: options.maxPresent,
+    publish: (topic, text) => publisher.publish({ topic, payload: encodeText(text) }),
+    positionOf: (topic) => topics.positionOf(topic),
+  });
+  const attendance = new Attendance({
+    membership,
+    owner,
+    upstreamTo: (member) => upstreams.to(member),
+    maxMembers: maxTopics,
+    maxEach: options.maxPresentEach,
+    watched: () => topics.presenceNames(),
+  });
+  upstreams.onOpen((member) => attendance.reached(member));
+  return { owner, attendance };
+}

@@ -7,7 +7,7 @@ const PACKAGES = {
   webhooks: ["protocol"],
   process: ["protocol"],
   server: ["protocol", "process", "webhooks"],
-  log: ["protocol", "process", "server"],
+  log: ["protocol"],
   redis: ["protocol", "process", "server", "log"],
   producer: ["server", "redis"],
   consumer: ["protocol", "process", "webhooks", "server", "log", "redis"],

@@ -94,6 +94,16 @@ export default defineConfig(
     },
   },
   {
+    files: ["packages/protocol/src/websocket/**"],
+    rules: {
+      "no-restricted-globals": "off",
+      "no-restricted-imports": [
+        "error",
+        { patterns: [OTHER_PACKAGES, { group: ["node:*", "!node:zlib", "ws"] }] },
+      ],
+    },
+  },
+  {
     files: ["*.js", "scripts/**", "packages/*/bin/*.js"],
     languageOptions: {
       globals: {

@@ -44,11 +44,6 @@ export function endByFault(url: string, code: CloseReason, detail?: string): Lin
   return { error, isFatal: !isReconnectable(closeCodeOf(code)) };
 }
 
-/** Whether a code may end a link. */
-export function isCloseReason(code: ErrorCode): code is CloseReason {
-  return "closeCode" in ERRORS[code];
-}
-
 const BY_CLOSE_CODE = new Map<number, ErrorCode>(
   Object.entries(ERRORS as Record<string, ErrorEntry>).flatMap(([code, { closeCode }]) =>
     closeCode === undefined || !isErrorCode(code) ? [] : [[closeCode, code]],

@@ -14,8 +14,9 @@ import {
   type Frame,
   type Credentials,
   type WelcomeFrame,
+  isCloseReason,
 } from "@shardcast/protocol";
-import { endByClose, endByFault, isCloseReason, type LinkEnd } from "./link-end.ts";
+import { endByClose, endByFault, type LinkEnd } from "./link-end.ts";
 import { Liveness } from "./liveness.ts";
 import type { Runtime } from "./runtime.ts";
 

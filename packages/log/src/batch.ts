@@ -8,7 +8,7 @@ import {
   readMessageTime,
   writeMessageTopicId,
 } from "@shardcast/protocol";
-import { SharedFrames } from "@shardcast/server";
+import { SharedFrames } from "@shardcast/protocol/websocket";
 import { partAfter } from "./message-run.ts";
 
 export class Batch {

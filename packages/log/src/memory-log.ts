@@ -1,7 +1,7 @@
 // The log that lives in the process: bounded by count, bytes and age a topic, and by bytes in all.
 // A node that ends takes it along: the topics start again with new epochs.
 import type { Epoch, From, Position } from "@shardcast/protocol";
-import { SharedFrames } from "@shardcast/server";
+import { SharedFrames } from "@shardcast/protocol/websocket";
 import { Batch } from "./batch.ts";
 import { BirthEpochs } from "./birth-epochs.ts";
 import { FORGET_AFTER_MS, type Log, type LogClock, type StoredIds, type TopicLog } from "./log.ts";

@@ -7,11 +7,19 @@ export { createLogger } from "./logger.ts";
 export { outliveRejections } from "./rejections.ts";
 export { Outage } from "./outage.ts";
 export { PacedText } from "./paced-text.ts";
+export {
+  PROBLEM_TYPE,
+  RETRY_AFTER_S,
+  problemDetails,
+  type ProblemDetails,
+} from "./problem-details.ts";
+export { publicReason } from "./public-reason.ts";
 export { MAX_UNANSWERED, UnansweredRequests } from "./unanswered-requests.ts";
 export { hostCount, upgradeFault, type UpgradeFault } from "./upgrade-fault.ts";
 export { Shares, type ShareLimits } from "./shares.ts";
 export { SteadyClock } from "./steady-clock.ts";
 export { stopOnSignal, type Stoppable } from "./stop-on-signal.ts";
+export { TokenBucket } from "./token-bucket.ts";
 export { bytesReceived, bytesTaken } from "./tcp-progress.ts";
 export { UnsentAnswers } from "./unsent-answers.ts";
 export { parseJson, readJsonFile } from "./options/json-file.ts";

@@ -200,6 +200,11 @@ export function isErrorCode(text: string): text is ErrorCode {
   return Object.hasOwn(ERRORS, text);
 }
 
+/** Whether a code may end a link. */
+export function isCloseReason(code: ErrorCode): code is CloseReason {
+  return "closeCode" in ERRORS[code];
+}
+
 /** Returns the close code of a code that ends a link. */
 export function closeCodeOf(code: CloseReason): number {
   return ERRORS[code].closeCode;

@@ -31,6 +31,7 @@ export * from "./legacy-frame.ts";
 export * from "./legacy-handshake.ts";
 export * from "./limits.ts";
 export * from "./message-layout.ts";
+export { nodeUrl } from "./node-url.ts";
 export {
   NO_EPOCH,
   epochFromBytes,

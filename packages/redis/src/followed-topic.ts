@@ -8,28 +8,41 @@ import {
   ShardcastError,
   forEachFrame,
   readMessageOffset,
+  type GapFrame,
   type Position,
+  type SubscribedFrame,
 } from "@shardcast/protocol";
 import { Damage } from "@shardcast/log";
-import type { Follower } from "@shardcast/server";
 import type { Notification } from "./notification.ts";
 import type { TopicPage } from "./read-topic.ts";
 
 const PAGE_BYTES = 256 * 1024;
 const RETRY_MS = 250;
 
+/** Receives the messages of one topic. */
+export interface TopicFollower {
+  readonly topic: string;
+  /** The last position that it received; undefined to follow from now on. */
+  readonly position: Position | undefined;
+  followed(frame: SubscribedFrame): void;
+  /** A message frame; the bytes are valid for the call only. */
+  delivered(bytes: Uint8Array, start: number, end: number): void;
+  /** @param code why messages are missing, unless they are too old */
+  missed(frame: GapFrame, code?: string): void;
+}
+
 /** Reads what follows an offset; undefined where the topic is not there. */
 export type ReadAfter = (after: number, limitBytes: number, epoch: string) => Promise<TopicPage>;
 
 export class FollowedTopic {
-  readonly #follower: Follower;
+  readonly #follower: TopicFollower;
   readonly #read: ReadAfter;
   #isReading = false;
   /** Something came that a read under way may not have seen. */
   #isStale = false;
   #isClosed = false;
 
-  constructor(follower: Follower, read: ReadAfter) {
+  constructor(follower: TopicFollower, read: ReadAfter) {
     this.#follower = follower;
     this.#read = read;
   }

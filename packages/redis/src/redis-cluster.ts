@@ -1,9 +1,8 @@
 // What every node of a cluster on Redis has: the connection, and who the consumers are.
-import type { Membership } from "@shardcast/server";
 import type { Logger } from "pino";
 import { Keys } from "./keys.ts";
 import { RedisConnection } from "./redis-connection.ts";
-import { RedisMembers } from "./redis-members.ts";
+import { RedisMembers, type MemberList } from "./redis-members.ts";
 import type { RedisOptions } from "./redis-options.ts";
 
 export class RedisCluster {
@@ -14,7 +13,7 @@ export class RedisCluster {
   readonly connected: Promise<void>;
 
   /** Connects, however long that takes, and keeps the membership up to date. */
-  constructor(options: RedisOptions, membership: Membership, logger: Logger) {
+  constructor(options: RedisOptions, membership: MemberList, logger: Logger) {
     const { target, ca, prefix, memberTimeoutMs } = options;
     const connection = new RedisConnection({ target, logger, ...(ca === undefined ? {} : { ca }) });
     this.connection = connection;

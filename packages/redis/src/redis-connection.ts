@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { ErrorReply, RESP_TYPES, createClient, createCluster, createSentinel } from "@redis/client";
 import { ShardcastError } from "@shardcast/protocol";
 import { Outage } from "@shardcast/process";
-import { publicReason } from "@shardcast/server";
+import { publicReason } from "@shardcast/process";
 import type { Logger } from "pino";
 import { ReplicaWait } from "./replica-wait.ts";
 import type { RedisTarget } from "./redis-target.ts";

@@ -1,7 +1,7 @@
 // Which consumers there are, by what they say in Redis: each says that it is there, again and again, and is
 // forgotten when it has not for its time. All nodes follow.
 import type { RingMember } from "@shardcast/protocol";
-import { nodeUrl, type Membership } from "@shardcast/server";
+import { nodeUrl } from "@shardcast/protocol";
 import type { Logger } from "pino";
 import type { Keys } from "./keys.ts";
 import type { RedisConnection } from "./redis-connection.ts";
@@ -11,10 +11,17 @@ import { BEAT, LEAVE } from "./scripts.ts";
 /** So often within its time a consumer says that it is there. */
 const BEATS_PER_TTL = 5;
 
+/** The consumers that a node knows, which this keeps up to date. */
+export interface MemberList {
+  readonly members: readonly RingMember[];
+  /** @returns whether the members have changed */
+  update(members: readonly RingMember[]): boolean;
+}
+
 export interface RedisMembersOptions {
   readonly connection: RedisConnection;
   readonly keys: Keys;
-  readonly membership: Membership;
+  readonly membership: MemberList;
   readonly logger: Logger;
   /** How long a consumer that says nothing counts as there. */
   readonly ttlMs: number;

@@ -3,10 +3,15 @@
 // noticed, and read from the stream.
 import { randomBytes } from "node:crypto";
 import { BirthEpochs, Damage, createEpoch, type DamageTally } from "@shardcast/log";
-import { ShardcastError, shardOf, type From, type Position } from "@shardcast/protocol";
-import type { Follower, SourcePage, TopicSource } from "@shardcast/server";
+import {
+  ShardcastError,
+  shardOf,
+  type From,
+  type PageFrame,
+  type Position,
+} from "@shardcast/protocol";
 import type { Logger } from "pino";
-import { FollowedTopic } from "./followed-topic.ts";
+import { FollowedTopic, type TopicFollower } from "./followed-topic.ts";
 import type { Keys } from "./keys.ts";
 import { readNotification } from "./notification.ts";
 import { readTopic, resolveStart, type TopicPage } from "./read-topic.ts";
@@ -40,7 +45,7 @@ export interface RedisSourceOptions {
   readonly now?: () => number;
 }
 
-export class RedisSource implements TopicSource {
+export class RedisSource {
   readonly #options: RedisSourceOptions;
   readonly #shards = new Map<number, FollowedShard>();
   readonly #checkTimer: NodeJS.Timeout;
@@ -59,7 +64,7 @@ export class RedisSource implements TopicSource {
   }
 
   /** Follows a topic, through every trouble of Redis, until the returned function is called. */
-  follow(follower: Follower): () => void {
+  follow(follower: TopicFollower): () => void {
     const { topic: name } = follower;
     const number = shardOf(name);
     const topic = new FollowedTopic(follower, (after, limitBytes, epoch) =>
@@ -78,7 +83,11 @@ export class RedisSource implements TopicSource {
   }
 
   /** @throws SHARDCAST_LOG_UNAVAILABLE */
-  async read(name: string, from: From, limitBytes: number): Promise<SourcePage> {
+  async read(
+    name: string,
+    from: From,
+    limitBytes: number,
+  ): Promise<Pick<PageFrame, "position" | "head" | "oldest" | "frames">> {
     const { connection, keys } = this.#options;
     const epochOf = from.type === "position" ? from.position.epoch : "";
     const first = from.type === "position" ? from.position.offset : Number.MAX_SAFE_INTEGER - 1;

@@ -3,6 +3,7 @@
 //
 // A position is confirmed by a ping that carries it: every WebSocket client answers with the same bytes, once it
 // has all that was sent before.
+import { TokenBucket } from "@shardcast/process";
 import { ShardcastError, type Gap, type Message, type Subscription } from "@shardcast/client";
 import { NO_EPOCH, formatPosition } from "@shardcast/protocol";
 import type { Logger } from "pino";
@@ -19,7 +20,6 @@ import { ConfirmedPosition } from "./confirmed-position.ts";
 import type { SwitchboardMetrics } from "./metrics.ts";
 import { PacedFrames } from "./paced-frames.ts";
 import { isRefusal } from "./problem.ts";
-import { TokenBucket } from "./token-bucket.ts";
 import { downTopic, upTopic, type UserId } from "./user.ts";
 
 /** Unsent bytes from which on nothing more is taken from the log for a client. */
@@ -65,7 +65,7 @@ export class Conversation {
     this.#context = context;
     this.#position = start.position;
     this.#confirmed = new ConfirmedPosition(cluster, start.userId, logger);
-    const bucket = new TokenBucket(messagesPerSecond, burstMessages, performance.now());
+    const bucket = new TokenBucket(messagesPerSecond, performance.now(), burstMessages);
     this.#frames = new PacedFrames(socket, bucket, (data, isBinary) => this.#take(data, isBinary));
     socket.on("pong", (data) => this.#socketOnPong(data));
     socket.on("close", () => this.#socketOnClose());

@@ -2,7 +2,7 @@
 //
 //   main, options → switchboard                    the process
 //   socket-acceptor → conversation                 a user's WebSocket
-//     session-seal, client-session, client-frame, token-bucket, confirmed-position
+//     session-seal, client-session, client-frame, confirmed-position
 //   down-route → signature (api-auth), accepted-requests   what the back end says
 //   up-delivery                                    what it is told
 //   cluster, user                                  Shardcast, and the topics in it

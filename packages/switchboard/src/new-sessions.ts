@@ -1,6 +1,6 @@
 // How many sessions an address may begin. Each may have topics, which stay for as long as messages are kept: whoever
 // opens sockets without a session, again and again, makes more and more of them.
-import { TokenBucket } from "./token-bucket.ts";
+import { TokenBucket } from "@shardcast/process";
 
 const HOUR_S = 60 * 60;
 
@@ -18,10 +18,10 @@ export class NewSessions {
     const now = performance.now();
     let bucket = this.#buckets.get(address);
     if (bucket === undefined) {
-      bucket = new TokenBucket(this.#perHour / HOUR_S, this.#perHour, now);
+      bucket = new TokenBucket(this.#perHour / HOUR_S, now, this.#perHour);
       this.#buckets.set(address, bucket);
     }
-    return bucket.take(now);
+    return bucket.take(1, now);
   }
 
   /** Forgets addresses that may begin as many as any other. */

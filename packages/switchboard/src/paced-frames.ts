@@ -1,7 +1,7 @@
 // The frames of one client's WebSocket, at the pace that it may keep. What comes faster is not refused, for then it
 // would be lost where nobody looks at errors: the socket is not read meanwhile, so that the client's own end waits.
 import type { RawData, WebSocket } from "ws";
-import type { TokenBucket } from "./token-bucket.ts";
+import type { TokenBucket } from "@shardcast/process";
 
 interface Frame {
   readonly data: RawData;
@@ -52,7 +52,7 @@ export class PacedFrames {
     this.#timer = undefined;
     let taken = 0;
     for (const { data, isBinary } of this.#waiting) {
-      if (!this.#bucket.take(performance.now())) break;
+      if (!this.#bucket.take(1, performance.now())) break;
       taken += 1;
       this.#take(data, isBinary);
     }
@@ -72,7 +72,7 @@ export class PacedFrames {
   }
 
   #socketOnMessage(data: RawData, isBinary: boolean): void {
-    if (this.#timer === undefined && this.#bucket.take(performance.now())) {
+    if (this.#timer === undefined && this.#bucket.take(1, performance.now())) {
       this.#take(data, isBinary);
       return;
     }

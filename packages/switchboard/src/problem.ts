@@ -1,17 +1,14 @@
 // What a request gets that cannot be answered: application/problem+json (RFC 9457), and never a stack.
-import { STATUS_CODES } from "node:http";
 import { ShardcastError } from "@shardcast/client";
+import {
+  PROBLEM_TYPE,
+  RETRY_AFTER_S,
+  problemDetails,
+  type ProblemDetails,
+} from "@shardcast/process";
 import type { FastifyReply } from "fastify";
 
-export const PROBLEM_TYPE = "application/problem+json";
-/** When to try again, in seconds. */
-export const RETRY_AFTER_S = 1;
-
-export interface Problem {
-  readonly status: number;
-  readonly code: string;
-  readonly detail: string;
-}
+export type Problem = Pick<ProblemDetails, "status" | "code" | "detail">;
 
 export function sendProblem(reply: FastifyReply, found: Problem): FastifyReply {
   if (found.status === 503) reply.header("retry-after", RETRY_AFTER_S);
@@ -21,12 +18,7 @@ export function sendProblem(reply: FastifyReply, found: Problem): FastifyReply {
 
 /** The text of an answer's body. */
 export function problemBody(found: Problem): string {
-  const { status, detail, code } = found;
-  return JSON.stringify({ type: "about:blank", title: titleOf(found), status, detail, code });
-}
-
-export function titleOf({ status }: Problem): string {
-  return STATUS_CODES[status] ?? "Error";
+  return JSON.stringify(problemDetails(found.status, found.code, found.detail));
 }
 
 /** What went wrong in the cluster, or in understanding the request. */

@@ -1,6 +1,8 @@
 // What a client gets whose upgrade is refused: problem details, and the end of its connection.
 import type { Duplex } from "node:stream";
-import { PROBLEM_TYPE, RETRY_AFTER_S, problemBody, titleOf, type Problem } from "./problem.ts";
+import { STATUS_CODES } from "node:http";
+import { PROBLEM_TYPE, RETRY_AFTER_S } from "@shardcast/process";
+import { problemBody, type Problem } from "./problem.ts";
 
 export interface Refusal extends Problem {
   readonly headers?: Readonly<Record<string, string>>;
@@ -32,6 +34,6 @@ export function refuse(socket: Duplex, refusal: Refusal): void {
     "Content-Length": String(Buffer.byteLength(body)),
   }).map(([name, value]) => `${name}: ${value}\r\n`);
   socket.end(
-    `HTTP/1.1 ${refusal.status} ${titleOf(refusal)}\r\nConnection: close\r\n${lines.join("")}\r\n${body}`,
+    `HTTP/1.1 ${refusal.status} ${STATUS_CODES[refusal.status] ?? "Error"}\r\nConnection: close\r\n${lines.join("")}\r\n${body}`,
   );
 }

@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { encodeFrame } from "@shardcast/protocol";
 import { Batch, IdRecord, LmdbLog, RetentionRules } from "@shardcast/log";
-import { SharedFrames } from "@shardcast/server";
+import { SharedFrames } from "@shardcast/protocol/websocket";
 
 const LOG_TOPICS = 100;
 const PAYLOAD = Buffer.alloc(128, "x");

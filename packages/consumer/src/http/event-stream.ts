@@ -11,14 +11,8 @@ import {
   type ErrorCode,
   type Frame,
 } from "@shardcast/protocol";
-import type {
-  AccessHolder,
-  FrameSink,
-  LinkAccess,
-  NodeCore,
-  SharedFrames,
-  SweptLink,
-} from "@shardcast/server";
+import type { SharedFrames } from "@shardcast/protocol/websocket";
+import type { AccessHolder, FrameSink, LinkAccess, NodeCore, SweptLink } from "@shardcast/server";
 import type { SubscriberHandler } from "../links/subscriber-handler.ts";
 import type { EventTexts } from "./event-texts.ts";
 import { STREAM_HEADERS, endEvent, retryLine } from "./stream-retry.ts";

@@ -1,5 +1,5 @@
 // Batches as server-sent events: written once for all streams that get the same.
-import type { SharedFrames } from "@shardcast/server";
+import type { SharedFrames } from "@shardcast/protocol/websocket";
 import { messagesOf } from "./message-json.ts";
 
 interface Text {

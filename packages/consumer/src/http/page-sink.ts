@@ -10,7 +10,8 @@ import {
   type GapFrame,
   type SubscribedFrame,
 } from "@shardcast/protocol";
-import type { FrameSink, LinkAccess, SharedFrames } from "@shardcast/server";
+import type { SharedFrames } from "@shardcast/protocol/websocket";
+import type { FrameSink, LinkAccess } from "@shardcast/server";
 import type { SubscriberHandler } from "../links/subscriber-handler.ts";
 import { messagesOf, type MessageJson } from "./message-json.ts";
 

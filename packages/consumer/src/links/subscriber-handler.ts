@@ -8,8 +8,8 @@ import {
   type From,
   type ReadFrame,
 } from "@shardcast/protocol";
+import { SharedFrames } from "@shardcast/protocol/websocket";
 import {
-  SharedFrames,
   type FrameSink,
   type LifecycleEvents,
   type HandledLink,

@@ -8,13 +8,8 @@
 // One commit at a time: what fails leaves no hole behind it that a later one would have to fill.
 import { ShardcastError } from "@shardcast/protocol";
 import type { Log } from "@shardcast/log";
-import {
-  MOVED_REASON,
-  publicReason,
-  type MovedPublish,
-  type Turn,
-  type TurnWork,
-} from "@shardcast/server";
+import { publicReason } from "@shardcast/process";
+import { MOVED_REASON, type MovedPublish, type Turn, type TurnWork } from "@shardcast/server";
 import type { Backlog } from "./backlog.ts";
 import type { LogHealth } from "./log-health.ts";
 import type { OpeningTopics } from "./opening-topics.ts";

@@ -1,7 +1,7 @@
 // Whether the log can be written: the result of the last commit, and of probes after one that failed. A node that
 // is not ready may get no publishes any more, so it has to try by itself.
 import type { Log } from "@shardcast/log";
-import { publicReason } from "@shardcast/server";
+import { publicReason } from "@shardcast/process";
 
 const PROBE_MS = 1000;
 /** A probe writes these to the log's state. A small text may fit where no message does. */

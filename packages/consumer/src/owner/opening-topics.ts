@@ -1,13 +1,8 @@
 // Publishes of topics whose logs are being opened, in their order: for the first time, or again, where a log
 // has lost track of what is stored. They wait as long as their senders do.
 import { ShardcastError, type ErrorCode } from "@shardcast/protocol";
-import {
-  RefusedBehind,
-  deadlineOf,
-  hasOwnTime,
-  publicReason,
-  type MovedPublish,
-} from "@shardcast/server";
+import { publicReason } from "@shardcast/process";
+import { RefusedBehind, deadlineOf, hasOwnTime, type MovedPublish } from "@shardcast/server";
 import type { Backlog } from "./backlog.ts";
 import type { OwnedTopic } from "./owned-topic.ts";
 import type { Publish } from "./publish.ts";

@@ -1,7 +1,8 @@
 // A topic that this node owns: numbers what a turn brought, writes it into one batch, and answers the
 // publishers when the log has it. docs/architecture.md#append
 import { MESSAGE_HEAD_BYTES, epochToBytes, writeMessageHead, type From } from "@shardcast/protocol";
-import { SharedFrames, WEBSOCKET_HEADER_BYTES } from "@shardcast/server";
+import { SharedFrames } from "@shardcast/protocol/websocket";
+import { WEBSOCKET_HEADER_BYTES } from "@shardcast/protocol/websocket";
 import { Batch, IdRecord, type TopicLog } from "@shardcast/log";
 import { DedupeWindow, type DedupeOptions } from "./dedupe-window.ts";
 import type { Publish } from "./publish.ts";

@@ -1,6 +1,7 @@
 // Follows the topic $push from its beginning, through every loss and every change of its owner.
 import { decodeFrames, decodeText, type Frame } from "@shardcast/protocol";
-import type { FrameSink, SharedFrames } from "@shardcast/server";
+import type { SharedFrames } from "@shardcast/protocol/websocket";
+import type { FrameSink } from "@shardcast/server";
 import { LinkSubscriptions } from "../fan-out/link-subscriptions.ts";
 import { Subscription } from "../fan-out/subscription.ts";
 import type { Topics } from "../topics/topics.ts";

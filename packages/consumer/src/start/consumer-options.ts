@@ -3,14 +3,8 @@ import { parseJson } from "@shardcast/process";
 import { presenceTopic } from "@shardcast/protocol";
 import { RetentionRules, parseRetentionRules, type MemoryTopicLogOptions } from "@shardcast/log";
 import { REDIS_OPTIONS, parseRedisOptions, type RedisOptions } from "@shardcast/redis/options";
-import {
-  NODE_OPTIONS,
-  nodeUrl,
-  optionInvalid,
-  text,
-  wholeNumber,
-  type RawOptions,
-} from "@shardcast/server";
+import { nodeUrl } from "@shardcast/protocol";
+import { NODE_OPTIONS, optionInvalid, text, wholeNumber, type RawOptions } from "@shardcast/server";
 import type { DedupeOptions } from "../owner/dedupe-window.ts";
 import { PUSH_OPTIONS, parsePushOptions, type PushOptions } from "../push/push-options.ts";
 import { PUSH_TOPIC_MESSAGES } from "../push/push-registry.ts";

@@ -1,6 +1,7 @@
 // Where a subscription's frames go in tests.
 import { FRAME_TYPES, decodeFrames, type CloseReason, type Frame } from "@shardcast/protocol";
-import type { FrameSink, SharedFrames } from "@shardcast/server";
+import type { SharedFrames } from "@shardcast/protocol/websocket";
+import type { FrameSink } from "@shardcast/server";
 
 /** A link that keeps what it is sent, and is congested when a test says so. */
 export class SinkRecorder implements FrameSink {

@@ -1,6 +1,6 @@
 // Batches as a topic makes them, for tests of logs.
 import { decodeFrames, encodeFrame } from "@shardcast/protocol";
-import { SharedFrames } from "@shardcast/server";
+import { SharedFrames } from "@shardcast/protocol/websocket";
 import { Batch } from "../../src/batch.ts";
 import type { Page } from "../../src/log.ts";
 import { IdRecord } from "../../src/id-record.ts";

@@ -3,7 +3,7 @@
 import { Buffer } from "node:buffer";
 import process from "node:process";
 import { decodeFrames, encodeFrame } from "@shardcast/protocol";
-import { SharedFrames } from "@shardcast/server";
+import { SharedFrames } from "@shardcast/protocol/websocket";
 import { Batch, IdRecord, LmdbLog, RetentionRules } from "../../dist/index.js";
 
 const MANY = Number.MAX_SAFE_INTEGER;

@@ -1,6 +1,6 @@
 // How many topics one user, and one address, may begin in a time: topics that this node has not routed lately. Each
 // of them costs its owner memory and disk for a day at the least.
-import { TokenBucket } from "./token-bucket.ts";
+import { TokenBucket } from "@shardcast/process";
 
 export class NewTopics {
   readonly #topicsPerSecond: number;

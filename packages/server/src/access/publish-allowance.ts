@@ -1,5 +1,5 @@
 // How many publishes, and how many bytes of them, may come in a time: each publish takes of both, or is refused.
-import { TokenBucket } from "./token-bucket.ts";
+import { TokenBucket } from "@shardcast/process";
 
 export class PublishAllowance {
   readonly #publishes: TokenBucket;

@@ -1,6 +1,6 @@
 // The list of all consumers, as --consumers has it.
 import type { RingMember } from "@shardcast/protocol";
-import { nodeUrl } from "../options/node-url.ts";
+import { nodeUrl } from "@shardcast/protocol";
 import { optionInvalid } from "../options/option-value.ts";
 import { expandRanges } from "./ranges.ts";
 

@@ -1,8 +1,9 @@
 // What comes over a connection and is no request: answered as an error like any other, and the connection ends.
+import { PROBLEM_TYPE } from "@shardcast/process";
 import { STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
-import { PROBLEM_TYPE, requestProblem } from "./problem.ts";
+import { requestProblem } from "./problem.ts";
 
 /** Of Node's parser, and of its timer. */
 const STATUSES: Readonly<Record<string, number>> = {

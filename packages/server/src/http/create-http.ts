@@ -6,6 +6,7 @@ import {
   UnansweredRequests,
   continueWhenRead,
   hostCount,
+  PROBLEM_TYPE,
 } from "@shardcast/process";
 import { ShardcastError } from "@shardcast/protocol";
 import cors from "@fastify/cors";
@@ -16,7 +17,7 @@ import type { TlsOptions } from "../options/tls.ts";
 import { limitTlsHandshakes } from "./tls-handshakes.ts";
 import { answerClientError } from "./client-error.ts";
 import { addOpenApi } from "./openapi.ts";
-import { PROBLEM_TYPE, problem, problemOf, requestProblem, sendProblem } from "./problem.ts";
+import { problem, problemOf, requestProblem, sendProblem } from "./problem.ts";
 
 const CONNECTIONS_CHECK_MS = 500;
 /** A body may take as many times as long as what stands before it. */

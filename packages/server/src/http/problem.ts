@@ -1,20 +1,14 @@
 // Errors over HTTP: problem details (RFC 9457) with the codes of the protocol. docs/http.md#errors
-import { STATUS_CODES } from "node:http";
 import { ERRORS, ShardcastError, type ErrorCode } from "@shardcast/protocol";
+import {
+  PROBLEM_TYPE,
+  RETRY_AFTER_S,
+  problemDetails,
+  type ProblemDetails,
+} from "@shardcast/process";
 import type { FastifyReply } from "fastify";
 
-export const PROBLEM_TYPE = "application/problem+json";
-
-/** What an error's body has. */
-export interface Problem {
-  /** `about:blank`: the title is that of the status, and the code tells the rest. */
-  readonly type: string;
-  readonly title: string;
-  readonly status: number;
-  /** For people. */
-  readonly detail: string;
-  readonly code: ErrorCode;
-}
+export type Problem = ProblemDetails<ErrorCode>;
 
 /** Codes that have a status of their own; of the others, what can be tried again is 503, what cannot 400. */
 const STATUSES: Partial<Record<ErrorCode, number>> = {
@@ -33,8 +27,6 @@ const STATUSES: Partial<Record<ErrorCode, number>> = {
   SHARDCAST_LINKS_LIMIT: 429,
   SHARDCAST_INTERNAL: 500,
 };
-/** Seconds. */
-const RETRY_AFTER = 1;
 
 export function problemOf(error: unknown): Problem {
   if (error instanceof ShardcastError) return problem(error.code, error.message);
@@ -48,12 +40,12 @@ export function problemOf(error: unknown): Problem {
 
 /** A request that is none, or not one for this node, with the status that HTTP has for it. */
 export function requestProblem(status: number, detail: string): Problem {
-  return { ...problem("SHARDCAST_REQUEST_INVALID", detail), ...titled(status) };
+  return problemDetails(status, "SHARDCAST_REQUEST_INVALID", detail);
 }
 
 export function problem(code: ErrorCode, detail: string = ERRORS[code].message): Problem {
   const status = STATUSES[code] ?? (ERRORS[code].retryable ? 503 : 400);
-  return { type: "about:blank", ...titled(status), detail, code };
+  return problemDetails(status, code, detail);
 }
 
 export function sendProblem(reply: FastifyReply, found: Problem): FastifyReply {
@@ -62,10 +54,6 @@ export function sendProblem(reply: FastifyReply, found: Problem): FastifyReply {
   if (reply.raw.shouldKeepAlive) reply.removeHeader("connection");
   // The next request would come to the same node.
   if (found.code === "SHARDCAST_NODE_DRAINING") reply.header("connection", "close");
-  if (found.status === 429 || found.status === 503) reply.header("retry-after", RETRY_AFTER);
+  if (found.status === 429 || found.status === 503) reply.header("retry-after", RETRY_AFTER_S);
   return reply.code(found.status).type(PROBLEM_TYPE).send(JSON.stringify(found));
-}
-
-function titled(status: number): Pick<Problem, "status" | "title"> {
-  return { title: STATUS_CODES[status] ?? "Error", status };
 }

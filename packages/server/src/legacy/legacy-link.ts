@@ -13,7 +13,7 @@ import {
 } from "@shardcast/protocol";
 import type { NodeSocket } from "../link/node-socket.ts";
 import { TurnLink, type LinkContext } from "../link/turn-link.ts";
-import { frameText, PING } from "../turn/websocket-frame.ts";
+import { frameText, PING } from "@shardcast/protocol/websocket";
 
 /** What the link's endpoint does with it. */
 export interface LegacyRole {

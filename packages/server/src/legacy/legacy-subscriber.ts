@@ -14,7 +14,7 @@ import {
 import type { FrameSink } from "../link/frame-sink.ts";
 import type { LegacyLink, LegacyRole } from "./legacy-link.ts";
 import type { LegacyTexts } from "./legacy-texts.ts";
-import type { SharedFrames } from "../turn/shared-frames.ts";
+import type { SharedFrames } from "@shardcast/protocol/websocket";
 
 /** On a relay the owner is asked first. Clients of the original give up after 500 ms without an answer. */
 const LIVE_TIMEOUT_MS = 400;

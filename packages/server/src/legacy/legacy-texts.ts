@@ -7,8 +7,8 @@ import {
   forEachFrame,
   payloadStart,
 } from "@shardcast/protocol";
-import type { SharedFrames } from "../turn/shared-frames.ts";
-import { frameText } from "../turn/websocket-frame.ts";
+import type { SharedFrames } from "@shardcast/protocol/websocket";
+import { frameText } from "@shardcast/protocol/websocket";
 
 export class LegacyTexts {
   readonly #texts = new WeakMap<SharedFrames, Buffer>();

@@ -3,7 +3,7 @@
 import { STATUS_CODES, type IncomingMessage } from "node:http";
 import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { clientAddress, upgradeFault, type UpgradeFault } from "@shardcast/process";
+import { clientAddress, upgradeFault, type UpgradeFault, PROBLEM_TYPE } from "@shardcast/process";
 import {
   ENDPOINTS,
   SUBPROTOCOLS,
@@ -15,8 +15,8 @@ import {
 } from "@shardcast/protocol";
 import { WebSocketServer } from "ws";
 import type { OriginList } from "../access/origin-list.ts";
-import { TokenBucket } from "../access/token-bucket.ts";
-import { PROBLEM_TYPE, problemOf, requestProblem, type Problem } from "../http/problem.ts";
+import { TokenBucket } from "@shardcast/process";
+import { problemOf, requestProblem, type Problem } from "../http/problem.ts";
 import type { LinkHandler } from "./link-handler.ts";
 import { maxMessageBytes } from "./max-message.ts";
 import { NodeSocket, listenToSocket } from "./node-socket.ts";

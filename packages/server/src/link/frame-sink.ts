@@ -1,7 +1,7 @@
 // Where a subscription's frames go. A link is one.
 import type { CloseReason, Frame } from "@shardcast/protocol";
 import type { LinkAccess } from "../access/link-access.ts";
-import type { SharedFrames } from "../turn/shared-frames.ts";
+import type { SharedFrames } from "@shardcast/protocol/websocket";
 
 export interface FrameSink {
   /** Undefined where all topics may be followed. */

@@ -11,6 +11,7 @@ import {
   closeCodeOf,
   decodeFrame,
   encodeFrame,
+  isCloseReason,
   isForTokens,
   isFrameAllowed,
   writeAck,
@@ -23,7 +24,7 @@ import {
 } from "@shardcast/protocol";
 import type { Gate } from "../access/gate.ts";
 import type { AccessHolder, LinkAccess } from "../access/link-access.ts";
-import { TokenBucket } from "../access/token-bucket.ts";
+import { TokenBucket } from "@shardcast/process";
 import { tokenFault } from "../access/token-fault.ts";
 import { closeText } from "../turn/close-text.ts";
 import { explained } from "./explained.ts";
@@ -33,14 +34,14 @@ import type { NodeSocket } from "./node-socket.ts";
 import type { Pausable } from "../publish/paused-sources.ts";
 import type { PublishOrigin, Refusal } from "../publish/publish-target.ts";
 import { RefusedTopics } from "../publish/refused-topics.ts";
-import { SharedFrames } from "../turn/shared-frames.ts";
+import { SharedFrames } from "@shardcast/protocol/websocket";
 import { TurnLink, type LinkContext } from "./turn-link.ts";
 import {
   OPCODE_BINARY,
   WEBSOCKET_HEADER_BYTES,
   frameMessage,
   frameText,
-} from "../turn/websocket-frame.ts";
+} from "@shardcast/protocol/websocket";
 
 const OUT_START_BYTES = 512;
 /** A message of more is announced. */
@@ -50,17 +51,6 @@ const TOKENS_PER_SECOND = 5;
 
 const KNOWN_TYPES: ReadonlySet<number> = new Set(Object.values(FRAME_TYPES));
 const EMPTY = Buffer.alloc(0);
-/** What a peer's frames can do wrong, so that the link ends with that code. */
-const FRAME_FAULTS = new Map<ErrorCode, CloseReason>(
-  (
-    [
-      "SHARDCAST_FRAME_MALFORMED",
-      "SHARDCAST_FRAME_UNKNOWN",
-      "SHARDCAST_FRAME_UNEXPECTED",
-      "SHARDCAST_FRAME_TOO_LARGE",
-    ] as const
-  ).map((code) => [code, code]),
-);
 
 export interface LinkOptions {
   readonly id: string;
@@ -286,10 +276,12 @@ export class Link extends TurnLink implements PublishOrigin, AccessHolder {
 
   /** Ends the link for what the peer did, or for a fault of the node's own. */
   fail(error: unknown): void {
-    const fault = error instanceof ShardcastError ? FRAME_FAULTS.get(error.code) : undefined;
-    this.close(fault ?? "SHARDCAST_INTERNAL");
-    if (fault === undefined)
-      this.context.logger.error({ error, link: this.id }, "a link's handler failed");
+    if (error instanceof ShardcastError && isCloseReason(error.code)) {
+      this.close(error.code);
+      return;
+    }
+    this.close("SHARDCAST_INTERNAL");
+    this.context.logger.error({ error, link: this.id }, "a link's handler failed");
   }
 
   /** @param detail for people, beside the code */

@@ -2,7 +2,7 @@
 // links that have gone silent. Links are spread over slots, so that a tick touches only its share.
 import { encodeFrame, type CloseReason, type Endpoint } from "@shardcast/protocol";
 import type { LinkAccess } from "../access/link-access.ts";
-import { SharedFrames } from "../turn/shared-frames.ts";
+import { SharedFrames } from "@shardcast/protocol/websocket";
 
 const TICKS_PER_HEARTBEAT = 100;
 const MIN_TICK_MS = 20;

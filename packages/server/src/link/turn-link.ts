@@ -8,11 +8,11 @@ import type { Logger } from "pino";
 import type { LinkAccess } from "../access/link-access.ts";
 import type { LifecycleEvents } from "../publish/lifecycle-events.ts";
 import { watchGathering, type NodeSocket, type SocketOwner } from "./node-socket.ts";
-import type { SharedFrames } from "../turn/shared-frames.ts";
+import type { SharedFrames } from "@shardcast/protocol/websocket";
 import type { Sweep, SweptLink } from "./sweep.ts";
 import type { Turn, TurnWork } from "../turn/turn.ts";
 import type { UnfinishedMessages } from "./unfinished-messages.ts";
-import { PIECE_BYTES, PING } from "../turn/websocket-frame.ts";
+import { PIECE_BYTES, PING } from "@shardcast/protocol/websocket";
 
 /** Shared by all links that have nothing queued: most of them, most of the time. */
 const NO_CHUNKS: Buffer[] = [];

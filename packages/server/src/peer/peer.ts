@@ -21,7 +21,7 @@ import {
 import { createNonce } from "@shardcast/protocol/proof";
 import type { Logger } from "pino";
 import { WebSocket, type RawData } from "ws";
-import { publicReason } from "./public-reason.ts";
+import { publicReason } from "@shardcast/process";
 import type { PeerTls } from "../options/tls.ts";
 
 const BACKOFF = { minMs: 50, maxMs: 2000 };

@@ -1,6 +1,6 @@
 // Frames that go to many links as the same bytes: encoded once, framed once, for JSON links too.
 import { crc32 } from "node:zlib";
-import { binaryToJson } from "@shardcast/protocol";
+import { binaryToJson } from "../transcode.ts";
 import {
   OPCODE_BINARY,
   WEBSOCKET_HEADER_BYTES,

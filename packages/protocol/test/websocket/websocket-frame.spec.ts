@@ -7,7 +7,7 @@ import {
   WEBSOCKET_HEADER_BYTES,
   frameMessage,
   frameText,
-} from "../../src/turn/websocket-frame.ts";
+} from "../../src/websocket/websocket-frame.ts";
 
 interface Received {
   readonly messages: { readonly data: Buffer; readonly isBinary: boolean }[];

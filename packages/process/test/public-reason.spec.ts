@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { publicReason } from "../../src/peer/public-reason.ts";
+import { publicReason } from "../src/public-reason.ts";
 
 describe("the reason that strangers are told", () => {
   for (const [message, code, told] of [

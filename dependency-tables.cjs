@@ -15,7 +15,7 @@ const PACKAGES = {
   switchboard: ["protocol", "client", "process", "webhooks"],
   faults: ["protocol", "client", "server"],
   demo: ["protocol", "client", "process"],
-  bench: ["protocol", "client", "server", "log"],
+  bench: ["protocol", "client", "log"],
   // What starts real nodes for tests.
   e2e: ["protocol", "client", "faults"],
 };

@@ -20,7 +20,7 @@ const PAGE_BYTES = 256 * 1024;
 const RETRY_MS = 250;
 
 /** Receives the messages of one topic. */
-export interface TopicFollower {
+export interface StreamFollower {
   readonly topic: string;
   /** The last position that it received; undefined to follow from now on. */
   readonly position: Position | undefined;
@@ -35,14 +35,14 @@ export interface TopicFollower {
 export type ReadAfter = (after: number, limitBytes: number, epoch: string) => Promise<TopicPage>;
 
 export class FollowedTopic {
-  readonly #follower: TopicFollower;
+  readonly #follower: StreamFollower;
   readonly #read: ReadAfter;
   #isReading = false;
   /** Something came that a read under way may not have seen. */
   #isStale = false;
   #isClosed = false;
 
-  constructor(follower: TopicFollower, read: ReadAfter) {
+  constructor(follower: StreamFollower, read: ReadAfter) {
     this.#follower = follower;
     this.#read = read;
   }

@@ -11,7 +11,7 @@ import {
   type Position,
 } from "@shardcast/protocol";
 import type { Logger } from "pino";
-import { FollowedTopic, type TopicFollower } from "./followed-topic.ts";
+import { FollowedTopic, type StreamFollower } from "./followed-topic.ts";
 import type { Keys } from "./keys.ts";
 import { readNotification } from "./notification.ts";
 import { readTopic, resolveStart, type TopicPage } from "./read-topic.ts";
@@ -64,7 +64,7 @@ export class RedisSource {
   }
 
   /** Follows a topic, through every trouble of Redis, until the returned function is called. */
-  follow(follower: TopicFollower): () => void {
+  follow(follower: StreamFollower): () => void {
     const { topic: name } = follower;
     const number = shardOf(name);
     const topic = new FollowedTopic(follower, (after, limitBytes, epoch) =>

@@ -1,5 +1,5 @@
 // A topic that this node owns: numbers what a turn brought, writes it into one batch, and answers the
-// publishers when the log has it. docs/architecture.md#append
+// publishers when the log has it. docs/architecture.md#the-path-of-a-publish
 import { MESSAGE_HEAD_BYTES, epochToBytes, writeMessageHead, type From } from "@shardcast/protocol";
 import { SharedFrames } from "@shardcast/protocol/websocket";
 import { WEBSOCKET_HEADER_BYTES } from "@shardcast/protocol/websocket";

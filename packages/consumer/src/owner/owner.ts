@@ -1,5 +1,5 @@
 // Takes publishes of the topics that this node owns. Each goes to its topic, and the topic's lane has the log
-// store it. docs/architecture.md#append
+// store it. docs/architecture.md#the-path-of-a-publish
 import type { Log } from "@shardcast/log";
 import type { PublishHead } from "@shardcast/protocol";
 import type { MovedPublish, PublishOrigin, PublishTarget, Turn } from "@shardcast/server";

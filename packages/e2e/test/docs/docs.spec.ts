@@ -48,6 +48,14 @@ function allSource(): string {
     .join("\n");
 }
 
+/** A heading's anchor, as GitHub makes it. */
+function slug(heading: string): string {
+  return heading
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N} _-]/gu, "")
+    .replaceAll(" ", "-");
+}
+
 describe("documents", () => {
   for (const path of DOCUMENTS) {
     it(`${path} links to files that exist`, () => {
@@ -57,6 +65,28 @@ describe("documents", () => {
       }
     });
   }
+
+  it("link to headings that exist, from documents and from comments", () => {
+    const links = DOCUMENTS.flatMap((path) =>
+      [...read(path).matchAll(/\]\(([^)#:]*)#([^)]+)\)/g)].map(([, file = "", anchor = ""]) => ({
+        from: path,
+        file: file === "" ? path : join(dirname(path), file),
+        anchor,
+      })),
+    );
+    for (const [, file = "", anchor = ""] of allSource().matchAll(
+      /(docs\/[a-z-]+\.md)#([\w-]+)/g,
+    )) {
+      links.push({ from: "a comment", file, anchor });
+    }
+    expect(links.length).to.be.greaterThan(100);
+    for (const { from, file, anchor } of links) {
+      const headings = [...read(file).matchAll(/^#+ (.+)$/gm)].map(([, heading = ""]) =>
+        slug(heading),
+      );
+      expect(headings, `${from} → ${file}`).to.include(anchor);
+    }
+  });
 
   it("docs/architecture.md names a function that stands in the file beside it", () => {
     const steps = [

@@ -124,7 +124,9 @@ export class TopicPresence implements Attendant {
   leave(): void {
     this.attending?.tell(this.farewell(false));
     this.#self = undefined;
-    this.#refuseEntering(new ShardcastError("SHARDCAST_CLOSED", "left before the owner confirmed the member"));
+    this.#refuseEntering(
+      new ShardcastError("SHARDCAST_CLOSED", "left before the owner confirmed the member"),
+    );
   }
 
   numbers(): Promise<PresenceNumbers> {

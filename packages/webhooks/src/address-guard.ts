@@ -1,20 +1,20 @@
-// Which addresses a webhook may be sent to: public ones, and those that somebody allowed by name. What is public is
-// told by the registries of special addresses (RFC 6890), and by what is known of the clouds.
+// Decides which addresses webhooks may be sent to: public ones, and those that an option allows. Which addresses are
+// public follows from the registries of special addresses (RFC 6890) and from known cloud addresses.
 import { BlockList, isIP } from "node:net";
 import { ShardcastError } from "@shardcast/protocol";
 
-/** IANA's IPv4 special-purpose address registry, and one address that only looks public. */
+/** IANA's IPv4 special-purpose address registry, and one cloud address outside it. */
 const NOT_PUBLIC_IPV4 = [
   "0.0.0.0/8", // this host, this network
   "10.0.0.0/8", // private
-  "100.64.0.0/10", // between a carrier and its customers
+  "100.64.0.0/10", // carrier-grade NAT
   "127.0.0.0/8", // loopback
-  "168.63.129.16/32", // what a machine of Azure asks about itself
-  "169.254.0.0/16", // link-local; 169.254.169.254 is what most clouds' machines ask about themselves
+  "168.63.129.16/32", // metadata of Azure's machines
+  "169.254.0.0/16", // link-local; most clouds serve metadata at 169.254.169.254
   "172.16.0.0/12", // private
   "192.0.0.0/24", // protocol assignments
   "192.0.2.0/24", // documentation
-  "192.88.99.0/24", // relays of 6to4
+  "192.88.99.0/24", // 6to4 relays
   "192.168.0.0/16", // private
   "198.18.0.0/15", // benchmarks
   "198.51.100.0/24", // documentation
@@ -23,24 +23,24 @@ const NOT_PUBLIC_IPV4 = [
   "240.0.0.0/4", // reserved, and broadcast
 ];
 
-/** All that IANA has given out as global unicast so far. What is not in it is not public. */
+/** The range that IANA assigns as global unicast at present. Other addresses are not public. */
 const GLOBAL_IPV6 = "2000::/3";
-/** And of that, what the registry of special addresses takes out again. */
+/** Ranges within it that the registry of special addresses excludes. */
 const NOT_PUBLIC_IPV6 = [
-  "2001::/23", // protocol assignments; Teredo, benchmarks and ORCHID among them
+  "2001::/23", // protocol assignments, including Teredo, benchmarks and ORCHID
   "2001:db8::/32", // documentation
-  "2002::/16", // 6to4, which hides an IPv4 address
+  "2002::/16", // 6to4, which embeds an IPv4 address
   "3fff::/20", // documentation
 ];
 
-/** An IPv4 address behind these is what is connected to: mapped (RFC 4291), and translated by NAT64 (RFC 6052). */
+/** Prefixes that embed the IPv4 address that is actually reached: mapped (RFC 4291) and NAT64 (RFC 6052). */
 const IPV4_PREFIXES = ["::ffff:", "64:ff9b::"];
 const IPV4_PREFIX_BITS = 96;
 
 const HOST_NAME =
   /^(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*$/;
 
-/** Tells which hosts and addresses may be connected to. */
+/** Decides which hosts and addresses may be connected to. */
 export class AddressGuard {
   readonly #notPublic = listOf([...NOT_PUBLIC_IPV4, ...NOT_PUBLIC_IPV6].map(parseRange));
   readonly #global = listOf([parseRange(GLOBAL_IPV6)]);
@@ -48,9 +48,9 @@ export class AddressGuard {
   readonly #allowedHosts: ReadonlySet<string>;
 
   /**
-   * @param allow what may be reached although it is not public: addresses (`::1`), ranges (`10.1.0.0/16`) and
-   * host names (`hooks.internal`: that name only, wherever it leads)
-   * @throws SHARDCAST_OPTION_INVALID where an entry is none of these
+   * @param allow targets that are allowed although they are not public: addresses (`::1`), ranges (`10.1.0.0/16`) and
+   * host names (`hooks.internal`: exactly this name, whatever it resolves to)
+   * @throws SHARDCAST_OPTION_INVALID if an entry is none of these
    */
   constructor(allow: readonly string[] = []) {
     const entries = allow.map((text) => ({ text, range: allowedRange(text) }));
@@ -63,18 +63,18 @@ export class AddressGuard {
     }
   }
 
-  /** Whether an address, in any spelling but with no brackets, may be connected to. What is no address may not. */
+  /** Whether an address, in any notation but without brackets, may be connected to. False if it is not an address. */
   isAllowedAddress(address: string): boolean {
     const [bare = ""] = address.split("%");
     const family = familyOf(bare);
     if (family === undefined) return false;
     if (this.#allowed.check(bare, family)) return true;
-    // Not for IPv4: a range of mapped addresses would hold all of it.
+    // Only for IPv6: a range of mapped addresses would contain all of IPv4.
     if (family === "ipv6" && !this.#global.check(bare, family)) return false;
     return !this.#notPublic.check(bare, family);
   }
 
-  /** Whether a host name was allowed, wherever it leads. */
+  /** Whether `allow` contains a host name. */
   isAllowedHost(host: string): boolean {
     return this.#allowedHosts.has(withoutDot(host.toLowerCase()));
   }
@@ -104,7 +104,7 @@ function parseRange(text: string): Range {
   return range;
 }
 
-/** Undefined where the text says to be a host name. */
+/** Returns undefined if the text may be a host name. */
 function allowedRange(text: string): Range | undefined {
   const range = rangeOf(text);
   if (range === undefined && text.includes("/")) throw allowInvalid(text);
@@ -123,7 +123,7 @@ function rangeOf(text: string): Range | undefined {
 
 function hostName(text: string): string {
   const name = withoutDot(text.toLowerCase());
-  // A name that ends in a number is read as an IPv4 address wherever there are URLs.
+  // URLs treat a name that ends in a number as an IPv4 address.
   if (!HOST_NAME.test(name) || /(^|\.)(\d+|0x[\da-f]*)$/.test(name)) throw allowInvalid(text);
   return name;
 }
@@ -139,6 +139,6 @@ function withoutDot(host: string): string {
 }
 
 function allowInvalid(text: string): ShardcastError {
-  const detail = `${JSON.stringify(text)} is no address, no range and no host name to allow`;
+  const detail = `${JSON.stringify(text)} is not an address, an address range or a host name`;
   return new ShardcastError("SHARDCAST_OPTION_INVALID", detail);
 }

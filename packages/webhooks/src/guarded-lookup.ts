@@ -1,22 +1,23 @@
-// Resolves a host name to the addresses that may be connected to. Node connects to what a lookup gives and asks
-// nobody again, so a name that changes its mind in between (DNS rebinding) gains nothing.
+// Resolves a host name to the addresses that may be connected to. Node connects to the result of the lookup without
+// resolving the name again, so a name that changes its address in between (DNS rebinding) has no effect.
 import { lookup } from "node:dns/promises";
 import type { LookupAddress } from "node:dns";
 import type { LookupFunction } from "node:net";
 import type { AddressGuard } from "./address-guard.ts";
 
-/** All addresses of a host name. */
+/** Returns all addresses of a host name. */
 export type Resolve = (hostname: string) => Promise<readonly LookupAddress[]>;
 
-/** None of a name's addresses may be connected to. */
+/** No address of the name may be connected to. */
 export class AddressRefused extends Error {
   override readonly name = "AddressRefused";
 }
 
 /**
- * A lookup for `http(s).request` and `net.connect`. Addresses that the guard refuses are left out; where none is
- * left it fails with {@link AddressRefused}. Node calls no lookup for a host that is an address: ask the guard.
- * @param resolve @default getaddrinfo, in the order that it gives
+ * Creates a lookup for `http(s).request` and `net.connect` that leaves out the addresses that the guard refuses. If none
+ * is left, it fails with {@link AddressRefused}. Node does not call it for a host that is an address: the caller must
+ * check that with the guard.
+ * @param resolve @default getaddrinfo, in its order
  */
 export function guardedLookup(
   guard: AddressGuard,
@@ -30,7 +31,7 @@ export function guardedLookup(
         ? wanted
         : wanted.filter(({ address }) => guard.isAllowedAddress(address));
       const [first] = allowed;
-      if (first === undefined) fail(new AddressRefused("the host has no address that is allowed"));
+      if (first === undefined) fail(new AddressRefused("the host has no allowed address"));
       else if (options.all === true) callback(null, allowed);
       else callback(null, first.address, first.family);
     };

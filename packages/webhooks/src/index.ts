@@ -1,11 +1,11 @@
-// @shardcast/webhooks: Standard Webhooks, sent and received. It knows nothing of topics or links.
+// @shardcast/webhooks: Standard Webhooks, sending and receiving. Independent of topics and links.
 //
 //   webhook-keys → webhook-key            the live keys of an endpoint
-//   sign-webhook, verify-webhook          the headers, made and checked
-//   replay-guard                          what was accepted before
+//   sign-webhook, verify-webhook          creating and checking the headers
+//   replay-guard                          recognizes webhooks that were accepted before
 //   webhook-sender → webhook-attempt → post-result, retry-after
-//     ↳ webhook-target, guarded-lookup → address-guard      what may be connected to
-//   retry-delay                           when to try again
+//     ↳ webhook-target, guarded-lookup → address-guard      the allowed targets
+//   retry-delay                           the retry schedule
 export { AddressGuard } from "./address-guard.ts";
 export type { Resolve } from "./guarded-lookup.ts";
 export type { PostResult } from "./post-result.ts";

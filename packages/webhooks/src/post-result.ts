@@ -1,27 +1,27 @@
-// What came of one attempt to deliver a webhook, and how an answer is read as that.
+// The result of one attempt to deliver a webhook, derived from the answer.
 import type { IncomingHttpHeaders } from "node:http";
 import { parseRetryAfterMs } from "./retry-after.ts";
 
 const EXCERPT_MAX_CHARACTERS = 200;
-/** What is not printed: control, format and unassigned characters, and what breaks a line. */
+/** Replaced by a blank: control, format and unassigned characters, and line breaks. */
 const UNPRINTABLE = /[\p{C}\p{Zl}\p{Zp}\s]+/gu;
-/** A shorter header value says nothing that is worth hiding, and would be found by chance. */
+/** Shorter header values are not hidden: they are no secrets, and would match by chance. */
 const SECRET_MIN_CHARACTERS = 8;
 
 /**
- * Standard Webhooks counts everything but `delivered` as a failure to be retried by the schedule, up to its end;
- * only `gone` says to stop sending to the endpoint. `refused` and `blocked` are retried like `retry`, for whoever
- * runs the endpoint may mend it meanwhile, but nobody need hurry, and they are worth telling.
+ * In Standard Webhooks every result except `delivered` is a failure to retry until the end of the schedule, and only
+ * `gone` means to stop sending to the endpoint. `refused` and `blocked` are retried like `retry`, because the
+ * endpoint's operator may fix the cause, but a quick retry will not help, and they should be reported.
  *
- * A `reason` is safe to log and to show: it has no URL and no header of the request, and of the answer at most 200
- * printable characters.
+ * A `reason` is safe to log and to show: it contains no URL, no header of the request, and at most 200 printable
+ * characters of the answer.
  */
 export type PostResult =
   /** 2xx. */
   | { readonly type: "delivered"; readonly status: number }
   /**
-   * 408, 425, 429, 5xx, or no answer: out of reach, too slow, aborted. `retryAfterMs`: as `Retry-After` has it, from
-   * now on, 24 h at most; not to be tried before.
+   * 408, 425, 429, 5xx, or no answer (unreachable, too slow, aborted). `retryAfterMs`: the earliest time of the next
+   * attempt from `Retry-After`, in ms from now, at most 24 h.
    */
   | {
       readonly type: "retry";
@@ -29,26 +29,26 @@ export type PostResult =
       readonly retryAfterMs?: number;
       readonly reason: string;
     }
-  /** 410: the endpoint wants no more webhooks. */
+  /** 410: the endpoint accepts no more webhooks. */
   | { readonly type: "gone"; readonly status: 410; readonly reason: string }
-  /** Every other status: redirects, which are not followed, and what is the request's fault. */
+  /** Every other status: redirects, which are not followed, and errors of the request. */
   | { readonly type: "refused"; readonly status: number; readonly reason: string }
-  /** Nothing was sent: the URL, the address behind it, or a header is not allowed. */
+  /** Nothing was sent: the URL, its address, or a header is not allowed. */
   | { readonly type: "blocked"; readonly reason: string };
 
-/** An answer, as far as it was read. */
-export interface Answer {
+/** The part of an answer that was read. */
+export interface ReceivedAnswer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   /** The beginning of the body. */
   readonly body: Uint8Array;
-  /** Header values of the request, which an endpoint may echo. */
+  /** Header values of the request. The endpoint may echo them, so they are hidden in a `reason`. */
   readonly secrets: readonly string[];
   readonly nowMs: number;
 }
 
-/** Reads an answer; never throws. */
-export function resultOf(answer: Answer): PostResult {
+/** Derives the result from an answer. Never throws. */
+export function resultOf(answer: ReceivedAnswer): PostResult {
   const { status } = answer;
   if (status >= 200 && status <= 299) return { type: "delivered", status };
   const reason = reasonOf(answer);
@@ -62,7 +62,7 @@ function isRetryable(status: number): boolean {
   return status === 408 || status === 425 || status === 429 || (status >= 500 && status <= 599);
 }
 
-function reasonOf({ status, body, secrets }: Answer): string {
+function reasonOf({ status, body, secrets }: ReceivedAnswer): string {
   let text = new TextDecoder().decode(body);
   for (const secret of secrets) {
     if (secret.length >= SECRET_MIN_CHARACTERS) text = text.replaceAll(secret, "…");

@@ -1,31 +1,31 @@
-// Remembers the webhooks that were accepted for as long as their timestamps are good, so that none is taken twice.
-// In this process only: what a restart forgets, and what another node took, the message id has to tell.
+// Remembers accepted webhooks as long as their timestamps are valid, so that none is accepted twice. Only within this
+// process: after a restart, and across nodes, the receiver must recognize repeats by the message id.
 //
 //   claim ─▶ claimed ─┬─ accept  ─▶ a repeat is a replay, until its timestamp is too old
-//                     └─ release ─▶ forgotten: the sender may repeat it
+//                     └─ release ─▶ forgotten: the sender may send it again
 import { createHash } from "node:crypto";
 import { ShardcastError } from "@shardcast/protocol";
 import type { WebhookStamp } from "./signed-content.ts";
 import { DEFAULT_TOLERANCE_S, timestampFault } from "./tolerance.ts";
 
 const DEFAULT_LIMIT = 100_000;
-/** 144 bits: nobody finds two ids with the same. */
+/** 144 bits, so that a collision cannot be found. */
 const DIGEST_CHARACTERS = 24;
 
 export interface ReplayGuardOptions {
-  /** The tolerance that requests are verified with, in seconds. @default 300 */
+  /** The tolerance with which requests are verified, in seconds. @default 300 */
   readonly toleranceS?: number;
-  /** How many are remembered at most; beyond it `claim` says `full`. About 150 bytes each. @default 100000 */
+  /** Maximum number of remembered webhooks; beyond it `claim` returns `full`. About 150 bytes each. @default 100000 */
   readonly limit?: number;
-  /** Now, in ms since 1970. @default Date.now */
+  /** Returns the current time, in ms since 1970. @default Date.now */
   readonly now?: () => number;
 }
 
-/** The right to work on one request. Settle it once: what comes after that changes nothing. */
+/** The exclusive right to process one request. Only the first call of `accept` or `release` has an effect. */
 export interface ReplayClaim {
-  /** The work is done: repeats are replays from now on. */
+  /** The request was processed: repeats are replays from now on. */
   accept(): void;
-  /** The work failed: the very same request may come again. */
+  /** Processing failed: the same request may come again. */
   release(): void;
 }
 
@@ -33,71 +33,71 @@ export type ClaimVerdict =
   | { readonly type: "claimed"; readonly claim: ReplayClaim }
   /** The same request was accepted before. */
   | { readonly type: "replay" }
-  /** The same request is being worked on; it may yet be released. */
+  /** The same request is being processed; it may be released later. */
   | { readonly type: "busy" }
-  /** The timestamp is outside the tolerance, or so old that the same request may have been forgotten. */
+  /** The timestamp is outside the tolerance, or so old that the same request may be forgotten already. */
   | { readonly type: "outside" }
-  /** There is no room until some of what is remembered is too old. Retryable. */
+  /** There is no room until the timestamps of some remembered requests are too old. Retryable. */
   | { readonly type: "full"; readonly code: "SHARDCAST_NODE_FULL" };
 
-/** A request that was claimed. */
-interface Seen {
+/** A claimed request. */
+interface ClaimedRequest {
   isAccepted: boolean;
 }
 
 /**
- * Tells whether a verified webhook is a repeat. Two are the same where id and timestamp are: a retry that its sender
- * signed anew passes, and is known by its id further on. A clock that is set back opens nothing: what may have been
- * forgotten is refused.
+ * Decides whether a verified webhook is a repeat: one with the same id and timestamp. A retry that the sender signed
+ * again has a new timestamp and passes; the receiver must recognize it by its id. If the clock is set back, the guard
+ * refuses timestamps that it may have forgotten.
  */
 export class ReplayGuard {
   readonly #toleranceS: number;
   readonly #limit: number;
   readonly #now: () => number;
-  /** By timestamp, then by the digest of the id: a second is forgotten as a whole. */
-  readonly #seconds = new Map<number, Map<string, Seen>>();
+  /** By timestamp, then by the digest of the id: all requests of a second are forgotten together. */
+  readonly #seconds = new Map<number, Map<string, ClaimedRequest>>();
   #count = 0;
   #sweptAtS = -Infinity;
   #forgottenS = -Infinity;
 
-  /** @throws SHARDCAST_OPTION_INVALID where a number is none to count or to wait with */
+  /** @throws SHARDCAST_OPTION_INVALID if a number is not a whole number above 0 */
   constructor(options: ReplayGuardOptions = {}) {
     this.#toleranceS = wholeNumber("toleranceS", options.toleranceS ?? DEFAULT_TOLERANCE_S);
     this.#limit = wholeNumber("limit", options.limit ?? DEFAULT_LIMIT);
     this.#now = options.now ?? Date.now;
   }
 
-  /** How many are remembered, claims that are not settled among them. */
+  /** Number of remembered webhooks, including unsettled claims. */
   get count(): number {
     return this.#count;
   }
 
-  /** Claims a request that {@link verifyWebhook} found valid, before any work is done on it. */
+  /** Claims a request that {@link verifyWebhook} found valid, before it is processed. */
   claim({ id, timestampS }: WebhookStamp): ClaimVerdict {
     const nowMs = this.#now();
     this.#forgetOld(nowMs);
     const isOutside = timestampFault(timestampS, nowMs, this.#toleranceS) !== undefined;
     if (isOutside || timestampS <= this.#forgottenS) return { type: "outside" };
     const digest = digestOf(id);
-    const second = this.#seconds.get(timestampS) ?? new Map<string, Seen>();
+    const second = this.#seconds.get(timestampS) ?? new Map<string, ClaimedRequest>();
     const known = second.get(digest);
     if (known !== undefined) return { type: known.isAccepted ? "replay" : "busy" };
     if (this.#count >= this.#limit) return { type: "full", code: "SHARDCAST_NODE_FULL" };
-    const seen = { isAccepted: false };
-    this.#seconds.set(timestampS, second.set(digest, seen));
+    const claimed = { isAccepted: false };
+    this.#seconds.set(timestampS, second.set(digest, claimed));
     this.#count += 1;
-    return { type: "claimed", claim: this.#claimOf(timestampS, digest, seen) };
+    return { type: "claimed", claim: this.#claimOf(timestampS, digest, claimed) };
   }
 
-  #claimOf(timestampS: number, digest: string, seen: Seen): ReplayClaim {
+  #claimOf(timestampS: number, digest: string, claimed: ClaimedRequest): ReplayClaim {
     return {
       accept: () => {
-        seen.isAccepted = true;
+        claimed.isAccepted = true;
       },
       release: () => {
         const second = this.#seconds.get(timestampS);
-        // Forgotten meanwhile, or claimed by another since it was released.
-        if (seen.isAccepted || second?.get(digest) !== seen) return;
+        // Forgotten meanwhile, or released and claimed again.
+        if (claimed.isAccepted || second?.get(digest) !== claimed) return;
         second.delete(digest);
         if (second.size === 0) this.#seconds.delete(timestampS);
         this.#count -= 1;
@@ -105,7 +105,7 @@ export class ReplayGuard {
     };
   }
 
-  /** Once a second at most: there are twice the tolerance of seconds to look at. */
+  /** Runs at most once per second: it checks up to twice the tolerance of seconds. */
   #forgetOld(nowMs: number): void {
     const nowS = Math.floor(nowMs / 1000);
     if (nowS === this.#sweptAtS) return;
@@ -125,6 +125,6 @@ function digestOf(id: string): string {
 
 function wholeNumber(name: string, value: number): number {
   if (Number.isSafeInteger(value) && value > 0) return value;
-  const detail = `${name} is a whole number over 0, not ${value}`;
+  const detail = `${name} must be a whole number above 0, not ${value}`;
   throw new ShardcastError("SHARDCAST_OPTION_INVALID", detail);
 }

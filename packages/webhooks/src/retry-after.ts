@@ -1,6 +1,6 @@
-// Reads Retry-After in each shape that RFC 9110 §10.2.3 and §5.6.7 have: seconds, and three kinds of date.
+// Parses Retry-After in each format of RFC 9110 §10.2.3 and §5.6.7: seconds, and three kinds of date.
 
-/** Nobody is waited for longer. */
+/** The longest wait, in ms. */
 const MAX_MS = 24 * 60 * 60 * 1000;
 
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
@@ -15,7 +15,7 @@ const DATES = [
   new RegExp(String.raw`^\w{3} ${MONTH} (?<day>[ \d]\d) ${TIME} (?<year>\d{4})$`),
 ];
 
-/** How long to wait, in ms from now on: 0 for a date that has passed, 24 h at most; undefined where it is neither. */
+/** Returns the wait in ms from now: 0 for a past date, at most 24 h; undefined if the text is neither number nor date. */
 export function parseRetryAfterMs(text: string | undefined, nowMs: number): number | undefined {
   const trimmed = (text ?? "").trim();
   const delayMs = /^\d+$/.test(trimmed) ? Number(trimmed) * 1000 : dateMs(trimmed, nowMs) - nowMs;
@@ -32,7 +32,7 @@ function dateMs(text: string, nowMs: number): number {
   return Date.UTC(fullYear(year ?? NaN, nowMs), month, day, hour, minute, second);
 }
 
-/** Two digits that seem to be more than 50 years ahead are of the century before. */
+/** A two-digit year more than 50 years ahead belongs to the previous century (RFC 9110 §5.6.7). */
 function fullYear(year: number, nowMs: number): number {
   if (year >= 100) return year;
   const thisYear = new Date(nowMs).getUTCFullYear();

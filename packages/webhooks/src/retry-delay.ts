@@ -1,13 +1,13 @@
-// When a webhook that was not delivered is tried again: minutes first, then hours, for somebody has to be woken.
+// When to retry a failed webhook: after minutes at first, later after hours, so that an operator has time to react.
 
 const SECOND_MS = 1000;
 const MINUTE_MS = 60 * SECOND_MS;
 const HOUR_MS = 60 * MINUTE_MS;
 
-/** How much of a delay may come on top of it, so that what failed together does not come back together. */
+/** Random addition to a delay, as a fraction of it, so that simultaneous failures are not retried simultaneously. */
 const JITTER = 0.1;
 
-/** The waits before each attempt, in ms, as Standard Webhooks has them: ten attempts in about three days. */
+/** The waits before each attempt, in ms, from Standard Webhooks: ten attempts in about three days. */
 export const RETRY_SCHEDULE_MS: readonly number[] = [
   0,
   5 * SECOND_MS,
@@ -22,10 +22,10 @@ export const RETRY_SCHEDULE_MS: readonly number[] = [
 ];
 
 /**
- * How long to wait before the next attempt, in ms: what the schedule says and up to a tenth more; undefined where
- * the schedule has ended, and the message is to be given up.
- * @param attempt how many attempts were made: 0 before the first, which goes out at once
- * @param random a number from 0 up to 1
+ * Returns the wait before the next attempt, in ms: the wait of the schedule plus up to a tenth; undefined after the end
+ * of the schedule, when the message is to be given up.
+ * @param attempt number of attempts made; 0 before the first, which is sent immediately
+ * @param random a number from 0 (inclusive) to 1 (exclusive)
  * @param scheduleMs the waits before each attempt. @default {@link RETRY_SCHEDULE_MS}
  * Source: Standard Webhooks, "Deliverability and reliability".
  */

@@ -1,4 +1,4 @@
-// Gives the headers that say who a webhook is from and that nobody has changed it.
+// Creates the headers that authenticate a webhook's sender and content.
 import { ShardcastError } from "@shardcast/protocol";
 import {
   isWebhookId,
@@ -8,36 +8,38 @@ import {
 } from "./signed-content.ts";
 import type { WebhookKeys } from "./webhook-keys.ts";
 
-/** An attempt to be signed. A retry keeps the id and has a timestamp of its own. */
+/** An attempt to sign. A retry keeps the id and has its own timestamp. */
 export interface UnsignedWebhook extends WebhookStamp {
-  /** The very bytes that are sent. */
+  /** The exact bytes of the request's body. */
   readonly body: Uint8Array;
 }
 
-/** What goes with the body. */
+/** The headers of a signed request. */
 export interface WebhookHeaders {
   readonly "webhook-id": string;
   /** Whole seconds since 1970, in digits. */
   readonly "webhook-timestamp": string;
-  /** `<version>,<base64>` of each live key, newest first, with a space in between. */
+  /** `<version>,<base64>` of each live key, newest first, separated by blanks. */
   readonly "webhook-signature": string;
 }
 
 /**
  * Signs one attempt with every live key.
- * @throws SHARDCAST_OPTION_INVALID where the id or the timestamp breaks the rules, or no key can sign
+ * @throws SHARDCAST_OPTION_INVALID if the id or the timestamp is invalid, or no key can sign
  * Source: Standard Webhooks, "Signature scheme" and "Webhook headers".
  */
 export function signWebhook(webhook: UnsignedWebhook, keys: WebhookKeys): WebhookHeaders {
   const timestamp = String(webhook.timestampS);
   if (!isWebhookId(webhook.id)) {
-    throw optionInvalid("a webhook's id is 1 to 256 visible ASCII characters but the full stop");
+    throw optionInvalid(
+      "a webhook's id must be 1 to 256 visible ASCII characters without a full stop",
+    );
   }
   if (parseTimestampS(timestamp) === undefined) {
-    throw optionInvalid(`a webhook's timestamp is whole seconds since 1970, not ${timestamp}`);
+    throw optionInvalid(`a webhook's timestamp must be whole seconds since 1970, not ${timestamp}`);
   }
   const signatures = keys.sign(signedContent(webhook, webhook.body));
-  if (signatures.length === 0) throw optionInvalid("whpk_ keys verify only, and there is no other");
+  if (signatures.length === 0) throw optionInvalid("no key can sign: whpk_ keys only verify");
   return {
     "webhook-id": webhook.id,
     "webhook-timestamp": timestamp,

@@ -1,9 +1,9 @@
-// How far a webhook's timestamp may be from now: one rule for who verifies and for who remembers.
+// How far a webhook's timestamp may be from now. Verification and the replay guard use the same rule.
 
-/** Standard Webhooks' libraries have the same. */
+/** The same as in the libraries of Standard Webhooks. */
 export const DEFAULT_TOLERANCE_S = 300;
 
-/** Says on which side of the tolerance a timestamp is; undefined where it is within, ends included. */
+/** Returns on which side of the tolerance a timestamp is; undefined if it is within, limits included. */
 export function timestampFault(
   timestampS: number,
   nowMs: number,
@@ -11,6 +11,6 @@ export function timestampFault(
 ): "too-old" | "too-new" | undefined {
   const ageMs = nowMs - timestampS * 1000;
   if (ageMs < -toleranceS * 1000) return "too-new";
-  // Not `ageMs > …`: what is no number is outside.
+  // Not `ageMs > …`, so that NaN counts as outside.
   return ageMs <= toleranceS * 1000 ? undefined : "too-old";
 }

@@ -1,5 +1,5 @@
-// Tells whether a request is a webhook of somebody who has one of the keys, and of now. Whether it came before is
-// for the replay guard to say.
+// Verifies that a request is a current webhook, signed with one of the keys. The replay guard decides whether it is a
+// repeat.
 import {
   isWebhookId,
   parseTimestampS,
@@ -10,42 +10,42 @@ import { DEFAULT_TOLERANCE_S, timestampFault } from "./tolerance.ts";
 import type { VersionedSignature, WebhookKeys } from "./webhook-keys.ts";
 
 const MAX_SIGNATURES = 32;
-/** 32 signatures of ed25519 have fewer. */
+/** More than 32 ed25519 signatures need. */
 const SIGNATURES_MAX_CHARACTERS = 4096;
-/** `v1`, `v1a`, and what may come after them. */
+/** `v1`, `v1a`, and future versions. */
 const SIGNATURE = /^(v\d{1,3}[a-z]{0,3}),([\x21-\x2b\x2d-\x7e]+)$/;
 
-/** A request that says to be a webhook. */
+/** A request to verify. */
 export interface ReceivedWebhook {
-  /** As Node gives them, `headers` or `headersDistinct`; names in any case. */
+  /** Node's `headers` or `headersDistinct`; names in any case. */
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
-  /** The very bytes that came, before any parser. */
+  /** The exact bytes of the received body, before any parser. */
   readonly body: Uint8Array;
-  /** Now, in ms since 1970. */
+  /** The current time, in ms since 1970. */
   readonly nowMs: number;
   /**
-   * What stands in front of the id in the signed content. A blank in it tells such a signature from that of any
-   * webhook, whose id has none. @default ""
+   * Text before the id in the signed content. If it contains a blank, the signature cannot be that of a webhook, because
+   * an id contains no blank. @default ""
    */
   readonly prefix?: string;
-  /** How old, and how far in the future, the timestamp may be. @default 300 */
+  /** How old, and how far in the future, the timestamp may be, in seconds. @default 300 */
   readonly toleranceS?: number;
 }
 
 export type InvalidReason =
-  /** One of the three headers is not there. */
+  /** One of the three headers is missing. */
   | "header-missing"
-  /** One of them came more than once. */
+  /** One of the headers occurs more than once. */
   | "header-repeated"
-  /** Not 1–256 visible ASCII characters, or a full stop among them. */
+  /** Not 1–256 visible ASCII characters, or contains a full stop. */
   | "id-malformed"
-  /** Not digits, or more than 12 of them, or a leading zero. */
+  /** Not digits, more than 12 digits, or a leading zero. */
   | "timestamp-malformed"
-  /** Not 1–32 of `<version>,<signature>` with single spaces in between, in 4096 characters. */
+  /** Not 1–32 of `<version>,<signature>` separated by single blanks, or more than 4096 characters. */
   | "signature-malformed"
   | "too-old"
   | "too-new"
-  /** No signature of a version that is known here is of a live key. */
+  /** No signature of a supported version was made with a live key. */
   | "no-match";
 
 export type WebhookVerdict =
@@ -53,8 +53,8 @@ export type WebhookVerdict =
   | { readonly type: "invalid"; readonly reason: InvalidReason };
 
 /**
- * Verifies a request: the headers' shapes, then the time, then the signatures, so that what is cheap to refuse
- * is. Signatures are compared in constant time; versions that are not known here are skipped. Never throws.
+ * Verifies the format of the headers, then the time, then the signatures, so that cheap checks come first. Compares
+ * signatures in constant time and skips unknown versions. Never throws.
  * Source: Standard Webhooks, "Verifying signatures".
  */
 export function verifyWebhook(webhook: ReceivedWebhook, keys: WebhookKeys): WebhookVerdict {
@@ -95,7 +95,7 @@ function readHeaders(
   return [id, timestamp, signature];
 }
 
-/** A header that Node joined out of two has a comma too many, and is none. */
+/** A header that Node joined from two has an extra comma, so it is invalid. */
 function parseSignatures(header: string): VersionedSignature[] | undefined {
   if (header.length > SIGNATURES_MAX_CHARACTERS) return undefined;
   const signatures: VersionedSignature[] = [];

@@ -1,4 +1,4 @@
-// One request on its way: sends it, reads the answer up to a bound, and settles once, whatever the other side does.
+// One HTTP request: sends it, reads a limited part of the answer, and settles exactly once.
 import {
   request as requestHttp,
   type Agent,
@@ -10,9 +10,9 @@ import { AddressRefused } from "./guarded-lookup.ts";
 import { resultOf, type PostResult } from "./post-result.ts";
 import type { WebhookTarget } from "./webhook-target.ts";
 
-/** What is read of an answer; one that goes on loses its socket. */
+/** Maximum number of bytes read of an answer. The socket of a longer answer is destroyed. */
 const ANSWER_MAX_BYTES = 64 * 1024;
-/** What is kept of it for the reason. */
+/** Maximum number of bytes kept for the reason. */
 const EXCERPT_MAX_BYTES = 4096;
 const HEADERS_MAX_BYTES = 16 * 1024;
 
@@ -52,7 +52,7 @@ export class WebhookAttempt {
     }
   }
 
-  /** Ends the attempt. Where the status is there already, it is the result; the reason is for where it is not. */
+  /** Ends the attempt. If a status was received, it is the result; otherwise the result is a retry with this reason. */
   stop(reason: string): void {
     this.#settle(this.#answered() ?? { type: "retry", reason });
   }
@@ -61,7 +61,12 @@ export class WebhookAttempt {
     const { target, agent, headers, body } = this.#options;
     const { isTls, hostname, port, path } = target;
     const request = (isTls ? requestHttps : requestHttp)({
-      ...{ agent, hostname, port, path, method: "POST", maxHeaderSize: HEADERS_MAX_BYTES },
+      agent,
+      hostname,
+      port,
+      path,
+      method: "POST",
+      maxHeaderSize: HEADERS_MAX_BYTES,
       headers: { ...headers, "content-length": String(body.byteLength) },
     });
     this.#request = request;
@@ -88,7 +93,7 @@ export class WebhookAttempt {
     if (this.#isSettled) return;
     this.#isSettled = true;
     clearTimeout(this.#timer);
-    // Read to its end, it gives its socket back. Its listeners stay: what fails later must be heard by somebody.
+    // A request whose answer was read completely returns its socket. Its listeners stay, to handle later errors.
     if (this.#response?.complete !== true) this.#request?.destroy();
     this.#resolve(result);
   }
@@ -116,7 +121,7 @@ export class WebhookAttempt {
   }
 }
 
-/** Not the message: it may name hosts and repeat what was sent. */
+/** Returns the code, not the message, which may contain hosts or sent data. */
 function codeOf(error: unknown): string {
   const code: unknown = error instanceof Error && "code" in error ? error.code : undefined;
   return typeof code === "string" && /^\w{1,64}$/.test(code) ? code : "unknown";

@@ -1,5 +1,5 @@
-// One key as it is handed to people: whsec_ (HMAC-SHA256), whsk_ and whpk_ (ed25519). It signs bytes and knows
-// whether a signature is its own. No error and no log line ever holds a key.
+// One key in its text form: whsec_ (HMAC-SHA256), whsk_ and whpk_ (ed25519). It signs bytes and recognizes its own
+// signatures. No error and no log line contains a key.
 import {
   createHmac,
   createPrivateKey,
@@ -14,28 +14,28 @@ import { ShardcastError } from "@shardcast/protocol";
 const SECRET_MIN_BYTES = 24;
 const SECRET_MAX_BYTES = 64;
 const ED25519_BYTES = 32;
-/** An ed25519 check costs 100 µs and a hash of the body, so a request may ask for a few only. */
+/** Limit per request, because an ed25519 check takes 100 µs and hashes the body. */
 const ED25519_MAX_TRIES = 4;
 
-// RFC 8410: what stands before the 32 bytes of a key.
+// RFC 8410: the bytes before the 32 bytes of a key.
 const PRIVATE_KEY_HEAD = Buffer.from("302e020100300506032b657004220420", "hex");
 const PUBLIC_KEY_HEAD = Buffer.from("302a300506032b6570032100", "hex");
 
-/** What a signature begins with: `v1` is HMAC-SHA256, `v1a` is ed25519. */
+/** The prefix of a signature: `v1` is HMAC-SHA256, `v1a` is ed25519. */
 export type SignatureVersion = "v1" | "v1a";
 
 export interface WebhookKey {
   readonly version: SignatureVersion;
-  /** The signature in base64; undefined where the key is public and can only verify. */
+  /** Returns the signature in base64; undefined if the key is public and can only verify. */
   sign(content: Uint8Array): string | undefined;
-  /** Tells whether one of these signatures of the key's version, in base64, is the key's own. */
+  /** Whether this key made one of the signatures, which are in base64 and of the key's version. */
   matches(content: Uint8Array, signatures: readonly string[]): boolean;
 }
 
 /**
- * Reads `whsec_`, `whsk_` or `whpk_` and base64: 24–64 bytes of secret, an ed25519 seed of 32 bytes (or 64,
- * with the public key behind it), or an ed25519 public key of 32 bytes.
- * @throws SHARDCAST_OPTION_INVALID; the text itself is not repeated
+ * Parses `whsec_`, `whsk_` or `whpk_` followed by base64: a secret of 24–64 bytes, an ed25519 seed of 32 bytes (or 64
+ * bytes with the public key after it), or an ed25519 public key of 32 bytes.
+ * @throws SHARDCAST_OPTION_INVALID, whose message does not contain the text
  */
 export function parseWebhookKey(text: string): WebhookKey {
   const at = text.indexOf("_") + 1;
@@ -46,30 +46,30 @@ export function parseWebhookKey(text: string): WebhookKey {
     case "whsk_":
       return privateKey(bytes);
     case "whpk_":
-      if (bytes.length !== ED25519_BYTES) throw keyInvalid("whpk_ is 32 bytes", bytes);
+      if (bytes.length !== ED25519_BYTES) throw keyInvalid("whpk_ must have 32 bytes", bytes);
       return new Ed25519Key(undefined, publicKeyOf(bytes));
     default:
-      throw optionInvalid("a webhook key begins with whsec_, whsk_ or whpk_");
+      throw optionInvalid("a webhook key must begin with whsec_, whsk_ or whpk_");
   }
 }
 
 function secretKey(bytes: Uint8Array): WebhookKey {
   if (bytes.length < SECRET_MIN_BYTES || bytes.length > SECRET_MAX_BYTES) {
-    throw keyInvalid(`whsec_ is ${SECRET_MIN_BYTES} to ${SECRET_MAX_BYTES} bytes`, bytes);
+    throw keyInvalid(`whsec_ must have ${SECRET_MIN_BYTES} to ${SECRET_MAX_BYTES} bytes`, bytes);
   }
   return new SecretKey(bytes);
 }
 
 function privateKey(bytes: Uint8Array): WebhookKey {
   if (bytes.length !== ED25519_BYTES && bytes.length !== 2 * ED25519_BYTES) {
-    throw keyInvalid("whsk_ is 32 or 64 bytes", bytes);
+    throw keyInvalid("whsk_ must have 32 or 64 bytes", bytes);
   }
   const der = Buffer.concat([PRIVATE_KEY_HEAD, bytes.subarray(0, ED25519_BYTES)]);
   const secret = createPrivateKey({ key: der, format: "der", type: "pkcs8" });
   const isPair = bytes.length > ED25519_BYTES;
   const open = createPublicKey(secret);
   if (isPair && !open.equals(publicKeyOf(bytes.subarray(ED25519_BYTES)))) {
-    throw optionInvalid("the two halves of a webhook key whsk_ are no pair");
+    throw optionInvalid("the two halves of a webhook key whsk_ do not belong together");
   }
   return new Ed25519Key(secret, open);
 }
@@ -94,7 +94,7 @@ class SecretKey implements WebhookKey {
   matches(content: Uint8Array, signatures: readonly string[]): boolean {
     const own = Buffer.from(this.sign(content));
     let isFound = false;
-    // All of them, so that the time does not tell which one it was.
+    // Compare all of them, so that the duration does not reveal which one matched.
     for (const signature of signatures) {
       const other = Buffer.from(signature);
       if (other.length === own.length && timingSafeEqual(other, own)) isFound = true;
@@ -127,7 +127,7 @@ class Ed25519Key implements WebhookKey {
 
 function decodeBase64(text: string): Uint8Array {
   const bytes = Buffer.from(text, "base64");
-  if (bytes.toString("base64") !== text) throw optionInvalid("a webhook key is padded base64");
+  if (bytes.toString("base64") !== text) throw optionInvalid("a webhook key must be padded base64");
   return bytes;
 }
 

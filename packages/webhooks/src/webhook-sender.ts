@@ -1,5 +1,5 @@
-// Sends webhooks: the sockets, what they may be connected to, and one attempt at a time. When to try again, and what to
-// give up, is for the caller.
+// Sends webhooks: manages the sockets, restricts the targets, and makes single attempts. The caller decides when to
+// retry and when to give up.
 import { Agent as HttpAgent } from "node:http";
 import { Agent as HttpsAgent } from "node:https";
 import { rootCertificates } from "node:tls";
@@ -14,40 +14,49 @@ const DEFAULT_TIMEOUT_MS = 15_000;
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 const DEFAULT_MAX_SOCKETS = 256;
 const DEFAULT_MAX_SOCKETS_PER_HOST = 8;
-/** Less than the 5 s after which a server of Node closes an idle socket. */
+/** Shorter than the 5 s after which Node's servers close an idle socket. */
 const IDLE_SOCKET_MS = 4000;
 
-/** What the connection goes by is not the caller's to say. */
+/** Headers that control the connection. Callers must not set them. */
 const OWN_HEADERS = new Set([
-  ...["connection", "content-length", "expect", "host", "keep-alive", "te", "trailer"],
-  ...["proxy-authenticate", "proxy-authorization", "proxy-connection"],
-  ...["transfer-encoding", "upgrade"],
+  "connection",
+  "content-length",
+  "expect",
+  "host",
+  "keep-alive",
+  "proxy-authenticate",
+  "proxy-authorization",
+  "proxy-connection",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
 ]);
 
 export interface WebhookSenderOptions {
-  /** Addresses, ranges and host names that may be reached although they are not public. @default none */
+  /** Addresses, ranges and host names that are allowed although they are not public. @default none */
   readonly allow?: readonly string[];
-  /** Whether `http:` URLs may be sent to. @default false */
+  /** Whether `http:` URLs are allowed. @default false */
   readonly isHttpAllowed?: boolean;
-  /** Certificates in PEM to trust beside those that Node brings. @default none */
+  /** Certificates in PEM to trust in addition to Node's. @default none */
   readonly ca?: readonly string[];
-  /** Open at once, for `https:` and for `http:`; attempts beyond it wait, and their time runs. @default 256 */
+  /** Maximum number of open sockets, separately for `https:` and `http:`. Further attempts wait within their timeout. @default 256 */
   readonly maxSockets?: number;
   /** The same for one host and port. @default 8 */
   readonly maxSocketsPerHost?: number;
-  /** All addresses of a host name. @default getaddrinfo */
+  /** Returns all addresses of a host name. @default getaddrinfo */
   readonly resolve?: Resolve;
-  /** Now, in ms since 1970; `Retry-After` may be a date. @default Date.now */
+  /** Returns the current time, in ms since 1970, for `Retry-After` with a date. @default Date.now */
   readonly now?: () => number;
 }
 
 export interface WebhookPost {
-  /** Those of {@link signWebhook}, `content-type`, and what the endpoint wants; connection headers are refused. */
+  /** The headers of {@link signWebhook}, `content-type`, and the endpoint's own. Connection headers are refused. */
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Uint8Array;
-  /** For all of it: a free socket, the lookup, the connection, the answer and its body. In ms. @default 15000 */
+  /** Covers waiting for a socket, the lookup, the connection, the answer and its body. In ms. @default 15000 */
   readonly timeoutMs?: number;
-  /** Ends the attempt, which is then one to retry. */
+  /** Ends the attempt with the result `retry`. */
   readonly signal?: AbortSignal;
 }
 
@@ -59,7 +68,7 @@ export class WebhookSender {
   readonly #attempts = new Set<WebhookAttempt>();
   #isClosed = false;
 
-  /** @throws SHARDCAST_OPTION_INVALID where an entry of `allow` or a number of sockets cannot be used */
+  /** @throws SHARDCAST_OPTION_INVALID if an entry of `allow` or a number of sockets is invalid */
   constructor(options: WebhookSenderOptions = {}) {
     const guard = new AddressGuard(options.allow);
     this.#rules = { guard, isHttpAllowed: options.isHttpAllowed ?? false };
@@ -77,17 +86,17 @@ export class WebhookSender {
     this.#http = new HttpAgent(agentOptions);
     this.#https = new HttpsAgent({
       ...agentOptions,
-      // Whatever NODE_TLS_REJECT_UNAUTHORIZED says.
+      // Overrides NODE_TLS_REJECT_UNAUTHORIZED.
       rejectUnauthorized: true,
       ...(options.ca !== undefined && { ca: [...rootCertificates, ...options.ca] }),
     });
   }
 
   /**
-   * Makes one attempt to POST a body. Redirects are not followed. The status alone says what came of it: the answer's
-   * body is read up to 64 KiB and dropped, but for the beginning that a reason quotes. Never rejects for what the
-   * other side does.
-   * @throws SHARDCAST_CLOSED; SHARDCAST_OPTION_INVALID where the timeout cannot be waited
+   * Makes one attempt to POST a body. Does not follow redirects. The result depends only on the status: the body of the
+   * answer is read up to 64 KiB and dropped, except the beginning that a reason quotes. Never rejects because of the
+   * endpoint.
+   * @throws SHARDCAST_CLOSED; SHARDCAST_OPTION_INVALID if the timeout is invalid
    * Source: Standard Webhooks, "Delivery success and failure".
    */
   async post(url: string, post: WebhookPost): Promise<PostResult> {
@@ -97,18 +106,18 @@ export class WebhookSender {
     const target = parseWebhookTarget(url, this.#rules);
     if (typeof target === "string") return { type: "blocked", reason: target };
     const own = Object.keys(post.headers).find((name) => OWN_HEADERS.has(name.toLowerCase()));
-    if (own !== undefined) return { type: "blocked", reason: `${own} is not a header to set` };
+    if (own !== undefined) return { type: "blocked", reason: `the header ${own} must not be set` };
     const { headers, body, signal } = post;
     const agent = target.isTls ? this.#https : this.#http;
     return this.#run({ target, agent, headers, body, timeoutMs, now: this.#now }, signal);
   }
 
-  /** Ends all attempts, which are then ones to retry, and closes all sockets. Idempotent. */
+  /** Ends all attempts with the result `retry`, and closes all sockets. Idempotent. */
   close(): void {
     this.#isClosed = true;
     for (const attempt of this.#attempts) attempt.stop("the sender is closed");
     for (const agent of [this.#http, this.#https]) {
-      // An agent opens sockets even for requests that were ended while they waited for one.
+      // An agent opens sockets even for requests that ended while they waited for one.
       Object.assign(agent, { createConnection: refuseConnection });
       agent.destroy();
     }
@@ -134,6 +143,6 @@ function refuseConnection(_options: unknown, callback: (error: Error) => void): 
 
 function wholeNumber(name: string, value: number): number {
   if (Number.isInteger(value) && value > 0 && value <= MAX_TIMEOUT_MS) return value;
-  const detail = `${name} is a whole number from 1 to ${MAX_TIMEOUT_MS}, not ${value}`;
+  const detail = `${name} must be a whole number from 1 to ${MAX_TIMEOUT_MS}, not ${value}`;
   throw new ShardcastError("SHARDCAST_OPTION_INVALID", detail);
 }

@@ -1,25 +1,25 @@
-// A webhook's URL, checked: what may be connected to without a lookup is decided here.
+// Parses and checks a webhook's URL, including every check that needs no lookup.
 import { isIP } from "node:net";
 import type { AddressGuard } from "./address-guard.ts";
 
 export interface WebhookTarget {
   readonly isTls: boolean;
-  /** A name or an address, an IPv6 one without its brackets. */
+  /** A name or an address; an IPv6 address without its brackets. */
   readonly hostname: string;
   readonly port: number;
-  /** With the query. */
+  /** Includes the query. */
   readonly path: string;
 }
 
 export interface TargetRules {
   readonly guard: AddressGuard;
-  /** Whether `http:` will do. */
+  /** Whether `http:` URLs are allowed. */
   readonly isHttpAllowed: boolean;
 }
 
 /**
- * Reads an `https:` URL, or where the rules say so an `http:` one; else says what is wrong with it, without
- * repeating it. `URL` has already turned 2130706433, 0x7f.1 and 0177.0.0.1 into 127.0.0.1.
+ * Parses an `https:` URL, or an `http:` one if the rules allow it. Otherwise returns a description of the fault, which
+ * does not contain the URL. `URL` has already converted 2130706433, 0x7f.1 and 0177.0.0.1 to 127.0.0.1.
  */
 export function parseWebhookTarget(text: string, rules: TargetRules): WebhookTarget | string {
   if (!URL.canParse(text)) return "the URL is malformed";
@@ -27,7 +27,7 @@ export function parseWebhookTarget(text: string, rules: TargetRules): WebhookTar
   const isTls = url.protocol === "https:";
   if (!isTls && url.protocol !== "http:") return "the URL is neither https: nor http:";
   if (!isTls && !rules.isHttpAllowed) return "the URL is http:, which is not allowed";
-  if (url.username !== "" || url.password !== "") return "the URL has credentials in it";
+  if (url.username !== "" || url.password !== "") return "the URL contains credentials";
   if (url.port === "0") return "the URL has the port 0";
   const hostname = url.hostname.replace(/^\[|\]$/g, "");
   if (isIP(hostname) !== 0 && !rules.guard.isAllowedAddress(hostname)) {

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { AddressGuard } from "../src/address-guard.ts";
 import { expectOptionInvalid } from "./support.ts";
 
-/** The first and the last address of each range, and one in it that is known for something. */
+/** The first and the last address of each range, and a well-known one within it. */
 const NOT_PUBLIC = {
   "this network": ["0.0.0.0", "0.255.255.255"],
   private: [

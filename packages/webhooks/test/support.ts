@@ -1,4 +1,4 @@
-// What the specs of this package share: local servers of any manners, and the rule of refused options.
+// Shared by the specs of this package: local servers with arbitrary behaviour, and a check for refused options.
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer, type RequestListener } from "node:http";
@@ -16,9 +16,9 @@ import { expect } from "chai";
 
 export interface LocalServer {
   readonly port: number;
-  /** Connections that were ever made. */
+  /** Number of connections so far. */
   readonly connections: number;
-  /** Connections that are open now. */
+  /** Number of open connections. */
   readonly open: number;
   close(): Promise<void>;
 }
@@ -27,7 +27,7 @@ export async function serveHttp(listener: RequestListener): Promise<LocalServer>
   return listen(createServer(listener));
 }
 
-/** Answers with whatever bytes the listener writes. */
+/** A server that answers with the bytes that the listener writes. */
 export async function serveTcp(listener: (socket: Socket) => void): Promise<LocalServer> {
   return listen(createTcpServer(listener));
 }
@@ -65,7 +65,7 @@ async function listen(server: Server): Promise<LocalServer> {
   };
 }
 
-/** A certificate for `name` that is its own authority. */
+/** A self-signed certificate for `name`. */
 export function selfSigned(name: string): { key: string; cert: string } {
   const folder = mkdtempSync(join(tmpdir(), "shardcast-webhooks-"));
   try {
@@ -81,7 +81,7 @@ export function selfSigned(name: string): { key: string; cert: string } {
   }
 }
 
-/** Waits for a condition. */
+/** Waits until a condition is true. */
 export async function until(isMet: () => boolean): Promise<void> {
   while (!isMet()) await new Promise((resolve) => setTimeout(resolve, 5));
 }

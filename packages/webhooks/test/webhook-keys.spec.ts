@@ -28,7 +28,7 @@ describe("WebhookKeys", () => {
   for (const count of [0, 1, 23, 65, 1000]) {
     it(`refuses a secret of ${count} bytes, and says how many there may be`, () => {
       const error = expectOptionInvalid(() => new WebhookKeys([secret(count)]));
-      expect(error.message).to.equal(`a webhook key whsec_ is 24 to 64 bytes, not ${count}`);
+      expect(error.message).to.equal(`a webhook key whsec_ must have 24 to 64 bytes, not ${count}`);
     });
   }
 

@@ -46,7 +46,7 @@ describe("WebhookSender", () => {
     return `http://127.0.0.1:${port}${path}`;
   }
 
-  /** What an endpoint that writes these bytes comes to. */
+  /** The result of an attempt at an endpoint that writes these bytes. */
   async function resultOfBytes(text: string, timeoutMs = 10_000): Promise<PostResult> {
     const server = await opened(
       serveTcp((socket) => socket.once("data", () => socket.end(text, "latin1"))),
@@ -140,7 +140,9 @@ describe("WebhookSender", () => {
     it(`tells how long to wait where Retry-After is ${text}`, async () => {
       const result = await resultOfStatus(503, { "retry-after": text });
       expect(result).to.deep.equal({
-        ...{ type: "retry", status: 503, reason: "status 503" },
+        type: "retry",
+        status: 503,
+        reason: "status 503",
         ...(retryAfterMs !== undefined && { retryAfterMs }),
       });
     });
@@ -240,7 +242,7 @@ describe("WebhookSender", () => {
       return opened(serveTcp((socket) => socket.once("data", () => answer(socket))));
     }
 
-    /** A byte now and then, so that the connection is never idle. */
+    /** Sends a byte from time to time, so that the connection is never idle. */
     function drip(socket: Socket, text: string): void {
       const timer = setInterval(() => socket.write(text), 10);
       socket.on("close", () => clearInterval(timer));
@@ -368,7 +370,7 @@ describe("WebhookSender", () => {
         expect(result).to.deep.equal({ type: "retry", reason: "the sender is closed" });
       }
       await until(() => server.open === 0);
-      // A connection that were made meanwhile would come before this one.
+      // A connection opened meanwhile would arrive before this one.
       await sender().post(url(server), { ...POST, timeoutMs: 50 });
       expect(server.connections).to.equal(3);
       const failed = await made.post(url(server), POST).catch((error: unknown) => error);
@@ -382,7 +384,7 @@ describe("WebhookSender", () => {
   });
 
   describe("what may be connected to", () => {
-    const BLOCKED = { type: "blocked", reason: "the host has no address that is allowed" };
+    const BLOCKED = { type: "blocked", reason: "the host has no allowed address" };
     const resolveTo =
       (...addresses: string[]) =>
       async (): Promise<{ address: string; family: number }[]> =>
@@ -424,7 +426,7 @@ describe("WebhookSender", () => {
       const server = await opened(
         serveHttp((_request, response) => response.setHeader("connection", "close").end()),
       );
-      // Allowed at first, another address ever after.
+      // Resolves to an allowed address first, then to another one.
       const answers = ["127.0.0.1", "127.0.0.2"];
       let asked = 0;
       const resolve = async (): Promise<{ address: string; family: number }[]> => {
@@ -459,7 +461,10 @@ describe("WebhookSender", () => {
       it(`is not ${name}`, async () => {
         const post = { ...POST, headers: { [name]: "1" } };
         const result = await sender().post("http://127.0.0.1:1/", post);
-        expect(result).to.deep.equal({ type: "blocked", reason: `${name} is not a header to set` });
+        expect(result).to.deep.equal({
+          type: "blocked",
+          reason: `the header ${name} must not be set`,
+        });
       });
     }
 

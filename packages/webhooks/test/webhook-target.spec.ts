@@ -44,9 +44,9 @@ describe("parseWebhookTarget", () => {
     ["ftp://hooks.example/", "the URL is neither https: nor http:"],
     ["file:///etc/passwd", "the URL is neither https: nor http:"],
     ["unix:/run/docker.sock", "the URL is neither https: nor http:"],
-    ["https://user:secret@hooks.example/", "the URL has credentials in it"],
-    ["https://user@hooks.example/", "the URL has credentials in it"],
-    ["https://:secret@hooks.example/", "the URL has credentials in it"],
+    ["https://user:secret@hooks.example/", "the URL contains credentials"],
+    ["https://user@hooks.example/", "the URL contains credentials"],
+    ["https://:secret@hooks.example/", "the URL contains credentials"],
     ["https://hooks.example:0/", "the URL has the port 0"],
   ]) {
     it(`says of ${JSON.stringify(url)} that ${String(reason)}`, () => {

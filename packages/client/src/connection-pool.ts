@@ -1,21 +1,21 @@
-// The connections to one place, nearly always one. A link carries at most one subscription per topic, and a limited
+// The connections to one destination, nearly always one. A link carries at most one subscription per topic, and a limited
 // number of topics. A second subscription of the same topic, or a topic over the limit, uses another connection.
 import type { Attendant } from "./attending.ts";
-import { Connection, type ConnectionContext, type Place } from "./connection.ts";
+import { Connection, type ConnectionContext, type Destination } from "./connection.ts";
 import type { TopicFollower } from "./topic-follower.ts";
 import type { Publication } from "./publication.ts";
 
 export class ConnectionPool {
-  readonly #place: Place;
+  readonly #destination: Destination;
   readonly #context: ConnectionContext;
   /** Carries all publishes, so that they keep their order, and all presence requests. */
   readonly #first: Connection;
   readonly #further = new Set<Connection>();
 
-  constructor(place: Place, context: ConnectionContext) {
-    this.#place = place;
+  constructor(destination: Destination, context: ConnectionContext) {
+    this.#destination = destination;
     this.#context = context;
-    this.#first = new Connection(place, context, () => undefined);
+    this.#first = new Connection(destination, context, () => undefined);
   }
 
   get opened(): Promise<void> {
@@ -35,7 +35,9 @@ export class ConnectionPool {
     const { topic } = follower;
     let connection = this.#all.find(({ following }) => following.hasRoomFor(topic));
     if (connection === undefined) {
-      connection = new Connection(this.#place, this.#context, (unused) => this.#release(unused));
+      connection = new Connection(this.#destination, this.#context, (unused) =>
+        this.#release(unused),
+      );
       this.#further.add(connection);
     }
     connection.following.add(follower);

@@ -1,4 +1,4 @@
-// A lasting connection to one place of the cluster. It uses one link after another.
+// A lasting connection to one destination in the cluster. It uses one link after another.
 //
 // At most one link is open, and at most one is being opened. When the new link is open, it takes over, whether the
 // old link is already lost or still open (for example when a node asks its clients to move).
@@ -46,7 +46,8 @@ export interface ConnectionContext {
   readonly onAuthorized: (user: string) => void;
 }
 
-export interface Place {
+/** An endpoint, and the nodes that serve it. */
+export interface Destination {
   readonly endpoint: Endpoint;
   /** Equivalent nodes. The connection starts with a random one, and proceeds to the next after a failure. */
   readonly urls: readonly string[];
@@ -69,7 +70,7 @@ export class Connection implements LinkOwner {
   readonly attending = new Attending();
   /** Resolves when a link has opened for the first time. */
   readonly opened: Promise<void>;
-  readonly #place: Place;
+  readonly #destination: Destination;
   readonly #context: ConnectionContext;
   #current: OpenLink | undefined;
   #next: Link | undefined;
@@ -86,14 +87,14 @@ export class Connection implements LinkOwner {
 
   /** @param onUnused called when the last follower has left */
   constructor(
-    place: Place,
+    destination: Destination,
     context: ConnectionContext,
     onUnused: (connection: Connection) => void,
   ) {
     const { settings, runtime, onStale } = context;
-    this.#place = place;
+    this.#destination = destination;
     this.#context = context;
-    this.#urlIndex = Math.floor(runtime.random() * place.urls.length);
+    this.#urlIndex = Math.floor(runtime.random() * destination.urls.length);
     this.sender = new Sender({ backoff: settings.reconnect, runtime, onMisrouted: onStale });
     this.following = new Following(() => onUnused(this));
     this.opened = new Promise((resolve) => {
@@ -238,7 +239,7 @@ export class Connection implements LinkOwner {
 
   #open(credentials: Credentials): void {
     const { settings, runtime } = this.#context;
-    const { endpoint, urls } = this.#place;
+    const { endpoint, urls } = this.#destination;
     const url = urls[this.#urlIndex] ?? "";
     const { handshakeTimeoutMs } = settings;
     const probeTimeoutMs =
@@ -249,7 +250,7 @@ export class Connection implements LinkOwner {
 
   /** The application's getToken failed, temporarily or permanently. */
   #tokenFailed(cause: unknown): void {
-    const { endpoint, urls } = this.#place;
+    const { endpoint, urls } = this.#destination;
     const error =
       cause instanceof ShardcastError
         ? cause
@@ -305,7 +306,7 @@ export class Connection implements LinkOwner {
   }
 
   #turnToNextUrl(): void {
-    this.#urlIndex = (this.#urlIndex + 1) % this.#place.urls.length;
+    this.#urlIndex = (this.#urlIndex + 1) % this.#destination.urls.length;
   }
 
   /** The client closes a link. Its queued frames are sent before the new link gets the same publishes. */
@@ -326,6 +327,12 @@ export class Connection implements LinkOwner {
   #emit(state: LinkEvent["state"], link: Link, error: ShardcastError | undefined): void {
     const node = this.#current?.link === link ? this.#current.nodeId : undefined;
     if (state === "lost") this.#current = undefined;
-    this.#context.onLink({ state, node, url: link.url, endpoint: this.#place.endpoint, error });
+    this.#context.onLink({
+      state,
+      node,
+      url: link.url,
+      endpoint: this.#destination.endpoint,
+      error,
+    });
   }
 }

@@ -5,13 +5,13 @@ import { decodeText } from "./text.ts";
 const SLOTS = 1024;
 const MAX_BYTES = 64;
 
-interface Entry {
+interface DecodedText {
   readonly bytes: Uint8Array;
   readonly text: string;
 }
 
 export class TextMemo {
-  readonly #slots = new Array<Entry | undefined>(SLOTS).fill(undefined);
+  readonly #slots = new Array<DecodedText | undefined>(SLOTS).fill(undefined);
 
   /** Decodes the UTF-8 between two indexes. Returns undefined if the bytes are not UTF-8. */
   decode(bytes: Uint8Array, start: number, end: number): string | undefined {

@@ -16,6 +16,7 @@ export {
 export { publicReason } from "./public-reason.ts";
 export { MAX_UNANSWERED, UnansweredRequests } from "./unanswered-requests.ts";
 export { hostCount, upgradeFault, type UpgradeFault } from "./upgrade-fault.ts";
+export { PROCESS_RUNTIME, type Runtime, type Timer } from "./runtime.ts";
 export { Shares, type ShareLimits } from "./shares.ts";
 export { SteadyClock } from "./steady-clock.ts";
 export { stopOnSignal, type Stoppable } from "./stop-on-signal.ts";

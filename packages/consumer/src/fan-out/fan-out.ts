@@ -1,6 +1,7 @@
 // A topic as its subscribers see it, on its owner and on a relay alike: pushes new batches to those who
 // are at head, and lets the others catch up from the log. docs/architecture.md#fan-out
 import { ShardcastError, type ErrorCode, type From, type Position } from "@shardcast/protocol";
+import type { Runtime } from "@shardcast/process";
 import type { Turn, TurnWork } from "@shardcast/server";
 import { Damage, type Batch, type Page, type ReadableLog } from "@shardcast/log";
 import type { Occupancy } from "./occupancy.ts";
@@ -17,6 +18,7 @@ const NOBODY = new Set<Subscription>();
 
 export interface FanOutContext {
   readonly turn: Turn;
+  readonly runtime: Runtime;
   readonly counters: FanOutCounters;
   /** Told of an error that nobody waits for. */
   readonly onError: (error: unknown) => void;
@@ -164,7 +166,7 @@ export class FanOut implements TurnWork {
           this.#sendPage(subscription, read, epoch);
         },
         () => {
-          setTimeout(() => this.#readLater(subscription), RETRY_MS);
+          this.#context.runtime.setTimeout(() => this.#readLater(subscription), RETRY_MS);
         },
       )
       .catch(this.#context.onError);

@@ -18,6 +18,7 @@ import {
   type PresenceMember,
   type PresentFrame,
 } from "@shardcast/protocol";
+import type { Runtime, Timer } from "@shardcast/process";
 import { PresenceTable, type PresenceChange, type Reporter } from "./presence-table.ts";
 
 /** How long changes are gathered: what watchers get grows with the square of who comes and goes. */
@@ -29,6 +30,7 @@ const NOWHERE: Position = { epoch: NO_EPOCH, offset: 0 };
 const MEMBERS_PER_MESSAGE = 500;
 
 export interface PresenceOwnerOptions {
+  readonly runtime: Runtime;
   /** Whether this node owns a topic. */
   readonly owns: (topic: string) => boolean;
   /** How long one whose link is lost counts as there, in ms. */
@@ -66,12 +68,12 @@ export class PresenceOwner {
   readonly #settleMs: number;
   /** Of topics that are heard of for the first time, after a start or a change of the ring. */
   #settlesAt: number;
-  #timer: NodeJS.Timeout | undefined;
+  #timer: Timer | undefined;
 
   constructor(options: PresenceOwnerOptions) {
     this.#options = options;
     this.#settleMs = Math.max(GATHER_MS, options.timeoutMs);
-    this.#settlesAt = performance.now() + this.#settleMs;
+    this.#settlesAt = this.#now + this.#settleMs;
   }
 
   get topicCount(): number {
@@ -97,14 +99,14 @@ export class PresenceOwner {
   leave(reporter: Reporter, topic: string, member: MemberIdentity, isLost: boolean): void {
     const watched = this.#topics.get(topic);
     if (watched === undefined) return;
-    if (isLost) watched.table.lose(reporter, member, performance.now() + this.#options.timeoutMs);
+    if (isLost) watched.table.lose(reporter, member, this.#now + this.#options.timeoutMs);
     else watched.table.leave(reporter, member);
     this.#activate(topic, watched);
   }
 
   /** A consumer cannot be heard any more. */
   lost(reporter: Reporter): void {
-    const leavesAt = performance.now() + this.#options.timeoutMs;
+    const leavesAt = this.#now + this.#options.timeoutMs;
     for (const [topic, watched] of this.#topics) {
       watched.table.loseAll(reporter, leavesAt);
       if (watched.table.hasLost) this.#activate(topic, watched);
@@ -120,7 +122,7 @@ export class PresenceOwner {
     const watched = this.#watched(topic);
     if (watched.hasSettled) return;
     watched.hasSettled = true;
-    watched.settlesAt = performance.now() + this.#settleMs;
+    watched.settlesAt = this.#now + this.#settleMs;
   }
 
   /**
@@ -129,17 +131,18 @@ export class PresenceOwner {
    */
   async page(topic: string, after: number, limit: number): Promise<PresenceAnswer> {
     // Nobody is made by being asked for, except where a new owner must tell the watchers to ask anew.
-    const isKnown = this.#topics.has(topic) || this.#settlesAt > performance.now();
+    const { runtime } = this.#options;
+    const isKnown = this.#topics.has(topic) || this.#settlesAt > this.#now;
     let watched = isKnown ? this.#watched(topic) : this.#nobody(topic);
     const { settlesAt = 0 } = watched;
-    const waitMs = settlesAt - this.#settleMs + GATHER_MS - performance.now();
+    const waitMs = settlesAt - this.#settleMs + GATHER_MS - this.#now;
     if (waitMs > 0) {
-      await new Promise((resolve) => setTimeout(resolve, Math.ceil(waitMs)));
+      await new Promise<void>((resolve) => runtime.setTimeout(resolve, Math.ceil(waitMs)));
       // Meanwhile it may have got another owner, or been dropped and made anew.
       this.#checkOwned(topic);
       watched = this.#topics.get(topic) ?? watched;
     }
-    settle(watched, performance.now());
+    settle(watched, this.#now);
     // Before the page is made, so that whatever it has is told to watchers as well.
     this.#tell(topic, watched);
     const page = watched.table.page(after, limit);
@@ -152,7 +155,7 @@ export class PresenceOwner {
    * kept until all have taken it back: who has not seen this ring will not tell anew, should it pass at once.
    */
   regroup(): void {
-    this.#settlesAt = performance.now() + this.#settleMs;
+    this.#settlesAt = this.#now + this.#settleMs;
     for (const [topic, watched] of this.#topics) {
       const wasOwned = watched.isOwned;
       watched.isOwned = this.#options.owns(presenceTopic(topic));
@@ -164,7 +167,11 @@ export class PresenceOwner {
   }
 
   close(): void {
-    clearInterval(this.#timer);
+    this.#options.runtime.clear(this.#timer);
+  }
+
+  get #now(): number {
+    return this.#options.runtime.steady();
   }
 
   #watched(topic: string): Watched {
@@ -177,7 +184,7 @@ export class PresenceOwner {
 
   #nobody(topic: string): Watched {
     this.#checkOwned(topic);
-    const hasSettled = this.#settlesAt > performance.now();
+    const hasSettled = this.#settlesAt > this.#now;
     const settlesAt = hasSettled ? this.#settlesAt : undefined;
     const table = new PresenceTable();
     return { table, hasSettled, settlesAt, isReset: false, isOwned: true, telling: 0 };
@@ -189,7 +196,9 @@ export class PresenceOwner {
 
   #activate(topic: string, watched: Watched): void {
     this.#active.set(topic, watched);
-    this.#timer ??= setInterval(() => this.#tellAll(), TELL_MS).unref();
+    if (this.#timer !== undefined) return;
+    this.#timer = this.#options.runtime.setInterval(() => this.#tellAll(), TELL_MS);
+    this.#timer.unref();
   }
 
   #drop(topic: string): void {
@@ -198,7 +207,7 @@ export class PresenceOwner {
   }
 
   #tellAll(): void {
-    const now = performance.now();
+    const now = this.#now;
     for (const [topic, watched] of this.#active) {
       const { table } = watched;
       table.expire(now);
@@ -211,7 +220,7 @@ export class PresenceOwner {
       else this.#drop(topic);
     }
     if (this.#active.size > 0) return;
-    clearInterval(this.#timer);
+    this.#options.runtime.clear(this.#timer);
     this.#timer = undefined;
   }
 

@@ -1,6 +1,7 @@
 // How far each subscription is in each topic, kept in the log's engine. Written some at a time: what was delivered
 // since the last write is delivered again after a crash.
 import { formatPosition, parsePosition, type Position } from "@shardcast/protocol";
+import type { Runtime, Timer } from "@shardcast/process";
 import type { StateStore } from "@shardcast/log";
 
 const WRITE_MS = 100;
@@ -11,15 +12,17 @@ const DELETE_KEYS = 500;
 
 export class PushPositions {
   readonly #state: StateStore;
+  readonly #runtime: Runtime;
   readonly #onError: (error: unknown) => void;
   #dirty = new Map<string, string>();
   #writing = new Map<string, string>();
   #messages = 0;
-  #timer: NodeJS.Timeout | undefined;
+  #timer: Timer | undefined;
   #isFailing = false;
 
-  constructor(state: StateStore, onError: (error: unknown) => void) {
+  constructor(state: StateStore, runtime: Runtime, onError: (error: unknown) => void) {
     this.#state = state;
+    this.#runtime = runtime;
     this.#onError = onError;
   }
 
@@ -34,13 +37,17 @@ export class PushPositions {
     this.#dirty.set(key, formatPosition(position));
     this.#messages += 1;
     if (this.#messages >= WRITE_MESSAGES && !this.#isFailing) this.flush();
-    else this.#timer ??= setTimeout(() => this.flush(), this.#isFailing ? RETRY_MS : WRITE_MS);
+    else
+      this.#timer ??= this.#runtime.setTimeout(
+        () => this.flush(),
+        this.#isFailing ? RETRY_MS : WRITE_MS,
+      );
   }
 
   /** Writes what is to be written, behind the write that is under way. */
   flush(): void {
     if (this.#writing.size > 0 || this.#dirty.size === 0) return;
-    clearTimeout(this.#timer);
+    this.#runtime.clear(this.#timer);
     this.#timer = undefined;
     this.#writing = this.#dirty;
     this.#dirty = new Map();
@@ -53,9 +60,9 @@ export class PushPositions {
 
   /** Waits until all is written, or the time is over. */
   async settled(deadline: number): Promise<void> {
-    while (this.#dirty.size + this.#writing.size > 0 && performance.now() < deadline) {
+    while (this.#dirty.size + this.#writing.size > 0 && this.#runtime.steady() < deadline) {
       if (!this.#isFailing) this.flush();
-      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+      await new Promise<void>((resolve) => this.#runtime.setTimeout(resolve, POLL_MS));
     }
   }
 
@@ -70,7 +77,7 @@ export class PushPositions {
   }
 
   close(): void {
-    clearTimeout(this.#timer);
+    this.#runtime.clear(this.#timer);
   }
 
   #written(): void {
@@ -85,7 +92,7 @@ export class PushPositions {
     this.#isFailing = true;
     this.#dirty = new Map([...this.#writing, ...this.#dirty]);
     this.#writing = new Map();
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.flush(), RETRY_MS);
+    this.#runtime.clear(this.#timer);
+    this.#timer = this.#runtime.setTimeout(() => this.flush(), RETRY_MS);
   }
 }

@@ -77,7 +77,7 @@ export class Push {
       maxSocketsPerHost: MAX_SOCKETS,
       now: core.clock.now,
     });
-    this.#positions = new PushPositions(log.state, onError);
+    this.#positions = new PushPositions(log.state, core.runtime, onError);
     this.registry = new PushRegistry({
       state: log.state,
       files: options.options.files,
@@ -95,6 +95,7 @@ export class Push {
         publish,
         logger: core.logger,
         signal: this.#abort.signal,
+        runtime: core.runtime,
         now: core.clock.now,
         ownedTopic: (name) => topics.owned(name),
         disable: (subscription, reason) => this.registry.disable(subscription, reason),

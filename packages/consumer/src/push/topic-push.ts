@@ -8,6 +8,7 @@ import {
   type Position,
 } from "@shardcast/protocol";
 import { Damage, type ReadableLog } from "@shardcast/log";
+import type { Runtime, Timer } from "@shardcast/process";
 import type { PostResult, WebhookSender } from "@shardcast/webhooks";
 import type { NodeCore } from "@shardcast/server";
 import type { OwnedTopic } from "../owner/owned-topic.ts";
@@ -49,6 +50,7 @@ export interface PushContext {
   readonly sender: Pick<WebhookSender, "post">;
   readonly positions: PushPositions;
   readonly logger: NodeCore["logger"];
+  readonly runtime: Runtime;
   /** Now, in ms since 1970. */
   readonly now: () => number;
   readonly counters: PushCounters;
@@ -90,13 +92,13 @@ export class TopicPush {
   #page: MessageFrame[] = [];
   /** Attempts that the head message has had. */
   #attempts = 0;
-  /** When the first of them failed, in ms since 1970. */
+  /** When the first of them failed, by the monotonic clock. */
   #failedAt = 0;
   /** Why the head message was given up, which is yet to be stored among the dead letters. */
   #givenUpFor: string | undefined;
   /** The ring has changed while it ran. */
   #isMoved = false;
-  #timer: NodeJS.Timeout | undefined;
+  #timer: Timer | undefined;
   #ready: (() => void) | undefined;
 
   constructor(
@@ -135,7 +137,8 @@ export class TopicPush {
 
   wait(ms: number, ready: () => void): void {
     this.#ready = ready;
-    this.#timer = setTimeout(() => this.wake(), ms).unref();
+    this.#timer = this.#context.runtime.setTimeout(() => this.wake(), ms);
+    this.#timer.unref();
   }
 
   /** Its subscription is another one: what has failed may succeed now. */
@@ -146,7 +149,7 @@ export class TopicPush {
   }
 
   stopWaiting(): void {
-    clearTimeout(this.#timer);
+    this.#context.runtime.clear(this.#timer);
     this.#ready = undefined;
   }
 
@@ -278,18 +281,18 @@ export class TopicPush {
     message: MessageFrame,
     result: Extract<PostResult, { readonly reason: string }>,
   ): number | undefined {
-    const { counters } = this.#context;
+    const { counters, runtime } = this.#context;
     if (result.type === "refused") counters.refused += 1;
     else if (result.type === "blocked") counters.blocked += 1;
     else counters.failed += 1;
-    if (this.#attempts === 0) this.#failedAt = performance.now();
+    if (this.#attempts === 0) this.#failedAt = runtime.steady();
     this.#attempts += 1;
     const position = this.#positionOf(message);
     const { reason } = result;
     this.#tell("warn", "a push failed", { position, attempts: this.#attempts, reason });
-    const sinceMs = performance.now() - this.#failedAt;
+    const sinceMs = runtime.steady() - this.#failedAt;
     const { subscription } = this.#queue;
-    const delayMs = subscription.retryDelayMs(this.#attempts, sinceMs, Math.random());
+    const delayMs = subscription.retryDelayMs(this.#attempts, sinceMs, runtime.random());
     if (delayMs === undefined) {
       this.#givenUpFor = result.reason;
       return undefined;
@@ -341,7 +344,7 @@ export class TopicPush {
 
   #tell(level: "warn" | "error", what: string, facts: object): void {
     const { toldAt, subscription } = this.#queue;
-    const now = performance.now();
+    const now = this.#context.runtime.steady();
     if (now - (toldAt.get(what) ?? -Infinity) < TELL_MS) return;
     toldAt.set(what, now);
     this.#context.logger[level](

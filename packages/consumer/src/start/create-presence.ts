@@ -12,13 +12,14 @@ export interface PresenceParts {
 }
 
 export function createPresence(
-  { membership, options: { maxTopics } }: NodeCore,
+  { membership, runtime, options: { maxTopics } }: NodeCore,
   options: ConsumerOptions,
   { topics, owner: topicOwner, upstreams }: TopicParts,
 ): PresenceParts {
   // Not by the ring: a node that owns a topic no longer must not publish its list elsewhere.
   const publisher = NodePublisher.to(topicOwner);
   const owner = new PresenceOwner({
+    runtime,
     owns: (topic) => membership.owns(topic),
     timeoutMs: options.presenceTimeoutMs,
     maxMembers: options.maxPresent,

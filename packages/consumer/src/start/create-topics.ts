@@ -19,7 +19,7 @@ export function createTopics(
   options: ConsumerOptions,
   { log, shared }: Storage,
 ): TopicParts {
-  const { membership, turn, events, logger } = core;
+  const { membership, turn, runtime, events, logger } = core;
   const { now } = core.clock;
   const onError = (error: unknown): void => {
     logger.error({ error }, "a topic failed");
@@ -35,7 +35,7 @@ export function createTopics(
     maxOwned: options.maxOwnedTopics,
     maxLag: options.maxLag,
     tail: options.tail,
-    context: { turn, counters: fanOut, onError },
+    context: { turn, runtime, counters: fanOut, onError },
     occupancy: new Occupancy({ events, membership, isLogShared: shared !== undefined }),
     upstreamOf: (owner) => upstreams.to(owner),
     shared,

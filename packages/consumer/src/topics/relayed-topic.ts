@@ -9,6 +9,7 @@ import {
   type RingMember,
   type SubscribedFrame,
 } from "@shardcast/protocol";
+import type { Runtime, Timer } from "@shardcast/process";
 import type { Follower, SourcePage, TopicSource, Turn, TurnWork } from "@shardcast/server";
 import {
   Batch,
@@ -35,7 +36,7 @@ export interface RelayedTopicOptions {
 interface Waiting {
   readonly subscription: Subscription;
   readonly from: From;
-  readonly timer: NodeJS.Timeout;
+  readonly timer: Timer;
 }
 
 export class RelayedTopic implements Follower, ReadableLog, TurnWork {
@@ -92,7 +93,7 @@ export class RelayedTopic implements Follower, ReadableLog, TurnWork {
       this.view.subscribe(subscription, from);
       return;
     }
-    const timer = setTimeout(() => {
+    const timer = this.#runtime.setTimeout(() => {
       this.#waiting = this.#waiting.filter((waiting) => waiting.subscription !== subscription);
       this.view.end(subscription, "SHARDCAST_OWNER_UNAVAILABLE");
     }, OWNER_TIMEOUT_MS);
@@ -134,7 +135,7 @@ export class RelayedTopic implements Follower, ReadableLog, TurnWork {
     this.#isFollowed = true;
     if (!isContinued) this.#startTail(epoch, offset);
     for (const { subscription, from, timer } of this.#waiting.splice(0)) {
-      clearTimeout(timer);
+      this.#runtime.clear(timer);
       // It may have been ended while it waited.
       if (subscription.state === "starting") this.view.subscribe(subscription, from);
     }
@@ -168,7 +169,11 @@ export class RelayedTopic implements Follower, ReadableLog, TurnWork {
 
   close(): void {
     this.#unfollow();
-    for (const { timer } of this.#waiting) clearTimeout(timer);
+    for (const { timer } of this.#waiting) this.#runtime.clear(timer);
+  }
+
+  get #runtime(): Runtime {
+    return this.#options.context.runtime;
   }
 
   /** The last offset that came, be it in the tail yet or not. */

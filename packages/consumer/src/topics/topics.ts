@@ -197,7 +197,8 @@ export class Topics {
     this.#left = this.#left.filter(
       (name) => !this.#owned.has(name) && !this.#options.log.release(name, now),
     );
-    const start = performance.now();
+    const { steady } = this.#context.runtime;
+    const start = steady();
     if (this.#toTidy === undefined) {
       if (start < this.#tidyAgain) return;
       this.#tidyAgain = start + TIDY_ROUND_MS;
@@ -205,14 +206,14 @@ export class Topics {
       this.#toTidy = this.#all();
     }
     let isOver = false;
-    while (!isOver && performance.now() < start + TIDY_MS) {
+    while (!isOver && steady() < start + TIDY_MS) {
       isOver = this.#tidySome(this.#toTidy, now);
     }
-    this.#tidyTookMs += performance.now() - start;
+    this.#tidyTookMs += steady() - start;
     if (!isOver) return;
     this.#toTidy = undefined;
     const restMs = Math.min(MAX_REST_MS, REST_FACTOR * this.#tidyTookMs);
-    this.#tidyAgain = Math.max(this.#tidyAgain, performance.now() + restMs);
+    this.#tidyAgain = Math.max(this.#tidyAgain, steady() + restMs);
   }
 
   /** @returns whether the round is over */
@@ -230,7 +231,7 @@ export class Topics {
     const { view } = topic;
     if (maxLag < Infinity) view.endSlow(maxLag);
     if (topic instanceof OwnedTopic) {
-      if (topic.expire(now, performance.now()) && log.release(view.name, now))
+      if (topic.expire(now, this.#context.runtime.steady()) && log.release(view.name, now))
         this.#owned.delete(view.name);
     } else if (topic.isUnused) {
       this.#relayed.delete(view.name);
@@ -271,7 +272,14 @@ export class Topics {
     const context = shared === undefined ? this.#watchedContext : this.#context;
     const view = new FanOut(name, id, log, context);
     const lane = this.#options.log.laneOf(name);
-    const owned = new OwnedTopic(view, log, lane, dedupe, this.#options.now(), performance.now());
+    const owned = new OwnedTopic(
+      view,
+      log,
+      lane,
+      dedupe,
+      this.#options.now(),
+      this.#context.runtime.steady(),
+    );
     this.#owned.set(name, owned);
     return owned;
   }

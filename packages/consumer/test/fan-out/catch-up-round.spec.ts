@@ -1,4 +1,5 @@
 // A link of very many topics that drains: its topics go on some at a time, and all of them do.
+import { PROCESS_RUNTIME } from "@shardcast/process";
 import { MemoryLog, RetentionRules, type MemoryTopicLog } from "@shardcast/log";
 import { Turn } from "@shardcast/server";
 import { expect } from "chai";
@@ -31,7 +32,10 @@ describe("a link of very many topics that drains", () => {
     for (let id = 0; id < TOPICS; id += 1) {
       const name = `topics/${id}`;
       const own = log.open(name);
-      views.set(name, { view: new FanOut(name, id, own, { turn, counters, onError }), log: own });
+      views.set(name, {
+        view: new FanOut(name, id, own, { turn, runtime: PROCESS_RUNTIME, counters, onError }),
+        log: own,
+      });
     }
     const served = (name: string): unknown => {
       const view = views.get(name)?.view;

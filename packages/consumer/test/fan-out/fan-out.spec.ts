@@ -1,3 +1,4 @@
+import { PROCESS_RUNTIME } from "@shardcast/process";
 import type { From } from "@shardcast/protocol";
 import { Turn } from "@shardcast/server";
 import { expect } from "chai";
@@ -34,7 +35,12 @@ class Bench {
       throw error;
     };
     const turn = new Turn({ schedule: (run) => this.runs.push(run), onError });
-    this.topic = new FanOut("news", 7, log ?? this.log, { turn, counters: this.counters, onError });
+    this.topic = new FanOut("news", 7, log ?? this.log, {
+      turn,
+      runtime: PROCESS_RUNTIME,
+      counters: this.counters,
+      onError,
+    });
   }
 
   publish(first: number, last: number): void {

@@ -1,3 +1,4 @@
+import { PROCESS_RUNTIME } from "@shardcast/process";
 import { MemoryLog, RetentionRules } from "@shardcast/log";
 import { Turn } from "@shardcast/server";
 import { expect } from "chai";
@@ -17,7 +18,7 @@ function topicNamed(name: string): FanOut {
   };
   const turn = new Turn({ schedule: () => undefined, onError });
   const counters = new FanOutCounters();
-  return new FanOut(name, 1, log, { turn, counters, onError });
+  return new FanOut(name, 1, log, { turn, runtime: PROCESS_RUNTIME, counters, onError });
 }
 
 describe("LinkSubscriptions", () => {

@@ -1,3 +1,4 @@
+import { PROCESS_RUNTIME } from "@shardcast/process";
 import { Permissions, followedTopicFault, type Grant } from "@shardcast/protocol";
 import { Turn } from "@shardcast/server";
 import { expect } from "chai";
@@ -33,7 +34,7 @@ describe("SubscriberHandler with a token", () => {
     };
     const turn = new Turn({ schedule: (run) => runs.push(run), onError });
     const counters = new FanOutCounters();
-    const view = new FanOut("news", 7, log, { turn, counters, onError });
+    const view = new FanOut("news", 7, log, { turn, runtime: PROCESS_RUNTIME, counters, onError });
     const source = {
       view,
       subscribe: (...args: Parameters<FanOut["subscribe"]>): void => view.subscribe(...args),

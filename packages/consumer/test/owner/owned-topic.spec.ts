@@ -1,3 +1,4 @@
+import { PROCESS_RUNTIME } from "@shardcast/process";
 import { PublishHead, decodeFrames, encodeFrame, type AckFields } from "@shardcast/protocol";
 import { Turn, type PublishOrigin } from "@shardcast/server";
 import { expect } from "chai";
@@ -34,7 +35,7 @@ describe("OwnedTopic", () => {
     };
     const turn = new Turn({ schedule: () => undefined, onError });
     const counters = new FanOutCounters();
-    const view = new FanOut("news", 7, log, { turn, counters, onError });
+    const view = new FanOut("news", 7, log, { turn, runtime: PROCESS_RUNTIME, counters, onError });
     owned = new OwnedTopic(view, log, 0, { windowMs: 1000, maxIds: 1000 }, 1000);
     seq = 0;
   });

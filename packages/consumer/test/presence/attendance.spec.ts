@@ -1,4 +1,5 @@
 import { ShardcastError } from "@shardcast/protocol";
+import { TestRuntime } from "@shardcast/process/testing";
 import { expect } from "chai";
 import { identityOf, LinkAccess, Membership, NO_LIMITS } from "@shardcast/server/testing";
 import { Attendance } from "../../src/presence/attendance.ts";
@@ -27,6 +28,7 @@ describe("Attendance", () => {
     count = 0;
     const membership = new Membership([SELF], () => true);
     owner = new PresenceOwner({
+      runtime: new TestRuntime(),
       ...{ timeoutMs: 1000, maxMembers: 100, owns: () => true, positionOf: () => undefined },
       publish: () => Promise.resolve(),
     });

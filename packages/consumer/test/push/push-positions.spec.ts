@@ -1,3 +1,4 @@
+import { PROCESS_RUNTIME } from "@shardcast/process";
 import { MemoryLog, RetentionRules, type StateEntry, type StateStore } from "@shardcast/log";
 import { expect } from "chai";
 import { PushPositions } from "../../src/push/push-positions.ts";
@@ -47,7 +48,7 @@ describe("PushPositions", () => {
   beforeEach(() => {
     slow = new SlowState();
     failures = [];
-    positions = new PushPositions(slow.state, (error) => failures.push(error));
+    positions = new PushPositions(slow.state, PROCESS_RUNTIME, (error) => failures.push(error));
   });
 
   afterEach(() => positions.close());

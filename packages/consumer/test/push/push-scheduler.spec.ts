@@ -1,3 +1,4 @@
+import { PROCESS_RUNTIME } from "@shardcast/process";
 import { MemoryLog, RetentionRules, type TopicLog } from "@shardcast/log";
 import { ShardcastError } from "@shardcast/protocol";
 import type { PostResult, WebhookPost } from "@shardcast/webhooks";
@@ -54,12 +55,13 @@ describe("PushScheduler", () => {
     const onError = (error: unknown): void => {
       throw error;
     };
-    positions = new PushPositions(log.state, onError);
+    positions = new PushPositions(log.state, PROCESS_RUNTIME, onError);
     const quiet = (): void => undefined;
     const context: PushContext = {
       ...{ positions, counters, signal: new AbortController().signal },
       sender: { post: (_url, post) => answered(post) },
       logger: { warn: quiet, error: quiet } as unknown as PushContext["logger"],
+      runtime: PROCESS_RUNTIME,
       now: Date.now,
       ownedTopic: (name) => {
         if (!owned(name)) throw new ShardcastError("SHARDCAST_NOT_OWNER");

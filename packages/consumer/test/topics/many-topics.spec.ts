@@ -1,3 +1,4 @@
+import { PROCESS_RUNTIME } from "@shardcast/process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -49,7 +50,7 @@ describe("very many topics", function () {
         throw error;
       };
       const counters = new FanOutCounters();
-      const context = { turn: new Turn({ onError }), counters, onError };
+      const context = { turn: new Turn({ onError }), runtime: PROCESS_RUNTIME, counters, onError };
       const topics = new Map<string, OwnedTopic>();
       const before = usedBytes();
       for (let number = 0; number < COUNT; number += 1) {

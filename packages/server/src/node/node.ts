@@ -1,5 +1,5 @@
 // A running node: HTTP routes, WebSocket endpoints, the sweep, metrics, and the way it stops.
-import { EarlierAnswers, SteadyClock } from "@shardcast/process";
+import { EarlierAnswers, PROCESS_RUNTIME, SteadyClock, type Runtime } from "@shardcast/process";
 import type { AddressInfo } from "node:net";
 import { ShardcastError, type Endpoint } from "@shardcast/protocol";
 import type { FastifyInstance } from "fastify";
@@ -55,6 +55,8 @@ export interface NodeCore {
   readonly turn: Turn;
   /** The time of day, for all that the node goes by it for. */
   readonly clock: SteadyClock;
+  /** The time that passes, timers, random numbers. */
+  readonly runtime: Runtime;
   readonly sweep: Sweep;
   readonly linkContext: LinkContext;
   readonly events: LifecycleEvents;
@@ -67,6 +69,7 @@ export function createNodeCore(
   membership: Membership,
   logger: Logger,
   metrics: NodeMetrics,
+  runtime: Runtime = PROCESS_RUNTIME,
 ): NodeCore {
   const turn = new Turn({
     onError: (error) => {
@@ -74,7 +77,7 @@ export function createNodeCore(
     },
   });
   const sweep = new Sweep({ heartbeatMs: options.heartbeatMs });
-  const clock = new SteadyClock();
+  const clock = new SteadyClock(runtime.wall, runtime.steady);
   const events = new LifecycleEvents(options.id, options.events, clock.now);
   const { highWaterBytes, maxUnfinishedBytes, maxUnfinishedBytesEach } = options;
   const unfinished = new UnfinishedMessages({
@@ -104,7 +107,19 @@ export function createNodeCore(
       value: () => events.counters.dropped,
     },
   ]);
-  return { options, membership, logger, turn, clock, sweep, linkContext, events, gate, metrics };
+  return {
+    options,
+    membership,
+    logger,
+    turn,
+    clock,
+    runtime,
+    sweep,
+    linkContext,
+    events,
+    gate,
+    metrics,
+  };
 }
 
 export class ShardcastNode {

@@ -17,6 +17,7 @@ import { startup } from "../src/questions/startup.ts";
 import { takeover } from "../src/questions/takeover.ts";
 import { renderChart } from "../src/report/chart.ts";
 import type { Table } from "../src/report/table.ts";
+import { skipWithout } from "@shardcast/faults/testing";
 
 function binOf(name: string, file: string): URL {
   return pathToFileURL(join("packages", name, "bin", file));
@@ -57,7 +58,8 @@ describe("a benchmark, as small as it gets", function () {
       .and.include(drawn.title);
   }
 
-  it("fanout", async () => {
+  it("fanout", async function () {
+    skipWithout(this, "redis-server");
     const shape = { subscribers: [3], payloadBytes: [128], inFlight: [64], rounds: 1 };
     const table = await fanOut({ ...asked(...ALL), ...shape, deliveries: 300 });
     expectFigures(table, 1);
@@ -72,7 +74,8 @@ describe("a benchmark, as small as it gets", function () {
     expectChart(MANY_TOPICS, table);
   });
 
-  it("ingest", async () => {
+  it("ingest", async function () {
+    skipWithout(this, "redis-server");
     const shapes = [
       { log: "memory", topics: 2, links: 2, inFlight: 100 },
       { log: "lmdb", topics: 1, links: 1, inFlight: 1 },

@@ -5,6 +5,7 @@ import { pathToFileURL } from "node:url";
 import { expect } from "chai";
 import { run, type RunOptions, type RunResult } from "../src/run.ts";
 import type { Rule } from "../src/violation.ts";
+import { skipWithout } from "./needs.ts";
 
 const BINS = {
   producer: pathToFileURL(join("packages", "producer", "bin", "shardcast-producer.js")),
@@ -40,6 +41,7 @@ describe("a cluster under faults", () => {
   for (const isOnRedis of [false, true]) {
     const where = isOnRedis ? "in Redis, which has faults, too" : "on disk";
     it(`loses nothing, doubles nothing, and keeps every order, with messages ${where}`, async function () {
+      if (isOnRedis) skipWithout(this, "redis-server", "redis-cli");
       this.timeout(240_000);
       const result = await runFor(10_000, { isOnRedis });
       expect(result.violations).to.deep.equal([]);

@@ -10,13 +10,14 @@ import { RedisConnection } from "../src/redis-connection.ts";
 import { RedisLog } from "../src/redis-log.ts";
 import { RedisSource } from "../src/redis-source.ts";
 import { parseRedisTarget } from "../src/redis-target.ts";
+import { describeWith } from "@shardcast/faults/testing";
 
 const LOGGER = pino({ level: "silent" });
 const MANY = 1_000_000_000;
 
 type Entry = [id: Buffer, fields: Buffer[]];
 
-describe("messages in Redis that are damaged", function () {
+describeWith(["redis-server", "redis-cli"], "messages in Redis that are damaged", function () {
   this.timeout(60_000);
   let server: RedisServer;
   let connection: RedisConnection;

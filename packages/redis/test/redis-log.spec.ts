@@ -6,12 +6,13 @@ import { RedisConnection } from "../src/redis-connection.ts";
 import { RedisLog } from "../src/redis-log.ts";
 import { parseRedisTarget } from "../src/redis-target.ts";
 import { RedisClusterServers, RedisServer } from "@shardcast/faults";
+import { describeWith } from "@shardcast/faults/testing";
 
 const LOGGER = pino({ level: "silent" });
 const IDS = { ageMs: 1_000_000, count: 1000 };
 
 for (const kind of ["server", "cluster"] as const) {
-  describe(`Redis, a ${kind}`, function () {
+  describeWith(["redis-server", "redis-cli"], `Redis, a ${kind}`, function () {
     this.timeout(60_000);
     let servers: RedisServer | RedisClusterServers;
     let connection: RedisConnection;

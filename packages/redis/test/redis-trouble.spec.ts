@@ -9,12 +9,13 @@ import { RedisConnection } from "../src/redis-connection.ts";
 import { RedisLog } from "../src/redis-log.ts";
 import { parseRedisTarget } from "../src/redis-target.ts";
 import { RedisServer } from "@shardcast/faults";
+import { describeWith } from "@shardcast/faults/testing";
 
 const LOGGER = pino({ level: "silent" });
 const MANY = 1_000_000_000;
 const RULES = new RetentionRules({ count: MANY, bytes: MANY, ageMs: MANY });
 
-describe("the log in Redis, in trouble", function () {
+describeWith(["redis-server", "redis-cli"], "the log in Redis, in trouble", function () {
   this.timeout(30_000);
   let server: RedisServer;
   let connections: RedisConnection[];

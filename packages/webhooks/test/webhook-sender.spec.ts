@@ -17,6 +17,7 @@ import {
   until,
   type LocalServer,
 } from "./support.ts";
+import { describeWith } from "@shardcast/faults/testing";
 
 const LOOPBACK = { allow: ["127.0.0.0/8"], isHttpAllowed: true };
 const BODY = bytesOf("hello");
@@ -476,8 +477,12 @@ describe("WebhookSender", () => {
     }
   });
 
-  describe("over TLS", () => {
-    const certificate = selfSigned("hooks.example");
+  describeWith(["openssl"], "over TLS", () => {
+    let certificate: ReturnType<typeof selfSigned>;
+
+    before(() => {
+      certificate = selfSigned("hooks.example");
+    });
     const resolve = async (): Promise<{ address: string; family: number }[]> =>
       Promise.resolve([{ address: "127.0.0.1", family: 4 }]);
 

@@ -11,11 +11,12 @@ import { expect } from "chai";
 import { Certificates } from "@shardcast/e2e/certificates";
 import { eventually } from "@shardcast/faults";
 import { TEST_PSK, TestCluster, type NodeProcess } from "@shardcast/e2e/nodes";
+import { describeWith } from "@shardcast/faults/testing";
 
 const run = promisify(execFile);
 const CLI = join("packages", "cli", "bin", "shardcast.js");
 
-describe("nodes with TLS", () => {
+describeWith(["openssl"], "nodes with TLS", () => {
   let certificates: Certificates;
   let cluster: TestCluster;
   let consumer: NodeProcess;

@@ -8,11 +8,12 @@ import { eventually, RedisClusterServers, RedisServer } from "@shardcast/faults"
 import { TEST_PSK, TestCluster, topicOwnedBy, type NodeProcess } from "@shardcast/e2e/nodes";
 import { Recorder } from "@shardcast/e2e/recorder";
 import { SentinelRedis, TlsRedis } from "@shardcast/e2e/redis-kinds";
+import { describeWith } from "@shardcast/faults/testing";
 
 /** Removed after each test, the last first. */
 type Removable = { remove(): Promise<void> };
 
-describe("nodes on Redis", function () {
+describeWith(["redis-server", "redis-cli", "openssl"], "nodes on Redis", function () {
   this.timeout(90_000);
   let clients: Client[];
   let clusters: TestCluster[];

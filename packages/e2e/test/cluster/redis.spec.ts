@@ -4,10 +4,11 @@ import { expect } from "chai";
 import { eventually, RedisServer } from "@shardcast/faults";
 import { TEST_PSK, TestCluster, type NodeProcess } from "@shardcast/e2e/nodes";
 import { Recorder } from "@shardcast/e2e/recorder";
+import { describeWith } from "@shardcast/faults/testing";
 
 const TOPICS = Array.from({ length: 8 }, (_, index) => `topic-${index}`);
 
-describe("a cluster on Redis", function () {
+describeWith(["redis-server", "redis-cli"], "a cluster on Redis", function () {
   this.timeout(60_000);
   let redis: RedisServer;
   let cluster: TestCluster;

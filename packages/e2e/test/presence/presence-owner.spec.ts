@@ -5,6 +5,7 @@ import { presenceTopic } from "@shardcast/protocol";
 import { expect } from "chai";
 import { eventually, RedisServer } from "@shardcast/faults";
 import { TEST_PSK, TestCluster, ringOf, type NodeProcess } from "@shardcast/e2e/nodes";
+import { skipWithout } from "@shardcast/faults/testing";
 
 /** A topic whose list c3 keeps. */
 const TOPIC = topicKeptBy("c3");
@@ -125,7 +126,8 @@ describe("a presence list whose node is a new one", function () {
     });
   }
 
-  it("drops who has left before another node took its place, with messages in Redis", async () => {
+  it("drops who has left before another node took its place, with messages in Redis", async function () {
+    skipWithout(this, "redis-server", "redis-cli");
     const redis = await RedisServer.start();
     await cluster.stop();
     cluster = TestCluster.onRedis(redis.url);

@@ -7,13 +7,14 @@ import { EventReader, ask, jsonOf } from "@shardcast/e2e/http-client";
 import { TEST_PSK, TestCluster, type NodeProcess } from "@shardcast/e2e/nodes";
 import { Recorder } from "@shardcast/e2e/recorder";
 import { TOKEN_SECRET, tokenOf } from "@shardcast/e2e/tokens";
+import { describeWith } from "@shardcast/faults/testing";
 
 const API_KEY = "the key of the tests";
 const KEY = { authorization: `Bearer ${API_KEY}` };
 const TOPICS = Array.from({ length: 40 }, (_, number) => `new/${number}`);
 const COMMON = { "token-secret": TOKEN_SECRET, "api-key": API_KEY };
 
-describe("a topic that nobody has published to", function () {
+describeWith(["redis-server", "redis-cli"], "a topic that nobody has published to", function () {
   this.timeout(60_000);
   let redis: RedisServer;
 

@@ -15,6 +15,7 @@ import {
 } from "@shardcast/e2e/nodes";
 import { PushReceiver } from "@shardcast/e2e/push-receiver";
 import { RawClient } from "@shardcast/e2e/raw-client";
+import { describeWith, skipWithout } from "@shardcast/faults/testing";
 
 const ADMIN_KEY = "the-key-of-administrators";
 const API_KEY = "the-key-of-back-ends";
@@ -307,7 +308,8 @@ describe("push subscriptions", function () {
     expect(receiver.taken.some(({ topic }) => topic.startsWith("dead-letter/"))).to.equal(false);
   });
 
-  it("trusts the certificates that it is told to, and no others", async () => {
+  it("trusts the certificates that it is told to, and no others", async function () {
+    skipWithout(this, "openssl");
     const { key, cert } = selfSigned("localhost");
     const file = join(cluster.dataFolder, "ca.pem");
     writeFileSync(file, cert);
@@ -684,7 +686,7 @@ describe("push subscriptions, as they are configured", function () {
   });
 });
 
-describe("push subscriptions on Redis", function () {
+describeWith(["redis-server", "redis-cli"], "push subscriptions on Redis", function () {
   this.timeout(60_000);
   let redis: RedisServer;
   let cluster: TestCluster;

@@ -10,12 +10,13 @@ import { eventually, NodeClock, WRONG_CLOCKS } from "@shardcast/faults";
 import { ask } from "@shardcast/e2e/http-client";
 import { TEST_PSK, TestCluster, type NodeProcess } from "@shardcast/e2e/nodes";
 import { Recorder } from "@shardcast/e2e/recorder";
+import { describeWith } from "@shardcast/faults/testing";
 
 const HOUR_MS = 3_600_000;
 const SECRET = "the secret of the tests, which is long enough";
 const WEBHOOK_KEY = `whsec_${Buffer.alloc(32, 1).toString("base64")}`;
 
-describe("a node whose clock is set for some seconds", function () {
+describeWith(["faketime"], "a node whose clock is set for some seconds", function () {
   this.timeout(60_000);
   let cluster: TestCluster;
   let node: NodeProcess;

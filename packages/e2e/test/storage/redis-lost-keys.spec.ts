@@ -6,6 +6,7 @@ import { eventually, RedisServer } from "@shardcast/faults";
 import { Keys } from "@shardcast/redis/testing";
 import { TEST_PSK, TestCluster, type NodeProcess } from "@shardcast/e2e/nodes";
 import { Reading } from "@shardcast/e2e/reading";
+import { describeWith } from "@shardcast/faults/testing";
 
 const PREFIX = "lost:";
 const KEYS = ["topic", "messages", "ids", "shard", "list"] as const;
@@ -50,7 +51,7 @@ function losses(prefix: string): Loss[] {
   ];
 }
 
-describe("a topic that Redis loses keys of", function () {
+describeWith(["redis-server", "redis-cli"], "a topic that Redis loses keys of", function () {
   this.timeout(120_000);
   let redis: RedisServer;
   let cluster: TestCluster;

@@ -1,8 +1,8 @@
-// What `shardcast up` says when the cluster is ready: how to try it, and where everything is.
+// The text that `shardcast up` prints when the cluster is ready: commands to try, addresses and files.
 import { join } from "node:path";
 import { isInCheckout } from "./checkout.ts";
 import { CLIENT_OPTIONS } from "./client-options.ts";
-import type { ClusterOptions, ClusterPlan } from "./cluster-plan.ts";
+import type { LocalClusterOptions, ClusterPlan } from "./cluster-plan.ts";
 
 const DEMO_DEFAULTS: Readonly<Record<string, string>> = {
   "--producer": "ws://127.0.0.1:9000,ws://127.0.0.1:9001",
@@ -10,7 +10,7 @@ const DEMO_DEFAULTS: Readonly<Record<string, string>> = {
   "--psk-file": join("data", "psk"),
 };
 
-export function banner(plan: ClusterPlan, options: ClusterOptions): string {
+export function banner(plan: ClusterPlan, options: LocalClusterOptions): string {
   const { producers, consumers } = plan;
   const urls = (specs: ClusterPlan["producers"]): string => specs.map(({ url }) => url).join("  ");
   const http = (spec: { readonly url: string } | undefined): string =>
@@ -25,18 +25,18 @@ export function banner(plan: ClusterPlan, options: ClusterOptions): string {
     `messages   ${messagesPlace(options)}`,
     `logs       ${join(options.logFolder, "*.log")}`,
     `cluster    ${http(consumers[0])}/cluster`,
-    `metrics    ${http(consumers[0])}/metrics, likewise on every node`,
+    `metrics    ${http(consumers[0])}/metrics, and the same path on every node`,
     "",
     "Ctrl-C stops it.",
   ].join("\n");
 }
 
-function messagesPlace({ log, dataFolder }: ClusterOptions): string {
+function messagesPlace({ log, dataFolder }: LocalClusterOptions): string {
   if (log === "redis") return "in Redis";
   return log === "lmdb" ? join(dataFolder, "c*") : "in memory";
 }
 
-function hint(plan: ClusterPlan, options: ClusterOptions): string[] {
+function hint(plan: ClusterPlan, options: LocalClusterOptions): string[] {
   if (isInCheckout()) {
     const first = "Ready. Try it: run this in two other terminals, and type.";
     return [first, "", `  ${demoCommand(plan, options)}`];
@@ -51,11 +51,11 @@ function hint(plan: ClusterPlan, options: ClusterOptions): string[] {
   ];
 }
 
-/** What the command has to be told beyond its own defaults. */
+/** Returns the command with the options that differ from its defaults. */
 function clientCommand(
   name: string,
   { consumers }: ClusterPlan,
-  { keyFile }: ClusterOptions,
+  { keyFile }: LocalClusterOptions,
 ): string {
   const url = consumers[0]?.url.replace(/^ws/, "http") ?? "";
   const urlOption = url === CLIENT_OPTIONS.url.default ? "" : ` --url ${url}`;
@@ -65,8 +65,11 @@ function clientCommand(
   return `${keyFile === undefined ? "PSK=… " : ""}shardcast ${name} news${urlOption}${keyOption}`;
 }
 
-/** What the demo has to be told beyond its own defaults. */
-function demoCommand({ producers, consumers }: ClusterPlan, { keyFile }: ClusterOptions): string {
+/** Returns the demo's command with the options that differ from its defaults. */
+function demoCommand(
+  { producers, consumers }: ClusterPlan,
+  { keyFile }: LocalClusterOptions,
+): string {
   const listOf = (specs: ClusterPlan["producers"]): string => specs.map(({ url }) => url).join(",");
   const lists = { "--producer": listOf(producers), "--consumer": listOf(consumers) };
   const options = Object.entries(lists)

@@ -1,4 +1,4 @@
-// Whether the command runs in a clone of the repository, whose npm scripts can be named then.
+// Detects whether the command runs in a clone of the repository, so that messages can name its npm scripts.
 import { readFileSync } from "node:fs";
 
 export function isInCheckout(): boolean {

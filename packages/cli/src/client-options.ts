@@ -1,4 +1,4 @@
-// What `publish` and `subscribe` have in common: how they reach the cluster.
+// Options of `publish` and `subscribe` for connecting to the cluster.
 import { join } from "node:path";
 import { connect, type Client } from "@shardcast/client";
 import { ShardcastError } from "@shardcast/protocol";
@@ -29,7 +29,7 @@ export const CLIENT_OPTIONS = {
   },
 } as const;
 
-/** @throws what `connect` throws, SHARDCAST_KEY_MISSING */
+/** @throws SHARDCAST_KEY_MISSING, and all errors of `connect` */
 export async function connectClient(raw: Readonly<Record<string, unknown>>): Promise<Client> {
   const url = text(raw, "url");
   try {
@@ -37,12 +37,12 @@ export async function connectClient(raw: Readonly<Record<string, unknown>>): Pro
   } catch (error) {
     if (!(error instanceof ShardcastError) || error.code !== "SHARDCAST_TIMEOUT") throw error;
     const command = isInCheckout() ? "npm start" : "shardcast up";
-    const detail = `${error.message}; ${command} runs a cluster`;
+    const detail = `${error.message}; to start a cluster, run: ${command}`;
     throw new ShardcastError(error.code, detail, { cause: error });
   }
 }
 
-/** An option says more than the environment, whichever of the two ways it is. */
+/** An option overrides the environment, whether it is the token or the key. */
 function accessOf(raw: Readonly<Record<string, unknown>>): { token: string } | { psk: string } {
   if (raw["token"] !== undefined) return { token: text(raw, "token") };
   const { SHARDCAST_TOKEN: token = "" } = process.env;
@@ -57,12 +57,12 @@ function keyOf(raw: Readonly<Record<string, unknown>>): string {
   return PSK === undefined || PSK === "" ? readKey(join("data", "psk")) : PSK;
 }
 
-/** One topic or several, as yargs gives positionals. */
+/** Returns the values of a positional argument that may occur several times. */
 export function texts(raw: Readonly<Record<string, unknown>>, name: string): string[] {
   const values = raw[name];
   if (!Array.isArray(values)) return [];
   return values.map((value) => {
-    if (typeof value !== "string") throw optionInvalid(`${name} is text`);
+    if (typeof value !== "string") throw optionInvalid(`${name} must be text`);
     return value;
   });
 }

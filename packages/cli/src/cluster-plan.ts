@@ -1,15 +1,15 @@
-// A cluster on one machine, on paper: which nodes there are, on which ports, and how each is started.
+// Plans a cluster on one machine: its nodes, their ports, and their commands.
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { REDIS_OPTIONS } from "@shardcast/redis/options";
 import { NODE_OPTIONS } from "@shardcast/server";
-import type { NodeSpec } from "./supervised-node.ts";
+import type { PlannedNode } from "./supervised-node.ts";
 
-/** From the producers' first port to the consumers' first. */
+/** Difference between the first producer's port and the first consumer's. */
 export const CONSUMER_PORT_OFFSET = 100;
 
 const REDIS_VARIABLE = "SHARDCAST_REDIS";
-/** Options that consumers alone have, and that somebody who tries it out needs. */
+/** Prefix of the push variables, which only consumers know. */
 const PUSH_VARIABLES = "SHARDCAST_PUSH";
 
 /** The nodes' commands, as JavaScript files. */
@@ -18,50 +18,50 @@ export interface NodeBins {
   readonly consumer: URL;
 }
 
-export interface ClusterOptions {
-  /** How many. */
+export interface LocalClusterOptions {
+  /** Number of producers. */
   readonly producers: number;
-  /** How many. */
+  /** Number of consumers. */
   readonly consumers: number;
-  /** The first producer's; 0 picks free ones for all. */
+  /** The first producer's port. 0 selects free ports for all nodes. */
   readonly port: number;
   readonly host: string;
-  /** Where consumers keep messages. */
+  /** The kind of log in which consumers store messages. */
   readonly log: string;
-  /** Where consumers find one another and keep messages, with the log `redis`. */
+  /** The address of Redis, with the log `redis`. */
   readonly redis: string | undefined;
-  /** Each consumer has a folder of its own in it. */
+  /** Contains a folder for each consumer. */
   readonly dataFolder: string;
-  /** A file with more options of the consumers. */
+  /** A file with further options of the consumers. */
   readonly consumerConfig: string | undefined;
   /** The folder of the nodes' log files. */
   readonly logFolder: string;
-  /** Undefined where the environment has the key. */
+  /** The file with the pre-shared key; undefined if the environment contains the key. */
   readonly keyFile: string | undefined;
-  /** Undefined where the environment says with what tokens are signed. */
+  /** The file with the token secret; undefined if the environment sets how tokens are signed. */
   readonly secretFile: string | undefined;
   readonly drainTimeoutMs: number;
   readonly isLegacySpoken: boolean;
-  /** What `up` itself was started with. */
+  /** The environment of `up` itself. */
   readonly env: NodeJS.ProcessEnv;
   readonly bins: NodeBins;
 }
 
 export interface ClusterPlan {
-  readonly producers: readonly NodeSpec[];
-  readonly consumers: readonly NodeSpec[];
+  readonly producers: readonly PlannedNode[];
+  readonly consumers: readonly PlannedNode[];
 }
 
-/** The ports that the nodes want, the producers' first. */
-export function portsOf({ port, producers, consumers }: ClusterOptions): number[] {
+/** Returns the wanted ports, the producers' first. */
+export function portsOf({ port, producers, consumers }: LocalClusterOptions): number[] {
   return [
     ...numbers(producers).map((index) => (port === 0 ? 0 : port + index)),
     ...numbers(consumers).map((index) => (port === 0 ? 0 : port + CONSUMER_PORT_OFFSET + index)),
   ];
 }
 
-/** @param ports one for each of {@link portsOf} */
-export function planCluster(options: ClusterOptions, ports: readonly number[]): ClusterPlan {
+/** @param ports one port for each of {@link portsOf} */
+export function planCluster(options: LocalClusterOptions, ports: readonly number[]): ClusterPlan {
   const { producers, consumers, bins } = options;
   const consumerUrls = ports.slice(producers).map((port) => urlOf(options, port));
   const ring = consumerUrls.map((url, index) => `c${index + 1}=${url}`).join(",");
@@ -69,7 +69,7 @@ export function planCluster(options: ClusterOptions, ports: readonly number[]): 
   const common = [`--host=${options.host}`, ...members, ...commonArgs(options)];
   const env = nodeEnv(options);
   const pushEnv = Object.entries(options.env).filter(([name]) => name.startsWith(PUSH_VARIABLES));
-  const specOf = (id: string, port: number): Omit<NodeSpec, "bin" | "env"> => ({
+  const specOf = (id: string, port: number): Omit<PlannedNode, "bin" | "env"> => ({
     id,
     url: urlOf(options, port),
     args: [`--id=${id}`, `--port=${port}`, ...common],
@@ -93,7 +93,7 @@ export function planCluster(options: ClusterOptions, ports: readonly number[]): 
   };
 }
 
-function commonArgs(options: ClusterOptions): string[] {
+function commonArgs(options: LocalClusterOptions): string[] {
   const { keyFile, secretFile, drainTimeoutMs, isLegacySpoken } = options;
   return [
     `--drain-timeout=${drainTimeoutMs}`,
@@ -103,7 +103,7 @@ function commonArgs(options: ClusterOptions): string[] {
   ];
 }
 
-function consumerArgs({ log, dataFolder, consumerConfig }: ClusterOptions): string[] {
+function consumerArgs({ log, dataFolder, consumerConfig }: LocalClusterOptions): string[] {
   return [
     `--log=${log}`,
     `--data=${dataFolder}`,
@@ -112,10 +112,10 @@ function consumerArgs({ log, dataFolder, consumerConfig }: ClusterOptions): stri
 }
 
 /**
- * Each node gets only those SHARDCAST_… variables that nodes of both roles know, since one that is meant for a
- * single node would reach all; and a key only where there is no file, since a key in the environment counts for more.
+ * Passes on only those SHARDCAST_… variables that nodes of both roles know, because a variable for a single node would
+ * reach all nodes. Passes on a key only if there is no key file, because a key in the environment overrides the file.
  */
-function nodeEnv({ env, keyFile, redis }: ClusterOptions): NodeJS.ProcessEnv {
+function nodeEnv({ env, keyFile, redis }: LocalClusterOptions): NodeJS.ProcessEnv {
   const known = new Set(Object.keys({ ...NODE_OPTIONS, ...REDIS_OPTIONS }).map(envNameOf));
   const keys = new Set(["PSK", "PSK_PREVIOUS", "SHARDCAST_PSK", "SHARDCAST_PSK_PREVIOUS"]);
   const passed = Object.entries(env).filter(([name]) => {
@@ -123,7 +123,7 @@ function nodeEnv({ env, keyFile, redis }: ClusterOptions): NodeJS.ProcessEnv {
     if (name === REDIS_VARIABLE) return false;
     return name !== "PORT" && (!name.startsWith("SHARDCAST_") || known.has(name));
   });
-  // It may hold a password: arguments are for everybody to see.
+  // The address may contain a password, and arguments are visible to all users of the machine.
   return {
     ...Object.fromEntries(passed),
     ...(redis === undefined ? {} : { [REDIS_VARIABLE]: redis }),
@@ -134,8 +134,8 @@ function envNameOf(option: string): string {
   return `SHARDCAST_${option.replaceAll("-", "_").toUpperCase()}`;
 }
 
-/** Where nodes listen on every address, this machine reaches them by the loopback one. */
-function urlOf({ host, env }: ClusterOptions, port: number): string {
+/** If nodes listen on all addresses, this machine reaches them at the loopback address. */
+function urlOf({ host, env }: LocalClusterOptions, port: number): string {
   const scheme = (env["SHARDCAST_TLS_CERT"] ?? "") === "" ? "ws" : "wss";
   if (host === "0.0.0.0") return `${scheme}://127.0.0.1:${port}`;
   if (host === "::") return `${scheme}://[::1]:${port}`;

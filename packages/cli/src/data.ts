@@ -1,4 +1,4 @@
-// `shardcast data`: looks after a consumer's folder. Checking and backing up work while the node runs.
+// `shardcast data`: maintains a consumer's folder. Checks and backups work while the node runs.
 import {
   checkStore,
   openForReading,
@@ -22,13 +22,13 @@ export const dataCommand: CommandModule = {
       .command(checkCommand)
       .command(backupCommand)
       .command(repairCommand)
-      .demandCommand(1, "no command: check, backup or repair; --help tells more"),
+      .demandCommand(1, "no command: use check, backup or repair; see --help"),
   handler: () => undefined,
 };
 
 const checkCommand: CommandModule = {
   command: "check <folder>",
-  describe: "Look at every message; exit code 1 where something is wrong",
+  describe: "Check every message; exit with 1 if there is a fault",
   builder: (argv: Argv) => folderOf(argv),
   handler: async (raw) => {
     const folder = await openForReading(text(raw, "folder"));
@@ -40,14 +40,17 @@ const checkCommand: CommandModule = {
 
 const backupCommand: CommandModule = {
   command: "backup <folder> <to>",
-  describe: "Copy it as it is at this moment into a new folder",
+  describe: "Copy the folder in its present state to a new folder",
   builder: (argv: Argv) => toOf(folderOf(argv)),
   handler: async (raw) => {
     const folder = await openForReading(text(raw, "folder"));
     const { store, node, faults } = folder;
     if (store === undefined) {
       await folder.close();
-      throw new ShardcastError("SHARDCAST_DATA_CORRUPT", `${faults[0] ?? ""}: repair it instead`);
+      throw new ShardcastError(
+        "SHARDCAST_DATA_CORRUPT",
+        `${faults[0] ?? ""}: use "shardcast data repair" instead`,
+      );
     }
     await writeBackup(store, node, text(raw, "to"));
     await folder.close();
@@ -57,16 +60,16 @@ const backupCommand: CommandModule = {
 
 const repairCommand: CommandModule = {
   command: "repair <folder> <to>",
-  describe: "Copy what is whole into a new folder",
+  describe: "Copy all undamaged data to a new folder",
   builder: (argv: Argv) =>
     toOf(folderOf(argv)).option("new-epochs", {
       type: "boolean",
       default: false,
-      describe: "Every topic begins anew: for a backup that is older than what clients have seen",
+      describe: "Start a new epoch in every topic, if clients have seen more than the backup",
     }),
   handler: async (raw) => {
     const folder = await openForReading(text(raw, "folder"));
-    // Where pages are lost, nobody knows what the last messages of any topic were.
+    // If pages are lost, the last messages of each topic are unknown.
     const isAnew = switchOf(raw, "new-epochs") || folder.faults.length > 0;
     const report = await writeFolder(text(raw, "to"), folder.node, (target) =>
       repairStore(folder.records, target, { isAnew }),
@@ -88,11 +91,11 @@ function toOf(argv: Argv): Argv {
   return argv.positional("to", {
     type: "string",
     demandOption: true,
-    describe: "A folder that is empty or not there",
+    describe: "An empty or new folder",
   });
 }
 
-/** @returns how many faults there are */
+/** @returns the number of faults */
 function tell(report: StoreReport, ofFile: readonly string[]): number {
   const { topics, messages, bytes, missing } = report;
   const faults = [...ofFile, ...report.faults];

@@ -1,4 +1,4 @@
-// The file with the pre-shared key: made once, never overwritten, readable by its owner alone.
+// The file with the pre-shared key: created once, never overwritten, readable only by its owner.
 import { randomBytes } from "node:crypto";
 import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
@@ -10,14 +10,14 @@ const KEY_BYTES = 32;
 const OWNER_ONLY = 0o600;
 const OWNER_ONLY_FOLDER = 0o700;
 
-/** The first line of a key file. @throws SHARDCAST_KEY_MISSING, SHARDCAST_OPTION_INVALID */
+/** Returns the first line of a key file. @throws SHARDCAST_KEY_MISSING, SHARDCAST_OPTION_INVALID */
 export function readKey(file: string): string {
   return readSecretFile("the key file", file)[0];
 }
 
 /**
- * Makes the file with a random key where there is none. One that is there is only checked.
- * @returns whether it was made
+ * Creates the file with a random key if it does not exist. Checks an existing file.
+ * @returns whether the file was created
  * @throws SHARDCAST_KEY_MISSING
  */
 export function ensureKeyFile(file: string): boolean {
@@ -26,7 +26,7 @@ export function ensureKeyFile(file: string): boolean {
   return isNew;
 }
 
-/** The key is whole before the file has its name: of two that start at once, one makes it, both read it. */
+/** Writes the key before the file gets its name. If two processes start together, one creates the file, both read it. */
 function createKeyFile(file: string): boolean {
   const draft = `${file}.${process.pid}`;
   try {
@@ -38,7 +38,7 @@ function createKeyFile(file: string): boolean {
     return true;
   } catch (cause) {
     if (codeOf(cause) === "EEXIST" && isThere(file)) return false;
-    const detail = `the key file ${file} cannot be made: ${reasonOf(cause)}`;
+    const detail = `the key file ${file} cannot be created: ${reasonOf(cause)}`;
     throw new ShardcastError("SHARDCAST_KEY_MISSING", detail, { cause });
   } finally {
     rmSync(draft, { force: true });

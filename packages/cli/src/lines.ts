@@ -1,7 +1,7 @@
-// A stream of text as its lines. Not node:readline, which takes U+2028 within a message for an end of line.
+// Splits a stream of text into lines. Not node:readline, which also splits at U+2028 within a message.
 import type { Readable } from "node:stream";
 
-/** Lines without their ends; the last one needs none. */
+/** Yields lines without their line ends. The last line needs no line end. */
 export async function* linesOf(input: Readable): AsyncGenerator<string, void> {
   input.setEncoding("utf8");
   let rest = "";

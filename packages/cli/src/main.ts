@@ -4,7 +4,7 @@ import { markLiterals, optionInvalid, unmarkLiterals } from "@shardcast/server";
 import yargs from "yargs";
 import type { NodeBins } from "./cluster-plan.ts";
 import { dataCommand } from "./data.ts";
-import { explain } from "./fault.ts";
+import { describeFailure } from "./fault.ts";
 import { publishCommand } from "./publish.ts";
 import { subscribeCommand } from "./subscribe.ts";
 import { tokenCommand } from "./token.ts";
@@ -13,10 +13,15 @@ import { upCommand } from "./up.ts";
 const HELP_COLUMNS = 100;
 const SWITCHES: ReadonlySet<string> = new Set(["json", "legacy-protocol", "new-epochs"]);
 const NUMBERS: ReadonlySet<string> = new Set([
-  ...["producers", "consumers", "port", "drain-timeout", "count", "expires"],
+  "producers",
+  "consumers",
+  "port",
+  "drain-timeout",
+  "count",
+  "expires",
 ]);
 
-/** Runs what the command line says. A failure is one line on stderr and exit code 1. */
+/** Runs the command of the command line. On a failure, prints one line to stderr and sets exit code 1. */
 export async function main(bins: NodeBins): Promise<void> {
   process.stdout.on("error", stdoutOnError);
   try {
@@ -29,7 +34,7 @@ export async function main(bins: NodeBins): Promise<void> {
       .command(subscribeCommand)
       .command(tokenCommand)
       .command(dataCommand)
-      .demandCommand(1, "no command: up, publish, subscribe, token or data; --help tells more")
+      .demandCommand(1, "no command: use up, publish, subscribe, token or data; see --help")
       .middleware(unmarkLiterals, true)
       .strict()
       .locale("en")
@@ -42,12 +47,12 @@ export async function main(bins: NodeBins): Promise<void> {
       })
       .parseAsync();
   } catch (error) {
-    process.stderr.write(`shardcast: ${explain(error)}\n`);
+    process.stderr.write(`shardcast: ${describeFailure(error)}\n`);
     process.exitCode = 1;
   }
 }
 
-/** yargs explains a wrong value in several. */
+/** yargs describes a wrong value in several lines. */
 function inOneLine(text: string): string {
   return text
     .split(/\s*\n\s*/)
@@ -55,7 +60,7 @@ function inOneLine(text: string): string {
     .trim();
 }
 
-/** Whoever read the output has gone: there is nobody left to work for, and nothing went wrong. */
+/** Exits without an error when the reader of the output has closed it. */
 function stdoutOnError(error: Error & { readonly code?: string }): void {
   if (error.code !== "EPIPE") throw error;
   process.exit();

@@ -1,23 +1,23 @@
-// What a node says: JSON lines on stdout, plain ones on stderr. All go to its file; few are for the screen.
+// A node's output: JSON lines on stdout, plain lines on stderr. All lines go to the node's file, warnings also to the screen.
 import { createWriteStream, type WriteStream } from "node:fs";
 
 /** A line for the screen. */
 export interface Remark {
   readonly level: string;
   readonly text: string;
-  /** The other node that it is about. */
+  /** The id of the other node that it is about. */
   readonly peer: string | undefined;
 }
 
-/** Appends a node's lines to its file. A file that cannot be written is told once, and ends no node. */
+/** Appends a node's lines to its file. A write error is reported once, and does not affect the node. */
 export class NodeLog {
   readonly #stream: WriteStream;
   #isBroken = false;
 
-  constructor(file: string, failed: (error: Error) => void) {
+  constructor(file: string, onFail: (error: Error) => void) {
     this.#stream = createWriteStream(file, { flags: "a", mode: 0o600 });
     this.#stream.on("error", (error) => {
-      if (!this.#isBroken) failed(error);
+      if (!this.#isBroken) onFail(error);
       this.#isBroken = true;
     });
   }
@@ -34,7 +34,7 @@ export class NodeLog {
   }
 }
 
-/** What a log line means to the supervisor: that the node listens, or something to show. */
+/** Parses a log line: whether it reports that the node listens, and what to show on the screen. */
 export function readLogLine(line: string): { isListening: boolean; remark: Remark | undefined } {
   const fields = parseFields(line);
   const { level, msg } = fields;

@@ -1,26 +1,26 @@
-// Which ports are free, asked of the operating system before anything is started.
+// Finds free ports by listening on them, before any node starts.
 import { randomInt } from "node:crypto";
 import { createServer, type AddressInfo, type Server } from "node:net";
 import { ShardcastError } from "@shardcast/protocol";
 import { codeOf, reasonOf } from "./fault.ts";
 
 /**
- * Below what systems give to outgoing connections: such a port could be gone again before the node
- * that it is meant for listens.
+ * Below the range that systems use for outgoing connections: a port in that range could be taken before the node
+ * listens.
  */
 const PICK_MIN = 10_000;
 const PICK_MAX = 32_000;
 const PICK_TRIES = 100;
 
 /**
- * Checks that all these ports can be listened on; 0 stands for any free one.
+ * Checks that all these ports are free; 0 stands for any free port.
  * @returns the ports in the same order, each 0 replaced
- * @throws SHARDCAST_PORT_TAKEN, naming the port
+ * @throws SHARDCAST_PORT_TAKEN with the port in its message
  */
 export async function claimPorts(host: string, ports: readonly number[]): Promise<number[]> {
   const servers: Server[] = [];
   try {
-    // All are held until the last is checked, so that no two get the same.
+    // All ports stay open until the last is checked, so that no two are equal.
     for (const port of ports) {
       servers.push(port === 0 ? await listenAnywhere(host) : await listen(host, port));
     }
@@ -51,7 +51,7 @@ function listen(host: string, port: number): Promise<Server> {
 
 function listenFault(cause: Error, host: string, port: number): ShardcastError {
   if (codeOf(cause) === "EADDRINUSE") {
-    const detail = `port ${port} is taken by another process`;
+    const detail = `another process uses port ${port}`;
     return new ShardcastError("SHARDCAST_PORT_TAKEN", detail, { cause });
   }
   const detail = `cannot listen on ${host} port ${port}: ${reasonOf(cause)}`;

@@ -1,4 +1,4 @@
-// `shardcast publish`: stores messages in a topic and prints where.
+// `shardcast publish`: stores messages in a topic and prints their positions.
 import type { Client, Published } from "@shardcast/client";
 import { formatPosition } from "@shardcast/protocol";
 import { optionInvalid, text } from "@shardcast/server";
@@ -6,7 +6,7 @@ import type { Argv, CommandModule } from "yargs";
 import { CLIENT_OPTIONS, connectClient, texts } from "./client-options.ts";
 import { linesOf } from "./lines.ts";
 
-/** Publishes without an answer, beyond which no more lines are read. */
+/** Maximum number of unanswered publishes. At the limit no further lines are read. */
 const WINDOW_MESSAGES = 1000;
 
 export const publishCommand: CommandModule = {
@@ -18,13 +18,13 @@ export const publishCommand: CommandModule = {
       .positional("message", {
         type: "string",
         array: true,
-        describe: "Each argument is a message; without any, each line of stdin is one",
+        describe: "Each argument is a message; without arguments, each line of stdin is one",
       })
       .options(CLIENT_OPTIONS)
       .option("id", {
         type: "string",
         requiresArg: true,
-        describe: "Message id, for one message: repeated, it is stored once",
+        describe: "Message id, for a single message: a repeated id is stored once",
       }),
   handler: publish,
 };
@@ -34,7 +34,7 @@ async function publish(raw: Readonly<Record<string, unknown>>): Promise<void> {
   const messages = texts(raw, "message");
   const messageId = raw["id"] === undefined ? undefined : text(raw, "id");
   if (messageId !== undefined && messages.length !== 1)
-    throw optionInvalid("--id is for one message");
+    throw optionInvalid("--id requires exactly one message");
   const client = await connectClient(raw);
   try {
     if (messages.length === 0) await publishLines(client, topic);
@@ -44,14 +44,14 @@ async function publish(raw: Readonly<Record<string, unknown>>): Promise<void> {
   }
 }
 
-/** Many at once, each position printed as soon as it and all before it are known. */
+/** Publishes lines concurrently. Prints each position when it and all earlier ones are known. */
 async function publishLines(client: Client, topic: string): Promise<void> {
   const { stdin } = process;
   let last = Promise.resolve();
   let fault: unknown;
   const failed = (error: unknown): void => {
     fault ??= error;
-    // Nothing more is read: whoever writes here learns that it ended.
+    // Stop reading, so that the writer of stdin notices the end.
     stdin.destroy();
   };
   for await (const line of linesOf(stdin)) {

@@ -1,4 +1,4 @@
-// `shardcast subscribe`: prints the messages of topics as they come.
+// `shardcast subscribe`: prints the messages of topics as they arrive.
 import { once } from "node:events";
 import { switchOf } from "@shardcast/process";
 import type { Client, Gap, Message } from "@shardcast/client";
@@ -10,7 +10,7 @@ import { printable } from "./printable.ts";
 
 export const subscribeCommand: CommandModule = {
   command: "subscribe <topic..>",
-  describe: "Print the messages of topics as they come",
+  describe: "Print the messages of topics as they arrive",
   builder: (argv: Argv) =>
     argv
       .positional("topic", { type: "string", array: true, describe: "The topics" })
@@ -22,8 +22,8 @@ export const subscribeCommand: CommandModule = {
           requiresArg: true,
           describe: "live, earliest, last:<count>, since:<ms since 1970> or a position",
         },
-        count: { type: "number", requiresArg: true, describe: "End after so many messages" },
-        json: { type: "boolean", default: false, describe: "Print each as a JSON object" },
+        count: { type: "number", requiresArg: true, describe: "End after this many messages" },
+        json: { type: "boolean", default: false, describe: "Print each message as a JSON object" },
       }),
   handler: subscribe,
 };
@@ -62,7 +62,7 @@ async function follow(
   }
 }
 
-/** Prints so many messages and no more, as fast as they are read. */
+/** Prints a limited number of messages, as fast as the output accepts them. */
 class Printer {
   readonly #format: Format;
   #left: number;
@@ -88,7 +88,7 @@ class Printer {
   }
 }
 
-/** A pipe gets payloads as they are; a terminal must not be driven by them. */
+/** A pipe gets payloads unchanged. For a terminal, control characters are replaced. */
 function formatOf(isJson: boolean, isTopicShown: boolean): Format {
   if (isJson) return (message) => JSON.stringify(fieldsOf(message));
   const { isTTY } = process.stdout;
@@ -112,7 +112,8 @@ function dataOf({ data }: Message): Record<string, unknown> {
 }
 
 function describeGap({ first, last, isNewEpoch, code }: Gap): string {
-  if (isNewEpoch) return "the topic's log began anew; what the old one still held is lost";
+  if (isNewEpoch)
+    return "the topic's log started over; the remaining messages of the old log are lost";
   const state = code === "SHARDCAST_MESSAGES_DAMAGED" ? "damaged" : "gone";
   return `messages ${first} to ${last} are ${state}`;
 }

@@ -1,4 +1,4 @@
-// One node as a process of its own: started, started again when it dies, and stopped.
+// Runs one node as a process: starts it, restarts it when it dies, and stops it.
 import { spawn, type ChildProcess } from "node:child_process";
 import type { Readable } from "node:stream";
 import { linesOf } from "./lines.ts";
@@ -6,34 +6,34 @@ import { NodeLog, readLogLine, type Remark } from "./node-log.ts";
 
 const RESTART_MIN_MS = 100;
 const RESTART_MAX_MS = 5000;
-/** A node that lived this long starts again at once, however often it died before. */
+/** After this lifetime, in ms, the restart delay begins at its minimum again. */
 const STABLE_MS = 10_000;
 const STDERR_MAX_LINES = 100;
 
-/** What to start. */
-export interface NodeSpec {
+/** The command of a node. */
+export interface PlannedNode {
   readonly id: string;
   /** ws://host:port */
   readonly url: string;
-  /** The node's command, a JavaScript file. */
+  /** The JavaScript file of the node's command. */
   readonly bin: string;
   readonly args: readonly string[];
   readonly env: NodeJS.ProcessEnv;
   readonly logFile: string;
 }
 
-/** Who is told how a node fares. */
+/** Receives the events of a node. */
 export interface NodeWatcher {
-  up(node: SupervisedNode): void;
-  /** It ended though nobody stopped it, and starts again after `restartMs`. */
-  died(node: SupervisedNode, ending: string, restartMs: number): void;
-  /** It ended by itself before it ever listened: it cannot be started as it is. */
-  failed(node: SupervisedNode, ending: string): void;
-  remarked(node: SupervisedNode, remark: Remark): void;
+  onUp(node: SupervisedNode): void;
+  /** The node ended unexpectedly, and will restart after `restartMs`. */
+  onDeath(node: SupervisedNode, ending: string, restartMs: number): void;
+  /** The node ended before it ever listened, so a restart would not help. */
+  onFailure(node: SupervisedNode, ending: string): void;
+  onRemark(node: SupervisedNode, remark: Remark): void;
 }
 
 export class SupervisedNode {
-  readonly spec: NodeSpec;
+  readonly spec: PlannedNode;
   readonly #watcher: NodeWatcher;
   readonly #log: NodeLog;
   #child: ChildProcess | undefined;
@@ -42,15 +42,15 @@ export class SupervisedNode {
   #wasUp = false;
   #isUp = false;
   #stopped: Promise<void> | undefined;
-  /** Told when the process is gone, while stopping. */
-  #gone: (() => void) | undefined;
+  /** While stopping: called when the process has ended. */
+  #onExit: (() => void) | undefined;
 
-  constructor(spec: NodeSpec, watcher: NodeWatcher) {
+  constructor(spec: PlannedNode, watcher: NodeWatcher) {
     this.spec = spec;
     this.#watcher = watcher;
     this.#log = new NodeLog(spec.logFile, ({ message }) => {
-      const text = `the log cannot be written: ${message}`;
-      watcher.remarked(this, { level: "warn", text, peer: undefined });
+      const text = `the log file cannot be written: ${message}`;
+      watcher.onRemark(this, { level: "warn", text, peer: undefined });
     });
   }
 
@@ -58,7 +58,7 @@ export class SupervisedNode {
     return this.#child?.pid;
   }
 
-  /** Whether it listens. */
+  /** Whether the node listens. */
   get isUp(): boolean {
     return this.#isUp;
   }
@@ -68,10 +68,10 @@ export class SupervisedNode {
     const startedAt = performance.now();
     const child = spawn(process.execPath, [bin, ...args], {
       env,
-      // Out of the terminal's process group: Ctrl-C is for the supervisor, which then asks the nodes.
+      // Outside the terminal's process group: Ctrl-C reaches only the supervisor, which then stops the nodes.
       detached: true,
       windowsHide: true,
-      // The channel carries nothing. It closes when the supervisor dies, and with it the node stops.
+      // The channel carries no messages. It closes when the supervisor dies, and then the node stops.
       stdio: ["ignore", "pipe", "pipe", "ipc"],
     });
     this.#child = child;
@@ -87,7 +87,7 @@ export class SupervisedNode {
       if (this.#child === child) this.#ended(how, said, startedAt);
     };
     child.on("error", (error) => {
-      // A process that never came about may have no other event.
+      // A process that could not be started may have no other event.
       if (child.pid === undefined) ended(error.message);
     });
     child.on("close", (code, signal) => {
@@ -95,13 +95,13 @@ export class SupervisedNode {
     });
   }
 
-  /** Asks it to stop, and ends it where it has not within `graceMs`; resolves when it is gone. */
+  /** Asks the node to stop, and kills it after `graceMs`. Resolves when the process has ended. */
   stop(graceMs: number): Promise<void> {
     this.#stopped ??= this.#stop(graceMs);
     return this.#stopped;
   }
 
-  /** Ends it at once. */
+  /** Kills the process. */
   kill(): void {
     this.#child?.kill("SIGKILL");
   }
@@ -111,12 +111,12 @@ export class SupervisedNode {
     const child = this.#child;
     if (child !== undefined) {
       const gone = new Promise<void>((resolve) => {
-        this.#gone = resolve;
+        this.#onExit = resolve;
       });
       child.kill("SIGTERM");
       const timer = setTimeout(() => {
         const text = "did not stop in time and was killed";
-        this.#watcher.remarked(this, { level: "error", text, peer: undefined });
+        this.#watcher.onRemark(this, { level: "error", text, peer: undefined });
         this.kill();
       }, graceMs);
       await gone;
@@ -131,48 +131,48 @@ export class SupervisedNode {
     if (isListening) {
       this.#isUp = true;
       this.#wasUp = true;
-      this.#watcher.up(this);
+      this.#watcher.onUp(this);
     }
-    if (remark !== undefined) this.#watcher.remarked(this, remark);
+    if (remark !== undefined) this.#watcher.onRemark(this, remark);
   }
 
   #ended(how: string, said: readonly string[], startedAt: number): void {
     this.#child = undefined;
     this.#isUp = false;
     if (this.#stopped !== undefined) {
-      this.#gone?.();
+      this.#onExit?.();
       return;
     }
     const fault = faultOf(said);
     const ending = [how, fault].filter((part) => part !== "").join(": ");
     const isBySignal = how.startsWith("SIG");
     if (!this.#wasUp && !isBySignal) {
-      this.#watcher.failed(this, fault === "" ? ending : fault);
+      this.#watcher.onFailure(this, fault === "" ? ending : fault);
       return;
     }
     if (performance.now() - startedAt >= STABLE_MS) this.#deathsInARow = 0;
     const restartMs = restartDelayMs(this.#deathsInARow);
     this.#deathsInARow += 1;
-    this.#watcher.died(this, ending, restartMs);
+    this.#watcher.onDeath(this, ending, restartMs);
     this.#restart = setTimeout(() => this.start(), restartMs);
   }
 }
 
-/** 100 ms after the first death, twice as long after each further one, 5 s at the most. */
+/** Returns 100 ms after the first death, twice as much after each further one, at most 5 s. */
 export function restartDelayMs(deathsInARow: number): number {
   return Math.min(RESTART_MAX_MS, RESTART_MIN_MS * 2 ** Math.min(deathsInARow, 30));
 }
 
-async function hear(stream: Readable | null, heard: (line: string) => void): Promise<void> {
+async function hear(stream: Readable | null, onLine: (line: string) => void): Promise<void> {
   if (stream === null) return;
   try {
-    for await (const line of linesOf(stream)) heard(line);
+    for await (const line of linesOf(stream)) onLine(line);
   } catch {
-    // It broke off with the process, whose end is told anyway.
+    // The stream failed with its process, whose end is reported separately.
   }
 }
 
-/** The line that says why, in what a dying process wrote: its own error line, or that of a stack trace. */
+/** Returns the line with the reason from the stderr of a dead process: its own error line, or that of a stack trace. */
 function faultOf(said: readonly string[]): string {
   return said.find((line) => /^(shardcast-|\w*Error\b)/.test(line)) ?? said[0] ?? "";
 }

@@ -1,4 +1,4 @@
-// All nodes of a cluster on this machine: keeps them up, tells in one line each what happens to them.
+// Runs all nodes of a cluster on this machine, and reports their events in one line each.
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ClusterPlan } from "./cluster-plan.ts";
 import { reasonOf } from "./fault.ts";
@@ -8,11 +8,11 @@ import { SupervisedNode, type NodeWatcher } from "./supervised-node.ts";
 
 const POLL_MS = 50;
 const POLL_TIMEOUT_MS = 2000;
-/** From then on it is told what a start waits for. */
+/** After this time, in ms, the supervisor reports what the start waits for. */
 const SLOW_START_MS = 10_000;
-/** What a node may take beyond its drain, before it is killed. */
+/** How long a node may take beyond its drain timeout before it is killed, in ms. */
 const STOP_MARGIN_MS = 3000;
-/** So long it can take until the death of a peer, which others complain of, is known here. */
+/** How long a remark about a peer waits, in ms, because the peer's death may become known here later. */
 const REMARK_DELAY_MS = 250;
 const REMARK_WINDOW_MS = 10_000;
 const REMARKS_PER_WINDOW = 10;
@@ -39,7 +39,7 @@ export class Supervisor {
     this.#nodes = [...consumers, ...producers].map((spec) => new SupervisedNode(spec, watcher));
   }
 
-  /** Resolves when a node could not be started at all, with the reason; else never. */
+  /** Resolves with the reason if a node could not be started. Otherwise never resolves. */
   get failure(): Promise<string> {
     return this.#failure;
   }
@@ -48,18 +48,18 @@ export class Supervisor {
     for (const node of this.#nodes) node.start();
   }
 
-  /** Resolves when every node says that it is ready; with false where the cluster is stopped before. */
+  /** Resolves with true when every node is ready, or with false if the cluster stops before. */
   async ready(): Promise<boolean> {
     const startedAt = performance.now();
-    let isTold = false;
+    let isReported = false;
     for (const node of this.#nodes) {
       for (;;) {
         if (this.#isStopping) return false;
         const fault = await readinessFault(node);
         if (fault === undefined) break;
-        if (!isTold && performance.now() - startedAt > SLOW_START_MS) {
-          isTold = true;
-          this.#tell(node, `not ready yet: ${fault}`);
+        if (!isReported && performance.now() - startedAt > SLOW_START_MS) {
+          isReported = true;
+          this.#report(node, `not ready yet: ${fault}`);
         }
         await sleep(POLL_MS);
       }
@@ -67,33 +67,33 @@ export class Supervisor {
     return !this.#isStopping;
   }
 
-  /** Asks every node to stop; resolves when all processes are gone. */
+  /** Asks every node to stop. Resolves when all processes have ended. */
   async stop(): Promise<void> {
     this.#isStopping = true;
     const graceMs = this.#options.drainTimeoutMs + STOP_MARGIN_MS;
     await Promise.all(this.#nodes.map((node) => node.stop(graceMs)));
   }
 
-  /** Ends what is left, at once. */
+  /** Kills all remaining processes. */
   kill(): void {
     for (const node of this.#nodes) node.kill();
   }
 
-  #watcher(failed: (reason: string) => void): NodeWatcher {
+  #watcher(onFailure: (reason: string) => void): NodeWatcher {
     return {
-      up: (node) => this.#tell(node, `up    ${node.spec.url}  (pid ${node.pid ?? 0})`),
-      died: (node, ending, restartMs) => {
-        this.#tell(node, `died  ${ending}; it starts again in ${restartMs / 1000} s`);
+      onUp: (node) => this.#report(node, `up    ${node.spec.url}  (pid ${node.pid ?? 0})`),
+      onDeath: (node, ending, restartMs) => {
+        this.#report(node, `died  ${ending}; it restarts in ${restartMs / 1000} s`);
       },
-      failed: (node, ending) => failed(`${node.spec.id} did not start: ${ending}`),
-      remarked: (node, remark) => this.#remarked(node, remark),
+      onFailure: (node, ending) => onFailure(`${node.spec.id} did not start: ${ending}`),
+      onRemark: (node, remark) => this.#remarked(node, remark),
     };
   }
 
   #remarked(node: SupervisedNode, remark: Remark): void {
     if (remark.peer === undefined) this.#show(node, remark);
     else {
-      // That a peer is gone was told when it died.
+      // The death of a peer was already reported.
       setTimeout(() => {
         if (this.#nodes.every(({ isUp, spec }) => isUp || spec.id !== remark.peer)) {
           this.#show(node, remark);
@@ -102,7 +102,7 @@ export class Supervisor {
     }
   }
 
-  /** A node that complains all the time must not hide what the others say. */
+  /** Limits the remarks of each node, so that one node cannot hide the others. */
   #show(node: SupervisedNode, { level, text, peer }: Remark): void {
     if (this.#isStopping && peer !== undefined) return;
     const { id, logFile } = node.spec;
@@ -113,23 +113,24 @@ export class Supervisor {
       this.#remarks.set(id, window);
     }
     window.count += 1;
-    if (window.count <= REMARKS_PER_WINDOW) this.#tell(node, `${level.padEnd(5)} ${text}`);
-    else if (window.count === REMARKS_PER_WINDOW + 1) this.#tell(node, `more of these: ${logFile}`);
+    if (window.count <= REMARKS_PER_WINDOW) this.#report(node, `${level.padEnd(5)} ${text}`);
+    else if (window.count === REMARKS_PER_WINDOW + 1)
+      this.#report(node, `further messages are in ${logFile}`);
   }
 
-  #tell({ spec }: SupervisedNode, text: string): void {
+  #report({ spec }: SupervisedNode, text: string): void {
     this.#options.print(`${spec.id.padEnd(4)} ${printable(text)}`);
   }
 }
 
-/** Why a node is not ready; undefined where it is. */
+/** Returns why a node is not ready; undefined if it is ready. */
 async function readinessFault(node: SupervisedNode): Promise<string | undefined> {
-  // Before it listens, another program could answer on its port.
-  if (!node.isUp) return "it does not listen";
+  // Before the node listens, another program could answer on its port.
+  if (!node.isUp) return "it does not listen yet";
   const url = `${node.spec.url.replace(/^ws/, "http")}/readyz`;
   try {
     const response = await fetch(url, { signal: AbortSignal.timeout(POLL_TIMEOUT_MS) });
-    return response.ok ? undefined : `it says ${await response.text()}`;
+    return response.ok ? undefined : `/readyz answers ${await response.text()}`;
   } catch (error) {
     return reasonOf(error);
   }

@@ -1,4 +1,4 @@
-// `shardcast token`: a token for development, signed with the secret that the nodes have.
+// `shardcast token`: creates a token for development, signed with the nodes' secret.
 import { join } from "node:path";
 import { checkSecret, readSecretFile } from "@shardcast/process";
 import { MEMBER_USER_MAX_BYTES, isPlainText, parseGrantText, textBytes } from "@shardcast/protocol";
@@ -11,7 +11,7 @@ const MAX_EXPIRES_S = 100 * 365 * 24 * HOUR_S;
 
 export const tokenCommand: CommandModule = {
   command: "token",
-  describe: "Make a token for a client, and print it",
+  describe: "Create a token for a client, and print it",
   builder: (argv: Argv) =>
     argv.options({
       sub: { type: "string", requiresArg: true, demandOption: true, describe: "The user" },
@@ -21,9 +21,9 @@ export const tokenCommand: CommandModule = {
         requiresArg: true,
         default: [],
         describe:
-          "What it may do: publish,subscribe:chat/* (also history, presence); may come again",
+          "What the client may do: publish,subscribe:chat/* (also history, presence); may be repeated",
       },
-      expires: { type: "number", default: HOUR_S, describe: "Seconds that it lasts" },
+      expires: { type: "number", default: HOUR_S, describe: "Lifetime in seconds" },
       audience: { type: "string", requiresArg: true, describe: "The claim aud" },
       issuer: { type: "string", requiresArg: true, describe: "The claim iss" },
       "token-secret-file": {
@@ -51,16 +51,16 @@ async function token(raw: Readonly<Record<string, unknown>>): Promise<void> {
   process.stdout.write(`${await jwt.sign(new TextEncoder().encode(secretOf(raw)))}\n`);
 }
 
-/** No node accepts a token of any other. */
+/** Checks the user by the rules of the nodes, which refuse tokens of other users. */
 function userOf(raw: Readonly<Record<string, unknown>>): string {
   const user = text(raw, "sub");
   if (textBytes(user) <= MEMBER_USER_MAX_BYTES && isPlainText(user)) return user;
   throw optionInvalid(
-    `--sub has ${MEMBER_USER_MAX_BYTES} bytes or less, and no control characters`,
+    `--sub must have at most ${MEMBER_USER_MAX_BYTES} bytes, and no control characters`,
   );
 }
 
-/** A file that is named comes first, then the environment, then the usual file. */
+/** A file from the option has priority, then the environment, then the default file. */
 function secretOf(raw: Readonly<Record<string, unknown>>): string {
   const { SHARDCAST_TOKEN_SECRET: secret } = process.env;
   const isNamed = raw["token-secret-file"] !== undefined;

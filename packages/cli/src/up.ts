@@ -1,4 +1,4 @@
-// `shardcast up`: a whole cluster on this machine, until it is told to stop.
+// `shardcast up`: runs a whole cluster on this machine until it is stopped.
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { switchOf } from "@shardcast/process";
@@ -10,7 +10,7 @@ import {
   CONSUMER_PORT_OFFSET,
   planCluster,
   portsOf,
-  type ClusterOptions,
+  type LocalClusterOptions,
   type NodeBins,
 } from "./cluster-plan.ts";
 import { StartError, reasonOf } from "./fault.ts";
@@ -18,26 +18,26 @@ import { ensureKeyFile } from "./key-file.ts";
 import { claimPorts } from "./ports.ts";
 import { Supervisor } from "./supervisor.ts";
 
-/** One Ctrl-C can arrive twice: from the terminal, and passed on by npm. */
+/** Signals within this time count as one: npm forwards the terminal's Ctrl-C a second time. */
 const SAME_SIGNAL_MS = 500;
 const PARENT_POLL_MS = 500;
 const EXIT_KILLED = 130;
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 const UP_OPTIONS = {
-  producers: { type: "number", default: 2, describe: "How many producer nodes" },
-  consumers: { type: "number", default: 2, describe: "How many consumer nodes" },
+  producers: { type: "number", default: 2, describe: "Number of producer nodes" },
+  consumers: { type: "number", default: 2, describe: "Number of consumer nodes" },
   port: {
     type: "number",
     default: 9000,
-    describe: `The first producer's port, the others follow; the consumers' begin ${CONSUMER_PORT_OFFSET} higher. 0 picks free ones`,
+    describe: `The first producer's port; the others follow; the consumers' ports start ${CONSUMER_PORT_OFFSET} higher. 0 selects free ports`,
   },
   host: { type: "string", default: "127.0.0.1", describe: "Address to listen on" },
   log: {
     type: "string",
     default: "lmdb",
     choices: ["lmdb", "memory", "redis"],
-    describe: "Where messages are kept: on disk, in the consumers, or in Redis",
+    describe: "Where messages are stored: on disk, in the consumers' memory, or in Redis",
   },
   redis: REDIS_OPTIONS.redis,
   data: {
@@ -48,12 +48,12 @@ const UP_OPTIONS = {
   "consumer-config": {
     type: "string",
     requiresArg: true,
-    describe: "A JSON file with options of the consumers, as they take it by --config",
+    describe: "A JSON file with options of the consumers, passed to them as --config",
   },
   "psk-file": {
     type: "string",
     defaultDescription: "<data>/psk",
-    describe: "File with the pre-shared key, made where there is none",
+    describe: "File with the pre-shared key; created if it does not exist",
   },
   "drain-timeout": NODE_OPTIONS["drain-timeout"],
   "legacy-protocol": NODE_OPTIONS["legacy-protocol"],
@@ -73,9 +73,9 @@ export function upCommand(bins: NodeBins): CommandModule {
 async function up(raw: Readonly<Record<string, unknown>>, bins: NodeBins): Promise<void> {
   const options = readOptions(raw, bins);
   const { keyFile, secretFile, host, drainTimeoutMs } = options;
-  if (keyFile !== undefined && ensureKeyFile(keyFile)) print(`made a random key: ${keyFile}`);
+  if (keyFile !== undefined && ensureKeyFile(keyFile)) print(`created a random key: ${keyFile}`);
   if (secretFile !== undefined && ensureKeyFile(secretFile)) {
-    print(`made a random secret for tokens: ${secretFile}`);
+    print(`created a random secret for tokens: ${secretFile}`);
   }
   const plan = planCluster(options, await claimPorts(host, portsOf(options)));
   makeFolder(options.logFolder);
@@ -91,13 +91,15 @@ async function up(raw: Readonly<Record<string, unknown>>, bins: NodeBins): Promi
   print("stopped");
 }
 
-function readOptions(raw: Readonly<Record<string, unknown>>, bins: NodeBins): ClusterOptions {
+function readOptions(raw: Readonly<Record<string, unknown>>, bins: NodeBins): LocalClusterOptions {
   const port = wholeNumber(raw, "port", 0, 65_535);
   const producers = wholeNumber(raw, "producers", 1, CONSUMER_PORT_OFFSET);
   const consumers = wholeNumber(raw, "consumers", 1, CONSUMER_PORT_OFFSET);
   const lastPort = port + CONSUMER_PORT_OFFSET + consumers - 1;
   if (port !== 0 && lastPort > 65_535) {
-    throw optionInvalid(`--port ${port}: the last consumer's would be ${lastPort}, above 65535`);
+    throw optionInvalid(
+      `--port ${port}: the last consumer's port would be ${lastPort}, above 65535`,
+    );
   }
   const data = text(raw, "data");
   return {
@@ -121,15 +123,15 @@ function readOptions(raw: Readonly<Record<string, unknown>>, bins: NodeBins): Cl
 
 function redisOf(raw: Readonly<Record<string, unknown>>): string | undefined {
   const isWanted = raw["log"] === "redis";
-  // In the environment, it is for whoever wants it.
+  // SHARDCAST_REDIS in the environment applies only with --log redis.
   const url = raw["redis"] ?? (isWanted ? process.env["SHARDCAST_REDIS"] : undefined);
   if (isWanted !== (url !== undefined)) {
-    throw optionInvalid("--log redis and --redis <url> (or SHARDCAST_REDIS) go together");
+    throw optionInvalid("--log redis and --redis <url> (or SHARDCAST_REDIS) must be used together");
   }
   return url === undefined ? undefined : text({ redis: url }, "redis");
 }
 
-/** A file that is named comes first, then a key in the environment, then the usual file. */
+/** A file from the option has priority, then a key in the environment, then the default file. */
 function keyFileOf(raw: Readonly<Record<string, unknown>>, data: string): string | undefined {
   if (raw["psk-file"] !== undefined) return text(raw, "psk-file");
   const { PSK, SHARDCAST_PSK } = process.env;
@@ -137,7 +139,7 @@ function keyFileOf(raw: Readonly<Record<string, unknown>>, data: string): string
   return isInEnv ? undefined : join(data, "psk");
 }
 
-/** Tokens are signed with a secret of this cluster, unless the environment says with what. */
+/** Tokens are signed with a secret of this cluster, unless the environment sets another secret or key. */
 function secretFileOf(data: string): string | undefined {
   const names = ["SECRET", "SECRET_FILE", "KEY", "JWKS"].map((name) => `SHARDCAST_TOKEN_${name}`);
   return names.some((name) => (process.env[name] ?? "") !== "")
@@ -149,18 +151,18 @@ function makeFolder(folder: string): void {
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
   } catch (cause) {
-    throw optionInvalid(`--data: the folder ${folder} cannot be made: ${reasonOf(cause)}`);
+    throw optionInvalid(`--data: the folder ${folder} cannot be created: ${reasonOf(cause)}`);
   }
 }
 
-/** Resolves at the first signal to stop. A second one ends everything at once. */
+/** Resolves at the first stop signal. A second one kills all nodes. */
 function untilSignal(supervisor: Supervisor): Promise<undefined> {
   return new Promise((resolve) => {
     let firstAt: number | undefined;
     const processOnSignal = (): void => {
       if (firstAt === undefined) {
         firstAt = performance.now();
-        print("stopping (Ctrl-C again ends all at once)");
+        print("stopping (press Ctrl-C again to kill all nodes)");
         resolve(undefined);
       } else if (performance.now() - firstAt > SAME_SIGNAL_MS) {
         supervisor.kill();
@@ -174,7 +176,7 @@ function untilSignal(supervisor: Supervisor): Promise<undefined> {
   });
 }
 
-/** npm passes SIGTERM on to the shell between it and this process, and to that one alone. */
+/** npm forwards SIGTERM only to the shell between it and this process. */
 function stopWithNpm(stop: () => void): void {
   if (process.env["npm_lifecycle_event"] === undefined) return;
   const shell = process.ppid;

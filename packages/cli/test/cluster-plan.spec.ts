@@ -1,7 +1,7 @@
 import { expect } from "chai";
-import { planCluster, portsOf, type ClusterOptions } from "../src/cluster-plan.ts";
+import { planCluster, portsOf, type LocalClusterOptions } from "../src/cluster-plan.ts";
 
-const OPTIONS: ClusterOptions = {
+const OPTIONS: LocalClusterOptions = {
   producers: 2,
   consumers: 3,
   port: 9000,
@@ -19,7 +19,7 @@ const OPTIONS: ClusterOptions = {
   bins: { producer: new URL("file:///bin/p.js"), consumer: new URL("file:///bin/c.js") },
 };
 
-function plan(options: Partial<ClusterOptions> = {}): ReturnType<typeof planCluster> {
+function plan(options: Partial<LocalClusterOptions> = {}): ReturnType<typeof planCluster> {
   const all = { ...OPTIONS, ...options };
   return planCluster(all, portsOf(all));
 }

@@ -85,7 +85,7 @@ describe("shardcast data", () => {
       ...["subscribe", "news", "--from", seen, "--count", "3", ...reach()],
     ]).end();
     expect(stdout).to.equal("one\ntwo\nthree\n");
-    expect(stderr).to.include("the topic's log began anew");
+    expect(stderr).to.include("the topic's log started over");
   });
 
   it("checks, and salvages, what is left of a file with a zeroed page, of any kind", async function () {
@@ -124,7 +124,7 @@ describe("shardcast data", () => {
       expect(exitCode).to.equal(1);
       expect(stderr).to.match(/^shardcast: .*\(SHARDCAST_DATA_FOREIGN\)\n$/);
     }
-    expect((await run()).stderr).to.include("no command: check, backup or repair");
+    expect((await run()).stderr).to.include("no command: use check, backup or repair");
     expect((await run("check")).stderr).to.match(/^shardcast: Not enough .*\n$/);
   });
 });

@@ -55,7 +55,7 @@ describe("the key file", () => {
   });
 
   it("is refused where its folder cannot be written", function () {
-    // Nothing is forbidden to root.
+    // Root may read every file.
     if (process.getuid?.() === 0) this.skip();
     mkdirSync(folder.join("locked"));
     chmodSync(folder.join("locked"), 0o500);

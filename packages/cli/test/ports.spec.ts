@@ -44,7 +44,7 @@ describe("claimPorts", () => {
   });
 
   it("says that a host is not this machine's", async () => {
-    // A documentation address: no machine has it.
+    // A documentation address (RFC 5737), which no machine has.
     const fault = await faultOf(claimPorts("192.0.2.1", [0]));
 
     expect(fault.code).to.equal("SHARDCAST_OPTION_INVALID");

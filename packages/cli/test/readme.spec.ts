@@ -1,13 +1,13 @@
-// README.md, held against what the command itself says.
+// Compares README.md with the help of the command.
 import { expect } from "chai";
 import { readFileSync } from "node:fs";
 import { Command } from "./support.ts";
 
 const README = readFileSync("packages/cli/README.md", "utf8");
-/** By the heading of the section that tells about it. */
+/** The commands by the heading of their section. */
 const COMMANDS: readonly (readonly [string, readonly string[]])[] = [
   ["shardcast up", ["up"]],
-  // What reaches the cluster is told once, for both.
+  // The options for connecting are described once, for both commands.
   ["shardcast publish", ["publish"]],
   ["shardcast subscribe", ["subscribe"]],
   ["shardcast token", ["token"]],
@@ -34,7 +34,7 @@ describe("the README of the command", () => {
   }
 });
 
-/** The section of a heading, and for publish and subscribe both. */
+/** Returns the section of a heading; for publish and subscribe also the shared section. */
 function sectionsOf(heading: string): string {
   const sections = README.split(/^## /m).filter((section) => section.startsWith(`\`${heading}`));
   expect(sections, heading).not.to.have.length(0);

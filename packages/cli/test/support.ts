@@ -1,4 +1,4 @@
-// The real command as a process: what it says, what it is sent, how it ends.
+// Runs the real command as a process: its output, its input, its end.
 import type { ChildProcess } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -8,23 +8,23 @@ import { spawnTied } from "@shardcast/faults";
 export const BIN = resolve("packages", "cli", "bin", "shardcast.js");
 const INTERVAL_MS = 10;
 const LIMIT_MS = 15_000;
-/** What the caller's environment must not tell a command. */
+/** Variables of the caller's environment that must not affect a command. */
 const FOREIGN = /^(SHARDCAST_.*|PSK.*|PORT|TIMEOUT|NODE_OPTIONS|npm_lifecycle_event)$/;
 
 export class Command {
   stdout = "";
   stderr = "";
   readonly #child: ChildProcess;
-  /** Resolves when it has ended and all that it said is there. */
+  /** Resolves when the process has ended and all its output is read. */
   readonly ended: Promise<void>;
 
-  /** @param cwd the folder that it runs in; the root of the repository by default */
+  /** @param cwd the working folder @default the root of the repository */
   constructor(args: readonly string[], env: Readonly<Record<string, string>> = {}, cwd?: string) {
     const own = Object.entries(process.env).filter(([name]) => !FOREIGN.test(name));
     this.#child = spawnTied(process.execPath, [BIN, ...args], {
       env: { ...Object.fromEntries(own), ...env },
       cwd,
-      // A group of its own, which a test can interrupt as a terminal does.
+      // A separate process group, which a test can interrupt like a terminal.
       detached: true,
       stdio: ["pipe", "pipe", "pipe"],
     });
@@ -38,7 +38,7 @@ export class Command {
     return this.#child.pid ?? 0;
   }
 
-  /** Null while it runs, and where a signal ended it. */
+  /** Null while the process runs, and if a signal ended it. */
   get exitCode(): number | null {
     return this.#child.exitCode;
   }
@@ -47,7 +47,7 @@ export class Command {
     return this.#child.exitCode === null && this.#child.signalCode === null;
   }
 
-  /** Waits until it has said something; gives the groups of the match. */
+  /** Waits until the output matches, and returns the groups of the match. */
   said(pattern: RegExp): Promise<string[]> {
     return eventually(`it says ${pattern.source}; it said ${this.stdout}${this.stderr}`, () => {
       const match = pattern.exec(this.stdout) ?? pattern.exec(this.stderr);
@@ -56,17 +56,17 @@ export class Command {
     });
   }
 
-  /** Writes some of its input. */
+  /** Writes to its input. */
   say(text: string): void {
     this.#child.stdin?.write(text);
   }
 
-  /** Reads no more of what it says. */
+  /** Stops reading its output. */
   closeOutput(): void {
     this.#child.stdout?.destroy();
   }
 
-  /** Writes the last of its input, and waits for the end. */
+  /** Writes the rest of its input, and waits for the end. */
   async end(text = ""): Promise<this> {
     this.#child.stdin?.end(text);
     await this.ended;
@@ -80,7 +80,7 @@ export class Command {
     return this;
   }
 
-  /** What Ctrl-C does: the whole group gets it. */
+  /** Sends SIGINT to the whole group, like Ctrl-C. */
   interrupt(): void {
     process.kill(-this.pid, "SIGINT");
   }
@@ -102,7 +102,7 @@ export class UpCommand extends Command {
     return this;
   }
 
-  /** Of the processes that it has started so far. */
+  /** The ids of the processes that it has started so far. */
   get nodePids(): number[] {
     return Array.from(this.stdout.matchAll(/\(pid (\d+)\)/g), ([, pid]) => Number(pid));
   }
@@ -115,14 +115,14 @@ export class UpCommand extends Command {
     return pids.findLast(({ node }) => node === id)?.pid ?? 0;
   }
 
-  /** `http://…` of its nodes, as the banner has them. */
+  /** The `http://…` addresses of its nodes, from the banner. */
   urls(role: "producers" | "consumers"): string[] {
     const line = new RegExp(`^${role} +(.*)$`, "m").exec(this.stdout)?.[1] ?? "";
     return line.split(/ +/).map((url) => url.replace(/^ws/, "http"));
   }
 }
 
-/** A folder of one test file. */
+/** A temporary folder for one test file. */
 export class TempFolder {
   readonly path = mkdtempSync(join(tmpdir(), "shardcast-cli-"));
 
@@ -144,7 +144,7 @@ export function isRunning(pid: number): boolean {
   }
 }
 
-/** Asks until there is something other than undefined or false; what it throws ends the waiting. */
+/** Repeats a function until it returns something other than undefined or false. Its errors end the wait. */
 export async function eventually<Value>(
   what: string,
   ask: () => Value | undefined | false,

@@ -1,4 +1,4 @@
-// `shardcast token`: what it makes is what nodes accept.
+// `shardcast token` creates tokens that nodes accept.
 import { writeFileSync } from "node:fs";
 import { decodeJwt, jwtVerify } from "jose";
 import { expect } from "chai";
@@ -43,7 +43,9 @@ describe("shardcast token", () => {
     const { exp = 0, iat = 0, ...claims } = decodeJwt(stdout);
     expect(exp - iat).to.equal(60);
     expect(claims).to.deep.equal({
-      ...{ sub: "bob", aud: "mq", iss: "me" },
+      sub: "bob",
+      aud: "mq",
+      iss: "me",
       caps: [
         { topics: ["chat/*"], allow: ["publish", "subscribe"] },
         { topics: ["a"], allow: ["history"] },

@@ -7,7 +7,7 @@ import { expect } from "chai";
 import { claimPorts } from "../src/ports.ts";
 import { BIN, Command, TempFolder, UpCommand, eventually, isRunning } from "./support.ts";
 
-/** As few nodes as can be, where their number does not matter. */
+/** The minimum number of nodes, for tests where the number does not matter. */
 const SMALL = ["--producers", "1", "--consumers", "1"];
 const hasProc = existsSync("/proc/self/environ");
 
@@ -36,7 +36,7 @@ describe("shardcast up", () => {
   }
 
   afterEach(async () => {
-    // In peace, so that coverage is written; a test that failed may leave what cannot end so.
+    // A graceful stop, so that coverage is written. After a failed test, a process may not stop gracefully.
     for (const command of commands.splice(0)) {
       if (!command.isAlive) continue;
       const timer = setTimeout(() => void command.stop("SIGKILL"), 5000);
@@ -84,7 +84,7 @@ describe("shardcast up", () => {
     commands.push(...hinted);
     const [subscriber, publisher] = hinted;
     expect(hinted).to.have.length(2);
-    // What is stored before the subscriber is there does not reach it.
+    // Messages that are stored before the subscription starts do not reach it.
     const timer = setInterval(() => publisher?.say("hello\n"), 200);
     await subscriber?.said(/^(hello)$/m);
     clearInterval(timer);
@@ -96,12 +96,12 @@ describe("shardcast up", () => {
     const pid = command.pidOf("c1");
 
     process.kill(pid, "SIGKILL");
-    await command.said(/^c1 +died +SIGKILL; it starts again/m);
+    await command.said(/^c1 +died +SIGKILL; it restarts/m);
     await eventually("c1 has another process", () => command.pidOf("c1") !== pid || undefined);
 
     expect((await fetch(`${url}/healthz`)).status).to.equal(200);
     expect(command.isAlive).to.be.true;
-    // The others say that they lost c1; that is not told twice.
+    // The other nodes report that they lost c1; the supervisor shows the death only once.
     expect(command.stdout).not.to.match(/^\w+ +warn/m);
   });
 
@@ -147,7 +147,7 @@ describe("shardcast up", () => {
 
     command.interrupt();
     await command.said(/^stopping/m);
-    // The first half second belongs to the first one: npm may pass the same Ctrl-C on.
+    // Within half a second a further signal counts as the same: npm may forward the Ctrl-C.
     const timer = setInterval(() => command.interrupt(), 50);
     await command.ended;
     clearInterval(timer);
@@ -168,7 +168,7 @@ describe("shardcast up", () => {
     if (process.platform === "win32") this.skip();
     const data = folder.join("npm");
     const args = ["up", "--port", "0", "--data", data, ...SMALL];
-    // Behind the last command there is another, so that the shell stays.
+    // A further command after the last one keeps the shell running.
     const shell = spawn("sh", ["-c", '"$0" "$@"; exit 1', process.execPath, BIN, ...args], {
       env: { ...process.env, npm_lifecycle_event: "start" },
       stdio: ["ignore", "pipe", "inherit"],
@@ -178,7 +178,7 @@ describe("shardcast up", () => {
     await eventually("the cluster is ready", () => stdout.includes("Ready"));
 
     shell.kill("SIGTERM");
-    // Its output ends when the last that holds it is gone.
+    // Its output ends when the last process that holds it has ended.
     await once(shell, "close");
 
     expect(stdout).to.match(/stopped\n$/);
@@ -188,7 +188,7 @@ describe("shardcast up", () => {
     const [port = 0] = await claimPorts("127.0.0.1", [0]);
     const server = createServer().listen(port, "127.0.0.1");
     await once(server, "listening");
-    // The taken port is the last that it asks for.
+    // The taken port is the last one that the command checks.
     const first = port - 101;
     const command = new Command(["up", "--port", String(first), "--data", folder.join("taken")]);
     commands.push(command);
@@ -198,7 +198,7 @@ describe("shardcast up", () => {
 
     expect(command.exitCode).to.equal(1);
     expect(command.stderr).to.equal(
-      `shardcast: port ${port} is taken by another process (SHARDCAST_PORT_TAKEN)\n`,
+      `shardcast: another process uses port ${port} (SHARDCAST_PORT_TAKEN)\n`,
     );
     expect(command.stdout).not.to.include("pid");
   });
@@ -217,7 +217,7 @@ describe("shardcast up", () => {
 
   it("shares the key with another cluster on the same folder, and keeps it as it is", async () => {
     const data = folder.join("shared");
-    // Both at once: one of them makes the key.
+    // Both start together: one of them creates the key.
     const inMemory = [...SMALL, "--log", "memory"];
     const [one, two] = await Promise.all([
       upIn(data, inMemory).ready(),
@@ -232,7 +232,7 @@ describe("shardcast up", () => {
       expect(publish.stderr).to.equal("");
       expect(publish.exitCode).to.equal(0);
     }
-    expect(`${one.stdout}${two.stdout}`.match(/made a random key/g)).to.have.lengthOf(1);
+    expect(`${one.stdout}${two.stdout}`.match(/created a random key/g)).to.have.lengthOf(1);
   });
 
   it("refuses a data folder that another cluster uses, in one line", async () => {
@@ -333,8 +333,8 @@ describe("shardcast up", () => {
 
   for (const [args, fault] of [
     [["--prot", "1"], "Unknown argument: prot"],
-    [["--producers", "0"], "--producers is a whole number from 1 to 100"],
-    [["--port", "many"], "--port is a whole number"],
+    [["--producers", "0"], "a whole number from 1 to 100"],
+    [["--port", "many"], "--port must be a whole number"],
     [["--port", "65500"], "--port 65500"],
     [["--log", "paper"], "paper"],
     [["--data", ""], "--data needs one value"],

@@ -1,4 +1,4 @@
-// Who is at the other end of a connection, through as many proxies as are trusted.
+// Determines the client's address of a connection, which may come through trusted proxies.
 import { isIPv4, isIPv6 } from "node:net";
 import type { IncomingHttpHeaders } from "node:http";
 
@@ -6,12 +6,13 @@ const MAPPED_IPV4 = "::ffff:";
 /** Some proxies add the port. */
 const WITH_PORT = /^(?:\[([^\]]*)\](?::\d+)?|([\d.]+):\d+)$/;
 const HEXTETS = 8;
-/** What a provider hands to one subscriber: 64 bits. */
+/** A provider assigns one subscriber a prefix of 64 bits. */
 const PREFIX_HEXTETS = 4;
 
 /**
- * The client's address: the one that connected, or the one that the outermost trusted proxy has added to
- * X-Forwarded-For. A client can write that header, too; what it wrote stands further to the left.
+ * Returns the client's address: that of the socket, or the one that the outermost trusted proxy added to
+ * X-Forwarded-For. A client can send this header too, but its entries are further to the left.
+ * @param trustedHops number of trusted proxies in front of the node
  */
 export function clientAddress(
   socketAddress: string,
@@ -23,11 +24,11 @@ export function clientAddress(
   const added = forwarded[forwarded.length - trustedHops]?.trim() ?? "";
   const [, bracketed, dotted] = WITH_PORT.exec(added) ?? [];
   const address = bracketed ?? dotted ?? added;
-  // A proxy that adds nothing is the client, as far as is known.
+  // If the proxy added no address, the proxy counts as the client.
   return isIPv4(address) || isIPv6(address) ? plain(address) : plain(socketAddress);
 }
 
-/** What counts as one client: an IPv4 address, or the 64 bits in front of an IPv6 address. */
+/** Returns what counts as one client: the IPv4 address, or the first 64 bits of an IPv6 address. */
 export function addressGroup(address: string): string {
   if (!isIPv6(address)) return address;
   const [left = "", right] = (address.split("%")[0] ?? "").split("::");

@@ -1,11 +1,11 @@
-// Keeps an upgrade behind the answers to what came before it on the same connection (RFC 9110 §7.8): written later,
-// they would be read as WebSocket frames.
+// Delays an upgrade until the answers to earlier requests on the same connection are written (RFC 9110 §7.8). The
+// client would read later answers as WebSocket frames.
 import type { Server, ServerResponse } from "node:http";
 import type { Server as TlsServer } from "node:https";
 import type { Duplex } from "node:stream";
 
 export class EarlierAnswers {
-  /** The last request's of each connection. Answers go out in the order of the requests. */
+  /** The answer to the last request of each connection. Answers are written in the order of the requests. */
   readonly #last = new WeakMap<Duplex, ServerResponse>();
 
   constructor(server: Server | TlsServer) {
@@ -14,7 +14,7 @@ export class EarlierAnswers {
     });
   }
 
-  /** Calls back once they are written; at once where there is none to wait for. */
+  /** Calls `done` when the earlier answers are written, immediately if there are none. */
   written(connection: Duplex, done: () => void): void {
     const last = this.#last.get(connection);
     if (last === undefined || last.writableFinished || last.destroyed) done();

@@ -1,6 +1,6 @@
 import { ShardcastError } from "@shardcast/protocol";
 
-/** Why something failed: one line with its code; a stack trace only for what nobody foresaw. */
+/** Describes an error: one line with its code, or a stack trace for an unexpected error. */
 export function explain(error: unknown): string {
   if (error instanceof ShardcastError) return `${error.message} (${error.code})`;
   return error instanceof Error ? (error.stack ?? error.message) : String(error);

@@ -1,4 +1,4 @@
-// @shardcast/process: how a process logs, stops and ends, which upgrades it takes, and whose they are.
+// @shardcast/process: a process's log, stop and exit, its options, and the checks of its HTTP connections.
 export { addressGroup, clientAddress } from "./client-address.ts";
 export { continueWhenRead } from "./continue-when-read.ts";
 export { EarlierAnswers } from "./earlier-answers.ts";

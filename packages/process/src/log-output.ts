@@ -1,12 +1,12 @@
-// Where a log's lines go. Node's own stream, because pino's writes through a thread that a full pipe blocks, and at
-// exit tries again for ever when the reader is gone.
+// Writes log lines to Node's own stream. pino's own destination writes in a thread that a full pipe blocks, and
+// retries forever at exit when the pipe has no reader.
 import type { Writable } from "node:stream";
 
-/** Lines that wait for their reader, in bytes; further ones are dropped. */
+/** Maximum size of lines that wait for the reader, in bytes. Further lines are dropped. */
 const MAX_WAITING_BYTES = 1024 * 1024;
 
 export class LogOutput {
-  /** Told how many lines were dropped, once there is room for another. */
+  /** Called with the number of dropped lines when there is room again. */
   onRoom: (dropped: number) => void = () => undefined;
   readonly #stream: Writable;
   #hasReader = true;
@@ -14,9 +14,9 @@ export class LogOutput {
 
   constructor(stream: Writable) {
     this.#stream = stream;
-    // EPIPE and the like: the process does its work without a log.
+    // For example EPIPE. The process continues without a log.
     stream.on("error", () => (this.#hasReader = false));
-    stream.on("drain", () => this.#tellDropped());
+    stream.on("drain", () => this.#reportDropped());
   }
 
   write(line: string): void {
@@ -25,7 +25,7 @@ export class LogOutput {
     else this.#dropped += 1;
   }
 
-  #tellDropped(): void {
+  #reportDropped(): void {
     if (this.#dropped === 0) return;
     const count = this.#dropped;
     this.#dropped = 0;

@@ -3,11 +3,11 @@ import { pino, type Logger } from "pino";
 import { LogOutput } from "./log-output.ts";
 
 /**
- * A logger that writes JSON lines to stdout.
- * @param fields that every line has
+ * Creates a logger that writes JSON lines to stdout.
+ * @param fields included in every line
  */
 export function createLogger(level: string, fields: Readonly<Record<string, string>>): Logger {
-  // What is written to stderr has no other place to go.
+  // An error of stderr cannot be reported anywhere.
   process.stderr.on("error", () => undefined);
   const output = new LogOutput(process.stdout);
   const logger = pino(
@@ -21,11 +21,11 @@ export function createLogger(level: string, fields: Readonly<Record<string, stri
     output,
   );
   output.onRoom = (count) =>
-    logger.warn({ count }, "log lines were dropped: their reader was slow");
+    logger.warn({ count }, "log lines were dropped because their reader was slow");
   return logger;
 }
 
-/** What was foreseen has a code that says enough; a stack trace is for what nobody foresaw. */
+/** Logs expected errors with their code only, unexpected errors with a stack trace. */
 function loggedError(error: unknown): unknown {
   if (!(error instanceof ShardcastError) || error.code === "SHARDCAST_INTERNAL") {
     return error instanceof Error ? pino.stdSerializers.err(error) : error;

@@ -1,52 +1,53 @@
-// Something that the node needs and cannot reach, told in the log: each fault once, however often it shows, and the
-// end of it. While a cluster starts, parts that are not there yet are nothing to warn of.
+// Logs the outage of a service that the node needs: each different fault once, and the end of the outage. While a
+// cluster starts, services that are not available yet are no reason for a warning.
 import type { Logger } from "pino";
 
-/** So long after the start, what was never there is expected to come. */
+/** How long after the start a service that was never reached counts as starting, in ms. */
 const STARTING_MS = 30_000;
-/** Different faults of one outage that are told. */
-const MAX_TOLD = 8;
+/** Maximum number of different faults that are logged per outage. */
+const MAX_LOGGED = 8;
 
 export interface OutageOptions {
   readonly logger: Logger;
-  /** What is logged at its beginning, with the fault, and at its end. */
+  /** Logged at the beginning, with the fault. */
   readonly begins: string;
+  /** Logged at the end. */
   readonly ends: string;
-  /** It was there before. @default false */
+  /** Whether the service was reached before. @default false */
   readonly wasThere?: boolean;
 }
 
 export class Outage {
   readonly #options: OutageOptions;
   readonly #startedAt = performance.now();
-  readonly #told = new Set<string>();
-  #wasThere: boolean;
-  #isTold = false;
+  readonly #logged = new Set<string>();
+  #wasReached: boolean;
+  #isLogged = false;
 
   constructor(options: OutageOptions) {
     this.#options = options;
-    this.#wasThere = options.wasThere ?? false;
+    this.#wasReached = options.wasThere ?? false;
   }
 
-  /** @param fault for the log; the same fault has the same `kind` */
+  /** @param fault for the log @param kind equal for faults that are logged only once */
   failed(fault: string, kind = fault): void {
     const { logger, begins } = this.#options;
-    if (!this.#wasThere && performance.now() - this.#startedAt < STARTING_MS) {
-      if (!this.#isTold) logger.info({ fault }, begins);
-      this.#isTold = true;
+    if (!this.#wasReached && performance.now() - this.#startedAt < STARTING_MS) {
+      if (!this.#isLogged) logger.info({ fault }, begins);
+      this.#isLogged = true;
       return;
     }
-    if (this.#told.has(kind) || this.#told.size >= MAX_TOLD) return;
-    this.#told.add(kind);
-    this.#isTold = true;
+    if (this.#logged.has(kind) || this.#logged.size >= MAX_LOGGED) return;
+    this.#logged.add(kind);
+    this.#isLogged = true;
     logger.warn({ fault }, begins);
   }
 
   ended(): void {
-    if (this.#wasThere && !this.#isTold) return;
-    if (this.#isTold) this.#options.logger.info(this.#options.ends);
-    this.#wasThere = true;
-    this.#isTold = false;
-    this.#told.clear();
+    if (this.#wasReached && !this.#isLogged) return;
+    if (this.#isLogged) this.#options.logger.info(this.#options.ends);
+    this.#wasReached = true;
+    this.#isLogged = false;
+    this.#logged.clear();
   }
 }

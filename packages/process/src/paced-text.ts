@@ -1,9 +1,9 @@
-// A text that is made when somebody asks, and is shared by those who ask at once or too often: making it takes a
-// bounded part of the process's time, however many ask.
+// A text that is created on request and shared by concurrent or too frequent requests, so that creating it takes a
+// bounded part of the process's time, however many requests arrive.
 
-/** Between two makings lie so many times what one took, on average. */
+/** The average pause between two creations, as a multiple of the time that one takes. */
 const REST_FACTOR = 10;
-/** Without a rest, what is made may take so many ms in all: who asks now and then has a text of this moment. */
+/** Total creation time without a pause, in ms, so that occasional requests always get a fresh text. */
 const BURST_MS = 300;
 
 export class PacedText {
@@ -11,7 +11,7 @@ export class PacedText {
   readonly #now: () => number;
   #text: Promise<string> | undefined;
   #isMaking = false;
-  /** Rested for are all makings that were over before. */
+  /** When the pauses for all finished creations are over. */
   #restedAt = 0;
 
   constructor(make: () => Promise<string>, now: () => number = () => performance.now()) {
@@ -26,7 +26,7 @@ export class PacedText {
     this.#isMaking = true;
     this.#text = this.#make()
       .catch((error: unknown) => {
-        // The next one who asks may have more luck.
+        // The next request tries again.
         this.#text = undefined;
         throw error;
       })

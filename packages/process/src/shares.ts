@@ -1,5 +1,5 @@
-// What all share and none may have alone: so much in all, and so much for each holder, such as a user or an
-// address. What has several holders counts against each of them.
+// Divides a resource among holders, such as users or addresses: limits the total, and the part of each holder. An
+// amount with several holders counts for each of them.
 
 export interface ShareLimits {
   readonly inAll: number;
@@ -19,7 +19,7 @@ export class Shares {
     return this.#taken;
   }
 
-  /** Why there is no more: for one of these holders, or for anybody; undefined where it has been taken. */
+  /** Takes an amount. Returns the limit that prevents it: one holder's or the total; undefined if it was taken. */
   take(holders: readonly string[], amount: number): "each" | "inAll" | undefined {
     const { each, inAll } = this.#limits;
     for (const holder of holders) {

@@ -1,19 +1,19 @@
-// A process stops gracefully whatever asks it to: a signal, or the end of the process that supervises it.
+// Stops a process gracefully: on a signal, or when the process that supervises it ends.
 import type { Logger } from "pino";
 
-/** Those that end a process by default and that people or supervisors send, except SIGKILL, which nothing can catch. */
+/** The signals that end a process by default and that people or supervisors send, except SIGKILL. */
 const SIGNALS = ["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR2"] as const;
-/** What a stop may take beyond the drain timeout. */
+/** How long a stop may take beyond the drain timeout, in ms. */
 const MARGIN_MS = 5000;
 
 export interface Stoppable {
-  /** Stops; called again, it is the same stop. */
+  /** Stops. A further call returns the same stop. */
   drain(): Promise<void>;
-  /** In ms: how long clients may take to leave. */
+  /** How long clients may take to leave, in ms. */
   readonly drainTimeoutMs: number;
 }
 
-/** Ends the process with 0 when it has stopped, with 1 when it could not within the drain timeout and 5 s. */
+/** Ends the process with status 0 when it has stopped, or with 1 if it did not within the drain timeout plus 5 s. */
 export function stopOnSignal(logger: Logger, stoppable: Stoppable): void {
   let isStopping = false;
   const stop = (reason: string): void => {
@@ -36,10 +36,10 @@ export function stopOnSignal(logger: Logger, stoppable: Stoppable): void {
   stopWithoutParent(stop);
 }
 
-/** A process that another Node process started with a channel to it does not outlive that one. */
+/** If a Node process started this one with an IPC channel, this process stops when that one ends. */
 function stopWithoutParent(stop: (reason: string) => void): void {
   if (process.send === undefined) return;
-  const processOnDisconnect = (): void => stop("the supervisor is gone");
+  const processOnDisconnect = (): void => stop("the supervisor ended");
   if (process.connected) process.once("disconnect", processOnDisconnect);
   else processOnDisconnect();
 }

@@ -1,15 +1,15 @@
-// Signs of life of a TCP connection that no message tells of: bytes of a message that is not whole, the pongs between
-// two of its pieces, and, where nothing is read, what the kernel takes because the peer takes it.
+// Detects progress on a TCP connection even without complete messages: bytes of an incomplete message, pongs between
+// its fragments, and bytes that the kernel accepts because the peer reads.
 import type { Socket } from "node:net";
 
-/** Bytes that came. */
+/** Returns the number of received bytes. */
 export function bytesReceived(tcp: Socket): number {
   return tcp.bytesRead;
 }
 
-/** Changes whenever the kernel takes bytes of what waits to be sent. */
+/** Returns a number that changes whenever the kernel accepts some of the bytes that wait to be sent. */
 export function bytesTaken(tcp: Socket): number {
   const { _handle: handle } = tcp as unknown as { _handle?: { writeQueueSize?: number } | null };
-  // The first counts whole writes, the second tells of the one that is under way.
+  // bytesWritten and writableLength count whole writes; writeQueueSize covers the write in progress.
   return tcp.bytesWritten - tcp.writableLength - (handle?.writeQueueSize ?? 0);
 }

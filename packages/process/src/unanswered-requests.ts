@@ -1,18 +1,18 @@
-// Requests of one connection that wait for their answers (pipelining, RFC 9112 §9.3.2). Node's server takes all that
-// come in one piece, some two thousand, whatever becomes of the first of them.
+// Limits the unanswered requests of one connection (pipelining, RFC 9112 §9.3.2). Node's server parses all requests
+// that arrive in one chunk, about two thousand, even if it refuses the first.
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 
 export const MAX_UNANSWERED = 64;
-/** How long a connection with one too many has for the answers to those before it. */
+/** How long a connection over the limit has to send the earlier answers, in ms. */
 const END_MS = 5000;
 
 export class UnansweredRequests {
   readonly #counts = new WeakMap<Socket, number>();
 
   /**
-   * Counts a request until it is answered. Where it is one too many, its answer is the connection's last: what
-   * came behind it is to be left alone, and what comes yet is no request.
+   * Counts a request until it is answered. "one too many": the answer to this request is the connection's last.
+   * "behind": the caller must ignore the request, because it follows one over the limit.
    */
   add({ socket }: IncomingMessage, response: ServerResponse): "taken" | "one too many" | "behind" {
     const count = this.#counts.get(socket) ?? 0;
@@ -25,15 +25,15 @@ export class UnansweredRequests {
       return "one too many";
     }
     this.#counts.set(socket, count + 1);
-    // Each may want to know when the connection ends.
+    // Each request may add listeners for the end of the connection.
     socket.setMaxListeners(2 * MAX_UNANSWERED);
-    // Of one that waits when its connection ends nobody is told, and nobody counts it any more.
+    // A waiting request gets no event when its connection ends; its count is not needed any more then.
     response.once("close", () => this.#counts.set(socket, (this.#counts.get(socket) ?? 1) - 1));
     return "taken";
   }
 }
 
-/** Takes the parser off. What is read is dropped: an end with bytes unread would cost the client its answers (RST). */
+/** Detaches the parser and drops the input. Ending with unread bytes would cost the client its answers (RST). */
 function discardRest(socket: Socket): void {
   socket.removeAllListeners("data");
   socket.on("data", () => undefined).resume();

@@ -1,32 +1,32 @@
-// Answers over HTTP that their clients have not taken yet: what a process holds of them is bounded, however many
-// connections ask and do not read, and so is what one user, or one address, has of that.
+// Limits the memory for HTTP answers that their clients have not read yet, in total and per holder (a user or an
+// address).
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { Shares, type ShareLimits } from "./shares.ts";
 import { bytesTaken } from "./tcp-progress.ts";
 
-/** What an answer takes beside its body: its head, and the objects of it and its request. */
+/** Memory of an answer in addition to its body, in bytes: its head, and the objects of it and its request. */
 const ANSWER_BYTES = 2048;
-/** What a stream has on its way at the most. */
+/** Maximum memory of a stream's unsent data, in bytes. */
 const STREAM_BYTES = 512 * 1024;
-/** How often a connection that takes nothing is looked at before it is ended. */
+/** Number of checks without progress after which a connection is ended. */
 const LOOKS = 10;
 
 export interface UnsentAnswersOptions extends ShareLimits {
-  /** How long a client may take nothing of what waits for it, in ms. */
+  /** How long a client may read nothing of what waits for it, in ms. */
   readonly stallMs: number;
 }
 
-/** One that has answers on their way. */
+/** A connection with unsent answers. */
 interface Connection {
   readonly socket: Socket;
-  readonly answers: Set<Answer>;
-  readonly closed: () => void;
+  readonly answers: Set<UnsentAnswer>;
+  readonly onClose: () => void;
   taken: number;
   stalledLooks: number;
 }
 
-interface Answer {
+interface UnsentAnswer {
   readonly holders: readonly string[];
   readonly bytes: number;
 }
@@ -35,7 +35,7 @@ export class UnsentAnswers {
   readonly #each: number;
   readonly #shares: Shares;
   readonly #timer: NodeJS.Timeout;
-  /** The one first that has had any for the longest. */
+  /** Ordered by how long each connection has had unsent answers, the longest first. */
   readonly #connections = new Map<Socket, Connection>();
 
   constructor({ inAll, each, stallMs }: UnsentAnswersOptions) {
@@ -44,16 +44,16 @@ export class UnsentAnswers {
     this.#timer = setInterval(() => this.#look(), stallMs / LOOKS).unref();
   }
 
-  /** What is held now. */
+  /** Bytes of all unsent answers. */
   get bytes(): number {
     return this.#shares.taken;
   }
 
   /**
-   * Counts an answer until it has left. Where there is no room for it, the connection ends that has had answers on
-   * their way for the longest: who reads is soon done.
+   * Counts an answer until it is sent. If there is no room, ends the connection that has had unsent answers for the
+   * longest time, because a client that reads is soon done.
    * @param body as Fastify has it: a text, bytes, a stream or nothing
-   * @param holders whose shares it takes
+   * @param holders the holders whose shares the answer uses
    */
   hold(
     { raw: { socket } }: { readonly raw: IncomingMessage },
@@ -61,7 +61,7 @@ export class UnsentAnswers {
     body: unknown,
     holders: readonly string[],
   ): void {
-    // One that is larger than a share takes all of it.
+    // An answer larger than a share takes the whole share.
     const answer = { holders, bytes: Math.min(ANSWER_BYTES + bytesOf(body), this.#each) };
     if (socket.destroyed || !this.#makeRoom(answer, socket)) return;
     const connection = this.#connectionOf(socket);
@@ -73,8 +73,8 @@ export class UnsentAnswers {
     clearInterval(this.#timer);
   }
 
-  /** @returns false where the connection that asks had to end itself */
-  #makeRoom({ holders, bytes }: Answer, asking: Socket): boolean {
+  /** @returns false if the requesting connection itself was ended */
+  #makeRoom({ holders, bytes }: UnsentAnswer, asking: Socket): boolean {
     for (;;) {
       const lack = this.#shares.take(holders, bytes);
       if (lack === undefined) return true;
@@ -98,22 +98,22 @@ export class UnsentAnswers {
   #connectionOf(socket: Socket): Connection {
     const known = this.#connections.get(socket);
     if (known !== undefined) return known;
-    const answers = new Set<Answer>();
-    // An answer that waits behind another one is not told when its connection ends.
-    const closed = (): void => this.#end(connection);
-    const connection = { socket, answers, closed, taken: -1, stalledLooks: 0 };
+    const answers = new Set<UnsentAnswer>();
+    // An answer that waits behind another one gets no event when its connection ends.
+    const onClose = (): void => this.#end(connection);
+    const connection = { socket, answers, onClose, taken: -1, stalledLooks: 0 };
     this.#connections.set(socket, connection);
-    socket.once("close", closed);
+    socket.once("close", onClose);
     return connection;
   }
 
-  #release(connection: Connection, answer: Answer): void {
-    const { socket, answers, closed } = connection;
+  #release(connection: Connection, answer: UnsentAnswer): void {
+    const { socket, answers, onClose } = connection;
     if (!answers.delete(answer)) return;
     this.#shares.give(answer.holders, answer.bytes);
     if (answers.size > 0) return;
     this.#connections.delete(socket);
-    socket.off("close", closed);
+    socket.off("close", onClose);
   }
 
   #end(connection: Connection): void {
@@ -133,7 +133,7 @@ export class UnsentAnswers {
   }
 }
 
-/** Of an answer as Fastify has it. */
+/** Returns the size of an answer's body, in bytes. */
 function bytesOf(body: unknown): number {
   if (typeof body === "string") return Buffer.byteLength(body);
   if (body instanceof Uint8Array) return body.byteLength;

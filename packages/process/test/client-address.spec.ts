@@ -109,7 +109,7 @@ describe("addressGroup", () => {
         const zeroed = hextets.map((value, at) => (at >= start && at < start + count ? 0 : value));
         const plain = zeroed.map((value) => value.toString(16)).join(":");
         const long = zeroed.map((value) => value.toString(16).padStart(4, "0")).join(":");
-        // URL parsers write an address in the shortest way.
+        // URL parsers write an address in its shortest form.
         const short = new URL(`http://[${plain}]`).hostname.slice(1, -1);
         const expected = `${plain.split(":").slice(0, 4).join(":")}::/64`;
         expect([plain, long, short].map(addressGroup)).to.deep.equal(Array(3).fill(expected));

@@ -2,7 +2,7 @@ import { ShardcastError } from "@shardcast/protocol";
 import { expect } from "chai";
 import { checkNumbers, numberOf } from "../src/options/number.ts";
 
-/** What is no whole number in digits, though Node or yargs may take it for one. */
+/** Texts that are not whole numbers in digits, although Node or yargs may accept them. */
 const WRONG = ["", " ", "\t5", "5 ", "0x10", "0b11", "0o7", "1e3", "+7", "1.0", "1_0", "NaN", "5x"];
 
 describe("options that are whole numbers", () => {
@@ -11,7 +11,7 @@ describe("options that are whole numbers", () => {
     expect(numberOf("--port", "65535", 0, 65_535)).to.equal(65_535);
     for (const text of [...WRONG, "-1", "65536", "9999999999999999"]) {
       expect(() => numberOf("--port", text, 0, 65_535), text)
-        .to.throw(ShardcastError, "--port is a whole number from 0 to 65535")
+        .to.throw(ShardcastError, "--port must be a whole number from 0 to 65535")
         .with.property("code", "SHARDCAST_OPTION_INVALID");
     }
   });
@@ -19,11 +19,15 @@ describe("options that are whole numbers", () => {
   it("are looked at wherever they stand on a command line", () => {
     const check = (...args: string[]): void => checkNumbers(args, (name) => name === "port");
     for (const text of WRONG) {
-      expect(() => check(`--port=${text}`), text).to.throw("--port is a whole number in digits");
-      expect(() => check("--host", "x", "--port", text), text).to.throw("--port is a whole number");
+      expect(() => check(`--port=${text}`), text).to.throw(
+        "--port must be a whole number in digits",
+      );
+      expect(() => check("--host", "x", "--port", text), text).to.throw(
+        "--port must be a whole number",
+      );
     }
     check("--port", "9000", "--port=9001", "--host", "0x10", "--port", "-1");
-    // It needs a value, which is told elsewhere; behind -- all is text.
+    // A missing value is reported elsewhere; everything after -- is text.
     check("--port");
     check("--", "--port", "x");
   });

@@ -100,7 +100,7 @@ describe("the steady clock", () => {
         pass(1000);
         expect(clock.cutoff(HOUR_MS)).to.be.lessThan(stamp);
       }
-      // What the old clock stamped last is an hour old only now.
+      // Only now is the last message that the old clock stamped an hour old.
       for (let second = 0; second <= 65; second += 1) {
         pass(1000);
         clock.now();

@@ -1,4 +1,4 @@
-// Real processes, which signals stop and whose log may have no reader.
+// Real processes that are stopped by signals and whose log may have no reader.
 import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";

@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { expect } from "chai";
 import { UnsentAnswers } from "../src/unsent-answers.ts";
 
-/** What an answer counts beside its body. */
+/** Size of an answer in addition to its body, in bytes. */
 const EXTRA = 2048;
 const KIB = 1024;
 
@@ -26,7 +26,7 @@ describe("UnsentAnswers", () => {
   });
   afterEach(() => answers.close());
 
-  /** An answer over a connection; to be let go of by the event close. */
+  /** An answer on a connection. The event close ends it. */
   function answer(socket: FakeSocket, body: unknown, ...holders: string[]): EventEmitter {
     const response = new EventEmitter();
     answers.hold(

@@ -1,13 +1,13 @@
-// The back end's requests that were stored, so that none is taken twice: not by this node, not by another, and not
-// after a restart. Each node tells the others by a topic, and reads it when it starts.
+// Remembers the back end's stored requests, so that none is accepted twice: not by this node, not by another, and not
+// after a restart. Each node publishes its accepted requests to a topic, which all nodes follow, and read at their start.
 //
-// The same request on two nodes at once is caught by the message id, which the cluster stores once.
+// If two nodes receive the same request at the same moment, the message id prevents a second store.
 import type { Message } from "@shardcast/client";
 import { parsePosition } from "@shardcast/protocol";
 import { ReplayGuard, type ClaimVerdict } from "@shardcast/webhooks";
 import type { Logger } from "pino";
-import { DATE_TOLERANCE_MS, type Signed } from "./api-auth.ts";
-import type { Cluster } from "./cluster.ts";
+import { DATE_TOLERANCE_MS, type VerifiedRequest } from "./api-auth.ts";
+import type { ClusterClient } from "./cluster-client.ts";
 import { ACCEPTED_TOPIC } from "./user.ts";
 
 const RETRY_MS = 1000;
@@ -15,20 +15,20 @@ const RETRY_MS = 1000;
 const ENTRY = /^(\d{1,12}) (\S{1,256})$/;
 
 export interface AcceptedRequestsOptions {
-  /** How many are remembered at most; beyond it requests have to wait until some are too old. */
+  /** Maximum number of remembered requests. At the limit, requests are refused until the oldest expire. */
   readonly limit: number;
-  /** Now, in ms since 1970. */
+  /** Returns the current time, in ms since 1970. */
   readonly now: () => number;
 }
 
 export class AcceptedRequests {
-  readonly #cluster: Cluster;
+  readonly #cluster: ClusterClient;
   readonly #logger: Logger;
   readonly #guard: ReplayGuard;
   readonly #now: () => number;
   #isReady = false;
 
-  constructor(cluster: Cluster, { limit, now }: AcceptedRequestsOptions, logger: Logger) {
+  constructor(cluster: ClusterClient, { limit, now }: AcceptedRequestsOptions, logger: Logger) {
     this.#cluster = cluster;
     this.#logger = logger;
     this.#guard = new ReplayGuard({ toleranceS: DATE_TOLERANCE_MS / 1000, limit, now });
@@ -36,7 +36,7 @@ export class AcceptedRequests {
     cluster.onClient(() => this.#follow());
   }
 
-  /** Whether all that others accepted before is known. Until then no request can be taken. */
+  /** Whether the requests that other nodes accepted before are known. Until then no request can be accepted. */
   get isReady(): boolean {
     return this.#isReady;
   }
@@ -45,24 +45,24 @@ export class AcceptedRequests {
     return this.#guard.count;
   }
 
-  /** Claims a request whose signature is good, before any work is done on it. */
-  claim(signed: Signed): ClaimVerdict {
+  /** Claims a request with a valid signature, before it is processed. */
+  claim(signed: VerifiedRequest): ClaimVerdict {
     return this.#guard.claim(stampOf(signed));
   }
 
-  /** Tells all nodes. One that fails to be told of has still its message id. */
-  async tell(signed: Signed): Promise<void> {
+  /** Publishes an accepted request to all nodes. If that fails, its message id still prevents a second store. */
+  async tell(signed: VerifiedRequest): Promise<void> {
     const { id, timestampS } = stampOf(signed);
     try {
       await this.#cluster.publish(ACCEPTED_TOPIC, `${timestampS} ${id}`);
     } catch (error) {
-      this.#logger.warn({ error }, "an accepted request could not be told to the other nodes");
+      this.#logger.warn({ error }, "an accepted request could not be published to the other nodes");
     }
   }
 
   #follow(): void {
     this.#isReady = false;
-    // One that came early by the tolerance is good until twice the tolerance later.
+    // A request that arrived early by the whole tolerance is valid until twice the tolerance later.
     const subscription = this.#cluster.subscribe(
       ACCEPTED_TOPIC,
       `since:${this.#now() - 2 * DATE_TOLERANCE_MS}`,
@@ -77,11 +77,11 @@ export class AcceptedRequests {
       headAtStart = head;
       if ((parsePosition(position)?.offset ?? 0) >= head) this.#isReady = true;
     });
-    // A log that began anew has no more to tell than what is known.
+    // A log that started over contains nothing that this node does not know.
     subscription.on("gap", ({ isNewEpoch }) => (this.#isReady ||= isNewEpoch));
     subscription.on("error", (error) => {
       this.#isReady = false;
-      this.#logger.error({ error }, "accepted requests cannot be followed");
+      this.#logger.error({ error }, "the topic of accepted requests cannot be followed");
       setTimeout(() => this.#followAgain(), RETRY_MS).unref();
     });
   }
@@ -90,7 +90,7 @@ export class AcceptedRequests {
     try {
       this.#follow();
     } catch {
-      // There is no client at the moment. The next one begins anew.
+      // There is no client at the moment. The next client starts the subscription again.
     }
   }
 
@@ -102,7 +102,7 @@ export class AcceptedRequests {
   }
 }
 
-function stampOf({ requestId, time }: Signed): {
+function stampOf({ requestId, time }: VerifiedRequest): {
   readonly id: string;
   readonly timestampS: number;
 } {

@@ -1,25 +1,25 @@
-// The signature of the original back end (the Ruby gem api_auth), checked in full:
+// The signature of the original back end (the Ruby gem api_auth), verified completely:
 //
 //   Authorization: APIAuth <access id>:<base64 HMAC-SHA1>
 //   Authorization: APIAuth-HMAC-SHA256 <access id>:<base64 HMAC-SHA256>
 //
-// over METHOD,content-type,hash of the content,path and query,date. The hash is X-Authorization-Content-SHA256
-// or, as in older versions, Content-MD5.
+// over METHOD,content-type,hash of the content,path and query,date. The hash is X-Authorization-Content-SHA256 or, in
+// older versions, Content-MD5.
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 
-/** How far Date may be from now, either way. */
+/** How far Date may be from now, in either direction. */
 export const DATE_TOLERANCE_MS = 900_000;
 
 const AUTHORIZATION = /^APIAuth(-HMAC-SHA256)? ([^:]+):(.+)$/;
 const SHA256_HEADER = "x-authorization-content-sha256";
 const MD5_HEADER = "content-md5";
 
-/** An HTTP request, as much of it as is signed. */
-export interface SignedRequest {
+/** The signed parts of an HTTP request. */
+export interface BackEndRequest {
   readonly method: string;
-  /** Path and query, as they came. */
+  /** Path and query, exactly as received. */
   readonly url: string;
-  /** By names in lower case. */
+  /** Names are in lower case. */
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
   readonly body: Uint8Array;
 }
@@ -36,29 +36,32 @@ export interface SignatureFault {
   readonly detail: string;
 }
 
-/** A request that is the back end's. */
-export interface Signed {
-  /** The same for a repeat of this very request, and for no other. */
+/** A request that the back end signed. */
+export interface VerifiedRequest {
+  /** Equal only for repeats of exactly this request. */
   readonly requestId: string;
-  /** What the sender says when it was sent, in ms since 1970. */
+  /** When the sender sent it, by its own clock, in ms since 1970. */
   readonly time: number;
 }
 
 export interface ApiAuthOptions {
   readonly secret: string;
-  /** The only access id that is taken; any, where it is left out. */
+  /** The only accepted access id. @default any */
   readonly accessId?: string | undefined;
 }
 
 /** @param now ms since 1970 */
 export function verifyApiAuth(
-  request: SignedRequest,
+  request: BackEndRequest,
   { secret, accessId }: ApiAuthOptions,
   now: number,
-): Signed | SignatureFault {
+): VerifiedRequest | SignatureFault {
   const match = AUTHORIZATION.exec(headerOf(request, "authorization"));
   if (match === null) {
-    return fault("SWITCHBOARD_SIGNATURE_MALFORMED", "Authorization is APIAuth <id>:<signature>");
+    return fault(
+      "SWITCHBOARD_SIGNATURE_MALFORMED",
+      "Authorization must be APIAuth <id>:<signature>",
+    );
   }
   const [, sha256 = "", id = "", signature = ""] = match;
   const algorithm = sha256 === "" ? "sha1" : "sha256";
@@ -66,7 +69,7 @@ export function verifyApiAuth(
   const isExpected = isSame(expected.toString("base64"), signature);
   const isKnown = accessId === undefined || isSame(accessId, id);
   if (!isExpected || !isKnown) {
-    return fault("SWITCHBOARD_SIGNATURE_WRONG", "the signature is not that of the request");
+    return fault("SWITCHBOARD_SIGNATURE_WRONG", "the signature does not match the request");
   }
   const time = Date.parse(headerOf(request, "date"));
   if (!(Math.abs(now - time) <= DATE_TOLERANCE_MS)) {
@@ -74,12 +77,12 @@ export function verifyApiAuth(
     return fault("SWITCHBOARD_SIGNATURE_STALE", detail);
   }
   if (!isBodyTheSigned(request)) {
-    return fault("SWITCHBOARD_BODY_CHANGED", "the body is not the one whose hash was signed");
+    return fault("SWITCHBOARD_BODY_CHANGED", "the body does not match the signed hash");
   }
   return { requestId: createHash("sha256").update(expected).digest("base64url"), time };
 }
 
-/** What a back end puts beside its body. */
+/** The headers that sign a body. */
 export interface ApiAuthHeaders {
   readonly authorization: string;
   readonly "content-type": string;
@@ -87,9 +90,9 @@ export interface ApiAuthHeaders {
   readonly date: string;
 }
 
-/** Signs a request as the original back end does, by the better of its two algorithms. */
+/** Signs a request like the original back end, with the stronger of its two algorithms. */
 export function signApiAuth(
-  { method, url, body }: Omit<SignedRequest, "headers">,
+  { method, url, body }: Omit<BackEndRequest, "headers">,
   { secret, accessId = "concierge" }: ApiAuthOptions,
   now: number,
 ): ApiAuthHeaders {
@@ -103,8 +106,8 @@ export function signApiAuth(
   return { ...headers, authorization: `APIAuth-HMAC-SHA256 ${accessId}:${signature}` };
 }
 
-/** What is signed. A header that is missing counts as empty. */
-export function canonicalString(request: SignedRequest): string {
+/** Returns the signed text. A missing header counts as empty. */
+export function canonicalString(request: BackEndRequest): string {
   const hash = headerOf(request, SHA256_HEADER) || headerOf(request, MD5_HEADER);
   return [
     request.method,
@@ -115,8 +118,8 @@ export function canonicalString(request: SignedRequest): string {
   ].join(",");
 }
 
-/** Without the hash of its body, a signature says nothing about it. */
-function isBodyTheSigned(request: SignedRequest): boolean {
+/** Whether the body has the signed hash. Without a hash, the signature does not cover the body, so it is refused. */
+function isBodyTheSigned(request: BackEndRequest): boolean {
   const sha256 = headerOf(request, SHA256_HEADER);
   if (sha256 !== "") return isSame(hashOf("sha256", request.body), sha256);
   return isSame(hashOf("md5", request.body), headerOf(request, MD5_HEADER));
@@ -126,12 +129,12 @@ function hashOf(algorithm: "sha256" | "md5", body: Uint8Array): string {
   return createHash(algorithm).update(body).digest("base64");
 }
 
-function headerOf({ headers }: SignedRequest, name: string): string {
+function headerOf({ headers }: BackEndRequest, name: string): string {
   const value = headers[name];
   return typeof value === "string" ? value : "";
 }
 
-/** Takes as long whether they differ at the beginning or at the end, or in length. */
+/** Compares in constant time, whatever the difference or the lengths. */
 function isSame(a: string, b: string): boolean {
   const [hashA, hashB] = [a, b].map((text) => createHash("sha256").update(text).digest());
   return hashA !== undefined && hashB !== undefined && timingSafeEqual(hashA, hashB);

@@ -1,4 +1,4 @@
-// The back end (the Concierge) as the switchboard knows it: where it takes messages, and which version answers.
+// The back end (the Concierge): the URL for messages of users, and the version that it reports.
 
 const POSTBACK_PATH = "/incoming/postback";
 const VERSION_PATH = "/version";
@@ -6,20 +6,20 @@ const VERSION_MAX_BYTES = 4096;
 const VERSION_MAX_CHARACTERS = 100;
 
 export interface BackEndOptions {
-  /** How long it may take to tell its version, in ms. */
+  /** How long the back end may take to report its version, in ms. */
   readonly timeoutMs: number;
-  /** How long an answer, or that there is none, holds, in ms. */
+  /** How long an answer, or its absence, is cached, in ms. */
   readonly cacheMs: number;
 }
 
 export class BackEnd {
-  /** Where messages of users are delivered. */
+  /** The URL to which messages of users are delivered. */
   readonly postbackUrl: string;
   readonly #versionUrl: string;
   readonly #options: BackEndOptions;
   #asked: { readonly answer: Promise<string | undefined>; readonly at: number } | undefined;
 
-  /** @param url with or without `/incoming/postback`: both were usual */
+  /** @param url with or without `/incoming/postback`: both forms are in use */
   constructor(url: string, options: BackEndOptions) {
     const base = url.replace(/\/+$/, "").replace(/\/incoming\/postback$/, "");
     this.postbackUrl = base + POSTBACK_PATH;
@@ -27,7 +27,7 @@ export class BackEnd {
     this.#options = options;
   }
 
-  /** Undefined where the back end does not answer. However many ask, it is asked once at a time. */
+  /** Returns undefined if the back end does not answer. Concurrent calls share one request. */
   version(): Promise<string | undefined> {
     const now = performance.now();
     if (this.#asked === undefined || now - this.#asked.at > this.#options.cacheMs) {
@@ -47,7 +47,7 @@ export class BackEnd {
   }
 }
 
-/** The text itself, or the field `version` of a JSON object. */
+/** Returns the field `version` of a JSON object, otherwise the text itself. */
 function versionIn(text: string): string {
   try {
     const value: unknown = JSON.parse(text);
@@ -55,16 +55,16 @@ function versionIn(text: string): string {
       return String(value.version).slice(0, VERSION_MAX_CHARACTERS);
     }
   } catch {
-    // It is no JSON, then.
+    // Not JSON.
   }
   return text.trim().slice(0, VERSION_MAX_CHARACTERS);
 }
 
-/** The first bytes are enough, however much it says. */
+/** Reads only the beginning of the answer. */
 async function readStart(response: Response): Promise<string> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
-  // Leaving the loop cancels the rest.
+  // Leaving the loop cancels the response.
   for await (const chunk of response.body ?? []) {
     chunks.push(chunk);
     bytes += chunk.length;

@@ -1,17 +1,17 @@
-// What happens before the body of a request is read: the signature is looked at as far as the headers tell, and
-// there has to be room. Bodies that do not come to an end take their sender's share, and nobody else's.
+// Checks a request before its body is read: the signature as far as the headers allow, and free capacity for the body.
+// Bodies that never end use only their sender's share of the capacity.
 import { Shares, addressGroup, clientAddress } from "@shardcast/process";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { SwitchboardMetrics } from "./metrics.ts";
-import { sendProblem } from "./problem.ts";
+import { sendProblem } from "./http-problem.ts";
 import type { SignatureCheck } from "./signature.ts";
 
-/** Of the largest bodies, so many are read at once, and so many of one address. */
+/** The capacity, in bodies of the maximum size: in total, and per address. */
 const BODIES = { inAll: 256, each: 64 } as const;
 
 export interface BodyGateOptions {
   readonly maxBodyBytes: number;
-  /** Proxies in front of the switchboard that add to X-Forwarded-For. */
+  /** Number of proxies in front of the switchboard that add to X-Forwarded-For. */
   readonly trustedHops: number;
 }
 
@@ -35,7 +35,7 @@ export function addBodyGate(
     const bytes = bodyBytes(headers["content-length"], maxBodyBytes);
     if (shares.take([holder], bytes) !== undefined) {
       metrics.countDown("failed");
-      const detail = "too many bodies are being read; send it later";
+      const detail = "too many request bodies are being received; send the request later";
       void sendProblem(reply, { status: 503, code: "SWITCHBOARD_FULL", detail });
       return;
     }
@@ -44,7 +44,7 @@ export function addBodyGate(
   });
 }
 
-/** @returns whether it was refused */
+/** @returns whether the request was refused */
 function refuseUnsigned(
   { raw }: FastifyRequest,
   reply: FastifyReply,
@@ -60,7 +60,7 @@ function refuseUnsigned(
   return true;
 }
 
-/** What a body may come to. One of unknown length may be the largest. */
+/** The maximum size of this body. A body of unknown length may have the largest size. */
 function bodyBytes(length: string | undefined, maxBytes: number): number {
   return length === undefined ? maxBytes : Math.min(Number(length), maxBytes);
 }

@@ -1,16 +1,16 @@
-// What is said over a user's WebSocket: the one frame that a client sends, and those that the switchboard
-// itself sends. Frames of the back end have a `to`; the switchboard's own have none.
+// The frames of a user's WebSocket: the one frame that a client sends, and the switchboard's own frames. Frames of the
+// back end have a `to`; the switchboard's own frames do not.
 import { MAX_NESTING, isObject, isTooDeep, own } from "./json-object.ts";
 
 const ID_MAX_CHARACTERS = 64;
-/** What a message id may have without being taken apart on its way. */
+/** A client's id becomes part of a message id, so it must not contain blanks or control characters. */
 const ID = /^[\x21-\x7e]+$/;
 
-/** A client's message. Fields that are not known are left out, as ever. */
+/** A client's message. Unknown fields are ignored, as in the original. */
 export interface ClientFrame {
   readonly message: string;
   readonly payload: object | undefined;
-  /** The client wants to know when it is stored, and may say it again under this id. */
+  /** If present, the client is notified when the message is stored, and may send it again under this id. */
   readonly id: string | undefined;
 }
 
@@ -25,14 +25,14 @@ export interface FrameFault {
   readonly reason: string;
 }
 
-/** What the switchboard itself tells a client. */
+/** A frame of the switchboard itself. */
 export type SwitchboardFrame =
   | {
       readonly type: "session";
       readonly session: string;
       readonly position: string;
       readonly resumed: boolean;
-      /** Why the session that the client brought was not taken. */
+      /** Present if the client's session was not accepted. */
       readonly refused?: "SWITCHBOARD_SESSION_INVALID";
     }
   | { readonly type: "sent"; readonly id: string }
@@ -40,13 +40,13 @@ export type SwitchboardFrame =
       readonly type: "error";
       readonly code: string;
       readonly reason: string;
-      /** Of the client's message, where it had one. */
+      /** The id of the client's message, if it had one. */
       readonly id?: string | undefined;
     }
-  /** Messages after the position before, up to and with this one, that can never be had. */
+  /** The messages after the previous position, up to and including this one, are unavailable. */
   | { readonly type: "gap"; readonly position: string };
 
-/** @param text a text frame, decoded */
+/** Parses a client's frame. @param text a decoded text frame */
 export function readClientFrame(text: string): ClientFrame | FrameFault {
   let value: unknown;
   try {
@@ -54,15 +54,17 @@ export function readClientFrame(text: string): ClientFrame | FrameFault {
   } catch {
     return { code: "SWITCHBOARD_FRAME_NOT_JSON", reason: "the frame is not JSON" };
   }
-  if (!isObject(value)) return invalid("a frame is a JSON object");
+  if (!isObject(value)) return invalid("a frame must be a JSON object");
   const message = own(value, "message");
   const payload = own(value, "payload") ?? undefined;
   const id = own(value, "id") ?? undefined;
-  if (typeof message !== "string") return invalid("message is a string");
-  if (payload !== undefined && !isObject(payload)) return invalid("payload is an object");
-  if (isTooDeep(payload)) return invalid(`payload has over ${MAX_NESTING} levels`);
+  if (typeof message !== "string") return invalid("message must be a string");
+  if (payload !== undefined && !isObject(payload)) return invalid("payload must be an object");
+  if (isTooDeep(payload)) return invalid(`payload has more than ${MAX_NESTING} levels`);
   if (id !== undefined && !isId(id)) {
-    return invalid(`id is 1 to ${ID_MAX_CHARACTERS} printable ASCII characters without spaces`);
+    return invalid(
+      `id must be 1 to ${ID_MAX_CHARACTERS} printable ASCII characters without spaces`,
+    );
   }
   return { message, payload, id };
 }
@@ -72,8 +74,8 @@ export function isFault(frame: ClientFrame | FrameFault): frame is FrameFault {
 }
 
 /**
- * A JSON object of the back end as the client gets it: whole, and with its position. Undefined where the text is
- * none: whoever knows the cluster's key may have published it.
+ * Adds the position to a JSON object of the back end. Returns undefined if the text is not a JSON object: every holder
+ * of the cluster's key can publish to the topic.
  */
 export function withPosition(text: string, position: string): string | undefined {
   try {

@@ -1,4 +1,4 @@
-// The command shardcast-concierge: the stand-in for the back end, by hand.
+// The command shardcast-concierge: a stand-in for the back end, for use in a terminal.
 import { createInterface } from "node:readline";
 import { checkSecret, explain, numberOf } from "@shardcast/process";
 import { ShardcastError } from "@shardcast/client";
@@ -6,17 +6,17 @@ import { Concierge, type ConciergeOptions } from "./concierge.ts";
 
 const PORT = "5556";
 const SWITCHBOARD_URL = "http://127.0.0.1:5555";
-const HELP = `A stand-in for the back end of the switchboard. It is told by the environment:
+const HELP = `A stand-in for the back end of the switchboard. Its settings are environment variables:
 
   CONCIERGE_PORT                 port to listen on (${PORT})
-  CONCIERGE_POSTBACK_SECRET_KEY  the secret that it shares with the switchboard
-  SWITCHBOARD_URL                where it answers (${SWITCHBOARD_URL})
+  CONCIERGE_POSTBACK_SECRET_KEY  the secret shared with the switchboard
+  SWITCHBOARD_URL                the switchboard that gets its answers (${SWITCHBOARD_URL})
 
-It answers what users say: buttons, image, markup, or anything else. On its terminal:
+It answers the messages of users: buttons, image, markup, or any other text. Commands in its terminal:
 
-  down             answer everything with 503
-  up               answer again
-  <user id> <text> say something to a user
+  down             answer every request with 503
+  up               answer normally again
+  <user id> <text> send a text to a user
 `;
 
 export async function runConcierge(): Promise<void> {
@@ -38,17 +38,17 @@ async function listen(options: ConciergeOptions): Promise<Concierge> {
     return await Concierge.listen(options);
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code !== "EADDRINUSE") throw cause;
-    const detail = `port ${options.port} is taken by another process`;
+    const detail = `another process uses port ${options.port}`;
     throw new ShardcastError("SHARDCAST_PORT_TAKEN", detail, { cause });
   }
 }
 
 /** @throws SHARDCAST_OPTION_INVALID, SHARDCAST_KEY_MISSING */
 function readOptions([unknown]: readonly string[], env: NodeJS.ProcessEnv): ConciergeOptions {
-  if (unknown !== undefined) throw invalid(`unknown argument: ${unknown}; --help tells more`);
+  if (unknown !== undefined) throw invalid(`unknown argument: ${unknown}; see --help`);
   const name = "CONCIERGE_POSTBACK_SECRET_KEY";
   const secret = env[name] ?? "";
-  if (secret === "") throw new ShardcastError("SHARDCAST_KEY_MISSING", `${name} is needed`);
+  if (secret === "") throw new ShardcastError("SHARDCAST_KEY_MISSING", `${name} is required`);
   return {
     port: numberOf("CONCIERGE_PORT", valueOf(env["CONCIERGE_PORT"], PORT), 0, 65_535),
     secret: checkSecret(name, secret),
@@ -56,14 +56,14 @@ function readOptions([unknown]: readonly string[], env: NodeJS.ProcessEnv): Conc
   };
 }
 
-/** A variable that is empty is as good as none. */
+/** An empty variable counts as unset. */
 function valueOf(value: string | undefined, usual: string): string {
   return value === undefined || value === "" ? usual : value;
 }
 
 function urlOf(url: string): string {
   if (URL.canParse(url) && /^https?:$/.test(new URL(url).protocol)) return url;
-  throw invalid(`SWITCHBOARD_URL ${url} is no http(s) URL`);
+  throw invalid(`SWITCHBOARD_URL ${url} is not an http(s) URL`);
 }
 
 function invalid(detail: string): ShardcastError {
@@ -91,7 +91,7 @@ async function obey(concierge: Concierge, line: string): Promise<string> {
   }
 }
 
-/** What users say comes to a terminal: nothing in it may steer one. */
+/** Replaces control characters, so that a user's message cannot control the terminal. */
 function print(text: string): void {
   process.stdout.write(`${text.replace(/\p{Cc}/gu, "\ufffd")}\n`);
 }

@@ -1,5 +1,5 @@
-// A stand-in for the back end, to try the switchboard by hand and in tests: it tells its version, takes what users
-// say, and answers each with a signed request. It can be told to be down.
+// A stand-in for the back end, for manual use and for tests: it reports its version, receives the messages of users, and
+// answers each with a signed request. A test can make it answer with errors.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
@@ -9,20 +9,20 @@ import { isObject, own } from "./json-object.ts";
 import { webhookSecret } from "./signature.ts";
 
 const MAX_BODY_BYTES = 1024 * 1024;
-/** Deliveries that are known again when they are repeated. */
+/** Number of deliveries that are recognized when they are repeated. */
 const REMEMBERED_DELIVERIES = 10_000;
 
 export interface ConciergeOptions {
-  /** 0 picks a free one. */
+  /** 0 selects a free port. */
   readonly port: number;
-  /** CONCIERGE_POSTBACK_SECRET_KEY */
+  /** The secret shared with the switchboard (CONCIERGE_POSTBACK_SECRET_KEY). */
   readonly secret: string;
-  /** Where it answers. @default nowhere: it only listens */
+  /** The switchboard that gets its answers. @default none: it only listens */
   readonly switchboardUrl?: string | undefined;
   readonly version?: string;
 }
 
-/** What a user said, as the switchboard hands it over. */
+/** A user's message, as the switchboard delivers it. */
 export interface Postback {
   readonly Body: string;
   readonly From: string;
@@ -31,11 +31,11 @@ export interface Postback {
 
 export class Concierge {
   readonly url: string;
-  /** In the order in which they came, each once. */
+  /** All received messages in order, without repeats. */
   readonly postbacks: Postback[] = [];
-  /** Answers everything with 503. */
+  /** Whether it answers every request with 503. */
   isDown = false;
-  /** Called with each postback. */
+  /** Called with each message. */
   onPostback: (postback: Postback) => void = () => undefined;
   readonly #server: Server;
   readonly #options: ConciergeOptions;
@@ -58,7 +58,7 @@ export class Concierge {
     return new Concierge(server, options);
   }
 
-  /** Says something to the user `to`, by a signed request. Resolves with the switchboard's status. */
+  /** Sends a message to the user `to` with a signed request. Resolves with the switchboard's status. */
   async say(message: object, switchboardUrl = this.#options.switchboardUrl ?? ""): Promise<number> {
     const body = Buffer.from(JSON.stringify({ from: "POSTBACK", ...message }));
     const { secret } = this.#options;
@@ -96,7 +96,7 @@ export class Concierge {
     if (this.#deliveries.size >= REMEMBERED_DELIVERIES) this.#deliveries.clear();
     this.#deliveries.add(verdict.id);
     const postback = readPostback(body);
-    // Sent again it would be the same, and would hold up the user's next messages.
+    // A retry would send the same invalid body and hold up the user's next messages.
     if (postback === undefined) return 204;
     this.postbacks.push(postback);
     this.onPostback(postback);
@@ -105,12 +105,12 @@ export class Concierge {
   }
 
   async #reply({ Body, From }: Postback): Promise<void> {
-    // It is a stand-in: who gets no answer says it again.
+    // The stand-in does not retry. The user can send the message again.
     await this.say({ ...replyTo(Body), to: From }).catch(() => undefined);
   }
 }
 
-/** One of each kind of message that there is. */
+/** Returns an example of each kind of message. */
 function replyTo(text: string): object {
   switch (text.trim().toLowerCase()) {
     case "buttons":
@@ -131,7 +131,7 @@ function replyTo(text: string): object {
   }
 }
 
-/** Undefined where it is none: whoever knows the cluster's key may have published it. */
+/** Returns undefined if the body is not a postback: every holder of the cluster's key can publish to the topic. */
 function readPostback(body: Buffer): Postback | undefined {
   try {
     const value: unknown = JSON.parse(body.toString());

@@ -1,43 +1,46 @@
-// How far a user's client has confirmed that it got what was said, kept in the cluster: for clients that come back
-// with their session alone, to whichever node.
+// The position up to which a user's client has confirmed its messages. It is stored in the cluster, so that a client can
+// return to any node with only its session.
 //
-// What is confirmed is stored at once, so that a node that is killed takes as little of it along as can be: what
-// came within one publish. It may be behind what the client has, never ahead of it.
+// A confirmed position is stored immediately, so that a killed node loses at most the confirmations within one publish.
+// The stored position may be behind the client's, but never ahead of it.
 import { parsePosition } from "@shardcast/protocol";
 import type { Logger } from "pino";
-import type { Cluster } from "./cluster.ts";
+import type { ClusterClient } from "./cluster-client.ts";
 import { confirmedTopic, type UserId } from "./user.ts";
 
 /**
- * What was confirmed last, where it is still kept: for as long as the messages themselves.
+ * Returns the last confirmed position, if the cluster still retains it: it is retained as long as messages.
  * @throws SHARDCAST_TIMEOUT, SHARDCAST_OWNER_UNAVAILABLE
  */
-export async function readConfirmed(cluster: Cluster, userId: UserId): Promise<string | undefined> {
+export async function readConfirmed(
+  cluster: ClusterClient,
+  userId: UserId,
+): Promise<string | undefined> {
   const text = (await cluster.readLast(confirmedTopic(userId)))?.text();
   return text === undefined || parsePosition(text) === undefined ? undefined : text;
 }
 
 export class ConfirmedPosition {
-  readonly #cluster: Cluster;
+  readonly #cluster: ClusterClient;
   readonly #userId: UserId;
   readonly #logger: Logger;
-  /** What is still to be stored. */
+  /** The position to store next. */
   #next: string | undefined;
   #isStoring = false;
 
-  constructor(cluster: Cluster, userId: UserId, logger: Logger) {
+  constructor(cluster: ClusterClient, userId: UserId, logger: Logger) {
     this.#cluster = cluster;
     this.#userId = userId;
     this.#logger = logger;
   }
 
-  /** Stores it at once, or behind the one that is being stored: then the last of several is enough. */
+  /** Stores the position immediately, or after the store in progress. Of several waiting positions it stores the last. */
   confirm(position: string): void {
     this.#next = position;
     if (!this.#isStoring) void this.#storeAll();
   }
 
-  /** Waits no longer for the one before. */
+  /** Stores the waiting position without waiting for the store in progress. */
   flush(): void {
     void this.#storeNext();
   }
@@ -55,7 +58,7 @@ export class ConfirmedPosition {
     try {
       await this.#cluster.publish(confirmedTopic(this.#userId), position);
     } catch (error) {
-      // The next one says more. Without one, the client gets some messages again.
+      // The next position includes this one. Without a next one, the client gets some messages twice.
       this.#logger.warn({ error }, "a confirmed position could not be stored");
     }
   }

@@ -1,5 +1,5 @@
-// What HTTP connections may take of the process: requests without an answer, answers that nobody reads, and bodies
-// that nobody has asked for.
+// Limits the resources of HTTP connections: unanswered requests, unread answers, and bodies that the server has not
+// requested.
 import {
   MAX_UNANSWERED,
   UnansweredRequests,
@@ -10,9 +10,9 @@ import {
 } from "@shardcast/process";
 import type { FastifyInstance } from "fastify";
 import type { SwitchboardMetrics } from "./metrics.ts";
-import { sendProblem } from "./problem.ts";
+import { sendProblem } from "./http-problem.ts";
 
-/** In bytes: of all answers that were not taken yet, and those of one address. */
+/** Maximum bytes of unread answers, in total and per address. */
 const UNSENT_ANSWERS = {
   inAll: 128 * 1024 * 1024,
   each: 16 * 1024 * 1024,
@@ -21,10 +21,10 @@ const UNSENT_ANSWERS = {
 const TOO_MANY = {
   status: 429,
   code: "SWITCHBOARD_TOO_MANY_REQUESTS",
-  detail: `over ${MAX_UNANSWERED} requests of a connection wait for their answers`,
+  detail: `more than ${MAX_UNANSWERED} requests of a connection are unanswered`,
 } as const;
 
-/** To be called before there are other hooks. */
+/** Must be called before other hooks are added. */
 export function boundConnections(
   http: FastifyInstance,
   metrics: SwitchboardMetrics,
@@ -51,7 +51,7 @@ export function boundConnections(
   });
   metrics.gauge(
     "http_unsent_bytes",
-    "Bytes of HTTP answers that their clients have not taken yet",
+    "Bytes of HTTP answers that their clients have not read yet",
     () => answers.bytes,
   );
 }

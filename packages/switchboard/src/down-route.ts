@@ -1,22 +1,22 @@
-// POST /: the back end says something to a user. It is answered once it is stored: 204; or told why it is not.
+// POST /: the back end sends a message to a user. The answer is 204 when the message is stored, otherwise an error.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { AcceptedRequests } from "./accepted-requests.ts";
-import type { Signed } from "./api-auth.ts";
-import type { Cluster } from "./cluster.ts";
+import type { VerifiedRequest } from "./api-auth.ts";
+import type { ClusterClient } from "./cluster-client.ts";
 import { MAX_NESTING, isObject, isTooDeep, own } from "./json-object.ts";
 import type { SwitchboardMetrics } from "./metrics.ts";
-import { problemOf, sendProblem, type Problem } from "./problem.ts";
+import { problemOf, sendProblem, type HttpProblem } from "./http-problem.ts";
 import { isFaulty, type SignatureCheck } from "./signature.ts";
 import { downTopic, isUserId, type UserId } from "./user.ts";
 
 export interface DownContext {
-  readonly cluster: Cluster;
+  readonly cluster: ClusterClient;
   readonly signatures: SignatureCheck;
   readonly accepted: AcceptedRequests;
   readonly metrics: SwitchboardMetrics;
 }
 
-/** What the back end says, and to whom. */
+/** A message of the back end, and the user it is for. */
 interface DownMessage {
   readonly to: UserId;
   readonly data: object;
@@ -50,7 +50,7 @@ async function answer(
 
 async function store(
   { to, data }: DownMessage,
-  signed: Signed,
+  signed: VerifiedRequest,
   reply: FastifyReply,
   { cluster, accepted, metrics }: DownContext,
 ): Promise<FastifyReply> {
@@ -79,7 +79,7 @@ async function store(
   return reply.code(204).send();
 }
 
-function readMessage(body: Buffer): DownMessage | Problem {
+function readMessage(body: Buffer): DownMessage | HttpProblem {
   let data: unknown;
   try {
     data = JSON.parse(body.toString());
@@ -87,46 +87,49 @@ function readMessage(body: Buffer): DownMessage | Problem {
     return invalid("SWITCHBOARD_BODY_NOT_JSON", "the body is not JSON");
   }
   if (isTooDeep(data)) {
-    return invalid("SWITCHBOARD_BODY_INVALID", `the body has over ${MAX_NESTING} levels`);
+    return invalid("SWITCHBOARD_BODY_INVALID", `the body has more than ${MAX_NESTING} levels`);
   }
-  if (!isObject(data)) return invalid("SWITCHBOARD_BODY_INVALID", "the body is a JSON object");
+  if (!isObject(data)) return invalid("SWITCHBOARD_BODY_INVALID", "the body must be a JSON object");
   const to = own(data, "to");
-  if (!isUserId(to)) return invalid("SWITCHBOARD_TO_INVALID", "to is the id of a user");
+  if (!isUserId(to)) return invalid("SWITCHBOARD_TO_INVALID", "to must be the id of a user");
   if (own(data, "position") !== undefined) {
-    return invalid("SWITCHBOARD_POSITION_RESERVED", "position is what the switchboard adds");
+    return invalid(
+      "SWITCHBOARD_POSITION_RESERVED",
+      "the body must not contain position: the switchboard adds it",
+    );
   }
   return { to, data };
 }
 
-function invalid(code: string, detail: string): Problem {
+function invalid(code: string, detail: string): HttpProblem {
   return { status: 400, code, detail };
 }
 
-const NOT_READY: Problem = {
+const NOT_READY: HttpProblem = {
   status: 503,
   code: "SWITCHBOARD_NOT_READY",
-  detail: "the requests that were accepted before are not known yet",
+  detail: "the node is still reading the requests that were accepted before",
 };
 
 const CLAIM_PROBLEMS = {
   replay: {
     status: 401,
     code: "SWITCHBOARD_SIGNATURE_REPLAYED",
-    detail: "this very request was taken before; sign what is new anew",
+    detail: "this request was already accepted; sign a new message separately",
   },
   outside: {
     status: 401,
     code: "SWITCHBOARD_SIGNATURE_STALE",
-    detail: "the request is too old to tell whether it was taken before",
+    detail: "the request is too old to check whether it was accepted before",
   },
   busy: {
     status: 409,
     code: "SWITCHBOARD_REQUEST_UNDER_WAY",
-    detail: "this very request is being worked on",
+    detail: "this request is being processed",
   },
   full: {
     status: 503,
     code: "SWITCHBOARD_FULL",
-    detail: "as many requests as can be remembered were accepted; send it later",
+    detail: "the node cannot remember more accepted requests at present; send the request later",
   },
-} as const satisfies Record<string, Problem>;
+} as const satisfies Record<string, HttpProblem>;

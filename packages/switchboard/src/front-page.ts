@@ -1,6 +1,6 @@
-// GET /: for people, and for load balancers. It tells whether the back end is there, and that the switchboard is.
+// GET /: a page for people and load balancers. It shows that the switchboard runs, and whether the back end answers.
 
-/** @param version of the back end; undefined where it does not answer */
+/** @param version the back end's version; undefined if it does not answer */
 export function frontPage(version: string | undefined): string {
   return `<!doctype html>
 <html lang="en">

@@ -1,9 +1,9 @@
-// The command shardcast-switchboard: options in, a running switchboard out.
+// The command shardcast-switchboard: starts a switchboard from its options.
 import { createLogger, explain, outliveRejections, stopOnSignal } from "@shardcast/process";
 import { readOptions } from "./options.ts";
 import { Switchboard } from "./switchboard.ts";
 
-/** @param webFolder where the files of the page are */
+/** @param webFolder the folder with the page's files */
 export async function main(webFolder: string): Promise<void> {
   try {
     const options = readOptions(process.argv.slice(2), process.env);
@@ -19,7 +19,7 @@ export async function main(webFolder: string): Promise<void> {
   }
 }
 
-/** One clear line, and exit code 1. */
+/** Prints the error in one line and exits with code 1. */
 function fail(error: unknown): never {
   process.stderr.write(`shardcast-switchboard: ${explain(error)}\n`);
   process.exit(1);

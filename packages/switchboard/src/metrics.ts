@@ -1,22 +1,22 @@
-// The switchboard's Prometheus metrics. What happens often is counted in plain numbers, read at each scrape.
+// The switchboard's Prometheus metrics. Frequent events are counted in plain numbers, which are read at each scrape.
 import { PacedText } from "@shardcast/process";
 import { Counter, Gauge, Registry, collectDefaultMetrics } from "prom-client";
 
 const PREFIX = "shardcast_switchboard_";
 
-/** What became of a request of the back end. */
+/** The outcome of a request of the back end. */
 export type DownOutcome = "stored" | "unsigned" | "invalid" | "replayed" | "failed";
-/** What became of the session that a client brought, or did not bring. */
+/** The outcome of a client's session: resumed, refused, or a new one. */
 export type SessionOutcome = "new" | "resumed" | "refused";
 
 export class SwitchboardMetrics {
   readonly registry = new Registry();
   readonly #text = new PacedText(() => this.registry.metrics());
-  /** Messages of clients that were stored. */
+  /** Number of stored messages of clients. */
   publishedCount = 0;
-  /** Frames of clients that were answered with an error. */
+  /** Number of client frames that were answered with an error. */
   refusedCount = 0;
-  /** Messages sent to clients. */
+  /** Number of messages sent to clients. */
   deliveredCount = 0;
   readonly #downs: Counter<"outcome">;
   readonly #signatureFaults: Counter<"code">;
@@ -34,7 +34,7 @@ export class SwitchboardMetrics {
     this.#counter("delivered_total", "Messages sent to clients", () => this.deliveredCount);
     this.#downs = new Counter({
       name: `${PREFIX}back_end_requests_total`,
-      help: "Requests of the back end, by what became of them",
+      help: "Requests of the back end, by outcome",
       labelNames: ["outcome"],
       registers,
     });
@@ -46,7 +46,7 @@ export class SwitchboardMetrics {
     });
     this.#sessions = new Counter({
       name: `${PREFIX}sessions_total`,
-      help: "WebSockets opened: with a new session, a resumed one, a new one for a refused one",
+      help: "Opened WebSockets, by outcome: new session, resumed session, or new session because one was refused",
       labelNames: ["outcome"],
       registers,
     });

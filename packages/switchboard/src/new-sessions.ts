@@ -1,5 +1,5 @@
-// How many sessions an address may begin. Each may have topics, which stay for as long as messages are kept: whoever
-// opens sockets without a session, again and again, makes more and more of them.
+// Limits the new sessions of an address. Each session may create topics, which exist as long as their messages are
+// retained, so a client that repeatedly connects without a session would create more and more topics.
 import { TokenBucket } from "@shardcast/process";
 
 const HOUR_S = 60 * 60;
@@ -8,12 +8,12 @@ export class NewSessions {
   readonly #perHour: number;
   readonly #buckets = new Map<string, TokenBucket>();
 
-  /** @param perHour also how many may begin at once */
+  /** @param perHour also the maximum number at once */
   constructor(perHour: number) {
     this.#perHour = perHour;
   }
 
-  /** Whether an address may begin one; if so, it has. */
+  /** Counts a new session of an address. @returns false if the address has reached its limit */
   begin(address: string): boolean {
     const now = performance.now();
     let bucket = this.#buckets.get(address);
@@ -24,7 +24,7 @@ export class NewSessions {
     return bucket.take(1, now);
   }
 
-  /** Forgets addresses that may begin as many as any other. */
+  /** Forgets addresses whose limit is fully restored. */
   sweep(): void {
     const now = performance.now();
     for (const [address, bucket] of this.#buckets) {

@@ -1,5 +1,5 @@
-// What a switchboard can be told: by the command line, or by the environment under the original's names. Whatever
-// cannot be used is told in one line, before anything listens.
+// Reads the switchboard's options from the command line, or from environment variables with the original's names. An
+// invalid option is reported in one line, before the switchboard listens.
 import {
   checkNumbers,
   checkSecret,
@@ -14,7 +14,7 @@ import { ShardcastError } from "@shardcast/client";
 import yargs, { type Options } from "yargs";
 import type { ApiAuthOptions } from "./api-auth.ts";
 import type { BackEndOptions } from "./back-end.ts";
-import type { ClusterOptions } from "./cluster.ts";
+import type { ClusterClientOptions } from "./cluster-client.ts";
 import { OPTIONS, type OptionEntry, type OptionName } from "./option-table.ts";
 import type { SealOptions } from "./session-seal.ts";
 import type { SocketOptions } from "./socket-acceptor.ts";
@@ -28,7 +28,7 @@ type Raw = Readonly<Record<string, unknown>>;
 export interface SwitchboardOptions {
   readonly host: string;
   readonly port: number;
-  readonly cluster: ClusterOptions;
+  readonly cluster: ClusterClientOptions;
   readonly conciergeUrl: string;
   readonly signature: ApiAuthOptions;
   readonly seal: SealOptions;
@@ -43,14 +43,14 @@ export interface SwitchboardOptions {
 }
 
 /**
- * @returns undefined where only the help was asked for
+ * @returns undefined if only the help was requested
  * @throws SHARDCAST_OPTION_INVALID, SHARDCAST_KEY_MISSING
  */
 export function readOptions(
   argv: readonly string[],
   env: NodeJS.ProcessEnv,
 ): SwitchboardOptions | undefined {
-  // yargs would ignore what stands behind it.
+  // yargs would ignore everything after it.
   if (argv.includes("--")) throw invalid("unknown argument: --");
   const raw = parse(argv, env);
   if (raw["help"] === true) return undefined;
@@ -115,13 +115,15 @@ function parse(argv: readonly string[], env: NodeJS.ProcessEnv): Raw {
   checkNumbers(args, (name) => types.get(name) === "number");
   return yargs(spellSwitches(args, (name) => types.get(name) === "boolean"))
     .scriptName("shardcast-switchboard")
-    .usage("$0 [options]\n\nSigned HTTP of a back end to WebSockets of its users, and back.")
+    .usage(
+      "$0 [options]\n\nConnects the signed HTTP requests of a back end with the WebSockets of its users.",
+    )
     .options(Object.fromEntries(known) as Record<string, Options>)
     .strict()
     .parserConfiguration({
       "camel-case-expansion": false,
       "dot-notation": false,
-      // An argument counts more than the environment.
+      // The last value counts: an argument overrides the environment.
       "duplicate-arguments-array": false,
     })
     .locale("en")
@@ -142,7 +144,7 @@ function optional(raw: Raw, name: OptionName): string | undefined {
 function text(raw: Raw, name: OptionName): string {
   const value = raw[name];
   if (typeof value === "string" && value !== "") return value;
-  throw invalid(`--${name} (or ${OPTIONS[name].variable}) is needed`);
+  throw invalid(`--${name} (or ${OPTIONS[name].variable}) is required`);
 }
 
 function whole(raw: Raw, name: OptionName, min: number, max: number): number {
@@ -150,7 +152,7 @@ function whole(raw: Raw, name: OptionName, min: number, max: number): number {
   if (typeof value === "number" && Number.isInteger(value) && value >= min && value <= max) {
     return value;
   }
-  throw invalid(`--${name} is a whole number from ${min} to ${max}`);
+  throw invalid(`--${name} must be a whole number from ${min} to ${max}`);
 }
 
 function secretOf(raw: Raw, name: OptionName): string {
@@ -165,7 +167,7 @@ function pskOf(raw: Raw): string {
   if (raw["psk"] !== undefined) return secretOf(raw, "psk");
   const file = optional(raw, "psk-file");
   if (file === undefined) {
-    throw new ShardcastError("SHARDCAST_KEY_MISSING", "no pre-shared key: give PSK or --psk-file");
+    throw new ShardcastError("SHARDCAST_KEY_MISSING", "no pre-shared key: set PSK or --psk-file");
   }
   const [key] = readSecretFile("--psk-file", file);
   return checkSecret("--psk-file", key);
@@ -174,14 +176,14 @@ function pskOf(raw: Raw): string {
 function conciergeUrlOf(raw: Raw): string {
   const url = text(raw, "concierge-url");
   if (URL.canParse(url) && /^https?:$/.test(new URL(url).protocol)) return url;
-  throw invalid(`--concierge-url ${url} is no http(s) URL`);
+  throw invalid(`--concierge-url ${url} is not an http(s) URL`);
 }
 
 function urls(raw: Raw, name: "producers" | "consumers"): string[] {
   const found = list(text(raw, name)).map((entry) => entry.replace(/^[\w.:-]+=/, ""));
   const wrong = found.find((url) => !URL.canParse(url));
   if (found.length > 0 && wrong === undefined) return found;
-  throw invalid(`--${name}: ${wrong ?? "an empty list"} is no ws(s)://host:port`);
+  throw invalid(`--${name}: ${wrong ?? "an empty list"} is not ws(s)://host:port`);
 }
 
 function list(value: string): string[] {

@@ -1,5 +1,5 @@
-// The frames of one client's WebSocket, at the pace that it may keep. What comes faster is not refused, for then it
-// would be lost where nobody looks at errors: the socket is not read meanwhile, so that the client's own end waits.
+// Limits the rate of one client's frames. Faster frames are not refused, because clients that ignore errors would lose
+// them. Instead the switchboard stops reading the socket, so that the client's sending waits.
 import type { RawData, WebSocket } from "ws";
 import type { TokenBucket } from "@shardcast/process";
 
@@ -9,17 +9,17 @@ interface Frame {
 }
 
 export class PacedFrames {
-  /** Resolves when the socket is closed and all that came over it is taken. */
+  /** Resolves when the socket is closed and all received frames are processed. */
   readonly ended: Promise<void>;
   readonly #socket: WebSocket;
   readonly #bucket: TokenBucket;
   readonly #take: (data: RawData, isBinary: boolean) => void;
-  /** What came with one read of the socket, and is too early: 64 KiB and one frame at the most. */
+  /** Frames of one read of the socket that exceed the rate: at most 64 KiB plus one frame. */
   readonly #waiting: Frame[] = [];
   #timer: NodeJS.Timeout | undefined;
   #end: () => void = () => undefined;
 
-  /** @param take gets the frames, in their order; the last ones maybe after the socket is closed */
+  /** @param take receives the frames in order, the last ones possibly after the socket is closed */
   constructor(
     socket: WebSocket,
     bucket: TokenBucket,
@@ -35,12 +35,12 @@ export class PacedFrames {
     socket.on("close", () => this.#goOn());
   }
 
-  /** The socket is not read at the moment: what the client has sent, a pong as well, is not seen yet. */
+  /** Whether reading is paused. The client's frames and pongs are not seen meanwhile. */
   get isHolding(): boolean {
     return this.#timer !== undefined;
   }
 
-  /** Gives what waits now. */
+  /** Passes on all waiting frames immediately. */
   flush(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;

@@ -1,5 +1,5 @@
-// A session as the client holds it: who it is and until when, encrypted and authenticated (JWE, `dir` with
-// A256GCM), so that it can be neither read nor made by anybody else. Nothing about it is kept here.
+// Seals sessions: the client holds its user id and the expiry encrypted and authenticated (JWE, `dir` with A256GCM), so
+// that it can neither read nor forge them. The switchboard stores nothing about a session.
 import { hkdfSync } from "node:crypto";
 import { EncryptJWT, errors, jwtDecrypt } from "jose";
 import { isUserId, type UserId } from "./user.ts";
@@ -9,16 +9,16 @@ const KEY_LABEL = "shardcast-switchboard session key";
 const KEY_ID_LABEL = "shardcast-switchboard session key id";
 const KEY_BYTES = 32;
 const KEY_ID_BYTES = 6;
-/** A sealed session has about 300 characters. What is longer is not even looked at. */
+/** A sealed session has about 300 characters. Longer texts are refused without decryption. */
 const MAX_CHARACTERS = 1024;
 const COMPACT = /^[A-Za-z0-9_-]+\.\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/;
 
 export interface SealOptions {
   readonly secret: string;
-  /** Sessions sealed by it are still taken, while secrets are being changed. */
+  /** Sessions sealed with this secret are still accepted, for changing secrets. */
   readonly previousSecret?: string | undefined;
   readonly lifetimeMs: number;
-  /** ms since 1970. @default Date.now */
+  /** Returns the current time, in ms since 1970. @default Date.now */
   readonly now?: () => number;
 }
 
@@ -57,7 +57,7 @@ export class SessionSeal {
       .encrypt(this.#current.bytes);
   }
 
-  /** Undefined where the text is no session of this switchboard, or one that is over. */
+  /** Returns undefined if the text is not a session of this switchboard, or if it has expired. */
   async unseal(text: string): Promise<Session | undefined> {
     if (!isCanonical(text)) return undefined;
     try {
@@ -82,7 +82,7 @@ export class SessionSeal {
   }
 }
 
-/** One session has one text: base64 has room for bits that say nothing. */
+/** Whether the base64 has no unused bits set, so that each session has exactly one text. */
 function isCanonical(text: string): boolean {
   if (text.length > MAX_CHARACTERS || !COMPACT.test(text)) return false;
   return text

@@ -1,53 +1,54 @@
-// Whether a request is the back end's, by either of the two ways to sign that it may use: Standard Webhooks, or
-// the original's own.
+// Verifies that the back end signed a request, with either of its two methods: Standard Webhooks, or the original's own
+// signature.
 import { createHash } from "node:crypto";
 import { WebhookKeys, verifyWebhook, type InvalidReason } from "@shardcast/webhooks";
 import {
   verifyApiAuth,
   type ApiAuthOptions,
-  type Signed,
+  type VerifiedRequest,
   type SignatureCode,
   type SignatureFault,
-  type SignedRequest,
+  type BackEndRequest,
 } from "./api-auth.ts";
 
 const SECRET_MIN_BYTES = 24;
 const SECRET_MAX_BYTES = 64;
 
-/** Checks requests against one secret, whichever way they are signed. */
+/** Verifies requests with one secret, for both methods. */
 export class SignatureCheck {
   readonly #apiAuth: ApiAuthOptions;
   readonly #keys: WebhookKeys;
 
   readonly #now: () => number;
 
-  /** @param now in ms since 1970 */
+  /** @param now returns the current time, in ms since 1970 */
   constructor(options: ApiAuthOptions, now: () => number) {
     this.#apiAuth = options;
     this.#now = now;
     this.#keys = new WebhookKeys([webhookSecret(options.secret)]);
   }
 
-  verify(request: SignedRequest): Signed | SignatureFault {
+  verify(request: BackEndRequest): VerifiedRequest | SignatureFault {
     if (request.headers["webhook-signature"] !== undefined) return this.#verifyWebhook(request);
     if (request.headers["authorization"] !== undefined) {
       return verifyApiAuth(request, this.#apiAuth, this.#now());
     }
     return {
       code: "SWITCHBOARD_SIGNATURE_MISSING",
-      detail: "sign the request: Authorization: APIAuth …, or the headers of Standard Webhooks",
+      detail:
+        "the request must be signed: Authorization: APIAuth …, or the headers of Standard Webhooks",
     };
   }
 
-  /** What is wrong as far as the headers tell, before the body is read. */
-  headFault(request: Omit<SignedRequest, "body">): SignatureFault | undefined {
-    // Standard Webhooks sign the body itself.
+  /** Returns the faults that are visible in the headers, before the body is read. */
+  headFault(request: Omit<BackEndRequest, "body">): SignatureFault | undefined {
+    // The signature of Standard Webhooks covers the body itself.
     if (request.headers["webhook-signature"] !== undefined) return undefined;
     const verdict = this.verify({ ...request, body: new Uint8Array() });
     return isFaulty(verdict) && verdict.code !== "SWITCHBOARD_BODY_CHANGED" ? verdict : undefined;
   }
 
-  #verifyWebhook({ headers, body }: SignedRequest): Signed | SignatureFault {
+  #verifyWebhook({ headers, body }: BackEndRequest): VerifiedRequest | SignatureFault {
     const verdict = verifyWebhook({ headers, body, nowMs: this.#now() }, this.#keys);
     if (verdict.type === "invalid") {
       return {
@@ -55,19 +56,19 @@ export class SignatureCheck {
         detail: verdict.reason,
       };
     }
-    // Ids may be longer than those of messages.
+    // A webhook's id may be longer than a message id.
     const requestId = createHash("sha256").update(`webhook ${verdict.id}`).digest("base64url");
     return { requestId, time: verdict.timestampS * 1000 };
   }
 }
 
-export function isFaulty(verdict: Signed | SignatureFault): verdict is SignatureFault {
+export function isFaulty(verdict: VerifiedRequest | SignatureFault): verdict is SignatureFault {
   return "code" in verdict;
 }
 
 /**
- * The secret of the original as Standard Webhooks writes it: itself where it is one already, or is base64 of 24 to
- * 64 bytes; else its SHA-256.
+ * Converts the original's secret to the form of Standard Webhooks: unchanged if it has that form, with a prefix if it is
+ * base64 of 24 to 64 bytes, otherwise its SHA-256.
  */
 export function webhookSecret(secret: string): string {
   if (secret.startsWith("whsec_")) return secret;

@@ -1,5 +1,5 @@
-// The way from an upgrade to a conversation: origin and limits are checked, the session is unsealed or made, and
-// the client is told both. Everything else that is true of all sockets: heartbeats, renewed sessions, the drain.
+// Turns an upgrade into a conversation: checks origin and limits, unseals or creates the session, and sends both session
+// and position to the client. Also handles what concerns all sockets: heartbeats, session renewal, the drain.
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { setTimeout as wait } from "node:timers/promises";
@@ -11,39 +11,39 @@ import { ClientSessions } from "./client-session.ts";
 import { readConfirmed } from "./confirmed-position.ts";
 import {
   CLOSE_CODES,
-  Conversation,
+  UserConversation,
   FIRST_POSITION,
-  type ConversationContext,
-  type ConversationStart,
-} from "./conversation.ts";
+  type UserConversationContext,
+  type UserConversationStart,
+} from "./user-conversation.ts";
 import { NewSessions } from "./new-sessions.ts";
 import type { SessionSeal } from "./session-seal.ts";
-import { FULL, TOO_MANY_SESSIONS, refuse, type Refusal } from "./upgrade-refusal.ts";
+import { FULL, TOO_MANY_SESSIONS, refuse, type UpgradeRefusal } from "./upgrade-refusal.ts";
 import { createUserId, type UserId } from "./user.ts";
 
-/** How long a client may take to answer a close. */
+/** How long a client may take to answer a close, in ms. */
 const CLOSE_TIMEOUT_MS = 1000;
 
 export interface SocketOptions {
-  /** What sessions of the clients' own making are read with; none is taken, where it is left out. */
+  /** The secret for sessions that clients create themselves; undefined if none are accepted. */
   readonly clientSessionSecret: string | undefined;
-  /** Any, where it is empty. A client that names no origin is no browser, and is let in. */
+  /** Allowed origins; empty for all. A client without an origin is not a browser, and is always allowed. */
   readonly origins: readonly string[];
   readonly maxSockets: number;
-  /** Of one address, at once. */
+  /** Maximum number of open sockets of one address. */
   readonly maxSocketsPerAddress: number;
-  /** Sessions that one address may begin in an hour. */
+  /** Maximum number of new sessions of one address per hour. */
   readonly maxSessionsPerAddress: number;
-  /** Proxies in front of the switchboard that add to X-Forwarded-For. */
+  /** Number of proxies in front of the switchboard that add to X-Forwarded-For. */
   readonly trustedHops: number;
-  /** One more closes the oldest, which may well be one that is dead and not known to be. */
+  /** A further socket closes the oldest, which may be dead without notice. */
   readonly maxSocketsPerSession: number;
   readonly maxFrameBytes: number;
   readonly heartbeatMs: number;
 }
 
 interface Seat {
-  readonly conversation: Conversation;
+  readonly conversation: UserConversation;
   sealedAt: number;
 }
 
@@ -53,9 +53,9 @@ export class SocketAcceptor {
   readonly #seal: SessionSeal;
   readonly #clientSessions: ClientSessions | undefined;
   readonly #options: SocketOptions;
-  readonly #context: ConversationContext;
+  readonly #context: UserConversationContext;
   readonly #server: WebSocketServer;
-  /** In the order in which they came. */
+  /** In the order in which they were opened. */
   readonly #seats = new Set<Seat>();
   readonly #byUser = new Map<UserId, Set<Seat>>();
   readonly #heartbeat: NodeJS.Timeout;
@@ -63,7 +63,7 @@ export class SocketAcceptor {
   readonly #newSessions: NewSessions;
   #isDraining = false;
 
-  constructor(seal: SessionSeal, options: SocketOptions, context: ConversationContext) {
+  constructor(seal: SessionSeal, options: SocketOptions, context: UserConversationContext) {
     this.#seal = seal;
     this.#options = options;
     const { clientSessionSecret } = options;
@@ -82,14 +82,14 @@ export class SocketAcceptor {
       closeTimeout: CLOSE_TIMEOUT_MS,
     };
     this.#server = new WebSocketServer(serverOptions);
-    // A header of a WebSocket handshake that ws cannot read.
+    // ws cannot parse a header of the WebSocket handshake.
     this.#server.on("wsClientError", ({ message }: Error, socket: Duplex) => {
       refuse(socket, { status: 400, code: "SWITCHBOARD_REQUEST_INVALID", detail: message });
     });
     this.#heartbeat = setInterval(() => this.#beat(), options.heartbeatMs);
   }
 
-  /** Nobody is let in any more. */
+  /** Whether new sockets are refused because the node stops. */
   get isDraining(): boolean {
     return this.#isDraining;
   }
@@ -100,7 +100,7 @@ export class SocketAcceptor {
 
   /** For the HTTP server's "upgrade". */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    // Without a listener, a client that is gone would end the process.
+    // Without a listener, an error of a closed client would end the process.
     socket.on("error", () => socket.destroy());
     const refusal = this.#refusalOf(request);
     if (refusal !== undefined) {
@@ -115,8 +115,8 @@ export class SocketAcceptor {
     }
     void this.#open(request, socket, head)
       .catch((error: unknown) => {
-        this.#context.logger.warn({ error }, "a client could not be let in");
-        const detail = "the client could not be let in";
+        this.#context.logger.warn({ error }, "a client's socket could not be opened");
+        const detail = "the socket could not be opened";
         refuse(socket, { status: 503, code: "SWITCHBOARD_INTERNAL", detail });
         return undefined;
       })
@@ -124,7 +124,7 @@ export class SocketAcceptor {
       .finally(() => this.#shares.give([address], 1));
   }
 
-  /** Closes all sockets, spread over the time given, so that their clients do not all come back at once. */
+  /** Closes all sockets, spread over the time, so that their clients do not all reconnect at once. */
   async drain(withinMs: number): Promise<void> {
     this.#isDraining = true;
     clearInterval(this.#heartbeat);
@@ -141,8 +141,8 @@ export class SocketAcceptor {
     for (const { conversation } of this.#seats) conversation.terminate();
   }
 
-  /** Why a client is not let in, whoever it is; undefined where it may be. */
-  #refusalOf(request: IncomingMessage): Refusal | undefined {
+  /** Returns why the upgrade is refused regardless of the session; undefined if it is allowed. */
+  #refusalOf(request: IncomingMessage): UpgradeRefusal | undefined {
     const fault = upgradeFault(request);
     if (fault !== undefined) {
       const { status, detail, headers } = fault;
@@ -151,7 +151,7 @@ export class SocketAcceptor {
     const { origins } = this.#options;
     const { origin } = request.headers;
     if (origins.length > 0 && origin !== undefined && !origins.includes(origin)) {
-      const detail = "pages of this origin are not let in";
+      const detail = "pages of this origin are not allowed";
       return { status: 403, code: "SWITCHBOARD_ORIGIN_FORBIDDEN", detail };
     }
     if (this.#isDraining) {
@@ -167,20 +167,20 @@ export class SocketAcceptor {
     return addressGroup(clientAddress(socket.remoteAddress ?? "", headers, trustedHops));
   }
 
-  /** @returns undefined where it came to nothing */
+  /** @returns undefined if no conversation was opened */
   async #open(
     request: IncomingMessage,
     socket: Duplex,
     head: Buffer,
-  ): Promise<Conversation | undefined> {
+  ): Promise<UserConversation | undefined> {
     const begun = await this.#begin(queryOf(request), this.#addressOf(request));
     if (begun === undefined) {
       refuse(socket, TOO_MANY_SESSIONS);
       return undefined;
     }
     if (socket.destroyed) return undefined;
-    let conversation: Conversation | undefined;
-    // Where the upgrade fails, ws answers it, and calls nobody.
+    let conversation: UserConversation | undefined;
+    // If the upgrade fails, ws answers it and does not call the callback.
     this.#server.handleUpgrade(request, socket, head, (webSocket) => {
       conversation = this.#opened(webSocket, begun.start, begun.frame);
     });
@@ -188,20 +188,20 @@ export class SocketAcceptor {
   }
 
   /**
-   * Who it is, and from where on it gets what was said. Whoever brings no good session is somebody new.
-   * @returns undefined where too many of this address are
+   * Determines the user and the start position. A client without a valid session becomes a new user.
+   * @returns undefined if the address has started too many sessions
    */
   async #begin(
     query: URLSearchParams,
     address: string,
-  ): Promise<{ readonly start: ConversationStart; readonly frame: SessionFrame } | undefined> {
+  ): Promise<{ readonly start: UserConversationStart; readonly frame: SessionFrame } | undefined> {
     const { metrics } = this.#context;
     const brought = query.get("session") ?? "";
     const sealed = brought === "" ? undefined : await this.#seal.unseal(brought);
     const userId = sealed?.userId ?? this.#clientSessions?.userOf(brought);
     if (userId !== undefined) {
       const position = await this.#positionOf(userId, query.get("position") ?? "");
-      // One of the client's own making that has got nothing yet may be new.
+      // A session that the client created is new if it has no confirmed position.
       const isProven = sealed !== undefined || position !== FIRST_POSITION;
       if (!isProven && !this.#newSessions.begin(address)) return undefined;
       metrics.countSession("resumed");
@@ -216,7 +216,7 @@ export class SocketAcceptor {
     return { start, frame: { ...frame, refused: "SWITCHBOARD_SESSION_INVALID" } };
   }
 
-  /** What the client says that it has; else what it has confirmed. */
+  /** Returns the client's own position; if it sent none, the confirmed one. */
   async #positionOf(userId: UserId, brought: string): Promise<string> {
     if (parsePosition(brought) !== undefined) return brought;
     return (await readConfirmed(this.#context.cluster, userId)) ?? FIRST_POSITION;
@@ -227,10 +227,10 @@ export class SocketAcceptor {
     return { type: "session", session, position, resumed: false };
   }
 
-  #opened(socket: WebSocket, start: ConversationStart, frame: SessionFrame): Conversation {
-    // What breaks the protocol ends its own socket: ws closes it by itself.
+  #opened(socket: WebSocket, start: UserConversationStart, frame: SessionFrame): UserConversation {
+    // ws closes a socket that violates the protocol.
     socket.on("error", (error) => this.#context.logger.debug({ error }, "a socket failed"));
-    const conversation = new Conversation(socket, start, this.#context);
+    const conversation = new UserConversation(socket, start, this.#context);
     const seat = { conversation, sealedAt: performance.now() };
     this.#take(seat);
     void conversation.ended.then(() => this.#leave(seat));
@@ -248,12 +248,12 @@ export class SocketAcceptor {
     if (seats.size <= this.#options.maxSocketsPerSession) return;
     const [oldest] = seats;
     if (oldest === undefined) return;
-    // One that is closing does not count any more.
+    // A closing socket no longer counts.
     seats.delete(oldest);
     oldest.conversation.close(CLOSE_CODES.policy, "SWITCHBOARD_SESSION_SOCKETS");
   }
 
-  /** Takes this one away, and no other of the same user. */
+  /** Removes this seat, and no other one of the same user. */
   #leave(seat: Seat): void {
     const { userId } = seat.conversation;
     this.#seats.delete(seat);
@@ -274,8 +274,8 @@ export class SocketAcceptor {
     }
   }
 
-  /** A socket that stays open for long must not find its session over when it comes back. */
-  async #renew(conversation: Conversation): Promise<void> {
+  /** Renews the session, so that it is still valid when a long-lived socket reconnects. */
+  async #renew(conversation: UserConversation): Promise<void> {
     const frame = await this.#sessionFrame(conversation.userId, conversation.position);
     conversation.tell({ ...frame, resumed: true });
   }

@@ -1,5 +1,5 @@
-// A running switchboard: HTTP for the back end and for people, WebSockets for users, and the cluster behind both.
-// It keeps nothing of its own, so that any number of them are one.
+// A running switchboard: HTTP for the back end and for people, WebSockets for users, and the connection to the cluster.
+// It stores nothing itself, so any number of switchboards work together.
 import { EarlierAnswers, SteadyClock } from "@shardcast/process";
 import type { AddressInfo } from "node:net";
 import { ShardcastError } from "@shardcast/client";
@@ -8,28 +8,28 @@ import type { Logger } from "pino";
 import { AcceptedRequests } from "./accepted-requests.ts";
 import { BackEnd } from "./back-end.ts";
 import { addBodyGate } from "./body-gate.ts";
-import { Cluster } from "./cluster.ts";
+import { ClusterClient } from "./cluster-client.ts";
 import { boundConnections } from "./connection-bounds.ts";
 import { addDownRoute } from "./down-route.ts";
 import { frontPage } from "./front-page.ts";
 import { SwitchboardMetrics } from "./metrics.ts";
 import type { SwitchboardOptions } from "./options.ts";
-import { problemOf, sendProblem } from "./problem.ts";
+import { problemOf, sendProblem } from "./http-problem.ts";
 import { SessionSeal } from "./session-seal.ts";
 import { SignatureCheck, webhookSecret } from "./signature.ts";
 import { SocketAcceptor } from "./socket-acceptor.ts";
 import { UpDelivery } from "./up-delivery.ts";
 import { PAGE_HEADERS, addWebClient } from "./web-client.ts";
 
-/** A request that does not come to an end is none. */
+/** How long a client may take to send a request, in ms. */
 const REQUEST_TIMEOUT_MS = 10_000;
 const CONNECTIONS_CHECK_MS = 1000;
-/** What is left for messages without an ack, however long the rest took. */
+/** Minimum time for outstanding acks, in ms, however long the rest of the stop took. */
 const MIN_CLUSTER_DRAIN_MS = 500;
 
 interface Parts {
   readonly http: FastifyInstance;
-  readonly cluster: Cluster;
+  readonly cluster: ClusterClient;
   readonly accepted: AcceptedRequests;
   readonly signatures: SignatureCheck;
   readonly backEnd: BackEnd;
@@ -39,11 +39,11 @@ interface Parts {
 }
 
 export class Switchboard {
-  /** Rejects where the cluster can never be used: the keys differ, say. */
+  /** Rejects if the connection to the cluster fails permanently, for example because the keys differ. */
   readonly failed: Promise<never>;
   readonly url: string;
   readonly #parts: Parts;
-  /** In ms: how long clients may take to leave. */
+  /** How long clients may take to leave, in ms. */
   readonly drainTimeoutMs: number;
   #stopping: Promise<void> | undefined;
 
@@ -57,8 +57,8 @@ export class Switchboard {
   }
 
   /**
-   * Listens, and connects to the cluster meanwhile.
-   * @param webFolder where the files of the page are
+   * Starts to listen, and connects to the cluster in the background.
+   * @param webFolder the folder with the page's files
    * @throws SHARDCAST_PORT_TAKEN, SHARDCAST_OPTION_INVALID
    */
   static async listen(
@@ -83,7 +83,7 @@ export class Switchboard {
     return new Switchboard(parts, options.drainTimeoutMs);
   }
 
-  /** Lets the clients go elsewhere, finishes what is under way, and stops. Called again, it is the same stop. */
+  /** Moves the clients to other nodes, finishes the requests in progress, and stops. A further call returns the same stop. */
   drain(): Promise<void> {
     this.#stopping ??= this.#drain();
     return this.#stopping;
@@ -94,7 +94,7 @@ export class Switchboard {
     const deadline = performance.now() + this.drainTimeoutMs;
     await upDelivery.close();
     await sockets.drain(this.drainTimeoutMs / 2);
-    // Requests that are under way need the cluster still.
+    // Requests in progress still need the cluster.
     const cut = setTimeout(() => http.server.closeAllConnections(), deadline - performance.now());
     await http.close();
     clearTimeout(cut);
@@ -104,7 +104,7 @@ export class Switchboard {
 
 function createParts(options: SwitchboardOptions, logger: Logger): Parts {
   const metrics = new SwitchboardMetrics();
-  const cluster = new Cluster(options.cluster, logger);
+  const cluster = new ClusterClient(options.cluster, logger);
   const { now } = new SteadyClock();
   const accepted = new AcceptedRequests(cluster, { limit: options.maxRemembered, now }, logger);
   const signatures = new SignatureCheck(options.signature, now);
@@ -147,7 +147,7 @@ function addRoutes(
 ): void {
   const { http, cluster, accepted, signatures, backEnd, sockets, metrics } = parts;
   addGauges(parts);
-  // What is signed are the very bytes, whatever they say to be.
+  // The signature covers the exact bytes, whatever the content type.
   boundConnections(http, metrics, options.sockets.trustedHops);
   http.removeAllContentTypeParsers();
   http.addContentTypeParser("*", { parseAs: "buffer" }, (_request, body, done) => done(null, body));
@@ -157,7 +157,11 @@ function addRoutes(
     return sendProblem(reply, problem);
   });
   http.setNotFoundHandler((_request, reply) =>
-    sendProblem(reply, { status: 404, code: "SWITCHBOARD_NOT_FOUND", detail: "no such path" }),
+    sendProblem(reply, {
+      status: 404,
+      code: "SWITCHBOARD_NOT_FOUND",
+      detail: "the path does not exist",
+    }),
   );
   http.get("/", async (_request, reply) => {
     const page = frontPage(await backEnd.version());
@@ -167,8 +171,8 @@ function addRoutes(
   http.get("/readyz", (_request, reply) => {
     const waitingFor = [
       ...(cluster.isConnected ? [] : ["the cluster"]),
-      ...(accepted.isReady ? [] : ["the requests accepted before"]),
-      ...(sockets.isDraining ? ["its end"] : []),
+      ...(accepted.isReady ? [] : ["the list of accepted requests"]),
+      ...(sockets.isDraining ? ["the end of the drain"] : []),
     ];
     const isReady = waitingFor.length === 0;
     return reply
@@ -188,16 +192,12 @@ function addRoutes(
 }
 
 function addGauges({ metrics, sockets, cluster, accepted, upDelivery }: Parts): void {
-  metrics.gauge("sockets", "WebSockets that are open", () => sockets.count);
-  metrics.gauge("cluster_connected", "1 where the cluster can be used", () =>
+  metrics.gauge("sockets", "Open WebSockets", () => sockets.count);
+  metrics.gauge("cluster_connected", "1 if the cluster is connected", () =>
     Number(cluster.isConnected),
   );
-  metrics.gauge(
-    "requests_remembered",
-    "Accepted requests that are remembered",
-    () => accepted.count,
-  );
-  metrics.gauge("push_ready", "1 where the push subscription was taken", () =>
+  metrics.gauge("requests_remembered", "Remembered accepted requests", () => accepted.count);
+  metrics.gauge("push_ready", "1 if the cluster accepted the push subscription", () =>
     Number(upDelivery.isReady),
   );
 }
@@ -205,7 +205,7 @@ function addGauges({ metrics, sockets, cluster, accepted, upDelivery }: Parts): 
 function listenError(cause: unknown, { host, port }: SwitchboardOptions): ShardcastError {
   const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
   if (code === "EADDRINUSE") {
-    return new ShardcastError("SHARDCAST_PORT_TAKEN", `port ${port} is taken by another process`);
+    return new ShardcastError("SHARDCAST_PORT_TAKEN", `another process uses port ${port}`);
   }
   const why = cause instanceof Error ? cause.message : "";
   return new ShardcastError("SHARDCAST_OPTION_INVALID", `cannot listen on ${host}:${port}: ${why}`);

@@ -1,12 +1,12 @@
-// How what users say reaches the back end: by a push subscription of the cluster, which delivers their topics to a
-// URL in order, signed, and again until it is taken. Here it is only asked for, until a consumer has it.
+// Delivers the messages of users to the back end through a push subscription of the cluster, which sends their topics to
+// a URL in order, signed, with retries. This class requests the subscription until a consumer has accepted it.
 import { setTimeout as wait } from "node:timers/promises";
 import type { Logger } from "pino";
 import { UP_TOPICS } from "./user.ts";
 
 const PATH = "/push/switchboard";
 const TIMEOUT_MS = 5000;
-/** Somebody waits for an answer: a back end that is up again is tried soon, and one that is down for long, long. */
+/** Users wait for answers, so the first retries are quick. During a long outage the waits grow. */
 const DELIVERY = {
   from: "earliest",
   retryMs: [200, 500, 1000, 2000, 5000, 10_000],
@@ -16,13 +16,13 @@ const RETRY_MIN_MS = 250;
 const RETRY_MAX_MS = 30_000;
 
 export interface UpDeliveryOptions {
-  /** Consumer nodes, as `ws(s)://` or `http(s)://host:port`. Any of them will do. */
+  /** Consumer nodes, as `ws(s)://` or `http(s)://host:port`. Any of them can accept the subscription. */
   readonly consumers: readonly string[];
-  /** Where messages are delivered. */
+  /** The URL to which messages are delivered. */
   readonly url: string;
-  /** What they are signed with, by Standard Webhooks: `whsec_…` */
+  /** The key that signs deliveries by Standard Webhooks: `whsec_…` */
   readonly secret: string;
-  /** The cluster's, which lets the switchboard make a push subscription. */
+  /** The cluster's admin key, which allows the switchboard to create a push subscription. */
   readonly adminKey: string | undefined;
 }
 
@@ -39,17 +39,17 @@ export class UpDelivery {
     this.#logger = logger;
   }
 
-  /** Whether the cluster has taken the subscription. */
+  /** Whether the cluster has accepted the subscription. */
   get isReady(): boolean {
     return this.#isReady;
   }
 
-  /** Asks for it, one consumer after the other, until one says yes. Until then messages wait in their topics. */
+  /** Requests the subscription from one consumer after another until one accepts it. Until then messages wait in their topics. */
   start(): void {
     this.#asking = this.#askUntilTaken();
   }
 
-  /** Resolves when nothing more is asked for. What the cluster has taken stays. */
+  /** Stops requesting. A subscription that the cluster has accepted remains. */
   async close(): Promise<void> {
     this.#abort.abort();
     await this.#asking;
@@ -63,7 +63,10 @@ export class UpDelivery {
       const outcome = await this.#ask(consumer);
       if (outcome === "taken") {
         this.#isReady = true;
-        this.#logger.info({ consumer }, "messages of users are delivered");
+        this.#logger.info(
+          { consumer },
+          "the push subscription was accepted: messages of users are delivered",
+        );
         return;
       }
       this.#report(consumer, outcome);
@@ -73,7 +76,7 @@ export class UpDelivery {
     }
   }
 
-  /** @returns "taken", or why not */
+  /** @returns "taken", or the reason why not */
   async #ask(consumer: string): Promise<string> {
     const { url, secret, adminKey } = this.#options;
     try {
@@ -83,7 +86,7 @@ export class UpDelivery {
           "content-type": "application/json",
           ...(adminKey === undefined ? {} : { authorization: `Bearer ${adminKey}` }),
         },
-        // The secret goes nowhere but to the node that was named.
+        // A redirect would send the secret to another host.
         redirect: "error",
         body: JSON.stringify({ topics: [UP_TOPICS], url, secret, ...DELIVERY }),
         signal: AbortSignal.any([this.#abort.signal, AbortSignal.timeout(TIMEOUT_MS)]),
@@ -96,10 +99,10 @@ export class UpDelivery {
     }
   }
 
-  /** Once for each reason, not for each try. */
+  /** Logs each reason once, not each attempt. */
   #report(consumer: string, outcome: string): void {
     if (this.#abort.signal.aborted || outcome === this.#outcome) return;
     this.#outcome = outcome;
-    this.#logger.warn({ consumer, outcome }, "the push subscription is not taken yet");
+    this.#logger.warn({ consumer, outcome }, "the push subscription is not accepted yet");
   }
 }

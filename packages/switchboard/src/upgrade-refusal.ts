@@ -1,30 +1,30 @@
-// What a client gets whose upgrade is refused: problem details, and the end of its connection.
+// Answers a refused upgrade with problem details, and ends the connection.
 import type { Duplex } from "node:stream";
 import { STATUS_CODES } from "node:http";
 import { PROBLEM_TYPE, RETRY_AFTER_S } from "@shardcast/process";
-import { problemBody, type Problem } from "./problem.ts";
+import { problemBody, type HttpProblem } from "./http-problem.ts";
 
-export interface Refusal extends Problem {
+export interface UpgradeRefusal extends HttpProblem {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** By whose share is taken. */
+/** By the limit that was reached. */
 export const FULL = {
-  inAll: { status: 503, code: "SWITCHBOARD_FULL", detail: "all sockets are taken" },
+  inAll: { status: 503, code: "SWITCHBOARD_FULL", detail: "the node has too many sockets" },
   each: {
     status: 429,
     code: "SWITCHBOARD_ADDRESS_FULL",
-    detail: "too many sockets of one address",
+    detail: "the address has too many sockets",
   },
-} as const satisfies Record<string, Refusal>;
+} as const satisfies Record<string, UpgradeRefusal>;
 
-export const TOO_MANY_SESSIONS: Refusal = {
+export const TOO_MANY_SESSIONS: UpgradeRefusal = {
   status: 429,
   code: "SWITCHBOARD_SESSIONS_LIMIT",
-  detail: "this address has begun too many sessions; come back with one, or later",
+  detail: "this address has started too many sessions; connect with an existing session, or later",
 };
 
-export function refuse(socket: Duplex, refusal: Refusal): void {
+export function refuse(socket: Duplex, refusal: UpgradeRefusal): void {
   if (socket.destroyed) return;
   const body = problemBody(refusal);
   const lines = Object.entries({

@@ -1,4 +1,4 @@
-// The page at /client/: three files, read once, under a policy by which nothing else runs or loads on it.
+// The page at /client/: files that are read once at the start, served with a policy that blocks all other content.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { FastifyInstance } from "fastify";
@@ -10,7 +10,7 @@ const FILES = {
   "/client/style.css": { name: "style.css", type: "text/css; charset=utf-8" },
 } as const;
 
-/** What every page of the switchboard is served with. */
+/** The headers of every page of the switchboard. */
 export const PAGE_HEADERS = {
   "content-security-policy": [
     "default-src 'none'",
@@ -26,7 +26,7 @@ export const PAGE_HEADERS = {
   "referrer-policy": "no-referrer",
 } as const;
 
-/** @param folder where the files are */
+/** @param folder the folder with the files */
 export function addWebClient(http: FastifyInstance, folder: string): void {
   for (const [path, { name, type }] of Object.entries(FILES)) {
     const content = readFileSync(join(folder, name));

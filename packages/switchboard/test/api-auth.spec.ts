@@ -5,13 +5,13 @@ import {
   canonicalString,
   signApiAuth,
   verifyApiAuth,
-  type SignedRequest,
+  type BackEndRequest,
 } from "../src/api-auth.ts";
 
 const NOW = Date.UTC(2026, 0, 2, 3, 4, 5);
 const secret = "a secret of the back end";
 
-/** The request of the original's own tests. */
+/** The request from the original's own tests. */
 const VECTOR = {
   secret:
     "kqhoPLrrF2MkF9cOz166UJrnAYpZRl5HblaTaUw54Fg4guk3RkxRqtAmrUmJ5fiNOx6Q07vxiX1/iJA7sT3xig==",
@@ -29,22 +29,22 @@ const VECTOR = {
 } as const;
 
 describe("the signature of the original back end", () => {
-  function signed(text = '{"to":"x"}', url = "/"): SignedRequest {
+  function signed(text = '{"to":"x"}', url = "/"): BackEndRequest {
     const request = { method: "POST", url, body: Buffer.from(text) };
     return { ...request, headers: { ...signApiAuth(request, { secret }, NOW) } };
   }
 
-  function codeOf(request: SignedRequest, options = { secret }, now = NOW): string {
+  function codeOf(request: BackEndRequest, options = { secret }, now = NOW): string {
     const verdict = verifyApiAuth(request, options, now);
     return "code" in verdict ? verdict.code : "";
   }
 
-  function withHeaders(request: SignedRequest, headers: Record<string, string>): SignedRequest {
+  function withHeaders(request: BackEndRequest, headers: Record<string, string>): BackEndRequest {
     return { ...request, headers: { ...request.headers, ...headers } };
   }
 
-  /** As `APIAuth`, with HMAC-SHA1. */
-  function signedBySha1(headers: Record<string, string>, body: string): SignedRequest {
+  /** Signed as `APIAuth`, with HMAC-SHA1. */
+  function signedBySha1(headers: Record<string, string>, body: string): BackEndRequest {
     const request = { method: "POST", url: "/", headers, body: Buffer.from(body) };
     const signature = createHmac("sha1", secret).update(canonicalString(request)).digest("base64");
     return withHeaders(request, { authorization: `APIAuth concierge:${signature}` });
@@ -60,7 +60,7 @@ describe("the signature of the original back end", () => {
     const request = withHeaders(VECTOR.request, { authorization: `APIAuth id:${signature}` });
     const options = { secret: VECTOR.secret };
     const then = Date.parse(VECTOR.request.headers.date);
-    // The signature is good; the hash is that of another body, and in our days the date is old.
+    // The signature is valid, but the hash is that of another body, and the date is too old today.
     expect(codeOf(request, options, then)).to.equal("SWITCHBOARD_BODY_CHANGED");
     expect(codeOf(request, options, NOW)).to.equal("SWITCHBOARD_SIGNATURE_STALE");
   });
@@ -87,7 +87,7 @@ describe("the signature of the original back end", () => {
 
   it("is refused where any part of what is signed is another", () => {
     const request = signed();
-    const changed: SignedRequest[] = [
+    const changed: BackEndRequest[] = [
       { ...request, method: "PUT" },
       { ...request, url: "/?more" },
       withHeaders(request, { "content-type": "text/plain" }),

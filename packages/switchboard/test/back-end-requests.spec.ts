@@ -1,4 +1,4 @@
-// What the back end POSTs, and what others would like to.
+// Requests of the back end, and forged ones.
 import { createHash, createHmac, randomUUID } from "node:crypto";
 import { expect } from "chai";
 import { connect, type Client } from "@shardcast/client";
@@ -41,7 +41,7 @@ describe("requests of the back end", () => {
     expect([a.isAlive, b.isAlive], a.stderr + b.stderr).to.deep.equal([true, true]);
   });
 
-  /** All that was ever stored for a user. */
+  /** All messages that were stored for a user. */
   async function storedFor(userId: string): Promise<unknown[]> {
     const { offset } = await client.publish(downTopic(userId), "the end");
     const stored: unknown[] = [];
@@ -218,7 +218,7 @@ describe("requests of the back end", () => {
       return (await fetch(`${node.url}/readyz`)).status === 503;
     });
     expect((await fetch(`${node.url}/healthz`)).status).to.equal(200);
-    // Refused for now, the very same request may come again.
+    // The request was refused temporarily, so exactly the same request may be sent again.
     expect((await post(node.url, request)).status).to.equal(503);
     expect((await post(a.url, request)).status).to.equal(204);
     expect(await storedFor(to)).to.deep.equal([{ to }]);
@@ -229,7 +229,7 @@ describe("requests of the back end", () => {
 function signedText(body: string): PostRequest {
   const id = randomUUID();
   const timestamp = String(Math.floor(Date.now() / 1000));
-  // Computed by hand: nothing of the switchboard's own takes part.
+  // Computed independently of the switchboard's code.
   const key = createHash("sha256").update(POSTBACK_SECRET).digest();
   const signature = createHmac("sha256", key).update(`${id}.${timestamp}.${body}`).digest("base64");
   return {

@@ -1,5 +1,5 @@
-// Whatever comes in at a socket costs its sender only: every process is alive at the end of every test, and those
-// who behave have not noticed.
+// Bad input affects only its sender: at the end of every test every process is alive, and other clients have noticed
+// nothing.
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { connect as dial, type Socket } from "node:net";
@@ -21,9 +21,9 @@ describe("bad input at a switchboard", () => {
   const seal = new SessionSeal({ secret: SEAL_SECRET, lifetimeMs: 60_000 });
   let bench: SwitchboardBench;
   let node: SwitchboardProcess;
-  /** Behind a proxy. */
+  /** A client behind a proxy. */
   let hops: SwitchboardProcess;
-  /** Somebody who behaves. */
+  /** A well-behaved client. */
   let bystander: UserSocket;
   let bystanderId: string;
   let count = 0;
@@ -50,7 +50,7 @@ describe("bad input at a switchboard", () => {
     expect(node.stderr).to.equal("");
   });
 
-  /** Status and code of an upgrade that is refused; empty where it is not. */
+  /** Status and code of a refused upgrade; empty if it is not refused. */
   async function refusal(url: string, options: OpenOptions): Promise<string> {
     const webSocket = new WebSocket(url.replace(/^http/, "ws"), options);
     webSocket.on("error", () => undefined);
@@ -74,7 +74,7 @@ describe("bad input at a switchboard", () => {
     const socket = await UserSocket.open(node.url);
     socket.webSocket.send(frame);
     const error = await socket.has("an error", ({ type }) => type === "error");
-    // It goes on.
+    // The conversation continues.
     socket.send({ message: "ok", id: "1" });
     await socket.has("an answer", ({ type }) => type === "sent");
     await socket.close();
@@ -133,7 +133,7 @@ describe("bad input at a switchboard", () => {
       [1, 2, 3].map(() => UserSocket.open(small.url, from("10.0.0.1"))),
     );
     expect(await refusal(small.url, from("10.0.0.1"))).to.equal("429 SWITCHBOARD_ADDRESS_FULL");
-    // What a client writes itself stands further to the left.
+    // Entries that a client writes itself are further to the left.
     const spoofed = from("10.9.9.9, 10.0.0.1");
     expect(await refusal(small.url, spoofed)).to.equal("429 SWITCHBOARD_ADDRESS_FULL");
     const other = await UserSocket.open(small.url, from("10.0.0.2"));
@@ -322,7 +322,7 @@ describe("bad input at a switchboard", () => {
   });
 });
 
-/** A socket that has been upgraded, for frames that no client would send. */
+/** An upgraded socket, for frames that no client library sends. */
 async function rawWebSocket(port: number): Promise<Socket> {
   const socket = dial(port, "127.0.0.1");
   socket.on("error", () => undefined);

@@ -1,4 +1,4 @@
-// The command shardcast-concierge: what it takes, and the one line that it says of anything else.
+// The command shardcast-concierge: its settings, and its one-line error messages.
 import { once } from "node:events";
 import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -14,7 +14,7 @@ interface Ended {
   readonly stderr: string;
 }
 
-/** Runs it, without any input, to its end. */
+/** Runs the command without input until it ends. */
 async function run(env: Readonly<Record<string, string>>, args: string[] = []): Promise<Ended> {
   const child = spawnTied(process.execPath, [BIN, ...args], {
     env: { PATH: process.env["PATH"] ?? "", ...env },
@@ -23,7 +23,7 @@ async function run(env: Readonly<Record<string, string>>, args: string[] = []): 
   let [stdout, stderr] = ["", ""];
   child.stdout?.setEncoding("utf8").on("data", (text: string) => (stdout += text));
   child.stderr?.setEncoding("utf8").on("data", (text: string) => (stderr += text));
-  // It goes on until it has no more input, and then for as long as it listens.
+  // The command runs until its input ends, and then as long as it listens.
   child.stdout?.on("data", () => child.kill());
   child.stdin?.end();
   await once(child, "close");
@@ -38,12 +38,16 @@ describe("shardcast-concierge", () => {
     const good = { CONCIERGE_POSTBACK_SECRET_KEY: SECRET, CONCIERGE_PORT: "0" };
     for (const [env, args, fault] of [
       [{ ...good, CONCIERGE_POSTBACK_SECRET_KEY: "" }, [], /SHARDCAST_KEY_MISSING/],
-      [{ ...good, CONCIERGE_POSTBACK_SECRET_KEY: "short" }, [], /16 is the least/],
-      [{ ...good, CONCIERGE_PORT: "abc" }, [], /CONCIERGE_PORT is a whole number from 0 to 65535/],
-      [{ ...good, CONCIERGE_PORT: " " }, [], /CONCIERGE_PORT is a whole number/],
-      [{ ...good, CONCIERGE_PORT: "70000" }, [], /CONCIERGE_PORT is a whole number/],
+      [{ ...good, CONCIERGE_POSTBACK_SECRET_KEY: "short" }, [], /the minimum is 16/],
+      [
+        { ...good, CONCIERGE_PORT: "abc" },
+        [],
+        /CONCIERGE_PORT must be a whole number from 0 to 65535/,
+      ],
+      [{ ...good, CONCIERGE_PORT: " " }, [], /CONCIERGE_PORT must be a whole number/],
+      [{ ...good, CONCIERGE_PORT: "70000" }, [], /CONCIERGE_PORT must be a whole number/],
       [{ ...good, CONCIERGE_PORT: String(port) }, [], /SHARDCAST_PORT_TAKEN/],
-      [{ ...good, SWITCHBOARD_URL: "nonsense" }, [], /SWITCHBOARD_URL nonsense is no http/],
+      [{ ...good, SWITCHBOARD_URL: "nonsense" }, [], /SWITCHBOARD_URL nonsense is not an http/],
       [good, ["--port", "5556"], /unknown argument: --port/],
     ] as const) {
       const { exitCode, stdout, stderr } = await run(env, [...args]);

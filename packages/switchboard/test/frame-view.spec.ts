@@ -1,4 +1,4 @@
-// What the page does with what the back end says: nothing of it ever becomes markup or runs.
+// How the page shows messages of the back end: none of their content becomes markup or runs.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "chai";

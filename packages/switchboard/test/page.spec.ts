@@ -1,4 +1,4 @@
-// The page's own script, in a page of the test's making, with real switchboards behind it.
+// The page's own script in a simulated page, with real switchboards.
 import { join } from "node:path";
 import { expect } from "chai";
 import { WebSocket } from "ws";
@@ -28,7 +28,7 @@ class FakeStorage {
   }
 }
 
-/** In a browser, an error that nobody listens to is nothing. */
+/** In a browser, an error event without a listener has no effect. */
 class PageWebSocket extends WebSocket {
   constructor(url: string) {
     super(url);
@@ -60,7 +60,7 @@ describe("the page", () => {
   });
   after(async function () {
     this.timeout(60_000);
-    // An address that cannot be used makes the page stop trying.
+    // With an unusable address the page stops trying.
     connectTo("ws://[");
     for (const [name, descriptor] of given) {
       Reflect.deleteProperty(globalThis, name);

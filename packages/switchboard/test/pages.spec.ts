@@ -1,4 +1,4 @@
-// What people, load balancers and Prometheus ask a switchboard for, with and without a cluster and a back end.
+// The routes for people, load balancers and Prometheus, with and without a cluster and a back end.
 import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import { createServer as createTcpServer, type AddressInfo } from "node:net";
@@ -90,15 +90,15 @@ describe("the pages of a switchboard", () => {
     const wrong: [Record<string, string>, RegExp][] = [
       [{ PSK: "another key of the tests" }, /SHARDCAST_HANDSHAKE_FAILED/],
       [{ PSK: "" }, /SHARDCAST_KEY_MISSING/],
-      [{ SWITCHBOARD_SECRET_KEY: "" }, /SWITCHBOARD_SECRET_KEY\) is needed/],
-      [{ SWITCHBOARD_SECRET_KEY: "short" }, /16 is the least/],
-      [{ CONCIERGE_POSTBACK_SECRET_KEY: "" }, /CONCIERGE_POSTBACK_SECRET_KEY\) is needed/],
-      [{ CONCIERGE_URL: "ftp://x" }, /no http\(s\) URL/],
-      [{ SWITCHBOARD_PORT: "70000" }, /--port is a whole number/],
-      [{ SWITCHBOARD_PORT: " " }, /--port is a whole number/],
-      [{ SWITCHBOARD_RATE: "0x10" }, /--rate is a whole number/],
+      [{ SWITCHBOARD_SECRET_KEY: "" }, /SWITCHBOARD_SECRET_KEY\) is required/],
+      [{ SWITCHBOARD_SECRET_KEY: "short" }, /the minimum is 16/],
+      [{ CONCIERGE_POSTBACK_SECRET_KEY: "" }, /CONCIERGE_POSTBACK_SECRET_KEY\) is required/],
+      [{ CONCIERGE_URL: "ftp://x" }, /not an http\(s\) URL/],
+      [{ SWITCHBOARD_PORT: "70000" }, /--port must be a whole number/],
+      [{ SWITCHBOARD_PORT: " " }, /--port must be a whole number/],
+      [{ SWITCHBOARD_RATE: "0x10" }, /--rate must be a whole number/],
       [{ SWITCHBOARD_PORT: String(node.port) }, /SHARDCAST_PORT_TAKEN/],
-      [{ SHARDCAST_CONSUMERS: "c1=x" }, /no ws\(s\):\/\/host:port/],
+      [{ SHARDCAST_CONSUMERS: "c1=x" }, /not ws\(s\):\/\/host:port/],
     ];
     for (const [env, reason] of wrong) {
       const failed = bench.spawn(env);

@@ -1,4 +1,4 @@
-// What users say reaches the back end, by the cluster's push subscription: in order, signed, and when it can.
+// The cluster's push subscription delivers users' messages to the back end: in order, signed, and again after failures.
 import { expect } from "chai";
 import { connect } from "@shardcast/client";
 import { eventually } from "@shardcast/faults";
@@ -31,7 +31,7 @@ describe("what users say", () => {
     return Array.from({ length: count }, (_, index) => `m${first + index}`);
   }
 
-  /** What the back end got, of the user who said the first of it. */
+  /** Returns the texts of all messages that the back end has received, once there are `count`. */
   async function postbacks(count: number): Promise<string[]> {
     const { concierge } = bench;
     await eventually(`${count} postbacks`, () => concierge.postbacks.length >= count);
@@ -46,7 +46,7 @@ describe("what users say", () => {
     const [first, second] = bench.concierge.postbacks;
     expect(first).to.deep.equal({ Body: "hi", From: first?.From, Payload: { k: 1 } });
     expect(second).to.deep.equal({ Body: "ho", From: first?.From });
-    // The back end answers by what it was told.
+    // The back end answers the user named by From.
     const answer = apiAuthPost({ body: "hello", from: "POSTBACK", to: first?.From });
     expect((await post(b.url, answer)).status).to.equal(204);
     await socket.gets(1);

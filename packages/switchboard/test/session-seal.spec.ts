@@ -65,7 +65,7 @@ describe("a sealed session", () => {
     const parts = text.split(".");
     for (let index = 0; index < parts.length; index += 1) {
       const mixed = parts.map((part, at) => (at === index ? other.split(".")[at] : part)).join(".");
-      // The heads are the same, and the keys in between are none.
+      // The headers are equal, and the key part is empty.
       if (mixed !== text) expect(await seal.unseal(mixed)).to.equal(undefined);
       expect(await seal.unseal(parts.toSpliced(index, 1).join("."))).to.equal(undefined);
       expect(await seal.unseal(parts.toSpliced(index, 0, "AAAA").join("."))).to.equal(undefined);

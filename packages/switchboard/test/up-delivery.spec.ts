@@ -1,4 +1,4 @@
-// How the push subscription is asked for, from something that answers as a consumer does.
+// How the switchboard requests the push subscription, from a server that answers like a consumer.
 import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";

@@ -1,20 +1,20 @@
-// The page at /client/: one conversation, over as many WebSockets as it takes. It comes back by its session and its
-// position, and says again what has no answer, by the same id.
+// The page at /client/: one conversation over one WebSocket after another. It resumes with its session and position, and
+// sends unanswered messages again with the same id.
 /* global URL, WebSocket, crypto, document, localStorage, location, sessionStorage, setTimeout, clearTimeout, performance */
 import { frameElement, textElement } from "./frame-view.js";
 
 const BACKOFF_MIN_MS = 500;
 const BACKOFF_MAX_MS = 15_000;
 const BACKOFF_FACTOR = 1.7;
-/** A connection that stands for so long is a good one. */
+/** A connection of this duration, in ms, counts as stable. */
 const STABLE_MS = 2000;
-/** When a message that was refused for now is said again. */
+/** The wait before a message that was refused temporarily is sent again, in ms. */
 const RESEND_MS = 2000;
 
 const byId = (id) => document.getElementById(id);
 const messages = byId("messages");
 
-/** Messages without an answer, by id, in order. */
+/** Unanswered messages by id, in order. */
 const waiting = new Map();
 let socket;
 let retryTimer;
@@ -22,7 +22,7 @@ let resendTimer;
 let backoffMs = BACKOFF_MIN_MS;
 let openedAt = 0;
 let server = stored(localStorage, "url") ?? location.host;
-// All tabs are one user; each has its own place in the conversation.
+// All tabs share one user; each tab has its own position in the conversation.
 let session = stored(localStorage, "session");
 let position = stored(sessionStorage, "position");
 
@@ -60,7 +60,7 @@ dial();
 
 function dial() {
   clearTimeout(retryTimer);
-  // What the socket before still says is not listened to.
+  // Ignore further events of the previous socket.
   const old = socket;
   socket = undefined;
   old?.close();
@@ -108,7 +108,7 @@ function receive(data) {
     return;
   }
   if (typeof frame !== "object" || frame === null) return;
-  // What the back end says has the user's id; the switchboard's own frames have none.
+  // Frames of the back end have a user id in `to`; the switchboard's own frames do not.
   if (frame.to !== undefined) {
     add(frameElement(document, frame, say));
     keepPosition(frame.position);
@@ -187,7 +187,7 @@ function show(state, text) {
   element.textContent = text;
 }
 
-/** A browser may forbid to keep anything. */
+/** A browser may forbid storage. */
 function stored(storage, name) {
   try {
     return storage.getItem(`switchboard-${name}`) ?? undefined;
@@ -201,6 +201,6 @@ function store(storage, name, value) {
     if (value === undefined) storage.removeItem(`switchboard-${name}`);
     else storage.setItem(`switchboard-${name}`, value);
   } catch {
-    // Then it holds as long as the page.
+    // The value then lasts only as long as the page.
   }
 }

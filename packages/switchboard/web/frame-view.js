@@ -1,11 +1,11 @@
-// What a frame of the back end looks like. Whatever it holds is shown as text: nothing of it is markup, and no
-// address but of http and https is ever followed or loaded.
+// Renders a frame of the back end. All its content is shown as text, never as markup, and only http and https addresses
+// are followed or loaded.
 /* global URL */
 
 /**
- * @param document where elements are made
- * @param frame as it came: anything may be in it
- * @param act called with the message that a button stands for
+ * @param document creates the elements
+ * @param frame the received frame, which may contain anything
+ * @param act called with the message of a button that was clicked
  */
 export function frameElement(document, frame, act) {
   const element = document.createElement("div");
@@ -29,7 +29,7 @@ export function frameElement(document, frame, act) {
   return element;
 }
 
-/** A message of the user's own, or a note of the page. */
+/** Renders a message of the user, or a note of the page. */
 export function textElement(document, className, text) {
   const element = document.createElement("div");
   element.className = `message ${className}`;
@@ -37,7 +37,7 @@ export function textElement(document, className, text) {
   return element;
 }
 
-/** The address where it is one of http or https; else nothing. */
+/** Returns the address if it is an http or https address, otherwise undefined. */
 export function safeUrl(value) {
   try {
     const { protocol, href } = new URL(value);
@@ -100,7 +100,7 @@ function addImage(document, parent, value) {
   parent.append(image);
 }
 
-/** A button's payload is JSON text; the message carries the object. */
+/** A button's payload is JSON text; the message contains the parsed object. */
 function payloadOf(value) {
   try {
     const payload = typeof value === "string" ? JSON.parse(value) : value;

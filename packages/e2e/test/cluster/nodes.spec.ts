@@ -165,8 +165,8 @@ describe("a node by itself", () => {
         const file = join(folder, `${role}-utf16`);
         writeFileSync(file, Buffer.from(`\ufeff${TEST_PSK}`, "utf16le"));
         const refusals: [string, object][] = [
-          ["characters; 16 is the least", { env: { PSK: "fifteen letters" } }],
-          ["blanks or ends of lines", { env: { PSK: `${TEST_PSK}\r` } }],
+          ["characters; the minimum is 16", { env: { PSK: "fifteen letters" } }],
+          ["blanks or line ends", { env: { PSK: `${TEST_PSK}\r` } }],
           ["quotes around it", { env: { PSK: `"${TEST_PSK}"` } }],
           ["is not UTF-8", { args: { "psk-file": file } }],
           ["--psk-previous has", { env: { PSK_PREVIOUS: "short" } }],
@@ -191,7 +191,7 @@ describe("a node by itself", () => {
         }
         const env = { SHARDCAST_LEGACY_PROTOCOL: "maybe" };
         expect(await refusal(role, { args: { ...own, port: 0 }, env })).to.include(
-          "--legacy-protocol is on or off",
+          "--legacy-protocol must be on",
         );
       });
 
@@ -264,7 +264,7 @@ describe("a node by itself", () => {
           { args: { ...own, config: file } },
         ]) {
           const line = await refusal(role, options);
-          expect(line).to.match(/is a whole number.* \(SHARDCAST_OPTION_INVALID\)$/);
+          expect(line).to.match(/a whole number.* \(SHARDCAST_OPTION_INVALID\)$/);
         }
       });
 

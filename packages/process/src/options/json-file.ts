@@ -2,8 +2,8 @@ import { readOptionFile } from "./option-file.ts";
 import { optionInvalid } from "./option-invalid.ts";
 
 /**
- * What a JSON file holds. Node's own message would quote what is in it, which may be a secret.
- * @param name of the option, for the error: `--config`
+ * Reads and parses a JSON file. Errors do not contain Node's message, which quotes the file: it may contain a secret.
+ * @param name the option, for errors, such as `--config`
  * @throws SHARDCAST_OPTION_INVALID
  */
 export function readJsonFile(name: string, file: string): unknown {

@@ -1,15 +1,15 @@
-// Files that options name. A pipe may stand for one, as in `--psk-file <(pass show shardcast)`; to wait for one that
-// nobody writes to would be a node that hangs at its start.
+// Reads files that options name. A file may be a pipe, as in `--psk-file <(pass show shardcast)`. The time is limited,
+// because a node must not hang at its start when no process writes to the pipe.
 import { closeSync, constants, fstatSync, openSync, readFileSync, readSync } from "node:fs";
 
 const CHUNK_BYTES = 64 * 1024;
-/** How long whoever writes to a pipe may take. */
+/** How long the writer of a pipe may take, in ms. */
 const PIPE_MS = 5000;
 const POLL_MS = 10;
 
 /**
- * What a file holds.
- * @throws what Node throws where it cannot be read; EISDIR, and ETIMEDOUT where a pipe brings nothing
+ * Returns the content of a file.
+ * @throws Node's error if the file cannot be read; EISDIR for a folder; ETIMEDOUT if a pipe does not end in time
  */
 export function readOptionFile(file: string): Buffer {
   const handle = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
@@ -34,7 +34,7 @@ function readPipe(handle: number, file: string): Buffer {
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "EAGAIN") throw error;
       if (performance.now() > deadline) {
-        throw fault("ETIMEDOUT", `${file} is a pipe that nobody writes to`);
+        throw fault("ETIMEDOUT", `${file} is a pipe without a writer`);
       }
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, POLL_MS);
     }

@@ -1,10 +1,10 @@
-// Options that say the same in two ways, such as --psk and --psk-file. The one from the stronger source counts: an
-// argument more than the environment, and that more than a file.
+// Options that set the same thing in two ways, such as --psk and --psk-file. The one from the stronger source counts: an
+// argument before the environment, the environment before a file.
 
-/** Names of options: whoever gives one of the first means none of the second, and the other way round. */
+/** Two groups of option names: an option of one group excludes the options of the other. */
 export type Rivals = readonly [readonly string[], readonly string[]];
 
-/** Whether an option from a weaker source is outdone by a rival of it among `stronger`. */
+/** Whether an option from a weaker source is overridden by a rival among `stronger`. */
 export function isOutdone(
   name: string,
   stronger: ReadonlySet<string>,
@@ -16,7 +16,7 @@ export function isOutdone(
   });
 }
 
-/** The names of the options that arguments give. */
+/** Returns the names of the options in the arguments. */
 export function namesOf(args: readonly string[]): ReadonlySet<string> {
   const end = args.indexOf("--");
   const names = (end === -1 ? args : args.slice(0, end)).flatMap((arg) => {

@@ -1,5 +1,4 @@
-// Keys and secrets, from whatever source: one rule of what may be one, and one reader of files. Nothing here puts a
-// secret into an error.
+// Checks keys and secrets, from any source, and reads files of secrets. No error contains a secret.
 import { ShardcastError } from "@shardcast/protocol";
 import { readOptionFile } from "./option-file.ts";
 import { optionInvalid } from "./option-invalid.ts";
@@ -12,9 +11,9 @@ const CONTROL = /[\p{Cc}\ufeff\ufffd]/u;
 const UTF16_MARKS = ["fffe", "feff"];
 
 /**
- * A key or secret as it was given, which is at least 16 characters and nothing that a shell, an editor or a file's
- * format has added: blanks or quotes around it, control characters, a byte order mark.
- * @param name of the option, for the error: `--psk`
+ * Returns the key or secret if it is valid: at least 16 characters, without anything that a shell, an editor or a file
+ * format may have added (blanks or quotes around it, control characters, a byte order mark).
+ * @param name the option, for errors, such as `--psk`
  * @throws SHARDCAST_OPTION_INVALID
  */
 export function checkSecret(name: string, secret: string): string {
@@ -24,9 +23,9 @@ export function checkSecret(name: string, secret: string): string {
 }
 
 /**
- * The lines of a file of secrets: the first is the secret, the second, if any, the previous one. Ends of lines and
- * blanks around a secret are none of it.
- * @throws SHARDCAST_KEY_MISSING where the file cannot be read or has none; SHARDCAST_OPTION_INVALID
+ * Reads a file of secrets: the first line is the secret, the second, if any, the previous one. Line ends and blanks
+ * around a secret are ignored.
+ * @throws SHARDCAST_KEY_MISSING if the file cannot be read or is empty; SHARDCAST_OPTION_INVALID
  */
 export function readSecretFile(name: string, file: string): [string, string | undefined] {
   let bytes: Buffer;
@@ -34,7 +33,7 @@ export function readSecretFile(name: string, file: string): [string, string | un
     bytes = readOptionFile(file);
   } catch (cause) {
     const { code = "" } = cause as { readonly code?: string };
-    const why = code === "ENOENT" ? "is not there" : `cannot be read: ${code}`;
+    const why = code === "ENOENT" ? "does not exist" : `cannot be read: ${code}`;
     throw new ShardcastError("SHARDCAST_KEY_MISSING", `${name}: ${file} ${why}`, { cause });
   }
   if (UTF16_MARKS.includes(bytes.toString("hex", 0, 2)) || bytes.includes(0)) {
@@ -53,10 +52,10 @@ export function readSecretFile(name: string, file: string): [string, string | un
 }
 
 function secretFault(secret: string): string | undefined {
-  if (secret.trim() !== secret) return "has blanks or ends of lines around it";
+  if (secret.trim() !== secret) return "has blanks or line ends around it";
   if (QUOTED.test(secret)) return "has quotes around it";
-  if (CONTROL.test(secret)) return "has characters that are none of a key: write it as UTF-8 text";
+  if (CONTROL.test(secret)) return "has characters that a key cannot have: write it as UTF-8 text";
   const count = secret.length;
   if (count >= SECRET_MIN_CHARACTERS) return undefined;
-  return `has ${count} characters; ${SECRET_MIN_CHARACTERS} is the least`;
+  return `has ${count} characters; the minimum is ${SECRET_MIN_CHARACTERS}`;
 }

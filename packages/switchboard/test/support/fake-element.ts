@@ -1,4 +1,4 @@
-// As much of a page's element as the page may use; anything else, innerHTML first of all, is an error.
+// The part of a page's element that the page may use. Anything else, above all innerHTML, throws an error.
 
 interface FakeEvent {
   readonly preventDefault: () => void;
@@ -40,7 +40,7 @@ export class FakeElement {
     this.#listeners.push({ name, listener });
   }
 
-  /** What a browser does when somebody clicks, or submits. */
+  /** Simulates a click or a submit. */
   fire(name: string): void {
     const event = { preventDefault: () => undefined };
     for (const each of this.#listeners) if (each.name === name) each.listener(event);

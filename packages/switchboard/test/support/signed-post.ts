@@ -1,4 +1,4 @@
-// Requests of the back end, signed in any of the ways that there are, and spoilt where a test wants it.
+// Requests of the back end, signed with any of the methods, and made invalid where a test needs it.
 import { createHash, createHmac, randomUUID } from "node:crypto";
 import { request } from "node:http";
 import { WebhookKeys, signWebhook } from "@shardcast/webhooks";
@@ -16,7 +16,7 @@ export interface PostAnswer {
   readonly status: number;
   readonly type: string;
   readonly text: string;
-  /** Of problem+json. */
+  /** The code of the problem+json. */
   readonly code: unknown;
 }
 
@@ -26,7 +26,7 @@ interface SignOptions {
   readonly time?: number;
 }
 
-/** APIAuth-HMAC-SHA256, as the switchboard's own stand-in signs. */
+/** Signs with APIAuth-HMAC-SHA256, like the switchboard's own stand-in. */
 export function apiAuthPost(message: unknown, options: SignOptions = {}): PostRequest {
   const { secret = POSTBACK_SECRET, time = Date.now() } = options;
   const body = JSON.stringify(message);
@@ -34,7 +34,7 @@ export function apiAuthPost(message: unknown, options: SignOptions = {}): PostRe
   return { headers: { ...signApiAuth(signed, { secret }, time) }, body };
 }
 
-/** APIAuth and Content-MD5, as it was before 2023. */
+/** Signs with APIAuth and Content-MD5, the form before 2023. */
 export function oldApiAuthPost(message: unknown): PostRequest {
   const body = JSON.stringify(message);
   const md5 = createHash("md5").update(body).digest("base64");
@@ -48,7 +48,7 @@ export function oldApiAuthPost(message: unknown): PostRequest {
   };
 }
 
-/** Standard Webhooks. */
+/** Signs by Standard Webhooks. */
 export function webhookPost(
   message: unknown,
   { id = randomUUID(), time = Date.now() }: { readonly id?: string; readonly time?: number } = {},

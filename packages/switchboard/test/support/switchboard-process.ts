@@ -1,4 +1,4 @@
-// Real switchboard processes for tests, beside a real cluster and a back end in the test's own process.
+// Real switchboard processes for tests, with a real cluster, and a back end in the test's own process.
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
@@ -10,7 +10,7 @@ export const POSTBACK_SECRET = "the secret of the back end and the switchboard";
 export const SEAL_SECRET = "the secret of the sessions";
 
 const BIN = join("packages", "switchboard", "bin", "switchboard.js");
-/** What the caller's environment must not tell a switchboard. */
+/** Variables of the caller's environment that must not affect a switchboard. */
 const FOREIGN = /^(SHARDCAST_.*|SWITCHBOARD_.*|CONCIERGE_.*|PSK.*|NODE_OPTIONS)$/;
 const STOP_LIMIT_MS = 8000;
 
@@ -19,7 +19,7 @@ type Environment = Readonly<Record<string, string>>;
 export class SwitchboardProcess {
   stdout = "";
   stderr = "";
-  /** `http://127.0.0.1:port`, set when it listens. */
+  /** `http://127.0.0.1:port`, set when the switchboard listens. */
   url = "";
   readonly child: ChildProcess;
 
@@ -63,7 +63,7 @@ export class SwitchboardProcess {
     return this;
   }
 
-  /** Whatever the line begins with: a name, or a name and its labels. */
+  /** @param start the beginning of the line: a name, or a name with its labels */
   async metric(start: string): Promise<number> {
     const text = await (await fetch(`${this.url}/metrics`)).text();
     const line = text
@@ -84,7 +84,7 @@ export class SwitchboardProcess {
 
 const ADMIN_KEY = "the key of the administrators";
 
-/** A cluster of one producer and two consumers, a back end, and as many switchboards as a test starts. */
+/** A cluster of one producer and two consumers, a back end, and any number of switchboards. */
 export class SwitchboardBench {
   readonly cluster: TestCluster;
   readonly producer: NodeProcess;
@@ -104,7 +104,7 @@ export class SwitchboardBench {
     this.concierge = concierge;
   }
 
-  /** @param options of the consumers */
+  /** @param options the options of the consumers */
   static async start(options: StartOptions = {}): Promise<SwitchboardBench> {
     const cluster = await TestCluster.plan(2);
     const args = {
@@ -121,7 +121,7 @@ export class SwitchboardBench {
     return new SwitchboardBench(cluster, producer, [c1, c2], concierge);
   }
 
-  /** What a switchboard needs to be told; a test may say otherwise. */
+  /** The required options of a switchboard. A test may override them. */
   get environment(): Environment {
     return {
       SWITCHBOARD_HOST: "127.0.0.1",

@@ -1,4 +1,4 @@
-// A user's client: keeps every frame, so that none is missed.
+// A user's client. It keeps every frame, so that a test misses none.
 import { once } from "node:events";
 import { WebSocket, type ClientOptions } from "ws";
 import { eventually } from "@shardcast/faults";
@@ -26,7 +26,7 @@ export class UserSocket {
     webSocket.on("close", (code) => (this.closeCode = code));
   }
 
-  /** Resolves when it has its session. */
+  /** Resolves when the client has its session. */
   static async open(url: string, options: OpenOptions = {}): Promise<UserSocket> {
     const socket = UserSocket.dial(url, options);
     await eventually("the session is told", () => {
@@ -36,7 +36,7 @@ export class UserSocket {
     return socket;
   }
 
-  /** Does not wait for anything. */
+  /** Opens the socket without waiting for anything. */
   static dial(url: string, { session, position, path = "/", ...options }: OpenOptions): UserSocket {
     const address = new URL(path, url.replace(/^http/, "ws"));
     if (session !== undefined) address.searchParams.set("session", session);
@@ -52,12 +52,12 @@ export class UserSocket {
     return this.frames[0]?.["resumed"] === true;
   }
 
-  /** Of the last frame that has one. */
+  /** The position of the last frame that has one. */
   get position(): string {
     return String(this.frames.findLast((frame) => "position" in frame)?.["position"]);
   }
 
-  /** What the back end said. */
+  /** The messages of the back end. */
   get messages(): Frame[] {
     return this.frames.filter((frame) => "to" in frame);
   }
@@ -86,12 +86,12 @@ export class UserSocket {
     await closed;
   }
 
-  /** As a phone that is gone: without a word. */
+  /** Disconnects without a close frame, like a phone without network. */
   drop(): void {
     this.webSocket.terminate();
   }
 
-  /** Waits until the switchboard has closed it. */
+  /** Waits until the switchboard has closed the socket. */
   async closed(): Promise<number> {
     return eventually("the socket is closed", () => this.closeCode);
   }

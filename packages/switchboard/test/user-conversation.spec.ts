@@ -1,4 +1,4 @@
-// Two switchboards, a cluster, and users that come and go.
+// Two switchboards, a cluster, and users that connect and disconnect.
 import { expect } from "chai";
 import { connect, type Client } from "@shardcast/client";
 import { eventually } from "@shardcast/faults";
@@ -179,7 +179,7 @@ describe("a conversation over two switchboards", () => {
     await say(to, numbered(3));
     await socket.gets(3);
     const { session, position } = socket;
-    // Each WebSocket client answers the ping, and the position is stored when the socket closes.
+    // Every WebSocket client answers the ping, and the position is stored when the socket closes.
     await eventually("the position is stored", async () => {
       await socket.close();
       const probe = await UserSocket.open(b.url, { session });
@@ -264,7 +264,7 @@ describe("a conversation over two switchboards", () => {
     const again = await UserSocket.open(two ?? "", { session });
     await eventually("the last one comes", () => again.bodies.includes("m4"));
     expect(await userOf(again)).to.equal(to);
-    // Who knows the user's id, or guesses, has nothing; and a node that is not told to takes none.
+    // Knowing or guessing the user's id gives no access, and a node without the option accepts no such session.
     for (const [url, guess] of [
       [one, to],
       [one, "bob"],
@@ -401,7 +401,7 @@ describe("a conversation over two switchboards", () => {
     await socket.gets(5);
     const { position } = socket;
     await eventually("the last is asked for", () => pings.includes(position));
-    // What is answered after the pong tells that the node has seen it.
+    // An answer after the pong proves that the node has seen the pong.
     socket.send({ message: "x", id: "1" });
     await socket.has("an answer", ({ type }) => type === "sent");
     await node.stop("SIGKILL");

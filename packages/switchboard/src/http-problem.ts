@@ -1,4 +1,4 @@
-// What a request gets that cannot be answered: application/problem+json (RFC 9457), and never a stack.
+// Error answers: application/problem+json (RFC 9457), without stack traces.
 import { ShardcastError } from "@shardcast/client";
 import {
   PROBLEM_TYPE,
@@ -8,43 +8,47 @@ import {
 } from "@shardcast/process";
 import type { FastifyReply } from "fastify";
 
-export type Problem = Pick<ProblemDetails, "status" | "code" | "detail">;
+export type HttpProblem = Pick<ProblemDetails, "status" | "code" | "detail">;
 
-export function sendProblem(reply: FastifyReply, found: Problem): FastifyReply {
+export function sendProblem(reply: FastifyReply, found: HttpProblem): FastifyReply {
   if (found.status === 503) reply.header("retry-after", RETRY_AFTER_S);
   if (found.status === 401) reply.header("www-authenticate", "APIAuth");
   return reply.code(found.status).type(PROBLEM_TYPE).send(problemBody(found));
 }
 
-/** The text of an answer's body. */
-export function problemBody(found: Problem): string {
+/** Returns the body of an error answer. */
+export function problemBody(found: HttpProblem): string {
   return JSON.stringify(problemDetails(found.status, found.code, found.detail));
 }
 
-/** What went wrong in the cluster, or in understanding the request. */
-export function problemOf(error: unknown): Problem {
+/** Converts an error of the cluster, or of parsing the request, to a problem. */
+export function problemOf(error: unknown): HttpProblem {
   if (error instanceof ShardcastError) {
     const { code, message } = error;
     if (code === "SHARDCAST_PAYLOAD_TOO_LARGE") return { status: 413, code, detail: message };
-    return { status: isRefusal(error) ? 400 : 503, code, detail: message };
+    return { status: isPermanentRefusal(error) ? 400 : 503, code, detail: message };
   }
   const status = statusOf(error);
   if (status === 413) {
-    return { status, code: "SWITCHBOARD_BODY_TOO_LARGE", detail: "the body is over the limit" };
+    return { status, code: "SWITCHBOARD_BODY_TOO_LARGE", detail: "the body is too large" };
   }
   if (status < 500) {
-    const detail = "the request cannot be understood";
+    const detail = "the request is not valid";
     return { status, code: "SWITCHBOARD_REQUEST_INVALID", detail };
   }
-  return { status: 500, code: "SWITCHBOARD_INTERNAL", detail: "the request could not be answered" };
+  return {
+    status: 500,
+    code: "SWITCHBOARD_INTERNAL",
+    detail: "the switchboard failed to answer the request",
+  };
 }
 
-/** Whether the cluster will never take it. An ack that did not come is no answer: it may be sent again, and is stored once. */
-export function isRefusal({ code, retryable }: ShardcastError): boolean {
+/** Whether the cluster will never accept the message. A missing ack is no refusal: a retry is stored only once. */
+export function isPermanentRefusal({ code, retryable }: ShardcastError): boolean {
   return !retryable && code !== "SHARDCAST_TIMEOUT" && code !== "SHARDCAST_CLOSED";
 }
 
-/** Fastify's own errors have one. */
+/** Returns the status of Fastify's errors, otherwise 500. */
 function statusOf(error: unknown): number {
   const status = error instanceof Error && "statusCode" in error ? error.statusCode : undefined;
   return typeof status === "number" && status >= 400 && status < 600 ? status : 500;

@@ -1,8 +1,8 @@
-// One WebSocket of a user: what the client says is published, and what is said to the user is sent to it from its
-// position on. A client that does not read is followed up from the log, and holds nothing up.
+// One WebSocket of a user. The client's messages are published; messages to the user are sent to the client from its
+// position on. A client that reads slowly catches up from the log, and delays no other client.
 //
-// A position is confirmed by a ping that carries it: every WebSocket client answers with the same bytes, once it
-// has all that was sent before.
+// The switchboard sends a ping that carries a position. Every WebSocket client answers with the same bytes after it has
+// received everything before the ping, which confirms the position.
 import { TokenBucket } from "@shardcast/process";
 import { ShardcastError, type Gap, type Message, type Subscription } from "@shardcast/client";
 import { NO_EPOCH, formatPosition } from "@shardcast/protocol";
@@ -15,50 +15,50 @@ import {
   type ClientFrame,
   type SwitchboardFrame,
 } from "./client-frame.ts";
-import type { Cluster } from "./cluster.ts";
+import type { ClusterClient } from "./cluster-client.ts";
 import { ConfirmedPosition } from "./confirmed-position.ts";
 import type { SwitchboardMetrics } from "./metrics.ts";
 import { PacedFrames } from "./paced-frames.ts";
-import { isRefusal } from "./problem.ts";
+import { isPermanentRefusal } from "./http-problem.ts";
 import { downTopic, upTopic, type UserId } from "./user.ts";
 
-/** Unsent bytes from which on nothing more is taken from the log for a client. */
+/** With more unsent bytes than this, nothing more is read from the log for the client. */
 const HIGH_WATER_BYTES = 256 * 1024;
 const LOW_WATER_BYTES = 64 * 1024;
-/** Before the first message of a topic that nobody has used yet. */
+/** The position before the first message of an unused topic. */
 export const FIRST_POSITION = formatPosition({ epoch: NO_EPOCH, offset: 0 });
 
-/** RFC 6455 and the registry of close codes. */
+/** Close codes of RFC 6455 and of the IANA registry. */
 export const CLOSE_CODES = { policy: 1008, internal: 1011, restart: 1012, tryLater: 1013 } as const;
 
-export interface ConversationContext {
-  readonly cluster: Cluster;
+export interface UserConversationContext {
+  readonly cluster: ClusterClient;
   readonly metrics: SwitchboardMetrics;
   readonly logger: Logger;
   readonly messagesPerSecond: number;
   readonly burstMessages: number;
 }
 
-export interface ConversationStart {
+export interface UserConversationStart {
   readonly userId: UserId;
-  /** It gets what comes after it. */
+  /** The client receives the messages after this position. */
   readonly position: string;
 }
 
-export class Conversation {
+export class UserConversation {
   readonly userId: UserId;
   readonly #socket: WebSocket;
-  readonly #context: ConversationContext;
+  readonly #context: UserConversationContext;
   readonly #frames: PacedFrames;
   readonly #confirmed: ConfirmedPosition;
   #position: string;
   #subscription: Subscription | undefined;
-  /** The position that a ping is under way with. */
+  /** The position in the unanswered ping. */
   #askedFor: string | undefined;
   #isAlive = true;
   #state: "open" | "draining" | "closed" = "open";
 
-  constructor(socket: WebSocket, start: ConversationStart, context: ConversationContext) {
+  constructor(socket: WebSocket, start: UserConversationStart, context: UserConversationContext) {
     const { messagesPerSecond, burstMessages, cluster, logger } = context;
     this.userId = start.userId;
     this.#socket = socket;
@@ -71,7 +71,7 @@ export class Conversation {
     socket.on("close", () => this.#socketOnClose());
   }
 
-  /** Begins to send what is said to the user. */
+  /** Starts to deliver the messages to the user. */
   follow(): void {
     if (this.#state === "closed") return;
     const { cluster } = this.#context;
@@ -91,21 +91,21 @@ export class Conversation {
     this.#send(JSON.stringify(frame));
   }
 
-  /** One heartbeat: closes a client that has not answered the one before. */
+  /** Sends a heartbeat. Closes the socket if the client did not answer the previous one. */
   beat(): void {
     if (!this.#isAlive) {
       this.#socket.terminate();
       return;
     }
-    // A pong may stand behind what is not read yet.
+    // While the socket is not read, a pong may be among the unread data.
     this.#isAlive = this.#frames.isHolding;
     this.#askedFor = this.#position;
     this.#socket.ping(this.#position);
   }
 
-  /** Takes no more messages of the client; answers and what is said to it still come. */
+  /** Accepts no more messages of the client. Answers and messages to the user are still sent. */
   drain(): void {
-    // What has come already is taken, whatever its turn.
+    // Messages that have arrived are accepted without waiting for the rate limit.
     this.#frames.flush();
     if (this.#state === "open") this.#state = "draining";
   }
@@ -114,17 +114,17 @@ export class Conversation {
     this.#socket.close(code, reason);
   }
 
-  /** Does not wait for the client. */
+  /** Closes the socket without waiting for the client. */
   terminate(): void {
     this.#socket.terminate();
   }
 
-  /** Resolves when the socket is closed and nothing that came over it waits. */
+  /** Resolves when the socket is closed and all received frames are processed. */
   get ended(): Promise<void> {
     return this.#frames.ended;
   }
 
-  /** Of the last message that was sent to the client. */
+  /** The position of the last message that was sent to the client. */
   get position(): string {
     return this.#position;
   }
@@ -135,13 +135,16 @@ export class Conversation {
 
   #deliver(message: Message): void {
     const { epoch, offset } = message;
-    // What was before it is no longer kept; a topic that is read from its beginning announces no gap.
+    // The earlier messages are no longer retained. A read from the beginning of a topic reports no gap.
     if (this.#isUnused && offset > 1) this.#miss({ epoch, first: 1, last: offset - 1 });
     this.#position = message.position;
     const frame = withPosition(message.text(), this.#position);
     if (frame === undefined) {
       const { topic, position } = message;
-      this.#context.logger.warn({ topic, position }, "what is not a JSON object is left out");
+      this.#context.logger.warn(
+        { topic, position },
+        "a message that is not a JSON object was left out",
+      );
       return;
     }
     this.#context.metrics.deliveredCount += 1;
@@ -151,7 +154,7 @@ export class Conversation {
   }
 
   #miss({ epoch, first, last }: Omit<Gap, "isNewEpoch">): void {
-    // The first life of a topic that nobody had used: nothing was there to be missed.
+    // If the topic was unused until now, no message was missed.
     const isFirstLife = this.#isUnused && last < first;
     this.#position = formatPosition({ epoch, offset: last });
     if (!isFirstLife) this.tell({ type: "gap", position: this.#position });
@@ -162,7 +165,7 @@ export class Conversation {
     this.#subscription = undefined;
   }
 
-  /** Asks the client to confirm all that was sent. */
+  /** Asks the client to confirm all messages sent so far. */
   #ask(): void {
     if (this.#askedFor !== undefined || this.#state === "closed") return;
     this.#askedFor = this.#position;
@@ -173,26 +176,30 @@ export class Conversation {
     if (this.#state !== "closed") this.#socket.send(text, () => this.#written());
   }
 
-  /** Goes on after a pause. */
+  /** Resumes after a pause. */
   #written(): void {
     const { readyState, OPEN, bufferedAmount } = this.#socket;
     if (this.#subscription !== undefined || readyState !== OPEN) return;
     if (bufferedAmount <= LOW_WATER_BYTES) this.follow();
   }
 
-  /** The subscription has ended. The client comes back to another node, or to this one. */
+  /** The subscription has ended. The client will reconnect to this node or another. */
   #failed(error: unknown): void {
-    this.#context.logger.warn({ error }, "what is said to a user cannot be followed");
+    this.#context.logger.warn({ error }, "the messages to a user cannot be followed");
     this.close(CLOSE_CODES.tryLater, "SWITCHBOARD_CLUSTER_UNAVAILABLE");
   }
 
   #take(data: RawData, isBinary: boolean): void {
     const frame = isBinary
-      ? ({ code: "SWITCHBOARD_FRAME_BINARY", reason: "frames are text" } as const)
+      ? ({ code: "SWITCHBOARD_FRAME_BINARY", reason: "frames must be text" } as const)
       : readClientFrame(textOf(data));
     if (isFault(frame)) this.#refuse(frame.code, frame.reason, undefined);
     else if (this.#state === "draining") {
-      this.#refuse("SWITCHBOARD_STOPPING", "the node is stopping; send it to another", frame.id);
+      this.#refuse(
+        "SWITCHBOARD_STOPPING",
+        "the node is stopping; send the message to another node",
+        frame.id,
+      );
     } else void this.#publish(frame);
   }
 
@@ -205,13 +212,13 @@ export class Conversation {
       metrics.publishedCount += 1;
       if (id !== undefined) this.tell({ type: "sent", id });
     } catch (error) {
-      // Its own text may tell of the cluster what is nobody's business.
+      // The error's message may contain details of the cluster, so the client gets only the code.
       const code = error instanceof ShardcastError ? error.code : "SWITCHBOARD_INTERNAL";
       logger.warn({ error }, "a client's message could not be stored");
-      const isFinal = error instanceof ShardcastError && isRefusal(error);
+      const isFinal = error instanceof ShardcastError && isPermanentRefusal(error);
       const reason = isFinal
         ? "the message was refused"
-        : "the message may not have been stored; send it again by the same id";
+        : "the message may not have been stored; send it again with the same id";
       this.#refuse(code, reason, id);
     }
   }
@@ -219,7 +226,7 @@ export class Conversation {
   #refuse(code: string, reason: string, id: string | undefined): void {
     this.#context.metrics.refusedCount += 1;
     if (this.#socket.bufferedAmount > HIGH_WATER_BYTES) {
-      // It sends, and does not read what it is told.
+      // The client sends, but does not read the answers.
       this.#socket.terminate();
       return;
     }

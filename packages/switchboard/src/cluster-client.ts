@@ -1,5 +1,5 @@
-// The Shardcast cluster as the switchboard uses it: the SDK's client, opened in the background and opened again
-// should it ever end, so that the switchboard answers meanwhile, if only that it cannot.
+// The switchboard's connection to the Shardcast cluster. It opens the SDK's client in the background, and opens it again
+// whenever it ends. Meanwhile the switchboard answers requests, if only with errors.
 import { setTimeout as wait } from "node:timers/promises";
 import {
   ShardcastError,
@@ -14,24 +14,24 @@ import {
 import { parsePosition } from "@shardcast/protocol";
 import type { Logger } from "pino";
 
-/** A socket that is slow is followed up from the log; the SDK need not hold much for it. */
+/** Small, because a slow socket catches up from the log. */
 const SUBSCRIPTION_BUFFER_BYTES = 256 * 1024;
 const CONNECT_TIMEOUT_MS = 10_000;
 const RECONNECT_MAX_MS = 2000;
 const RETRY_MS = 1000;
 
-export interface ClusterOptions {
+export interface ClusterClientOptions {
   readonly producers: readonly string[];
   readonly consumers: readonly string[];
   readonly psk: string;
-  /** How long a publish, or a read, may take, in ms. */
+  /** How long a publish or a read may take, in ms. */
   readonly timeoutMs: number;
 }
 
-export class Cluster {
-  /** Rejects where the first connection can never be: the keys differ, say. Never resolves. */
+export class ClusterClient {
+  /** Rejects if the first connection fails permanently, for example because the keys differ. Never resolves. */
   readonly failed: Promise<never>;
-  readonly #options: ClusterOptions;
+  readonly #options: ClusterClientOptions;
   readonly #logger: Logger;
   readonly #abort = new AbortController();
   readonly #listeners: (() => void)[] = [];
@@ -39,7 +39,7 @@ export class Cluster {
   #wasConnected = false;
   #fail: (error: ShardcastError) => void = () => undefined;
 
-  constructor(options: ClusterOptions, logger: Logger) {
+  constructor(options: ClusterClientOptions, logger: Logger) {
     this.#options = options;
     this.#logger = logger;
     this.failed = new Promise((_resolve, reject) => {
@@ -48,38 +48,38 @@ export class Cluster {
     this.failed.catch(() => undefined);
   }
 
-  /** Begins to connect. */
+  /** Starts to connect. */
   open(): void {
     void this.#stayConnected();
   }
 
-  /** Whether there is a link to publish over and one to subscribe over. */
+  /** Whether a link to a producer and a link to a consumer are open. */
   get isConnected(): boolean {
     const hosts = new Set(this.#client?.nodes().map(({ url }) => new URL(url).host));
     const { producers, consumers } = this.#options;
     return [producers, consumers].every((urls) => urls.some((url) => hosts.has(new URL(url).host)));
   }
 
-  /** Called whenever there is a client that is new: what was subscribed by the old one has ended. */
+  /** Adds a listener for new clients. The subscriptions of the previous client have ended. */
   onClient(listener: () => void): void {
     this.#listeners.push(listener);
   }
 
   /**
-   * Resolves when the message is stored.
-   * @throws SHARDCAST_OWNER_UNAVAILABLE where there is no cluster yet, and all that `Client.publish` throws
+   * Publishes a message. Resolves when it is stored.
+   * @throws SHARDCAST_OWNER_UNAVAILABLE if there is no client yet, and all errors of `Client.publish`
    */
   async publish(topic: string, data: PublishData, options?: PublishOptions): Promise<Published> {
     return this.#connected().publish(topic, data, options);
   }
 
-  /** @throws SHARDCAST_OWNER_UNAVAILABLE where there is no cluster yet, and all that `Client.subscribe` throws */
+  /** @throws SHARDCAST_OWNER_UNAVAILABLE if there is no client yet, and all errors of `Client.subscribe` */
   subscribe(topic: string, from: string): Subscription {
     return this.#connected().subscribe(topic, { from });
   }
 
   /**
-   * The last message of a topic, where there is one.
+   * Returns the last message of a topic, or undefined if it has none.
    * @throws SHARDCAST_TIMEOUT, SHARDCAST_OWNER_UNAVAILABLE
    */
   readLast(topic: string): Promise<Message | undefined> {
@@ -87,7 +87,7 @@ export class Cluster {
     const { timeoutMs } = this.#options;
     return new Promise<Message | undefined>((resolve, reject) => {
       const timer = setTimeout(() => {
-        const detail = `${topic} could not be read within ${timeoutMs} ms`;
+        const detail = `the topic ${topic} could not be read within ${timeoutMs} ms`;
         reject(new ShardcastError("SHARDCAST_TIMEOUT", detail));
       }, timeoutMs);
       subscription.on("closed", () => {
@@ -102,7 +102,7 @@ export class Cluster {
     }).finally(() => subscription.close());
   }
 
-  /** Waits for the answers that are missing, at most until the deadline, by the monotonic clock; then closes. */
+  /** Waits until all publishes are answered, at most until the deadline by `performance.now()`, then closes. */
   async drain(deadline: number): Promise<void> {
     this.#abort.abort();
     const client = this.#client;
@@ -125,13 +125,13 @@ export class Cluster {
       } catch (error) {
         if (!(error instanceof ShardcastError)) throw error;
         if (!this.#wasConnected && !error.retryable) this.#fail(error);
-        this.#logger.warn({ error }, "the cluster cannot be used");
+        this.#logger.warn({ error }, "the connection to the cluster failed");
       }
       await wait(RETRY_MS, undefined, { signal: this.#abort.signal }).catch(() => undefined);
     }
   }
 
-  /** @throws what the connection failed by, or was ended by */
+  /** @throws the error with which the connection failed or ended */
   async #connectUntilLost(): Promise<void> {
     const { producers, consumers, psk, timeoutMs } = this.#options;
     const client = await connect({

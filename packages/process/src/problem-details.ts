@@ -1,12 +1,12 @@
-// Problem details for HTTP APIs (RFC 9457): the body of an answer that reports an error.
+// Problem details for HTTP APIs (RFC 9457): the body of an error answer.
 import { STATUS_CODES } from "node:http";
 
 export const PROBLEM_TYPE = "application/problem+json";
-/** Seconds until a client should try again, for 429 and 503. */
+/** Seconds after which a client should try again, for 429 and 503. */
 export const RETRY_AFTER_S = 1;
 
 export interface ProblemDetails<Code extends string = string> {
-  /** `about:blank`: the title is that of the status, and `code` says which error it is. */
+  /** `about:blank`: the title belongs to the status, and `code` identifies the error. */
   readonly type: "about:blank";
   readonly title: string;
   readonly status: number;

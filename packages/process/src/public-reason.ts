@@ -1,13 +1,13 @@
-// Why something failed, for those who are not to know where the cluster's parts are: clients, and whoever reads
-// /readyz. The node's log has all of it.
+// Reasons of failures for readers who must not learn the addresses of the cluster's nodes: clients, and readers of
+// /readyz. The node's log contains the full reason.
 
-/** IPv4, IPv6 in brackets, or a host's name; each with its port, which the first two may lack. */
+/** IPv4 or IPv6 in brackets, with or without a port, or a host name with a port. */
 const ADDRESS = /\[[\da-f:.]+\](:\d+)?|\b\d{1,3}(\.\d{1,3}){3}(:\d+)?|\b[\w.-]+:\d{2,5}\b/gi;
 
-/** Such as ECONNREFUSED. */
+/** For example ECONNREFUSED. */
 const SYSTEM_CODE = /^E[A-Z0-9_]+$/;
 
-/** The operating system's code, where it has one; else its message without addresses. */
+/** Returns the operating system's code of an error, if it has one; otherwise its message without addresses. */
 export function publicReason(error: unknown): string {
   if (!(error instanceof Error)) return withoutAddresses(String(error));
   const { code } = error as { readonly code?: unknown };

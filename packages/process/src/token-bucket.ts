@@ -1,4 +1,4 @@
-// Limits a rate: `unitsPerSecond` in the long run, and `burst` at once.
+// A token bucket: allows `unitsPerSecond` on average, and `burst` units at once.
 
 const BURST_SECONDS = 2;
 
@@ -10,8 +10,8 @@ export class TokenBucket {
 
   /**
    * @param unitsPerSecond Infinity for no limit
-   * @param now in ms, of any clock
-   * @param burst units; by default those of two seconds, and 1 at least
+   * @param now the time in ms, of any clock
+   * @param burst maximum number of units at once @default the units of two seconds, at least 1
    */
   constructor(
     unitsPerSecond: number,
@@ -25,8 +25,8 @@ export class TokenBucket {
   }
 
   /**
-   * Takes units where there is at least one. A request for more than are left takes them all the same, and later
-   * ones wait until the debt is paid.
+   * Takes units if at least one is left. A request may take more than are left; later requests then wait until the
+   * deficit is refilled. @returns false if no unit is left
    */
   take(units: number, now: number): boolean {
     if (this.#unitsPerSecond === Infinity) return true;
@@ -36,26 +36,26 @@ export class TokenBucket {
     return true;
   }
 
-  /** Returns units that were taken for something that did not happen. */
+  /** Gives back units that were taken for an action that did not happen. */
   giveBack(units: number): void {
     this.#units = Math.min(this.#burst, this.#units + units);
   }
 
-  /** Whether it is as good as a new one. */
+  /** Whether the bucket is full, like a new one. */
   isFull(now: number): boolean {
     if (this.#unitsPerSecond === Infinity) return true;
     this.#fill(now);
     return this.#units === this.#burst;
   }
 
-  /** How long until one unit can be taken, in ms; at least 1. */
+  /** Returns the time until one unit is available, in ms, at least 1. */
   waitMs(now: number): number {
     this.#fill(now);
     return Math.max(1, Math.ceil(((1 - this.#units) / this.#unitsPerSecond) * 1000));
   }
 
   #fill(now: number): void {
-    // The clock may step back.
+    // The clock may go backwards.
     const seconds = Math.max(0, now - this.#filledAt) / 1000;
     this.#filledAt = now;
     this.#units = Math.min(this.#burst, this.#units + seconds * this.#unitsPerSecond);

@@ -78,7 +78,7 @@ describe("TokenBucket", () => {
           now += ms;
           const before = taken;
           if (bucket.take(units, now)) taken += units;
-          // Only what is taken last may go beyond it.
+          // Only the last request may exceed the limit.
           expect(before).to.be.at.most(rate * 2 + (rate * now) / 1000 + 50);
         }
       }),

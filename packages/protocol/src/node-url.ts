@@ -1,6 +1,6 @@
-// The address of a node, as operators write it and as nodes tell it to each other.
+// Parses the address of a node, from options and from other nodes.
 
-/** `ws(s)://host:port`, without a slash at its end; undefined where the text is none. */
+/** Returns `ws(s)://host:port` without a trailing slash; undefined if the text is not such an address. */
 export function nodeUrl(text: string): string | undefined {
   if (!URL.canParse(text)) return undefined;
   const { protocol, host, pathname, search, hash } = new URL(text);

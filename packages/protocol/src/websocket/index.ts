@@ -1,4 +1,4 @@
-// @shardcast/protocol/websocket: WebSocket messages of nodes, framed once for all links. Needs Node.
+// @shardcast/protocol/websocket: encodes the WebSocket messages of nodes, once for all links. Requires Node.
 export { SharedFrames } from "./shared-frames.ts";
 export {
   OPCODE_BINARY,

@@ -1,4 +1,4 @@
-// Frames that go to many links as the same bytes: encoded once, framed once, for JSON links too.
+// Frames that are sent to many links as the same bytes: encoded and framed once, also for JSON links.
 import { crc32 } from "node:zlib";
 import { binaryToJson } from "../transcode.ts";
 import {
@@ -9,27 +9,27 @@ import {
 } from "./websocket-frame.ts";
 
 export class SharedFrames {
-  /** The frames alone. */
+  /** The frames without the WebSocket header. */
   readonly frames: Buffer;
   readonly #room: Buffer;
   #binary: Buffer | undefined;
   #json: Buffer | undefined;
   #crc: number | undefined;
 
-  /** @param room a buffer with 10 bytes of room in front of the frames; it is not copied */
+  /** @param room the frames, after 10 bytes of room for the header; it is not copied */
   constructor(room: Buffer) {
     this.frames = room.subarray(WEBSOCKET_HEADER_BYTES);
     this.#room = room;
   }
 
-  /** Copies frames that lie elsewhere. */
+  /** Copies frames from another buffer. */
   static of(frames: Uint8Array): SharedFrames {
     const room = Buffer.allocUnsafe(WEBSOCKET_HEADER_BYTES + frames.length);
     room.set(frames, WEBSOCKET_HEADER_BYTES);
     return new SharedFrames(room);
   }
 
-  /** Copies frames that lie in several places. @param bytes of all of them */
+  /** Copies frames from several buffers. @param bytes their total length */
   static concat(parts: readonly Uint8Array[], bytes: number): SharedFrames {
     const room = Buffer.allocUnsafe(WEBSOCKET_HEADER_BYTES + bytes);
     let at = WEBSOCKET_HEADER_BYTES;
@@ -40,23 +40,23 @@ export class SharedFrames {
     return new SharedFrames(room);
   }
 
-  /** Computes the checksum now: what happens to the frames from here on is noticed. */
+  /** Computes the checksum now, so that later damage to the frames is detected. */
   seal(): this {
     this.#crc = crc32(this.frames);
     return this;
   }
 
-  /** CRC-32 of the frames, made when it is asked for the first time. */
+  /** CRC-32 of the frames, computed at the first use. */
   get crc(): number {
     return (this.#crc ??= crc32(this.frames));
   }
 
-  /** One whole WebSocket message that carries them; made when the first link asks. */
+  /** A complete WebSocket message with the frames, created at the first use. */
   get binary(): Buffer {
     return (this.#binary ??= frameMessage(this.#room, OPCODE_BINARY));
   }
 
-  /** The same as JSON lines in a text message; made when the first JSON link asks. */
+  /** A complete text message with the frames as JSON lines, created at the first use. */
   get json(): Buffer {
     this.#json ??= frameText(binaryToJson(this.frames));
     return this.#json;

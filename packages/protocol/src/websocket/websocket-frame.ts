@@ -1,24 +1,24 @@
-// WebSocket messages of a server: unmasked, not compressed (RFC 6455 §5.2). Written here so that a message is framed
-// once, in place, and the same bytes go to every subscriber.
+// Encodes the WebSocket messages of a server: unmasked, not compressed (RFC 6455 §5.2). A message is framed once, in
+// place, and the same bytes are sent to every subscriber.
 //
-// A large message goes in fragments with a ping after each (§5.4 allows it): its reader answers them while the rest is
-// still on its way, so a slow line is told from a dead one.
+// A large message is sent in fragments with a ping after each (§5.4 allows it). The reader answers the pings while the
+// rest is on its way, which distinguishes a slow line from a dead one.
 
 const OPCODE_CONTINUATION = 0x0;
 const OPCODE_TEXT = 0x1;
 export const OPCODE_BINARY = 0x2;
 const FINAL = 0x80;
-/** A whole ping, without a payload. */
+/** A complete ping without a payload. */
 export const PING = Buffer.from([0x89, 0x00]);
-/** Room for the largest header; a smaller one ends where the payload starts. */
+/** Length of the largest header. A shorter header is written directly before the payload. */
 export const WEBSOCKET_HEADER_BYTES = 10;
-/** Of a fragment at most. What is sent without a ping behind it is at most as much. */
+/** Maximum payload of a fragment, and of a message without pings. */
 export const PIECE_BYTES = 0xffff;
 const PIECE_HEADER_BYTES = 4;
 
 /**
- * One whole message.
- * @param room 10 bytes of room, then the payload. Where that fits in one piece, it is framed in place.
+ * Returns a complete message.
+ * @param room 10 bytes of room, then the payload. If the payload fits into one piece, it is framed in place.
  */
 export function frameMessage(room: Buffer, opcode: number): Buffer {
   const payloadBytes = room.length - WEBSOCKET_HEADER_BYTES;
@@ -27,7 +27,7 @@ export function frameMessage(room: Buffer, opcode: number): Buffer {
     : inPieces(room.subarray(WEBSOCKET_HEADER_BYTES), opcode);
 }
 
-/** A text as one whole message. */
+/** Returns a complete message with a text. */
 export function frameText(text: string): Buffer {
   const room = Buffer.allocUnsafe(WEBSOCKET_HEADER_BYTES + Buffer.byteLength(text));
   room.write(text, WEBSOCKET_HEADER_BYTES, "utf8");
@@ -42,7 +42,7 @@ function inPieces(payload: Buffer, opcode: number): Buffer {
     const piece = payload.subarray(at, at + PIECE_BYTES);
     const isLast = at + PIECE_BYTES >= payload.length;
     const first = (at === 0 ? opcode : OPCODE_CONTINUATION) | (isLast ? FINAL : 0);
-    // The last piece may be a short one, with a shorter header.
+    // The last piece may be short enough for a shorter header.
     const headerBytes = piece.length < 126 ? 2 : PIECE_HEADER_BYTES;
     const start = end + headerBytes;
     writeHeader(out, start, piece.length, first);
@@ -53,7 +53,7 @@ function inPieces(payload: Buffer, opcode: number): Buffer {
   return out.subarray(0, end);
 }
 
-/** Writes a header in front of a payload. @returns where the header starts */
+/** Writes a header before a payload. @returns the start of the header */
 function writeHeader(
   bytes: Buffer,
   payloadStart: number,

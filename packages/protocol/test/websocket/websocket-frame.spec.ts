@@ -1,4 +1,4 @@
-// Our frames, written to a socket and read by the parser of `ws`.
+// Writes the encoded messages to a socket and reads them with the parser of `ws`.
 import { expect } from "chai";
 import type { AddressInfo } from "node:net";
 import { WebSocket, WebSocketServer, type RawData } from "ws";
@@ -14,7 +14,7 @@ interface Received {
   readonly pingCount: number;
 }
 
-/** What a client gets of a server that writes these bytes to its TCP socket, and then closes. */
+/** Returns what a client receives from a server that writes these bytes to its TCP socket and then closes. */
 function receive(bytes: Buffer): Promise<Received> {
   return new Promise((resolve, reject) => {
     const server = new WebSocketServer({ port: 0, host: "127.0.0.1" });

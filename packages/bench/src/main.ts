@@ -1,5 +1,5 @@
 // The command: npm run bench -- <question> --peers ws,nats
-import yargs from "yargs";
+import { list, readOptions, text, whole } from "@shardcast/options";
 import { PEERS, type BenchBins } from "./peers/peers.ts";
 import { FAN_OUT } from "./questions/fan-out.ts";
 import { GROWTH } from "./questions/growth.ts";
@@ -20,59 +20,60 @@ const QUESTIONS: readonly Question[] = [
   ...[FAN_OUT, MANY_TOPICS, INGEST, LATENCY, IDLE, RECOVERY_STORM, GROWTH, STARTUP, SLOW_READERS],
   TAKEOVER,
 ];
-const DEFAULT_CONNECTIONS = 100_000;
+
+const BENCH_OPTIONS = {
+  asked: list("question", { help: "Which questions" }),
+  peers: list("peers", {
+    shownDefault: "all that are installed",
+    help: `Which systems, separated by commas: ${PEERS.map(({ name }) => name).join(",")}`,
+  }),
+  logs: list("log", {
+    default: "memory,lmdb",
+    help: `Where Shardcast keeps messages, separated by commas: ${BENCH_LOGS.join(",")}`,
+  }),
+  out: text("out", {
+    default: "docs/benchmarks",
+    isEmptyAllowed: true,
+    help: "Folder for JSON and SVG files; empty for none",
+  }),
+  connections: whole("connections", {
+    default: 100_000,
+    min: 1,
+    help: "Phones of the question million",
+  }),
+};
 
 export async function main(bins: BenchBins): Promise<void> {
   for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1));
-  const names = [...QUESTIONS.map(({ name }) => name), "million"];
-  const raw = yargs(process.argv.slice(2))
-    .scriptName("bench")
-    .usage(
-      `$0 [question..]\n\nMeasures, prints a table a question, and writes it to a folder. Questions:\n${QUESTIONS.map(({ name, about }) => `  ${name}: ${about}`).join("\n")}`,
-    )
-    .option("peers", {
-      type: "string",
-      describe: `Which systems, separated by commas: ${PEERS.map(({ name }) => name).join(",")}`,
-      defaultDescription: "all that are installed",
-    })
-    .option("log", {
-      type: "string",
-      default: "memory,lmdb",
-      describe: `Where Shardcast keeps messages, separated by commas: ${BENCH_LOGS.join(",")}`,
-    })
-    .option("out", {
-      type: "string",
-      default: "docs/benchmarks",
-      describe: "Folder for JSON and SVG files; empty for none",
-    })
-    .option("connections", {
-      type: "number",
-      default: DEFAULT_CONNECTIONS,
-      describe: "Phones of the question million",
-    })
-    .strictOptions()
-    .locale("en")
-    .version(false)
-    .parseSync();
-  const asked = raw._.length === 0 ? QUESTIONS.map(({ name }) => name) : raw._.map(String);
+  const options = readOptions(BENCH_OPTIONS, {
+    argv: process.argv.slice(2),
+    env: {},
+    scriptName: "bench",
+    description: `Measures, prints a table per question, and writes it to a folder. Questions:\n${QUESTIONS.map(({ name, about }) => `  ${name}: ${about}`).join("\n")}`,
+    positional: "[question..]",
+  });
+  if (options === undefined) return;
+  const { connections, out } = options;
+  const asked = options.asked.length === 0 ? QUESTIONS.map(({ name }) => name) : options.asked;
+  const known = [...QUESTIONS, millionQuestion(connections)];
   const questions = asked.map((name) => {
-    const found = [...QUESTIONS, millionQuestion(raw.connections)].find((one) => one.name === name);
-    if (found === undefined) throw new Error(`no question ${name}; there are ${names.join(", ")}`);
+    const found = known.find((one) => one.name === name);
+    const names = known.map((one) => one.name).join(", ");
+    if (found === undefined) throw new Error(`no question ${name}; there are ${names}`);
     return found;
   });
-  const asksFor = raw.log.split(",");
-  const logs = BENCH_LOGS.filter((log) => asksFor.includes(log));
-  const peers = installed(raw.peers?.split(",") ?? defaultPeers(logs));
+  const logs = BENCH_LOGS.filter((log) => options.logs.includes(log));
+  const peers = installed(options.peers.length === 0 ? defaultPeers(logs) : options.peers);
   for (const question of questions) {
     const table = await question.ask({ bins, peers, logs, progress: tell });
     process.stdout.write(`\n${table.title}\n\n${renderTable(table)}\n`);
-    if (raw.out === "") continue;
-    const options = process.argv.slice(2).filter((argument) => !raw._.includes(argument));
-    const command = ["npm run bench --", question.name, ...options];
+    if (out === "") continue;
+    const given = process.argv.slice(2).filter((argument) => !asked.includes(argument));
+    const command = ["npm run bench --", question.name, ...given];
     const [date = ""] = new Date().toISOString().split("T");
     const answer = { ...table, date, machine: machineName(), command: command.join(" ") };
-    publish(raw.out, answer, question.chart?.(table.rows));
-    tell(`written to ${raw.out}/${question.name}.json`);
+    publish(out, answer, question.chart?.(table.rows));
+    tell(`written to ${out}/${question.name}.json`);
   }
 }
 

@@ -59,8 +59,7 @@ function clientCommand(
 ): string {
   const url = consumers[0]?.url.replace(/^ws/, "http") ?? "";
   const urlOption = url === CLIENT_OPTIONS.url.default ? "" : ` --url ${url}`;
-  const isKnown =
-    keyFile === undefined || keyFile === CLIENT_OPTIONS["psk-file"].defaultDescription;
+  const isKnown = keyFile === undefined || keyFile === CLIENT_OPTIONS.pskFile.shownDefault;
   const keyOption = isKnown ? "" : ` --psk-file ${keyFile}`;
   return `${keyFile === undefined ? "PSK=… " : ""}shardcast ${name} news${urlOption}${keyOption}`;
 }

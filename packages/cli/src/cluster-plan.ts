@@ -1,9 +1,14 @@
 // Plans a cluster on one machine: its nodes, their ports, and their commands.
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { REDIS_OPTIONS } from "@shardcast/redis/options";
-import { NODE_OPTIONS } from "@shardcast/server";
-import type { PlannedNode } from "./supervised-node.ts";
+import {
+  NODE_OPTIONS,
+  REDIS_OPTIONS,
+  variableOf,
+  type CONSUMER_OPTIONS,
+  type Values,
+} from "@shardcast/options";
+import type { NodeSpec } from "./supervised-node.ts";
 
 /** Difference between the first producer's port and the first consumer's. */
 export const CONSUMER_PORT_OFFSET = 100;
@@ -18,21 +23,19 @@ export interface NodeBins {
   readonly consumer: URL;
 }
 
-export interface LocalClusterOptions {
-  /** Number of producers. */
+export interface ClusterOptions extends Pick<
+  Values<typeof CONSUMER_OPTIONS>,
+  "host" | "log" | "dataFolder" | "drainTimeoutMs" | "isLegacySpoken"
+> {
+  /** How many. */
   readonly producers: number;
   /** Number of consumers. */
   readonly consumers: number;
   /** The first producer's port. 0 selects free ports for all nodes. */
   readonly port: number;
-  readonly host: string;
-  /** The kind of log in which consumers store messages. */
-  readonly log: string;
-  /** The address of Redis, with the log `redis`. */
+  /** Where consumers find one another and keep messages, with the log `redis`. */
   readonly redis: string | undefined;
-  /** Contains a folder for each consumer. */
-  readonly dataFolder: string;
-  /** A file with further options of the consumers. */
+  /** A file with more options of the consumers. */
   readonly consumerConfig: string | undefined;
   /** The folder of the nodes' log files. */
   readonly logFolder: string;
@@ -40,9 +43,7 @@ export interface LocalClusterOptions {
   readonly keyFile: string | undefined;
   /** The file with the token secret; undefined if the environment sets how tokens are signed. */
   readonly secretFile: string | undefined;
-  readonly drainTimeoutMs: number;
-  readonly isLegacySpoken: boolean;
-  /** The environment of `up` itself. */
+  /** What `up` itself was started with. */
   readonly env: NodeJS.ProcessEnv;
   readonly bins: NodeBins;
 }
@@ -115,8 +116,10 @@ function consumerArgs({ log, dataFolder, consumerConfig }: LocalClusterOptions):
  * Passes on only those SHARDCAST_… variables that nodes of both roles know, because a variable for a single node would
  * reach all nodes. Passes on a key only if there is no key file, because a key in the environment overrides the file.
  */
-function nodeEnv({ env, keyFile, redis }: LocalClusterOptions): NodeJS.ProcessEnv {
-  const known = new Set(Object.keys({ ...NODE_OPTIONS, ...REDIS_OPTIONS }).map(envNameOf));
+function nodeEnv({ env, keyFile, redis }: ClusterOptions): NodeJS.ProcessEnv {
+  const known = new Set(
+    Object.values({ ...NODE_OPTIONS, ...REDIS_OPTIONS }).map(({ name }) => variableOf(name)),
+  );
   const keys = new Set(["PSK", "PSK_PREVIOUS", "SHARDCAST_PSK", "SHARDCAST_PSK_PREVIOUS"]);
   const passed = Object.entries(env).filter(([name]) => {
     if (keys.has(name)) return keyFile === undefined;
@@ -130,12 +133,8 @@ function nodeEnv({ env, keyFile, redis }: LocalClusterOptions): NodeJS.ProcessEn
   };
 }
 
-function envNameOf(option: string): string {
-  return `SHARDCAST_${option.replaceAll("-", "_").toUpperCase()}`;
-}
-
-/** If nodes listen on all addresses, this machine reaches them at the loopback address. */
-function urlOf({ host, env }: LocalClusterOptions, port: number): string {
+/** Where nodes listen on every address, this machine reaches them by the loopback one. */
+function urlOf({ host, env }: ClusterOptions, port: number): string {
   const scheme = (env["SHARDCAST_TLS_CERT"] ?? "") === "" ? "ws" : "wss";
   if (host === "0.0.0.0") return `${scheme}://127.0.0.1:${port}`;
   if (host === "::") return `${scheme}://[::1]:${port}`;

@@ -7,17 +7,76 @@ import {
   writeFolder,
   type StoreReport,
 } from "@shardcast/log";
+import { onOff, text } from "@shardcast/options";
 import { ShardcastError } from "@shardcast/protocol";
-import { switchOf } from "@shardcast/process";
-import { text } from "@shardcast/server";
-import type { Argv, CommandModule } from "yargs";
+import { command, type Command } from "./command.ts";
 
 const MEBIBYTE = 1024 * 1024;
 
-export const dataCommand: CommandModule = {
+const FOLDER = {
+  folder: text("folder", { isRequired: true, help: "The folder of one consumer: <data>/<id>" }),
+};
+const TO = { to: text("to", { isRequired: true, help: "A folder that is empty or not there" }) };
+
+const checkCommand = command({
+  command: "check <folder>",
+  describe: "Look at every message; exit code 1 where something is wrong",
+  positionals: FOLDER,
+  options: {},
+  run: async ({ folder: path }) => {
+    const folder = await openForReading(path);
+    const report = checkStore(folder.records);
+    await folder.close();
+    if (tell(report, folder.faults) > 0) process.exitCode = 1;
+  },
+});
+
+const backupCommand = command({
+  command: "backup <folder> <to>",
+  describe: "Copy it as it is at this moment into a new folder",
+  positionals: { ...FOLDER, ...TO },
+  options: {},
+  run: async ({ folder: path, to }) => {
+    const folder = await openForReading(path);
+    const { store, node, faults } = folder;
+    if (store === undefined) {
+      await folder.close();
+      throw new ShardcastError("SHARDCAST_DATA_CORRUPT", `${faults[0] ?? ""}: repair it instead`);
+    }
+    await writeBackup(store, node, to);
+    await folder.close();
+    print(`backed up ${node} to ${to}`);
+  },
+});
+
+const repairCommand = command({
+  command: "repair <folder> <to>",
+  describe: "Copy what is whole into a new folder",
+  positionals: { ...FOLDER, ...TO },
+  options: {
+    hasNewEpochs: onOff("new-epochs", {
+      help: "Every topic begins a new epoch: for a backup that is older than what clients have seen",
+    }),
+  },
+  run: async ({ folder: path, to, hasNewEpochs }) => {
+    const folder = await openForReading(path);
+    // Where pages are lost, the last messages of every topic are unknown.
+    const isAnew = hasNewEpochs || folder.faults.length > 0;
+    const report = await writeFolder(to, folder.node, (target) =>
+      repairStore(folder.records, target, { isAnew }),
+    );
+    await folder.close();
+    tell(report, folder.faults);
+  },
+});
+
+const COMMANDS = [checkCommand, backupCommand, repairCommand];
+
+export const dataCommand: Command = {
   command: "data",
   describe: "Check, back up or repair a consumer's data folder",
-  builder: (argv: Argv) =>
+  rows: COMMANDS.flatMap(({ rows }) => rows),
+  builder: (argv) =>
     argv
       .command(checkCommand)
       .command(backupCommand)
@@ -26,76 +85,7 @@ export const dataCommand: CommandModule = {
   handler: () => undefined,
 };
 
-const checkCommand: CommandModule = {
-  command: "check <folder>",
-  describe: "Check every message; exit with 1 if there is a fault",
-  builder: (argv: Argv) => folderOf(argv),
-  handler: async (raw) => {
-    const folder = await openForReading(text(raw, "folder"));
-    const report = checkStore(folder.records);
-    await folder.close();
-    if (tell(report, folder.faults) > 0) process.exitCode = 1;
-  },
-};
-
-const backupCommand: CommandModule = {
-  command: "backup <folder> <to>",
-  describe: "Copy the folder in its present state to a new folder",
-  builder: (argv: Argv) => toOf(folderOf(argv)),
-  handler: async (raw) => {
-    const folder = await openForReading(text(raw, "folder"));
-    const { store, node, faults } = folder;
-    if (store === undefined) {
-      await folder.close();
-      throw new ShardcastError(
-        "SHARDCAST_DATA_CORRUPT",
-        `${faults[0] ?? ""}: use "shardcast data repair" instead`,
-      );
-    }
-    await writeBackup(store, node, text(raw, "to"));
-    await folder.close();
-    print(`backed up ${node} to ${text(raw, "to")}`);
-  },
-};
-
-const repairCommand: CommandModule = {
-  command: "repair <folder> <to>",
-  describe: "Copy all undamaged data to a new folder",
-  builder: (argv: Argv) =>
-    toOf(folderOf(argv)).option("new-epochs", {
-      type: "boolean",
-      default: false,
-      describe: "Start a new epoch in every topic, if clients have seen more than the backup",
-    }),
-  handler: async (raw) => {
-    const folder = await openForReading(text(raw, "folder"));
-    // If pages are lost, the last messages of each topic are unknown.
-    const isAnew = switchOf(raw, "new-epochs") || folder.faults.length > 0;
-    const report = await writeFolder(text(raw, "to"), folder.node, (target) =>
-      repairStore(folder.records, target, { isAnew }),
-    );
-    await folder.close();
-    tell(report, folder.faults);
-  },
-};
-
-function folderOf(argv: Argv): Argv {
-  return argv.positional("folder", {
-    type: "string",
-    demandOption: true,
-    describe: "The folder of one consumer: <data>/<id>",
-  });
-}
-
-function toOf(argv: Argv): Argv {
-  return argv.positional("to", {
-    type: "string",
-    demandOption: true,
-    describe: "An empty or new folder",
-  });
-}
-
-/** @returns the number of faults */
+/** @returns how many faults there are */
 function tell(report: StoreReport, ofFile: readonly string[]): number {
   const { topics, messages, bytes, missing } = report;
   const faults = [...ofFile, ...report.faults];

@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
-import { readSecretFile } from "@shardcast/process";
+import { readSecretFile } from "@shardcast/options";
 import { ShardcastError } from "@shardcast/protocol";
 import { codeOf, reasonOf } from "./fault.ts";
 

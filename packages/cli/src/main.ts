@@ -1,6 +1,5 @@
 // The command `shardcast`: run a cluster, publish, subscribe.
-import { checkNumbers, spellSwitches } from "@shardcast/process";
-import { markLiterals, optionInvalid, unmarkLiterals } from "@shardcast/server";
+import { argumentsFor, strict } from "@shardcast/options";
 import yargs from "yargs";
 import type { NodeBins } from "./cluster-plan.ts";
 import { dataCommand } from "./data.ts";
@@ -10,41 +9,22 @@ import { subscribeCommand } from "./subscribe.ts";
 import { tokenCommand } from "./token.ts";
 import { upCommand } from "./up.ts";
 
-const HELP_COLUMNS = 100;
-const SWITCHES: ReadonlySet<string> = new Set(["json", "legacy-protocol", "new-epochs"]);
-const NUMBERS: ReadonlySet<string> = new Set([
-  "producers",
-  "consumers",
-  "port",
-  "drain-timeout",
-  "count",
-  "expires",
-]);
-
-/** Runs the command of the command line. On a failure, prints one line to stderr and sets exit code 1. */
+/** Runs what the command line says. A failure is one line on stderr and exit code 1. */
 export async function main(bins: NodeBins): Promise<void> {
   process.stdout.on("error", stdoutOnError);
   try {
-    checkNumbers(process.argv.slice(2), (name) => NUMBERS.has(name));
-    await yargs(spellSwitches(markLiterals(process.argv.slice(2)), (name) => SWITCHES.has(name)))
+    const up = upCommand(bins);
+    const commands = [up, publishCommand, subscribeCommand, tokenCommand, dataCommand];
+    const rows = commands.flatMap((command) => command.rows);
+    await strict(yargs(argumentsFor(process.argv.slice(2), rows)))
       .scriptName("shardcast")
       .usage("$0 <command> [options]\n\nA topic-sharded message queue over WebSockets.")
-      .command(upCommand(bins))
+      .command(up)
       .command(publishCommand)
       .command(subscribeCommand)
       .command(tokenCommand)
       .command(dataCommand)
-      .demandCommand(1, "no command: use up, publish, subscribe, token or data; see --help")
-      .middleware(unmarkLiterals, true)
-      .strict()
-      .locale("en")
-      .wrap(Math.min(HELP_COLUMNS, process.stdout.isTTY ? process.stdout.columns : HELP_COLUMNS))
-      .version(false)
-      .exitProcess(false)
-      .fail((message: string | undefined, error: unknown) => {
-        if (error instanceof Error) throw error;
-        throw optionInvalid(inOneLine(message ?? "unusable options"));
-      })
+      .demandCommand(1, "no command: up, publish, subscribe, token or data; --help tells more")
       .parseAsync();
   } catch (error) {
     process.stderr.write(`shardcast: ${describeFailure(error)}\n`);
@@ -52,15 +32,7 @@ export async function main(bins: NodeBins): Promise<void> {
   }
 }
 
-/** yargs describes a wrong value in several lines. */
-function inOneLine(text: string): string {
-  return text
-    .split(/\s*\n\s*/)
-    .join(" ")
-    .trim();
-}
-
-/** Exits without an error when the reader of the output has closed it. */
+/** Whoever read the output has gone: there is nobody left to work for, and nothing went wrong. */
 function stdoutOnError(error: Error & { readonly code?: string }): void {
   if (error.code !== "EPIPE") throw error;
   process.exit();

@@ -1,41 +1,39 @@
 // `shardcast publish`: stores messages in a topic and prints their positions.
 import type { Client, Published } from "@shardcast/client";
+import { optionInvalid, text, texts, type Values } from "@shardcast/options";
 import { formatPosition } from "@shardcast/protocol";
-import { optionInvalid, text } from "@shardcast/server";
-import type { Argv, CommandModule } from "yargs";
-import { CLIENT_OPTIONS, connectClient, texts } from "./client-options.ts";
+import { CLIENT_OPTIONS, connectClient } from "./client-options.ts";
+import { command } from "./command.ts";
 import { linesOf } from "./lines.ts";
 
 /** Maximum number of unanswered publishes. At the limit no further lines are read. */
 const WINDOW_MESSAGES = 1000;
 
-export const publishCommand: CommandModule = {
-  command: "publish <topic> [message..]",
-  describe: "Publish messages, and print the position of each",
-  builder: (argv: Argv) =>
-    argv
-      .positional("topic", { type: "string", describe: "The topic" })
-      .positional("message", {
-        type: "string",
-        array: true,
-        describe: "Each argument is a message; without arguments, each line of stdin is one",
-      })
-      .options(CLIENT_OPTIONS)
-      .option("id", {
-        type: "string",
-        requiresArg: true,
-        describe: "Message id, for a single message: a repeated id is stored once",
-      }),
-  handler: publish,
+const POSITIONALS = {
+  topic: text("topic", { isRequired: true, help: "The topic" }),
+  messages: texts("message", {
+    help: "Each argument is a message; without any, each line of stdin is one",
+  }),
 };
 
-async function publish(raw: Readonly<Record<string, unknown>>): Promise<void> {
-  const topic = text(raw, "topic");
-  const messages = texts(raw, "message");
-  const messageId = raw["id"] === undefined ? undefined : text(raw, "id");
+const OPTIONS = {
+  ...CLIENT_OPTIONS,
+  messageId: text("id", { help: "Message id, for one message: repeated, it is stored once" }),
+};
+
+export const publishCommand = command({
+  command: "publish <topic> [message..]",
+  describe: "Publish messages, and print the position of each",
+  positionals: POSITIONALS,
+  options: OPTIONS,
+  run: publish,
+});
+
+async function publish(values: Values<typeof POSITIONALS & typeof OPTIONS>): Promise<void> {
+  const { topic, messages, messageId } = values;
   if (messageId !== undefined && messages.length !== 1)
-    throw optionInvalid("--id requires exactly one message");
-  const client = await connectClient(raw);
+    throw optionInvalid("--id is for one message");
+  const client = await connectClient(values);
   try {
     if (messages.length === 0) await publishLines(client, topic);
     for (const message of messages) print(await client.publish(topic, message, { messageId }));

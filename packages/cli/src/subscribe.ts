@@ -1,45 +1,41 @@
 // `shardcast subscribe`: prints the messages of topics as they arrive.
 import { once } from "node:events";
-import { switchOf } from "@shardcast/process";
 import type { Client, Gap, Message } from "@shardcast/client";
-import { parseFrom, type From } from "@shardcast/protocol";
-import { text, wholeNumber } from "@shardcast/server";
-import type { Argv, CommandModule } from "yargs";
-import { CLIENT_OPTIONS, connectClient, texts } from "./client-options.ts";
+import { FROM_OPTION, onOff, texts, whole, type Values } from "@shardcast/options";
+import type { From } from "@shardcast/protocol";
+import { CLIENT_OPTIONS, connectClient } from "./client-options.ts";
+import { command } from "./command.ts";
 import { printable } from "./printable.ts";
 
-export const subscribeCommand: CommandModule = {
-  command: "subscribe <topic..>",
-  describe: "Print the messages of topics as they arrive",
-  builder: (argv: Argv) =>
-    argv
-      .positional("topic", { type: "string", array: true, describe: "The topics" })
-      .options(CLIENT_OPTIONS)
-      .options({
-        from: {
-          type: "string",
-          default: "live",
-          requiresArg: true,
-          describe: "live, earliest, last:<count>, since:<ms since 1970> or a position",
-        },
-        count: { type: "number", requiresArg: true, describe: "End after this many messages" },
-        json: { type: "boolean", default: false, describe: "Print each message as a JSON object" },
-      }),
-  handler: subscribe,
+const POSITIONALS = {
+  topics: texts("topic", { help: "The topics" }),
 };
+
+const OPTIONS = {
+  ...CLIENT_OPTIONS,
+  from: FROM_OPTION,
+  count: whole("count", { min: 1, help: "End after so many messages" }),
+  isJson: onOff("json", { help: "Print each as a JSON object" }),
+};
+
+export const subscribeCommand = command({
+  command: "subscribe <topic..>",
+  describe: "Print the messages of topics as they come",
+  positionals: POSITIONALS,
+  options: OPTIONS,
+  run: subscribe,
+});
 
 type Format = (message: Message) => string | Uint8Array;
 
-async function subscribe(raw: Readonly<Record<string, unknown>>): Promise<void> {
-  const topics = [...new Set(texts(raw, "topic"))];
-  const from = parseFrom(text(raw, "from"));
-  const count =
-    raw["count"] === undefined ? Infinity : wholeNumber(raw, "count", 1, Number.MAX_SAFE_INTEGER);
-  const client = await connectClient(raw);
+async function subscribe(values: Values<typeof POSITIONALS & typeof OPTIONS>): Promise<void> {
+  const topics = [...new Set(values.topics)];
+  const { from, count = Infinity, isJson } = values;
+  const client = await connectClient(values);
   const stop = (): void => client.close();
   process.on("SIGINT", stop).on("SIGTERM", stop);
   try {
-    const printer = new Printer(formatOf(switchOf(raw, "json"), topics.length > 1), count);
+    const printer = new Printer(formatOf(isJson, topics.length > 1), count);
     await Promise.all(topics.map((topic) => follow(client, { topic, from }, printer)));
   } finally {
     client.close();

@@ -1,10 +1,14 @@
 // `shardcast up`: runs a whole cluster on this machine until it is stopped.
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { switchOf } from "@shardcast/process";
-import { NODE_OPTIONS, optionInvalid, text, wholeNumber } from "@shardcast/server";
-import { REDIS_OPTIONS } from "@shardcast/redis/options";
-import type { Argv, CommandModule } from "yargs";
+import {
+  CONSUMER_OPTIONS,
+  optionInvalid,
+  text,
+  variableOf,
+  whole,
+  type Values,
+} from "@shardcast/options";
 import { banner } from "./banner.ts";
 import {
   CONSUMER_PORT_OFFSET,
@@ -13,6 +17,7 @@ import {
   type LocalClusterOptions,
   type NodeBins,
 } from "./cluster-plan.ts";
+import { command, type Command } from "./command.ts";
 import { StartError, reasonOf } from "./fault.ts";
 import { ensureKeyFile } from "./key-file.ts";
 import { claimPorts } from "./ports.ts";
@@ -22,56 +27,66 @@ import { Supervisor } from "./supervisor.ts";
 const SAME_SIGNAL_MS = 500;
 const PARENT_POLL_MS = 500;
 const EXIT_KILLED = 130;
-const DAY_MS = 24 * 60 * 60 * 1000;
 
 const UP_OPTIONS = {
-  producers: { type: "number", default: 2, describe: "Number of producer nodes" },
-  consumers: { type: "number", default: 2, describe: "Number of consumer nodes" },
-  port: {
-    type: "number",
+  producers: whole("producers", {
+    group: "Cluster",
+    default: 2,
+    min: 1,
+    max: CONSUMER_PORT_OFFSET,
+    help: "How many producer nodes",
+  }),
+  consumers: whole("consumers", {
+    group: "Cluster",
+    default: 2,
+    min: 1,
+    max: CONSUMER_PORT_OFFSET,
+    help: "How many consumer nodes",
+  }),
+  port: whole("port", {
+    group: "Node",
     default: 9000,
-    describe: `The first producer's port; the others follow; the consumers' ports start ${CONSUMER_PORT_OFFSET} higher. 0 selects free ports`,
-  },
-  host: { type: "string", default: "127.0.0.1", describe: "Address to listen on" },
-  log: {
-    type: "string",
-    default: "lmdb",
-    choices: ["lmdb", "memory", "redis"],
-    describe: "Where messages are stored: on disk, in the consumers' memory, or in Redis",
-  },
-  redis: REDIS_OPTIONS.redis,
-  data: {
-    type: "string",
+    min: 0,
+    max: 65_535,
+    help: `The first producer's port, the others follow; the consumers' begin ${CONSUMER_PORT_OFFSET} higher. 0 picks free ones`,
+  }),
+  host: CONSUMER_OPTIONS.host,
+  log: CONSUMER_OPTIONS.log,
+  redisUrl: CONSUMER_OPTIONS.redisUrl,
+  dataFolder: text("data", {
+    group: "Storage",
     default: "data",
-    describe: "Folder for the messages, the key and the nodes' log files",
-  },
-  "consumer-config": {
-    type: "string",
-    requiresArg: true,
-    describe: "A JSON file with options of the consumers, passed to them as --config",
-  },
-  "psk-file": {
-    type: "string",
-    defaultDescription: "<data>/psk",
-    describe: "File with the pre-shared key; created if it does not exist",
-  },
-  "drain-timeout": NODE_OPTIONS["drain-timeout"],
-  "legacy-protocol": NODE_OPTIONS["legacy-protocol"],
-} as const;
+    help: "Folder for the messages, the key and the nodes' log files",
+  }),
+  consumerConfig: text("consumer-config", {
+    group: "Cluster",
+    help: "A JSON file with options of the consumers, as they take it by --config",
+  }),
+  pskFile: text("psk-file", {
+    group: "Keys and tokens",
+    shownDefault: "<data>/psk",
+    help: "File with the pre-shared key, made where there is none",
+  }),
+  drainTimeoutMs: CONSUMER_OPTIONS.drainTimeoutMs,
+  isLegacySpoken: CONSUMER_OPTIONS.isLegacySpoken,
+};
+
+type UpValues = Values<typeof UP_OPTIONS>;
 
 const STOP_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR2"];
 
-export function upCommand(bins: NodeBins): CommandModule {
-  return {
+export function upCommand(bins: NodeBins): Command {
+  return command({
     command: "up",
     describe: "Run a cluster on this machine",
-    builder: (argv: Argv) => argv.options(UP_OPTIONS),
-    handler: (raw) => up(raw, bins),
-  };
+    positionals: {},
+    options: UP_OPTIONS,
+    run: (values) => up(values, bins),
+  });
 }
 
-async function up(raw: Readonly<Record<string, unknown>>, bins: NodeBins): Promise<void> {
-  const options = readOptions(raw, bins);
+async function up(values: UpValues, bins: NodeBins): Promise<void> {
+  const options = clusterOptions(values, bins);
   const { keyFile, secretFile, host, drainTimeoutMs } = options;
   if (keyFile !== undefined && ensureKeyFile(keyFile)) print(`created a random key: ${keyFile}`);
   if (secretFile !== undefined && ensureKeyFile(secretFile)) {
@@ -91,52 +106,39 @@ async function up(raw: Readonly<Record<string, unknown>>, bins: NodeBins): Promi
   print("stopped");
 }
 
-function readOptions(raw: Readonly<Record<string, unknown>>, bins: NodeBins): LocalClusterOptions {
-  const port = wholeNumber(raw, "port", 0, 65_535);
-  const producers = wholeNumber(raw, "producers", 1, CONSUMER_PORT_OFFSET);
-  const consumers = wholeNumber(raw, "consumers", 1, CONSUMER_PORT_OFFSET);
+function clusterOptions(values: UpValues, bins: NodeBins): ClusterOptions {
+  const { port, consumers, dataFolder } = values;
   const lastPort = port + CONSUMER_PORT_OFFSET + consumers - 1;
   if (port !== 0 && lastPort > 65_535) {
     throw optionInvalid(
       `--port ${port}: the last consumer's port would be ${lastPort}, above 65535`,
     );
   }
-  const data = text(raw, "data");
   return {
-    producers,
-    consumers,
-    port,
-    host: text(raw, "host"),
-    log: text(raw, "log"),
-    redis: redisOf(raw),
-    dataFolder: data,
-    consumerConfig: raw["consumer-config"] === undefined ? undefined : text(raw, "consumer-config"),
-    logFolder: join(data, "logs"),
-    keyFile: keyFileOf(raw, data),
-    secretFile: secretFileOf(data),
-    drainTimeoutMs: wholeNumber(raw, "drain-timeout", 0, DAY_MS),
-    isLegacySpoken: switchOf(raw, "legacy-protocol"),
+    ...values,
+    redis: redisOf(values),
+    logFolder: join(dataFolder, "logs"),
+    keyFile: keyFileOf(values),
+    secretFile: secretFileOf(dataFolder),
     env: process.env,
     bins,
   };
 }
 
-function redisOf(raw: Readonly<Record<string, unknown>>): string | undefined {
-  const isWanted = raw["log"] === "redis";
-  // SHARDCAST_REDIS in the environment applies only with --log redis.
-  const url = raw["redis"] ?? (isWanted ? process.env["SHARDCAST_REDIS"] : undefined);
-  if (isWanted !== (url !== undefined)) {
-    throw optionInvalid("--log redis and --redis <url> (or SHARDCAST_REDIS) must be used together");
-  }
-  return url === undefined ? undefined : text({ redis: url }, "redis");
+function redisOf({ log, redisUrl }: UpValues): string | undefined {
+  const variable = variableOf("redis");
+  // A URL in the environment counts only where it is asked for.
+  const url = redisUrl ?? (log === "redis" ? process.env[variable] : undefined);
+  if ((log === "redis") === (url !== undefined)) return url;
+  throw optionInvalid(`--log redis and --redis <url> (or ${variable}) go together`);
 }
 
-/** A file from the option has priority, then a key in the environment, then the default file. */
-function keyFileOf(raw: Readonly<Record<string, unknown>>, data: string): string | undefined {
-  if (raw["psk-file"] !== undefined) return text(raw, "psk-file");
+/** A file that is named comes first, then a key in the environment, then the usual file. */
+function keyFileOf({ pskFile, dataFolder }: UpValues): string | undefined {
+  if (pskFile !== undefined) return pskFile;
   const { PSK, SHARDCAST_PSK } = process.env;
   const isInEnv = [PSK, SHARDCAST_PSK].some((key) => key !== undefined && key !== "");
-  return isInEnv ? undefined : join(data, "psk");
+  return isInEnv ? undefined : join(dataFolder, "psk");
 }
 
 /** Tokens are signed with a secret of this cluster, unless the environment sets another secret or key. */

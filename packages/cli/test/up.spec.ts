@@ -333,11 +333,7 @@ describe("shardcast up", () => {
 
   for (const [args, fault] of [
     [["--prot", "1"], "Unknown argument: prot"],
-    [["--producers", "0"], "a whole number from 1 to 100"],
-    [["--port", "many"], "--port must be a whole number"],
     [["--port", "65500"], "--port 65500"],
-    [["--log", "paper"], "paper"],
-    [["--data", ""], "--data needs one value"],
   ] as const) {
     it(`refuses ${args.join(" ")} in one line`, async () => {
       const command = await new Command(["up", ...args]).end();

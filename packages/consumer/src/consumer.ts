@@ -1,9 +1,9 @@
 // A consumer node: owns topics by the ring, stores their messages, and fans them out; relays topics that
 // others own; and routes publishes that clients send over /connect.
+import { optionInvalid } from "@shardcast/options";
 import {
   ShardcastNode,
   createLegacyAcceptor,
-  optionInvalid,
   type HttpAccess,
   type NodeCore,
 } from "@shardcast/server";

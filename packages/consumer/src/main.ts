@@ -1,9 +1,10 @@
 // The command shardcast-consumer: options in, a running node out.
 import { hostname } from "node:os";
+import { CONSUMER_OPTIONS } from "@shardcast/options";
 import { runNode } from "@shardcast/server";
 import { startConsumer } from "./consumer.ts";
 import { AUTO_ID, ownId } from "./start/own-id.ts";
-import { CONSUMER_OPTIONS, parseConsumerOptions } from "./start/consumer-options.ts";
+import { parseConsumerOptions } from "./start/consumer-options.ts";
 
 export function main(): Promise<void> {
   return runNode({
@@ -16,6 +17,6 @@ export function main(): Promise<void> {
       const isListed = consumers.type === "list" || consumers.type === "file";
       return isListed ? ownId(members, port) : hostname();
     },
-    start: (core, raw) => startConsumer(core, parseConsumerOptions(raw)),
+    start: (core, values) => startConsumer(core, parseConsumerOptions(values)),
   });
 }

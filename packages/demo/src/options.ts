@@ -1,126 +1,60 @@
-// What `npm run TOPIC` can be told. Whatever cannot be used is an error before anything is dialled.
-import { join } from "node:path";
-import { readSecretFile } from "@shardcast/process";
+// What `npm run TOPIC` is started with. Unusable options are an error before anything is dialled.
 import {
-  ShardcastError,
-  contentFault,
-  parseFrom,
-  topicFault,
-  type From,
-} from "@shardcast/protocol";
-import yargs from "yargs";
+  FROM_OPTION,
+  KEY_OPTIONS,
+  USUAL_KEY_FILE,
+  list,
+  optionInvalid,
+  readOptions as readRows,
+  readSecretFile,
+  text,
+  type Values,
+} from "@shardcast/options";
+import { ShardcastError, contentFault, topicFault } from "@shardcast/protocol";
 
-const HELP_COLUMNS = 100;
-const USUAL_KEY_FILE = join("data", "psk");
-const PRODUCERS = ["ws://127.0.0.1:9000", "ws://127.0.0.1:9001"];
-const CONSUMERS = ["ws://127.0.0.1:9100", "ws://127.0.0.1:9101"];
-
-export interface DemoOptions {
-  readonly topic: string;
-  readonly producers: readonly string[];
-  readonly consumers: readonly string[];
-  readonly psk: string;
-  readonly from: From;
+export const DEMO_OPTIONS = {
+  topic: text("topic", { default: "topic0", help: "The topic" }, topicOf),
+  producers: list("producer", {
+    default: "ws://127.0.0.1:9000,ws://127.0.0.1:9001",
+    help: "Producer nodes to publish to; repeat it, or separate them by commas",
+  }),
+  consumers: list("consumer", {
+    default: "ws://127.0.0.1:9100,ws://127.0.0.1:9101",
+    help: "Consumer nodes to subscribe at; repeat it, or separate them by commas",
+  }),
+  ...KEY_OPTIONS,
+  from: FROM_OPTION,
   /** What others see in front of each line. */
-  readonly name: string | undefined;
-}
+  name: text("name", { help: "What others see in front of your lines" }, nameOf),
+};
+
+export type DemoOptions = Omit<Values<typeof DEMO_OPTIONS>, "psk" | "pskFile"> & {
+  readonly psk: string;
+};
 
 /**
- * @returns undefined where only the help was asked for
+ * @returns undefined where `--help` was given
  * @throws SHARDCAST_OPTION_INVALID, SHARDCAST_KEY_MISSING, SHARDCAST_TOPIC_INVALID and the like
  */
 export function readOptions(
   argv: readonly string[],
   env: NodeJS.ProcessEnv,
 ): DemoOptions | undefined {
-  // yargs would lose what stands behind it.
-  if (argv.includes("--")) throw invalid("unknown argument: --");
-  const raw = parse(argv);
-  if (raw["help"] === true) return undefined;
-  const topic = one("topic", raw["topic"]);
-  const name = raw["name"];
+  const values = readRows(DEMO_OPTIONS, {
+    argv,
+    env,
+    scriptName: "npm run TOPIC --",
+    description: "Publishes each line typed to a topic, and shows the topic's messages.",
+    positional: "[topic]",
+  });
+  if (values === undefined) return undefined;
+  return { ...values, psk: values.psk ?? readKey(values.pskFile ?? USUAL_KEY_FILE) };
+}
+
+function topicOf(topic: string): string {
   const fault = topicFault(topic);
-  if (fault !== undefined) throw new ShardcastError(fault);
-  return {
-    topic,
-    producers: urlsOf(raw["producer"]) ?? PRODUCERS,
-    consumers: urlsOf(raw["consumer"]) ?? CONSUMERS,
-    from: parseFrom(one("from", raw["from"])),
-    name: name === undefined ? undefined : nameOf(name),
-    psk: keyOf(raw, env),
-  };
-}
-
-function parse(argv: readonly string[]): Readonly<Record<string, unknown>> {
-  return yargs([...argv])
-    .scriptName("npm run TOPIC --")
-    .usage(
-      "$0 [topic] [options]\n\nPublishes each line typed to a topic, and shows the topic's messages.",
-    )
-    .command("$0 [topic]", false, (command) =>
-      command.positional("topic", { type: "string", default: "topic0", describe: "The topic" }),
-    )
-    .options({
-      producer: {
-        ...TEXT,
-        defaultDescription: PRODUCERS.join(","),
-        describe: "Producer nodes to publish to; repeat it, or separate them by commas",
-      },
-      consumer: {
-        ...TEXT,
-        defaultDescription: CONSUMERS.join(","),
-        describe: "Consumer nodes to subscribe at, likewise",
-      },
-      psk: { ...TEXT, describe: "The pre-shared key (or PSK)" },
-      "psk-file": {
-        ...TEXT,
-        defaultDescription: USUAL_KEY_FILE,
-        describe: "File with the pre-shared key; npm start makes it",
-      },
-      from: {
-        ...TEXT,
-        default: "live",
-        describe: "live, earliest, last:<count>, since:<ms since 1970> or a position",
-      },
-      name: { ...TEXT, describe: "What others see in front of your lines" },
-    })
-    .strict()
-    .locale("en")
-    .wrap(process.stdout.isTTY ? Math.min(HELP_COLUMNS, process.stdout.columns) : HELP_COLUMNS)
-    .version(false)
-    .exitProcess(false)
-    .fail((message: string | undefined, error: unknown) => {
-      if (error instanceof Error) throw error;
-      throw invalid(inOneLine(message ?? "unusable options"));
-    })
-    .parseSync();
-}
-
-/** yargs explains a wrong value in several. */
-function inOneLine(text: string): string {
-  return text
-    .split(/\s*\n\s*/)
-    .join(" ")
-    .trim();
-}
-
-const TEXT = { type: "string", requiresArg: true } as const;
-
-/** An option that stands several times is a list, whatever its type says. */
-function urlsOf(value: unknown): string[] | undefined {
-  if (value === undefined) return undefined;
-  const urls = [value]
-    .flat()
-    .flatMap((list) => (typeof list === "string" ? list.split(",") : []))
-    .map((url) => url.trim())
-    .filter((url) => url !== "");
-  return urls.length === 0 ? undefined : urls;
-}
-
-function keyOf(raw: Readonly<Record<string, unknown>>, { PSK }: NodeJS.ProcessEnv): string {
-  if (raw["psk"] !== undefined) return one("psk", raw["psk"]);
-  if (raw["psk-file"] !== undefined) return readKey(one("psk-file", raw["psk-file"]));
-  return PSK === undefined || PSK === "" ? readKey(USUAL_KEY_FILE) : PSK;
+  if (fault === undefined) return topic;
+  throw new ShardcastError(fault);
 }
 
 function readKey(file: string): string {
@@ -133,18 +67,8 @@ function readKey(file: string): string {
   }
 }
 
-/** It travels as an attribute, and keeps to the rules of these. */
-function nameOf(value: unknown): string {
-  const name = one("name", value);
+/** It travels as an attribute, so the rules of attributes apply. */
+function nameOf(name: string, label: string): string {
   if (contentFault({ attributes: { name }, payload: new Uint8Array() }) === undefined) return name;
-  throw invalid("name is up to 255 bytes of text, without control characters");
-}
-
-function one(name: string, value: unknown): string {
-  if (typeof value === "string" && value !== "") return value;
-  throw invalid(`${name} needs one value`);
-}
-
-function invalid(detail: string): ShardcastError {
-  return new ShardcastError("SHARDCAST_OPTION_INVALID", detail);
+  throw optionInvalid(`${label} is up to 255 bytes of text, without control characters`);
 }

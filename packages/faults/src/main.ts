@@ -1,55 +1,62 @@
 // The command: npm run faults -- --minutes 10 --seed 7
 import { randomInt } from "node:crypto";
-import { optionInvalid, wholeNumber } from "@shardcast/server";
-import yargs from "yargs";
+import { choice, optionInvalid, readOptions, text, whole } from "@shardcast/options";
 import type { NodeBins } from "./cluster.ts";
 import { run, type RunResult } from "./run.ts";
 
 const MAX_SEED = 2 ** 32 - 1;
 const VIOLATIONS_SHOWN = 20;
 
+const FAULTS_OPTIONS = {
+  minutes: text("minutes", { default: "1", help: "How long faults go on" }, minutesOf),
+  seed: whole("seed", {
+    min: 0,
+    max: MAX_SEED,
+    shownDefault: "random",
+    help: "Which faults happen, and when",
+  }),
+  producers: whole("producers", { default: 2, min: 1, max: 10, help: "How many producers" }),
+  consumers: whole("consumers", { default: 3, min: 1, max: 10, help: "How many consumers" }),
+  rate: whole("rate", { default: 300, min: 1, max: 10_000, help: "Publishes per second" }),
+  log: choice("log", ["lmdb", "redis"], {
+    default: "lmdb",
+    help: "The consumers' log; redis is a cluster of six servers, which have faults, too",
+  }),
+};
+
 /** Ends with exit code 1 where a promise was broken. */
 export async function main(bins: NodeBins): Promise<void> {
-  const raw = yargs(process.argv.slice(2))
-    .scriptName("faults")
-    .usage("$0 [options]\n\nRuns a cluster under faults, and checks what it promises.")
-    .options({
-      minutes: { type: "number", default: 1, describe: "How long faults go on" },
-      seed: { type: "number", describe: "Which faults, when; drawn where none is given" },
-      producers: { type: "number", default: 2, describe: "How many" },
-      consumers: { type: "number", default: 3, describe: "How many" },
-      rate: { type: "number", default: 300, describe: "Publishes a second" },
-      log: {
-        type: "string",
-        default: "lmdb",
-        choices: ["lmdb", "redis"],
-        describe: "The consumers' log; redis is a cluster of six servers, which have faults, too",
-      },
-    })
-    .strict()
-    .locale("en")
-    .version(false)
-    .parseSync();
-  if (!(raw.minutes > 0)) throw optionInvalid("--minutes is a number above 0");
-  const seed = raw.seed === undefined ? randomInt(MAX_SEED) : wholeNumber(raw, "seed", 0, MAX_SEED);
+  const options = readOptions(FAULTS_OPTIONS, {
+    argv: process.argv.slice(2),
+    env: {},
+    scriptName: "faults",
+    description: "Runs a cluster under faults, and checks what it promises.",
+  });
+  if (options === undefined) return;
+  const { minutes, seed = randomInt(MAX_SEED), producers, consumers, rate, log } = options;
   print(`seed ${seed}`);
   const began = performance.now();
   const result = await run({
     bins,
     seed,
-    durationMs: raw.minutes * 60_000,
-    producers: wholeNumber(raw, "producers", 1, 10),
-    consumers: wholeNumber(raw, "consumers", 1, 10),
+    durationMs: minutes * 60_000,
+    producers,
+    consumers,
     topics: 8,
     publishers: 6,
     subscribers: 6,
-    rate: wholeNumber(raw, "rate", 1, 10_000),
-    isOnRedis: raw.log === "redis",
+    rate,
+    isOnRedis: log === "redis",
     log: (text) =>
       print(`${((performance.now() - began) / 1000).toFixed(1).padStart(7)} s  ${text}`),
   });
   report(result, seed);
   if (result.violations.length > 0) process.exitCode = 1;
+}
+
+function minutesOf(given: string, label: string): number {
+  if (Number(given) > 0) return Number(given);
+  throw optionInvalid(`${label} is a number above 0`);
 }
 
 function report(result: RunResult, seed: number): void {

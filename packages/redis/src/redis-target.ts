@@ -1,5 +1,5 @@
 // Which Redis: one server, a group that Sentinel watches, or a cluster, as --redis names it.
-import { optionInvalid } from "@shardcast/server";
+import { optionInvalid } from "@shardcast/options";
 
 interface RedisAddress {
   readonly host: string;

@@ -1,16 +1,15 @@
 // From a command line to a running node: one clear line and exit code 1 where it cannot start, and a graceful stop.
 import { setFlagsFromString } from "node:v8";
+import { readOptions, type Row, type Values } from "@shardcast/options";
 import { createLogger, explain, outliveRejections, stopOnSignal } from "@shardcast/process";
 import type { RingMember } from "@shardcast/protocol";
 import type { Logger } from "pino";
-import type { Options } from "yargs";
 import { openConsumers } from "./cluster/consumer-source.ts";
 import { Membership } from "./cluster/membership.ts";
 import { NodeMetrics } from "./http/metrics.ts";
 import { PUBLIC_PSK } from "./options/psk-options.ts";
 import { createNodeCore, type NodeCore, type Role, type ShardcastNode } from "./node/node.ts";
-import { parseNodeOptions, readOptions, type NodeOptions } from "./node/node-options.ts";
-import type { RawOptions } from "./options/option-value.ts";
+import { parseNodeOptions, type NodeOptions, type NodeValues } from "./node/node-options.ts";
 
 /**
  * How far V8 lets the old part of the heap grow before it looks for garbage in all of it, in percent of what it
@@ -21,27 +20,32 @@ const HEAP_GROWING_PERCENT = 300;
 
 const READY_POLL_MS = 50;
 
-export interface RunOptions {
+/** The rows that every node has; a role adds its own. */
+type NodeRows = { readonly [Key in keyof NodeValues]: Row<NodeValues[Key]> };
+
+export interface RunOptions<Rows extends NodeRows> {
   readonly role: Role;
   /** For the help. */
   readonly description: string;
-  readonly options: Readonly<Record<string, Options>>;
+  readonly options: Rows;
   /** Finds out what the node is called, where its options leave it open. */
   readonly resolveId?: (options: NodeOptions, members: readonly RingMember[]) => Promise<string>;
-  /** Starts the role's node; `raw` has the options that are the role's own. */
-  readonly start: (core: NodeCore, raw: RawOptions) => Promise<ShardcastNode>;
+  readonly start: (core: NodeCore, values: Values<Rows>) => Promise<ShardcastNode>;
 }
 
-export async function runNode(run: RunOptions): Promise<void> {
+export async function runNode<Rows extends NodeRows>(run: RunOptions<Rows>): Promise<void> {
   setFlagsFromString(`--heap-growing-percent=${HEAP_GROWING_PERCENT}`);
   const scriptName = `shardcast-${run.role}`;
   let core: NodeCore;
   let node: ShardcastNode;
   try {
     const { description } = run;
-    const { argv, env } = process;
-    const raw = readOptions(run.options, { argv: argv.slice(2), env, scriptName, description });
-    const parsed = parseNodeOptions(raw);
+    const { env } = process;
+    const argv = process.argv.slice(2);
+    const source = { argv, env, scriptName, description, isNode: true };
+    const values = readOptions(run.options, source);
+    if (values === undefined) return;
+    const parsed = parseNodeOptions(values as Values<Rows> & NodeValues);
     const consumers = await openConsumers(parsed.consumers, parsed.port);
     const id = (await run.resolveId?.(parsed, consumers.members)) ?? parsed.id;
     const options = { ...parsed, id };
@@ -52,7 +56,7 @@ export async function runNode(run: RunOptions): Promise<void> {
     const membership = new Membership(consumers.members, isSelf);
     consumers.follow(membership, logger);
     core = createNodeCore(options, membership, logger, new NodeMetrics(labels));
-    node = await run.start(core, raw);
+    node = await run.start(core, values);
   } catch (error) {
     process.stderr.write(`${scriptName}: ${explain(error)}\n`);
     // Timers of what was begun must not keep the process.

@@ -1,6 +1,7 @@
 // The command shardcast-concierge: a stand-in for the back end, for use in a terminal.
 import { createInterface } from "node:readline";
-import { checkSecret, explain, numberOf } from "@shardcast/process";
+import { checkSecret, numberOf } from "@shardcast/options";
+import { explain } from "@shardcast/process";
 import { ShardcastError } from "@shardcast/client";
 import { Concierge, type ConciergeOptions } from "./concierge.ts";
 

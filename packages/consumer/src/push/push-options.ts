@@ -1,35 +1,13 @@
 // The options of push subscriptions.
-import { readOptionFile, switchOf } from "@shardcast/process";
-import { optionInvalid, readCertificates, text, type RawOptions } from "@shardcast/server";
+import {
+  optionInvalid,
+  readOptionFile,
+  type CONSUMER_OPTIONS,
+  type Values,
+} from "@shardcast/options";
+import { readCertificates } from "@shardcast/server";
 import { AddressGuard, parseWebhookTarget, type WebhookSenderOptions } from "@shardcast/webhooks";
 import { checkPushName, parsePushConfig, type PushConfig } from "./push-config.ts";
-
-export const PUSH_OPTIONS = {
-  push: {
-    group: "Push:",
-    type: "string",
-    describe:
-      'File with push subscriptions: [{"name":"shop","topics":["orders/*"],"url":"https://…","keys":["whsec_…"]}]',
-  },
-  "push-allow": {
-    group: "Push:",
-    type: "string",
-    describe:
-      "Private addresses, ranges and host names that the node may push to: 10.1.0.0/16,hooks.internal",
-    defaultDescription: "none",
-  },
-  "push-allow-http": {
-    group: "Push:",
-    type: "boolean",
-    default: false,
-    describe: "Allow http: URLs",
-  },
-  "push-ca": {
-    group: "Push:",
-    type: "string",
-    describe: "File with more CA certificates to trust for push, in PEM",
-  },
-} as const;
 
 export interface PushOptions {
   /** Those of the file, by name. */
@@ -39,24 +17,23 @@ export interface PushOptions {
   readonly urlFault: (url: string) => string | undefined;
 }
 
+type PushValues = Pick<
+  Values<typeof CONSUMER_OPTIONS>,
+  "pushFile" | "pushAllow" | "isPushHttpAllowed" | "pushCaFile"
+>;
+
 /** @throws SHARDCAST_OPTION_INVALID */
-export function parsePushOptions(raw: RawOptions): PushOptions {
-  const allow =
-    raw["push-allow"] === undefined
-      ? []
-      : text(raw, "push-allow")
-          .split(",")
-          .map((entry) => entry.trim())
-          .filter((entry) => entry !== "");
-  const isHttpAllowed = switchOf(raw, "push-allow-http");
+export function parsePushOptions(values: PushValues): PushOptions {
+  const { pushFile, pushAllow: allow, isPushHttpAllowed: isHttpAllowed, pushCaFile } = values;
   const rules = { guard: guardOf(allow), isHttpAllowed };
   const urlFault = (url: string): string | undefined => {
     const target = parseWebhookTarget(url, rules);
     return typeof target === "string" ? target : undefined;
   };
+  const ca = pushCaFile === undefined ? {} : { ca: readCertificates("--push-ca", pushCaFile) };
   return {
-    files: raw["push"] === undefined ? new Map() : filesOf(text(raw, "push"), urlFault),
-    sender: { allow, isHttpAllowed, ...caOf(raw) },
+    files: pushFile === undefined ? new Map() : filesOf(pushFile, urlFault),
+    sender: { allow, isHttpAllowed, ...ca },
     urlFault,
   };
 }
@@ -67,11 +44,6 @@ function guardOf(allow: readonly string[]): AddressGuard {
   } catch (error) {
     throw optionInvalid(`--push-allow: ${messageOf(error)}`);
   }
-}
-
-function caOf(raw: RawOptions): Pick<WebhookSenderOptions, "ca"> {
-  if (raw["push-ca"] === undefined) return {};
-  return { ca: readCertificates("--push-ca", text(raw, "push-ca")) };
 }
 
 function filesOf(file: string, urlFault: PushOptions["urlFault"]): ReadonlyMap<string, PushConfig> {

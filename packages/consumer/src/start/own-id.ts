@@ -2,8 +2,8 @@
 // container cluster have to find out, being started with the same options (docker/entrypoint.js).
 import { lookup } from "node:dns/promises";
 import { networkInterfaces } from "node:os";
+import { optionInvalid } from "@shardcast/options";
 import type { RingMember } from "@shardcast/protocol";
-import { optionInvalid } from "@shardcast/server";
 
 /** The id that is no name: the node finds out which entry is its own. */
 export const AUTO_ID = "auto";

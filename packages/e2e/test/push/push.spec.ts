@@ -492,19 +492,14 @@ describe("push subscriptions, as they are configured", function () {
     const file = join(cluster.dataFolder, "push.json");
     const url = "https://hooks.example/in";
     const good = { name: "a", topics: ["x"], url, keys: [SECRET] };
-    const bad: [unknown, RegExp][] = [
-      [`[${SECRET}`, /not JSON/],
-      [[{ ...good, keys: ["whsec_AAAA"] }], /a: .* bytes/],
-    ];
-    for (const [value, reason] of bad) {
-      writeFileSync(file, typeof value === "string" ? value : JSON.stringify(value));
-      const node = cluster.spawn("consumer", { args: { id: "c1", port: 0, push: file } });
-      await node.stop();
-      expect(node.exitCode).to.equal(1);
-      expect(node.stderr).to.match(/^shardcast-consumer: .*\(SHARDCAST_OPTION_INVALID\)\n$/);
-      expect(node.stderr).to.match(reason);
-      expect(node.stderr).not.to.include(SECRET);
-    }
+    writeFileSync(file, JSON.stringify([good, { ...good, name: "b", keys: ["whsec_AAAA"] }]));
+    const node = cluster.spawn("consumer", { args: { id: "c1", port: 0, push: file } });
+    await node.stop();
+    expect(node.exitCode).to.equal(1);
+    expect(node.stderr).to.match(
+      /^shardcast-consumer: .*b: .* bytes.*\(SHARDCAST_OPTION_INVALID\)\n$/,
+    );
+    expect(node.stderr).not.to.include(SECRET);
     rmSync(file);
   });
 

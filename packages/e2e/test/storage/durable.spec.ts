@@ -251,21 +251,6 @@ describe("a log on disk", () => {
     })().catch((error: unknown) => error);
     expect(outcome).to.have.property("code", "SHARDCAST_GAP");
   });
-
-  for (const [value, fault] of [
-    ["[{", "is not JSON"],
-    ["{}", "is a list of rules"],
-    ['[{"topics":"*","age":1}]', 'rule 1 has "age"'],
-  ] as const) {
-    it(`is not begun with --retention ${value}`, async () => {
-      const node = cluster.spawn("consumer", { args: { id: "c1", port: 0, retention: value } });
-      await node.stop();
-      expect(node.exitCode).to.equal(1);
-      expect(node.stderr)
-        .to.include(fault)
-        .and.match(/\(SHARDCAST_OPTION_INVALID\)\n$/);
-    });
-  }
 });
 
 /** The kernel takes no byte of a file beyond this: what a full disk does, for one process. */

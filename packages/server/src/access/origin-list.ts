@@ -1,5 +1,5 @@
 // Whose pages may connect: the Origin that a browser sends. Whoever is no browser sends none, or any.
-import { optionInvalid } from "../options/option-value.ts";
+import { optionInvalid } from "@shardcast/options";
 
 /** What `*` stands for: names, and nothing that could end the host's. */
 const SUBDOMAINS = /^[a-z0-9_.-]+$/;

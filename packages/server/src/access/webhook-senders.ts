@@ -1,10 +1,10 @@
 // Back ends that sign what they send (Standard Webhooks): each with keys of its own, and what it may do.
 import type { IncomingHttpHeaders } from "node:http";
-import { SteadyClock, readJsonFile } from "@shardcast/process";
+import { optionInvalid, readJsonFile } from "@shardcast/options";
+import { SteadyClock } from "@shardcast/process";
 import { Permissions, ShardcastError, parseGrantText } from "@shardcast/protocol";
 import { ReplayGuard, WebhookKeys, verifyWebhook, type ReplayClaim } from "@shardcast/webhooks";
 import type { Identity } from "./identity.ts";
-import { optionInvalid } from "../options/option-value.ts";
 
 const NO_BYTES = new Uint8Array(0);
 /** In front of the id where a request has no body. With the blank, it is no webhook, whatever a webhook's body says. */

@@ -1,11 +1,7 @@
 // The list of all consumers, as --consumers has it.
-import type { RingMember } from "@shardcast/protocol";
-import { nodeUrl } from "@shardcast/protocol";
-import { optionInvalid } from "../options/option-value.ts";
+import { isNodeId, optionInvalid } from "@shardcast/options";
+import { nodeUrl, type RingMember } from "@shardcast/protocol";
 import { expandRanges } from "./ranges.ts";
-
-/** What a node may be called. */
-export const NODE_ID = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$/;
 
 /**
  * `c1=ws://host:9100,c2=ws://host:9101`; `c{1..3}=ws://host-{1..3}:9100` stands for three.
@@ -39,8 +35,7 @@ function refuseTwice(what: "id" | "address", members: readonly RingMember[]): vo
 
 function parseConsumer(entry: string): RingMember {
   const [id, url] = splitOnce(entry, "=");
-  if (!NODE_ID.test(id))
-    throw optionInvalid(`--consumers: ${entry} is not <id>=ws://<host>:<port>`);
+  if (!isNodeId(id)) throw optionInvalid(`--consumers: ${entry} is not <id>=ws://<host>:<port>`);
   const known = nodeUrl(url);
   if (known === undefined) {
     throw optionInvalid(`--consumers: ${entry} is not <id>=ws://<host>:<port>`);

@@ -3,12 +3,12 @@
 import { lookup } from "node:dns/promises";
 import { readFile } from "node:fs/promises";
 import { networkInterfaces } from "node:os";
+import { optionInvalid } from "@shardcast/options";
+import { Outage } from "@shardcast/process";
 import type { RingMember } from "@shardcast/protocol";
 import type { Logger } from "pino";
 import { parseConsumers } from "./consumer-list.ts";
 import type { Membership } from "./membership.ts";
-import { optionInvalid } from "../options/option-value.ts";
-import { Outage } from "@shardcast/process";
 
 /** How often a file is looked at, and a name is resolved. */
 const POLL_MS = 1000;

@@ -1,7 +1,6 @@
 // Certificates of authorities in a file, for whatever option names one. Node takes any text for them, without a word.
 import { X509Certificate } from "node:crypto";
-import { readOptionFile } from "@shardcast/process";
-import { optionInvalid } from "./option-value.ts";
+import { optionInvalid, readOptionFile } from "@shardcast/options";
 
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 

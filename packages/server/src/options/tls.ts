@@ -3,31 +3,11 @@
 import { unwatchFile, watchFile } from "node:fs";
 import type { Server } from "node:http";
 import { createSecureContext, rootCertificates } from "node:tls";
-import { readOptionFile } from "@shardcast/process";
+import { optionInvalid, readOptionFile, type NODE_OPTIONS, type Values } from "@shardcast/options";
 import type { Logger } from "pino";
-import type { Options } from "yargs";
 import { readCertificates } from "./certificates.ts";
-import { optionInvalid, text, type RawOptions } from "./option-value.ts";
 
 const POLL_MS = 2000;
-
-export const TLS_OPTIONS = {
-  "tls-cert": {
-    group: "TLS:",
-    type: "string",
-    describe: "File with the node's certificate chain, in PEM; the node then serves only TLS",
-  },
-  "tls-key": {
-    group: "TLS:",
-    type: "string",
-    describe: "File with the certificate's private key, in PEM",
-  },
-  "tls-ca": {
-    group: "TLS:",
-    type: "string",
-    describe: "File with more CA certificates to trust for other nodes, in PEM",
-  },
-} as const satisfies Record<string, Options>;
 
 export interface TlsOptions {
   /** Undefined where the node serves without TLS. */
@@ -43,23 +23,30 @@ export interface PeerTls {
   readonly isRequired: boolean;
 }
 
+type TlsValues = Pick<
+  Values<typeof NODE_OPTIONS>,
+  "tlsCertFile" | "tlsKeyFile" | "tlsCaFile" | "consumers"
+>;
+
 /** @throws SHARDCAST_OPTION_INVALID */
-export function parseTlsOptions(raw: RawOptions): TlsOptions {
-  const hasCertificate = raw["tls-cert"] !== undefined;
-  if (hasCertificate !== (raw["tls-key"] !== undefined)) {
+export function parseTlsOptions(values: TlsValues): TlsOptions {
+  const { tlsCertFile, tlsKeyFile, tlsCaFile, consumers } = values;
+  if ((tlsCertFile === undefined) !== (tlsKeyFile === undefined)) {
     throw optionInvalid("--tls-cert and --tls-key go together");
   }
+  const certificate =
+    tlsCertFile === undefined || tlsKeyFile === undefined
+      ? undefined
+      : Certificate.of(tlsCertFile, tlsKeyFile);
   return {
-    certificate: hasCertificate
-      ? Certificate.of(text(raw, "tls-cert"), text(raw, "tls-key"))
-      : undefined,
+    certificate,
     peers: {
       ca:
-        raw["tls-ca"] === undefined
+        tlsCaFile === undefined
           ? undefined
-          : [...rootCertificates, ...readCertificates("--tls-ca", text(raw, "tls-ca"))],
-      // What an operator has written down may be plain text. What a node learns from others may not lead there.
-      isRequired: hasCertificate && raw["consumers"] === undefined,
+          : [...rootCertificates, ...readCertificates("--tls-ca", tlsCaFile)],
+      // An operator may list plain-text addresses. Those that a node learns from others must have TLS.
+      isRequired: certificate !== undefined && consumers === undefined,
     },
   };
 }

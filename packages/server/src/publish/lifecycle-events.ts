@@ -1,5 +1,6 @@
 // What happens to links and topics, told as messages of the topics $events/…: for back ends and administrators
 // that follow them. Off by default. docs/protocol.md#events
+import type { EventKind } from "@shardcast/options";
 import {
   encodeText,
   linkEventsTopic,
@@ -11,10 +12,6 @@ import {
 } from "@shardcast/protocol";
 import type { LinkAccess } from "../access/link-access.ts";
 import type { NodePublisher } from "./node-publisher.ts";
-
-export const EVENT_KINDS = ["links", "subscriptions", "occupancy"] as const;
-
-export type EventKind = (typeof EVENT_KINDS)[number];
 
 /** Events without an answer; beyond it they are dropped, and counted. */
 const MAX_PENDING = 10_000;

@@ -1,13 +1,10 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { ACCESS_OPTIONS, parseRows } from "@shardcast/options";
 import { ShardcastError } from "@shardcast/protocol";
 import { expect } from "chai";
-import {
-  ACCESS_OPTIONS,
-  parseAccessOptions,
-  type AccessOptions,
-} from "../../src/access/access-options.ts";
+import { parseAccessOptions, type AccessOptions } from "../../src/access/access-options.ts";
 import { SECRET, hmac, keyPairs, pemOf, tokenOf, verdict, verifierOf } from "./support.ts";
 
 const OTHER = "another secret of the tests, long enough, too";
@@ -18,10 +15,7 @@ describe("parseAccessOptions", () => {
   after(() => rmSync(folder, { recursive: true, force: true }));
 
   function parse(raw: Readonly<Record<string, unknown>> = {}): AccessOptions {
-    const defaults = Object.entries(ACCESS_OPTIONS).flatMap(([name, option]) =>
-      "default" in option ? [[name, option.default] as const] : [],
-    );
-    return parseAccessOptions({ ...Object.fromEntries(defaults), ...raw });
+    return parseAccessOptions(parseRows(ACCESS_OPTIONS, raw));
   }
 
   function file(name: string, content: string): string {

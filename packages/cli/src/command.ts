@@ -1,0 +1,37 @@
+// A command of `shardcast`: its rows, and what it does with their values.
+import {
+  addPositionals,
+  readCommand,
+  yargsOptions,
+  type Row,
+  type Rows,
+  type Values,
+} from "@shardcast/options";
+import type { CommandModule } from "yargs";
+
+export interface Command extends CommandModule {
+  /** Of its options. */
+  readonly rows: readonly Row[];
+}
+
+export interface CommandSpec<Positionals extends Rows, Options extends Rows> {
+  /** `publish <topic> [message..]`, with the names of the positionals. */
+  readonly command: string;
+  readonly describe: string;
+  readonly positionals: Positionals;
+  readonly options: Options;
+  readonly run: (values: Values<Positionals & Options>) => void | Promise<void>;
+}
+
+export function command<Positionals extends Rows, Options extends Rows>(
+  spec: CommandSpec<Positionals, Options>,
+): Command {
+  const { positionals, options, run, ...named } = spec;
+  const rows = { ...positionals, ...options };
+  return {
+    ...named,
+    rows: Object.values(options),
+    builder: (argv) => addPositionals(argv, positionals).options(yargsOptions(options)),
+    handler: (args) => run(readCommand(rows, args, process.env)),
+  };
+}

@@ -90,7 +90,7 @@ describe("documents", () => {
 
   it("docs/architecture.md names a function that stands in the file beside it", () => {
     const steps = [
-      ...read("docs/architecture.md").matchAll(/\| `(packages\/[^`]+\.ts)` `(\w+)`\s*\|/g),
+      ...read("docs/architecture.md").matchAll(/\| `(packages\/[^`]+\.ts)` `(#?\w+)`\s*\|/g),
     ];
     expect(steps.length).to.be.greaterThan(8);
     for (const [, file = "", name = ""] of steps) {

@@ -1,5 +1,5 @@
-// Messages of one topic with consecutive offsets, as encoded and framed: what one turn stored, or one
-// page of the log. The unit that is kept, sent and read.
+// One or more messages of one topic with consecutive offsets, as encoded frames: the messages
+// stored in one turn, or one page of the log. The log stores, sends and reads messages in batches.
 import {
   FRAME_TYPES,
   ShardcastError,
@@ -22,14 +22,15 @@ export class Batch {
     this.shared = shared;
   }
 
-  /** A batch of messages that were just made: its checksum is made with it, and goes wherever it goes. */
+  /** Creates a batch of new messages and computes its checksum, which stays with the batch. */
   static sealed(first: number, last: number, shared: SharedFrames): Batch {
     return new Batch(first, last, shared.seal());
   }
 
   /**
-   * Copies message frames of one topic that come from elsewhere, and gives them this node's topic id.
-   * @throws SHARDCAST_LOG_CORRUPT where they are not whole frames of messages with offsets in a row
+   * Copies message frames of one topic from another source, and writes this node's topic id into
+   * them.
+   * @throws SHARDCAST_LOG_CORRUPT if they are not complete message frames with consecutive offsets
    */
   static fromFrames(frames: Uint8Array, topicId: number): Batch | undefined {
     if (frames.length === 0) return undefined;
@@ -51,7 +52,7 @@ export class Batch {
     return new Batch(first, offset - 1, shared);
   }
 
-  /** Several batches, each following the one before, as one. */
+  /** Joins batches, each of which must follow the one before. */
   static concat(batches: readonly Batch[]): Batch | undefined {
     const [first] = batches;
     const last = batches.at(-1);
@@ -73,7 +74,10 @@ export class Batch {
     return readMessageTime(this.shared.frames, 0);
   }
 
-  /** What follows an offset, up to about a limit and at least one message: itself, where that is all of it. */
+  /**
+   * The messages after an offset: about `limitBytes` of them, at least one. Returns this batch if
+   * it needs no cut.
+   */
   slice(after: number, limitBytes: number): Batch {
     const { frames } = this.shared;
     if (after < this.first && frames.length <= limitBytes) return this;

@@ -1,10 +1,11 @@
-// Epochs of topics that have no messages yet. Nothing is stored of such a topic: its epoch follows from its name, a
-// secret of the log, and the half day. Whoever was told it may come back later, and has missed nothing before the
-// first message.
+// Epochs of topics without messages. The log stores nothing for such a topic: its epoch is derived
+// from its name, the log's secret and the current half day. A client that received the epoch can
+// resume with it later; it has missed nothing before the first message.
 //
-// No epoch is given twice: a topic is forgotten FORGET_AFTER_MS after its last message at the soonest, and has another
-// epoch by then. For the same reason one of the half day before is as good as the present one: what was stored since
-// cannot be forgotten yet. Where the clock was set back, the secret is another one.
+// No epoch is used twice. A topic is forgotten no sooner than FORGET_AFTER_MS after its last
+// message, and the derived epoch has changed by then. For the same reason an epoch of the previous
+// half day is still valid: messages stored since then cannot have been forgotten yet. If the clock
+// is set back, a new secret is created.
 import { createHmac, randomBytes } from "node:crypto";
 import { EPOCH_BYTES, type Epoch, type Position } from "@shardcast/protocol";
 import { FORGET_AFTER_MS } from "./log.ts";
@@ -12,10 +13,10 @@ import { FORGET_AFTER_MS } from "./log.ts";
 const SECRET_BYTES = 16;
 const PERIOD_MS = FORGET_AFTER_MS / 2;
 
-/** What the epochs follow from. A log that outlives its process keeps it. */
+/** The secret from which the epochs are derived. A log that outlives its process stores it. */
 export interface BirthSecret {
   readonly bytes: Buffer;
-  /** The last half day that it was used in. */
+  /** The last half day in which the secret was used. */
   readonly period: number;
 }
 
@@ -25,8 +26,8 @@ export class BirthEpochs {
   #secret: BirthSecret;
 
   /**
-   * @param known the secret as it was kept
-   * @param keep told of every change of it
+   * @param known the stored secret, if any
+   * @param keep called with the secret each time it changes
    */
   constructor(
     now: () => number,
@@ -39,12 +40,14 @@ export class BirthEpochs {
     this.#current();
   }
 
-  /** The epoch of a topic without messages. */
   of(topic: string): Epoch {
     return epochOf(this.#current(), topic);
   }
 
-  /** Whether a position was told of a topic before it had messages, and not so long ago that it could be forgotten. */
+  /**
+   * Whether a position was issued for this topic before it had messages, in this or the previous
+   * half day.
+   */
   isFresh(topic: string, { epoch, offset }: Position): boolean {
     if (offset !== 0) return false;
     const { bytes, period } = this.#current();

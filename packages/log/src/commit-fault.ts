@@ -1,25 +1,27 @@
-// Why the store could not be written. A disk that is full is full until there is room, and then all is well. Any
-// other failure may have been a sync: pages that the kernel then calls clean need not be on the disk, and the next
-// sync says nothing of them. https://wiki.postgresql.org/wiki/Fsync_Errors
+// Why a commit failed. A full disk is harmless: writes succeed again once there is space. Any other
+// failure may have been a failed sync: the kernel then marks the pages as clean although they may
+// not be on the disk, and the next sync does not report them.
+// https://wiki.postgresql.org/wiki/Fsync_Errors
 import { closeSync, fsyncSync, openSync, rmSync, statSync, writeSync } from "node:fs";
 
 export interface CommitFault {
   readonly reason: string;
-  /** The store is to be opened again, and checked, before it is written again. */
+  /** Whether the store must be opened again and checked before the next write. */
   readonly isFinal: boolean;
 }
 
 const DISK_FULL: CommitFault = { reason: "the disk is full", isFinal: false };
-/** Of the operating system (ENOSPC, EDQUOT, EFBIG), and MDB_MAP_FULL. */
+/** ENOSPC, EDQUOT and EFBIG of the operating system, and lmdb's MDB_MAP_FULL. */
 const FULL_ERRNOS: ReadonlySet<number> = new Set([28, 122, 27, -30_792]);
 const FULL_CODES: ReadonlySet<string> = new Set(["ENOSPC", "EDQUOT", "EFBIG"]);
-/** What a transaction writes beside what is put: pages that it copies. */
+/** Pages that a transaction copies, in addition to the records it writes. */
 const OVERHEAD_BYTES = 1024 * 1024;
 const CHUNK = Buffer.alloc(256 * 1024);
 
 /**
- * Tells a full disk from anything else. LMDB calls a write that was cut short an input/output error.
- * @param bytes that were to be written
+ * Distinguishes a full disk from other failures. lmdb reports a short write as an input/output
+ * error, so this writes a probe file.
+ * @param bytes size of the failed write
  */
 export async function commitFault(
   file: string,
@@ -33,7 +35,10 @@ export async function commitFault(
   return { reason: cause instanceof Error ? cause.message : String(cause), isFinal: true };
 }
 
-/** Writes as much beside the store, as far in a file as the store's own end is. */
+/**
+ * Writes as many bytes to a probe file, from the store's own size on: limits on file size then
+ * apply as well.
+ */
 function hasNoRoom(file: string, bytes: number): boolean {
   const probe = `${file}.probe`;
   try {
@@ -52,7 +57,7 @@ function hasNoRoom(file: string, bytes: number): boolean {
   }
 }
 
-/** lmdb hands the reason over as a promise of its own, which rejects. */
+/** lmdb attaches the cause as a promise that rejects. */
 async function causeOf(error: unknown): Promise<unknown> {
   try {
     await (error as { readonly commitError?: unknown }).commitError;

@@ -1,7 +1,7 @@
-// What a log tells of messages that are stored and are not what they were: their checksum says so, or nothing can
-// be made of them. They are left out, and whoever reads is told which they are.
+// Reports of damaged messages: stored messages whose checksum does not match or that cannot be
+// decoded. The log skips them and tells the reader which offsets are damaged.
 
-/** In place of a page: the messages `first` to `last` are damaged. */
+/** Returned instead of a page: the messages `first` to `last` are damaged. */
 export class Damage {
   readonly first: number;
   readonly last: number;
@@ -12,28 +12,27 @@ export class Damage {
   }
 }
 
-/** What was found damaged, and where. */
 export interface DamageFound {
   readonly topic: string;
-  /** In words: "messages 5 to 6", "an id record", … */
+  /** Human-readable, for example "messages 5 to 6" or "an id record". */
   readonly what: string;
 }
 
-/** Places that are remembered. Beyond them, a place that is read again counts again. */
+/** The number of places to remember. A place beyond them is counted on every read. */
 const MAX_PLACES = 10_000;
 
-/** Counts damage, and has each place of it told once, however often it is read. */
+/** Counts damaged places, and reports each place once, however often it is read. */
 export class DamageTally {
   readonly #tell: (found: DamageFound) => void;
   #places = new Set<string>();
   #count = 0;
 
-  /** @param tell for the node's log */
+  /** @param tell called for each new place, for the node's log */
   constructor(tell: (found: DamageFound) => void = () => undefined) {
     this.#tell = tell;
   }
 
-  /** Places found so far. */
+  /** Damaged places found so far. */
   get count(): number {
     return this.#count;
   }
@@ -47,7 +46,7 @@ export class DamageTally {
     this.#tell(found);
   }
 
-  /** Of messages of a topic. */
+  /** Counts damaged messages of a topic. */
   messages(topic: string, { first, last }: Damage): void {
     this.found({ topic, what: `messages ${first} to ${last}` });
   }

@@ -1,9 +1,9 @@
-// One consumer's data on disk: a note of what it is, a lock, and the store.
+// One consumer's data on disk: a file that identifies the folder, a lock, and the store.
 //
 //   shardcast.json   {"format":"shardcast-log","version":2,"node":"c1"}
-//   lock.sock        held while a process uses the folder
-//   log.mdb          the store, with log.mdb-lock beside it
-//   unchecked        the store failed to write to it: whoever opens it next looks at all of it first
+//   lock.sock        exists while a process uses the folder
+//   log.mdb          the store, with its lock file log.mdb-lock
+//   unchecked        a write to the store failed: the next process checks the whole store before it uses it
 import {
   chmodSync,
   existsSync,
@@ -28,7 +28,10 @@ const STORE_FILE = "log.mdb";
 const STORE_FILES = [STORE_FILE, `${STORE_FILE}-lock`];
 const UNCHECKED_FILE = "unchecked";
 const FORMAT = "shardcast-log";
-/** Version 1 had no checksums. Where both are, each record tells by its size whether it has one. */
+/**
+ * Version 1 had no checksums. In a folder with records of both versions, the size of a record shows
+ * whether it has one.
+ */
 const VERSION = 2;
 const OLD_VERSION = 1;
 const OWNER_ONLY = 0o600;
@@ -50,8 +53,10 @@ export class DataFolder {
   }
 
   /**
-   * Opens a folder for one process, and makes it where there is none. What it does not know it leaves as it is.
-   * @throws SHARDCAST_DATA_LOCKED, SHARDCAST_DATA_FOREIGN, SHARDCAST_DATA_CORRUPT, SHARDCAST_OPTION_INVALID
+   * Opens a folder for one process, and creates it if it does not exist. Leaves unknown files as
+   * they are.
+   * @throws SHARDCAST_DATA_LOCKED, SHARDCAST_DATA_FOREIGN, SHARDCAST_DATA_CORRUPT,
+   * SHARDCAST_OPTION_INVALID
    */
   static async open(path: string, nodeId: string): Promise<DataFolder> {
     makeFolder(path);
@@ -62,7 +67,8 @@ export class DataFolder {
     }
     const lock = await FolderLock.take(path);
     try {
-      // A program that knows version 1 alone would take what is stored from now on for damaged.
+      // A program that knows only version 1 would treat new records as damaged, so the folder gets
+      // version 2.
       if (note?.version !== VERSION) writeNote(path, nodeId);
       checkPages(path);
       const store = openStore(join(path, STORE_FILE));
@@ -82,20 +88,20 @@ export class DataFolder {
   }
 }
 
-/** What can be read of a folder. */
+/** A folder opened for reading only. */
 export interface ReadFolder {
   readonly node: string;
   readonly records: RecordSource;
-  /** Undefined where its file is damaged in a way that lmdb may not survive. */
+  /** Undefined if the file is damaged in a way that could crash lmdb. */
   readonly store: Store | undefined;
-  /** What is damaged of the file itself, in words. */
+  /** Damage to the file itself, as human-readable descriptions. */
   readonly faults: readonly string[];
   close(): Promise<void>;
 }
 
 /**
- * The records of a folder that a node may have in use, however damaged its file is.
- * @throws SHARDCAST_DATA_FOREIGN, SHARDCAST_DATA_CORRUPT where nothing can be read
+ * Opens a folder's records for reading, even if a node uses the folder or its file is damaged.
+ * @throws SHARDCAST_DATA_FOREIGN, SHARDCAST_DATA_CORRUPT if nothing can be read
  */
 export async function openForReading(path: string): Promise<ReadFolder> {
   const note = readNote(path);
@@ -129,7 +135,8 @@ export async function openForReading(path: string): Promise<ReadFolder> {
 }
 
 /**
- * Damage that lmdb does not survive is looked for at every start: a file may rot while nobody uses it.
+ * Looks for damage that could crash lmdb. Done at every start, since a file can decay while no
+ * process uses it.
  * @throws SHARDCAST_DATA_CORRUPT
  */
 function checkPages(path: string): void {
@@ -143,8 +150,8 @@ function checkPages(path: string): void {
 }
 
 /**
- * Whether a file is there.
- * @throws SHARDCAST_DATA_FOREIGN where something else has its name
+ * Whether a file exists.
+ * @throws SHARDCAST_DATA_FOREIGN if something other than a file has its name
  */
 function statFile(file: string): boolean {
   const found = statSync(file, { throwIfNoEntry: false });
@@ -154,8 +161,9 @@ function statFile(file: string): boolean {
 }
 
 /**
- * Makes a data folder of a store's copy. It is one only when all of it is there: a node does not start on a part.
- * @throws SHARDCAST_DATA_FOREIGN where the folder holds something
+ * Creates a data folder from a copy of a store. It becomes a data folder only when it is complete:
+ * a node does not start on an incomplete copy.
+ * @throws SHARDCAST_DATA_FOREIGN if the folder is not empty
  */
 export async function writeBackup(store: Store, node: string, path: string): Promise<void> {
   makeEmptyFolder(path);
@@ -165,8 +173,9 @@ export async function writeBackup(store: Store, node: string, path: string): Pro
 }
 
 /**
- * Makes a data folder that `fill` writes, likewise.
- * @throws SHARDCAST_DATA_FOREIGN where the folder holds something
+ * Creates a data folder whose store `fill` writes. Like a backup, it becomes a data folder only
+ * when it is complete.
+ * @throws SHARDCAST_DATA_FOREIGN if the folder is not empty
  */
 export async function writeFolder<Result>(
   path: string,
@@ -187,7 +196,10 @@ export async function writeFolder<Result>(
   }
 }
 
-/** @throws SHARDCAST_DATA_CORRUPT where the disk failed before, and what is stored is not whole */
+/**
+ * Checks the whole store if an earlier write failed.
+ * @throws SHARDCAST_DATA_CORRUPT if the store is damaged
+ */
 async function checkUnchecked(path: string, store: Store): Promise<void> {
   const mark = join(path, UNCHECKED_FILE);
   if (!existsSync(mark)) return;
@@ -205,7 +217,7 @@ function markUnchecked(path: string): void {
   try {
     writeFileSync(join(path, UNCHECKED_FILE), "", { mode: OWNER_ONLY, flush: true });
   } catch {
-    // The disk that has failed is the one that this would be on.
+    // Ignored: the mark would be on the disk that just failed.
   }
 }
 
@@ -226,7 +238,7 @@ function makeFolder(path: string): void {
   }
 }
 
-/** @returns undefined where the folder is new */
+/** @returns undefined for a new folder */
 function readNote(path: string): Note | undefined {
   const names = listOf(path);
   if (!names.includes(NOTE_FILE)) {
@@ -264,7 +276,7 @@ function parseNote(text: string): Note | undefined {
   }
 }
 
-/** Whole before it has its name. */
+/** Writes to a temporary file first, so that the file is complete when it gets its name. */
 function writeNote(path: string, node: string): void {
   const note: Note = { format: FORMAT, version: VERSION, node };
   const draft = join(path, `${NOTE_FILE}.new`);
@@ -272,13 +284,16 @@ function writeNote(path: string, node: string): void {
   renameSync(draft, join(path, NOTE_FILE));
 }
 
-/** lmdb makes its files as the umask has it. The folder may be one that others can look into. */
+/**
+ * lmdb creates its files with the umask's permissions, and other users may have access to the
+ * folder.
+ */
 function keepToOwner(path: string): void {
   for (const name of STORE_FILES) {
     try {
       chmodSync(join(path, name), OWNER_ONLY);
     } catch {
-      // Not there, or somebody else's.
+      // The file does not exist, or belongs to another user.
     }
   }
 }

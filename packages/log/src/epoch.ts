@@ -1,10 +1,13 @@
-// The name of one life of a topic's log.
+// Epochs: random names for one life of a topic's log.
 import { randomFillSync } from "node:crypto";
 import { EPOCH_BYTES, type Epoch } from "@shardcast/protocol";
 
 const EPOCHS_AT_ONCE = 512;
 
-/** Makes epochs of random bytes that it fetches for many of them at once: a fetch costs as much as a whole topic. */
+/**
+ * Makes epochs of random bytes. Fetches the bytes for many epochs at once, since one fetch costs as
+ * much as opening a topic.
+ */
 class EpochSource {
   readonly #bytes = Buffer.alloc(EPOCHS_AT_ONCE * EPOCH_BYTES);
   #at = this.#bytes.length;

@@ -1,6 +1,7 @@
-// One process a data folder: whoever listens on the socket in it has the folder, and lets go of it by
-// ending, however it ends. A socket file that nobody listens on is what a process left that was killed.
-// It works across containers that share the folder, and needs no clock.
+// Locks a data folder for one process. The process that listens on the folder's socket holds the
+// lock, and releases it when it ends, for whatever reason. A socket file without a listener was
+// left by a process that was killed. The lock works across containers that share the folder, and
+// needs no clock.
 import { randomUUID } from "node:crypto";
 import {
   chmodSync,
@@ -18,18 +19,18 @@ import { join } from "node:path";
 import { ShardcastError } from "@shardcast/protocol";
 
 export const LOCK_FILE = "lock.sock";
-/** Longer paths are no addresses of sockets (sun_path, unix(7)). */
+/** Socket addresses have a maximum length (sun_path, unix(7)). */
 const MAX_ADDRESS_BYTES = 100;
 const OWNER_ONLY = 0o600;
 const ANSWER_TIMEOUT_MS = 2000;
-/** While it is there, one process looks whether the lock is dead. */
+/** While this folder exists, one process checks whether the lock is dead. */
 const GUARD_FILE = `${LOCK_FILE}.guard`;
 const GUARD_MS = 10_000;
 const RETRY_MS = 50;
 const TRIES = 300;
 const DEAD: ReadonlySet<string> = new Set(["ECONNREFUSED", "ENOENT"]);
 
-/** The guard that another process has, and since when it is seen, by the monotonic clock. */
+/** The guard of another process, and when this process first saw it, by the monotonic clock. */
 interface SeenGuard {
   guard: string;
   since: number;
@@ -46,7 +47,7 @@ export class FolderLock {
     this.#handle = handle;
   }
 
-  /** @throws SHARDCAST_DATA_LOCKED where another process has it */
+  /** @throws SHARDCAST_DATA_LOCKED if another process holds the lock */
   static async take(folder: string): Promise<FolderLock> {
     const { base, handle } = addressable(folder);
     const own = `${LOCK_FILE}.${randomUUID().slice(0, 8)}`;
@@ -79,7 +80,7 @@ export class FolderLock {
   }
 }
 
-/** Gives the socket its name, unless one has it that answers. */
+/** Links the socket to the lock's name, unless a process listens on a socket with that name. */
 async function claim(folder: string, base: string, own: string): Promise<void> {
   const name = join(folder, LOCK_FILE);
   const seen = { guard: "", since: 0 };
@@ -95,7 +96,10 @@ async function claim(folder: string, base: string, own: string): Promise<void> {
   throw locked(folder);
 }
 
-/** Removes a socket that nobody listens on. One at a time: a name that is dead stays so until it is removed. */
+/**
+ * Removes a socket without a listener. The guard lets one process do this at a time, so that no
+ * process removes a socket that another one has just linked.
+ */
 async function clearDead(
   { folder, address, name }: Readonly<Record<"folder" | "address" | "name", string>>,
   seen: SeenGuard,
@@ -105,7 +109,7 @@ async function clearDead(
     mkdirSync(guard);
   } catch (error) {
     if (codeOf(error) !== "EEXIST") throw error;
-    // Somebody else is at it, unless that one was killed in the middle.
+    // Another process is checking the lock, unless it was killed while it did.
     if (isStuck(guard, seen)) rmSync(guard, { recursive: true, force: true });
     await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
     return;
@@ -119,9 +123,9 @@ async function clearDead(
 }
 
 /**
- * Not `rmSync`: that looks at the file first, and when the last file that Node looked at is a socket, its
- * realpathSync takes the next path as it is (lib/fs.js, `isFileType(statValues, S_IFSOCK)`). Modules that
- * are loaded after that are then not found behind their symbolic links.
+ * Unlinks a file without `rmSync`, which calls lstat first. If the last file that Node looked at
+ * was a socket, its realpathSync does not resolve the next path (lib/fs.js, `isFileType(statValues,
+ * S_IFSOCK)`), and Node then cannot find modules behind symbolic links.
  */
 function unlink(path: string): void {
   try {
@@ -131,7 +135,10 @@ function unlink(path: string): void {
   }
 }
 
-/** Whether the same guard was there all the time. How old a file is, its time says only where nobody sets clocks. */
+/**
+ * Whether the same guard has existed for GUARD_MS. Measured by the monotonic clock: the file's time
+ * is wrong after the system clock is set.
+ */
 function isStuck(path: string, seen: SeenGuard): boolean {
   const guard = identityOf(path);
   if (guard !== seen.guard) {
@@ -141,7 +148,7 @@ function isStuck(path: string, seen: SeenGuard): boolean {
   return guard !== "" && performance.now() - seen.since >= GUARD_MS;
 }
 
-/** Empty where there is none any more. */
+/** @returns an empty string if the guard does not exist */
 function identityOf(path: string): string {
   try {
     const { ino, mtimeMs } = statSync(path);
@@ -155,7 +162,10 @@ function codeOf(error: unknown): string | undefined {
   return error instanceof Error && "code" in error ? String(error.code) : undefined;
 }
 
-/** Tells whether a process listens there: one that is too busy to take a connection does. */
+/**
+ * Whether a process listens on the socket. A process that is too busy to accept a connection counts
+ * as listening.
+ */
 function isAnswered(address: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(address);
@@ -166,7 +176,7 @@ function isAnswered(address: string): Promise<boolean> {
   });
 }
 
-/** A folder whose path is too long for a socket's address is named by its file descriptor. */
+/** Addresses the folder by file descriptor if its path is too long for a socket address. */
 function addressable(folder: string): { base: string; handle: number | undefined } {
   if (Buffer.byteLength(folder) + LOCK_FILE.length + 10 < MAX_ADDRESS_BYTES) {
     return { base: folder, handle: undefined };

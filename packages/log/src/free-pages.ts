@@ -1,15 +1,16 @@
-// Whether the list of a store's free pages is one: lmdb gives these pages to what is written next, and a page that is
-// listed and in use as well is overwritten. An entry has what one transaction freed, by its number:
+// Checks a store's list of free pages. lmdb reuses these pages for later writes, so a page that is
+// listed as free and also in use would be overwritten. An entry holds the pages that one
+// transaction freed, as native-endian numbers:
 //
-//   +-------+----------------------------------------------  8 bytes each, as the machine has numbers
-//   | count | a page, or minus how many and the first of them, or zero for nothing
+//   +-------+----------------------------------------------  8 bytes each
+//   | count | a page, or minus the length of a run followed by its first page, or zero for nothing
 //   +-------+----------------------------------------------
 //
 // Source: mdb_freelist_save in lmdb's mdb.c, and midl.c.
 
 const NUMBER_BYTES = 8;
 
-/** @param meet false where pages are not there, or belong elsewhere */
+/** @param meet marks pages as used; false if they do not exist or belong elsewhere */
 export function areFreePages(
   value: Buffer,
   meet: (first: number, count: number) => boolean,
@@ -31,7 +32,7 @@ export function areFreePages(
   return true;
 }
 
-/** Beyond what a number can have exactly, no page is. */
+/** Numbers that JavaScript cannot represent exactly are larger than any page. */
 function numberAt(value: Buffer, index: number): number {
   return Number(value.readBigInt64LE(index * NUMBER_BYTES));
 }

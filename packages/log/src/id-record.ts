@@ -1,4 +1,5 @@
-// The message ids of one batch as one value, bytes all along: they come as bytes, and are compared as bytes.
+// The message ids of one batch, packed into one value. They arrive as bytes and are compared as
+// bytes, so they are never decoded.
 //
 //   +--------+--------+-------+----  for each id
 //   | offset | length | UTF-8 |
@@ -10,7 +11,7 @@ const HEAD_BYTES = 7;
 const LENGTH_AT = 6;
 const START_BYTES = 64;
 
-/** Told of each id: its message's offset, and where its bytes lie. */
+/** Called for each id with its message's offset and the range of its bytes. */
 export type IdVisitor = (offset: number, bytes: Uint8Array, start: number, end: number) => void;
 
 export class IdRecord {
@@ -18,23 +19,23 @@ export class IdRecord {
   #end: number;
   #count = 0;
 
-  /** @param stored one that was stored before; empty otherwise */
+  /** @param stored a record read from the store. Default: an empty record */
   constructor(stored?: Buffer) {
     this.#bytes = stored ?? Buffer.alloc(0);
     this.#end = this.#bytes.length;
   }
 
-  /** Of those that were added. */
+  /** The number of ids added. */
   get count(): number {
     return this.#count;
   }
 
-  /** What is to be stored. Nothing is added after that. */
+  /** The bytes to store. Add no ids after reading them. */
   get bytes(): Buffer {
     return this.#bytes.subarray(0, this.#end);
   }
 
-  /** Adds the id between two indexes, of 255 bytes at the most. */
+  /** Adds the id at `source[start, end)`, at most 255 bytes. */
   add(offset: number, source: Uint8Array, start: number, end: number): void {
     const length = end - start;
     const at = this.#end;

@@ -1,13 +1,13 @@
-// @shardcast/log: where a consumer keeps its topics' messages.
+// @shardcast/log: stores a consumer's topics and their messages.
 //
-//   log, retention              what a log is asked for, and how much of each topic it keeps
-//   memory-log                  in the process
-//   lmdb-log → lmdb-topic-log → series → store      on disk
-//   state-store, memory-state, lmdb-state           small texts by key that are kept beside the topics
-//   damage                      what a log tells of messages that are not what was stored
-//   store-pages → sound-tree → sound-page           whether a store's file is one that lmdb survives
-//   salvage                     what is whole in a store, and a copy of it
-//   data-folder                 the folder that a store is in: whose it is, and who has it open
+//   log, retention              the interface of a log, and how much of each topic it keeps
+//   memory-log                  a log in the process's memory
+//   lmdb-log → lmdb-topic-log → series → store      a log on disk
+//   state-store, memory-state, lmdb-state           a key-value store in the same engine
+//   damage                      reports of damaged messages
+//   store-pages → sound-tree → sound-page           check that lmdb can safely read a store's file
+//   salvage                     checks a store, and copies its intact records
+//   data-folder                 the folder of a store: its owner, and its lock
 export { Batch } from "./batch.ts";
 export { Damage, DamageTally, type DamageFound } from "./damage.ts";
 export { DataFolder, openForReading, writeBackup, writeFolder } from "./data-folder.ts";

@@ -1,5 +1,5 @@
-// The log on disk: one store for all topics of a consumer. All that a turn appended is one transaction.
-// docs/architecture.md#the-log-on-disk
+// The log on disk: one store for all topics of a consumer. Each turn commits its appends in one
+// transaction. docs/architecture.md#the-log-on-disk
 import { BirthEpochs } from "./birth-epochs.ts";
 import { DamageTally } from "./damage.ts";
 import { DataFolder } from "./data-folder.ts";
@@ -22,21 +22,23 @@ import { TidyRounds } from "./tidy-rounds.ts";
 import { decodeTopicRecord, type TopicRecord } from "./topic-record.ts";
 
 const TAIL_AGE_MS = 60_000;
-/** Topics that one call of `tidy` looks at. */
+/** The number of topics that one call of `tidy` checks. */
 const TIDY_TOPICS = 64;
 
 export interface LmdbLogOptions extends LogClock {
   readonly folder: string;
-  /** Whose folder it is: another node's is refused. */
+  /** The owner of the folder. Another node's folder is refused. */
   readonly nodeId: string;
   readonly retention: RetentionRules;
-  /** How long, and how many of a topic, message ids are remembered. */
+  /** How long, and how many per topic, message ids are remembered. */
   readonly ids: IdRetention;
-  /** All topics together; over it, the topic that appends gives up its oldest messages. */
+  /**
+   * The limit for all topics together. Above it, each topic that appends drops its oldest messages.
+   */
   readonly maxBytes: number;
-  /** What is kept in memory of a topic's newest messages, and of all topics'. */
+  /** Bytes of the newest messages to keep in memory: per topic, and for all topics together. */
   readonly tail: { readonly bytes: number; readonly maxBytes: number };
-  /** Told of what is damaged. @default nobody */
+  /** Collects damage. @default reports nothing */
   readonly damage?: DamageTally;
 }
 
@@ -73,13 +75,15 @@ export class LmdbLog implements Log {
   }
 
   /**
-   * Opens a folder, and makes it where there is none. It takes the same time however much is stored.
-   * @throws SHARDCAST_DATA_LOCKED, SHARDCAST_DATA_FOREIGN, SHARDCAST_DATA_CORRUPT, SHARDCAST_OPTION_INVALID
+   * Opens a folder, and creates it if it does not exist. The time this takes does not depend on how
+   * much is stored.
+   * @throws SHARDCAST_DATA_LOCKED, SHARDCAST_DATA_FOREIGN, SHARDCAST_DATA_CORRUPT,
+   * SHARDCAST_OPTION_INVALID
    */
   static async open(options: LmdbLogOptions): Promise<LmdbLog> {
     const folder = await DataFolder.open(options.folder, options.nodeId);
     const log = new LmdbLog(folder, options);
-    // The secret of the epochs, where it is new. A store that cannot be written to says so by its fault.
+    // Stores a new secret of the epochs. If this write fails, the store's `fault` reports it.
     if (folder.store.isChanged) await folder.store.commit().catch(() => undefined);
     return log;
   }
@@ -88,7 +92,7 @@ export class LmdbLog implements Log {
     return this.#disk.bytes;
   }
 
-  /** What the file takes on disk, free pages and all. */
+  /** The size of the file on disk, including free pages. */
   get fileBytes(): number {
     return this.#store.fileBytes;
   }
@@ -109,12 +113,13 @@ export class LmdbLog implements Log {
     if (stored === undefined) return this.#opened(topic, this.#openNew(topic, topicId));
     const record = decodeTopicRecord(name, stored);
     if (record === undefined) {
-      // It begins anew, under another number: what the old one had, only a repair finds.
+      // The topic starts empty under a new number. Only a repair can recover the messages under the
+      // old number.
       this.#damagedRecord(topic);
       return this.#opened(topic, this.#openNew(topic, topicId, createEpoch()));
     }
     const log = this.#openLog(topic, topicId, record);
-    // Nobody has trimmed it as long as it was closed.
+    // Nothing trimmed the topic while it was closed.
     log.trim(this.#now());
     return this.#opened(topic, log);
   }
@@ -143,7 +148,10 @@ export class LmdbLog implements Log {
     return Array.from(keys, (key) => key.toString("utf8"));
   }
 
-  /** Trims a few of the topics that nobody has open, and forgets those that are past their time. */
+  /**
+   * Trims a few topics that are not open, and forgets those that have been empty for
+   * FORGET_AFTER_MS.
+   */
   tidy(now: number): void {
     this.#store.checkFile();
     this.#rounds.go(now, (from) => this.#tidyFrom(from, now));
@@ -167,7 +175,7 @@ export class LmdbLog implements Log {
     for (const log of staged) log.committed();
   }
 
-  /** @returns where the round goes on; undefined where it is over */
+  /** @returns the key from which to continue; undefined at the end of a round */
   #tidyFrom(start: Buffer, now: number): Buffer | undefined {
     let last = start;
     let count = 0;
@@ -179,7 +187,7 @@ export class LmdbLog implements Log {
       if (record === undefined) this.#damagedRecord(topic);
       else if (!this.#open.has(topic)) this.#tidyTopic(topic, record, now);
     }
-    // The key that follows is the same with a zero byte.
+    // The last key with a zero byte appended is the next possible key.
     return count < TIDY_TOPICS ? undefined : Buffer.concat([last, Buffer.alloc(1)]);
   }
 
@@ -202,10 +210,10 @@ export class LmdbLog implements Log {
     return new LmdbTopicLog({ topic, topicId, retention, record, isNew }, this.#context);
   }
 
-  /** A topic of which nothing is in the store. */
+  /** Opens a topic that has no records in the store. */
   #openNew(topic: string, topicId: number, epoch = this.#births.of(topic)): LmdbTopicLog {
     const number = this.#nextNumber;
-    // 32 bits: at a thousand new topics a second, enough for 49 days of nothing else.
+    // Topic numbers have 32 bits: enough for 49 days at a thousand new topics per second.
     this.#nextNumber = number + 1;
     const origin = { offset: 0, time: this.#now(), sum: 0 };
     return this.#openLog(topic, topicId, { number, epoch, messages: origin, ids: origin }, true);
@@ -241,7 +249,7 @@ export class LmdbLog implements Log {
     this.#damage.found({ topic, what: "the topic's own record" });
   }
 
-  /** A number that no topic has, and what all of them weigh, by all that is in the store. */
+  /** Derives the next free topic number and the total bytes from the store's records. */
   #restoreState(): StoreState {
     this.#damage.found({ topic: "", what: "the store's own note" });
     return restoredState(this.#store);

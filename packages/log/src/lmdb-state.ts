@@ -1,11 +1,12 @@
-// The state in the store, beside what the store keeps of itself: keys there begin with a colon. A write goes
-// to disk with whatever else waits for it.
+// The key-value store on disk. Its entries are in the table of the store's own state, under keys
+// that begin with a colon. A write is committed together with all other pending writes.
 //
 //   +------------+------+-------+
-//   | text       | 0xff | crc   |   CRC-32 of the key and then of the text
+//   | text       | 0xff | crc   |   CRC-32 of the key, then of the text
 //   +------------+------+-------+
 //
-// Version 1 of the folder had the text alone: 0xff is in no UTF-8, so the two cannot be mistaken.
+// Version 1 of the folder stored only the text. No UTF-8 contains 0xff, so the two formats are
+// distinct.
 import { crc32 } from "node:zlib";
 import { ShardcastError, readUint32, writeUint32 } from "@shardcast/protocol";
 import type { DamageTally } from "./damage.ts";
@@ -28,7 +29,7 @@ export class LmdbState implements StateStore {
   readonly #store: Store;
   readonly #damage: DamageTally;
 
-  /** @param damage told of entries that are damaged; they count as not there */
+  /** @param damage collects damaged entries, which are treated as missing */
   constructor(store: Store, damage: DamageTally) {
     this.#store = store;
     this.#damage = damage;
@@ -96,7 +97,7 @@ export class LmdbState implements StateStore {
   }
 }
 
-/** The text of an entry as it lies in the store; undefined where it is damaged. */
+/** Decodes a stored entry; undefined if it is damaged. */
 export function textOfEntry(key: Uint8Array, value: Buffer): string | undefined {
   const end = value.length - CHECK_BYTES;
   if (end < 0 || value[end] !== CHECK_MARK) {
@@ -106,7 +107,7 @@ export function textOfEntry(key: Uint8Array, value: Buffer): string | undefined 
   return isWhole ? value.toString("utf8", 0, end) : undefined;
 }
 
-/** Entries as they lie in the store. */
+/** Entries as stored, without decoding. */
 export function storedEntries(
   store: RecordSource,
   prefix = "",

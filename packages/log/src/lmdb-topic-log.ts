@@ -1,5 +1,5 @@
-// The log of one topic in the store. Its newest messages are kept in memory too, as they were sent, so that
-// who is only a little behind costs no disk and no copy.
+// The log of one topic on disk. The newest messages are also kept in memory as they were sent, so
+// that serving a reader that is slightly behind needs no disk access and no copy.
 import { crc32 } from "node:zlib";
 import { ShardcastError, type Epoch, type From, type Position } from "@shardcast/protocol";
 import { Batch } from "./batch.ts";
@@ -15,39 +15,42 @@ import { Series, type StoredRecord } from "./series.ts";
 import type { Store } from "./store.ts";
 import { encodeTopicRecord, type TopicRecord } from "./topic-record.ts";
 
-/** What an append drops at the most of what is over the limits: twice what it adds, and more at a time. */
+/**
+ * The number of records that one append drops at most. An append adds fewer, so a topic over its
+ * limits shrinks.
+ */
 const DROPS_PER_APPEND = 64;
-/** An append looks for what to drop when the topic is over a limit by this part of it. */
+/** An append drops records only when the topic exceeds a limit by this fraction. */
 const SLACK = 1 / 16;
 const DROPS_PER_TRIM = 1024;
-/** What one read goes over at the most to find the end of what is damaged. */
+/** The number of bytes that one read scans at most to find the end of a damaged range. */
 const DAMAGE_BYTES = 4 * 1024 * 1024;
 
-/** How long and how many message ids are kept. */
+/** How long, and how many, message ids are kept. */
 export interface IdRetention {
   readonly ageMs: number;
   readonly count: number;
 }
 
-/** Bytes of messages on disk, of all topics. */
+/** Bytes of messages on disk, in all topics. */
 export interface DiskUse {
   bytes: number;
   readonly maxBytes: number;
 }
 
-/** What all topics of a log share. */
+/** Shared by all topics of a log. */
 export interface LmdbTopicContext {
   readonly store: Store;
   readonly ids: IdRetention;
   readonly disk: DiskUse;
   readonly damage: DamageTally;
   readonly births: BirthEpochs;
-  /** The latest time of what is older than so many ms. */
+  /** Messages stored at or before the returned time are older than `ageMs`. */
   readonly cutoff: (ageMs: number, now: number) => number;
-  /** Of the newest messages in memory, and how much all topics have of them. */
+  /** Limits for the newest messages in memory, and the bytes that all topics hold there. */
   readonly tail: MemoryTopicLogOptions;
   readonly tailTotal: { bytes: number };
-  /** Told before the first of what is staged together. */
+  /** Called when a topic first stages a write, before the write. */
   readonly staged: (log: LmdbTopicLog) => void;
 }
 
@@ -56,11 +59,11 @@ export interface LmdbTopicLogOptions {
   readonly topicId: number;
   readonly retention: Retention;
   readonly record: TopicRecord;
-  /** The record was just made: nothing of the topic is on disk. */
+  /** The record was just created: nothing of the topic is on disk. */
   readonly isNew: boolean;
 }
 
-/** There are very many topics, and most of them have none of these most of the time. */
+/** Shared by all topics that have nothing staged, to save memory with very many topics. */
 const NO_BATCHES: readonly Batch[] = [];
 const NO_IDS: readonly StoredIds[] = [];
 
@@ -75,14 +78,14 @@ export class LmdbTopicLog implements TopicLog {
   readonly #retention: Retention;
   readonly #messages: Series;
   readonly #ids: Series;
-  /** Where messages have come in the last time. */
+  /** The newest messages; undefined if none have arrived recently. */
   #tail: MemoryTopicLog | undefined;
   #isRecorded: boolean;
   #isStaged = false;
   #batches = NO_BATCHES;
-  /** Before this time nothing of it is too old. */
+  /** No message is too old before this time. */
   #dueAt = 0;
-  /** Many subscribers that were away ask for the same page. */
+  /** The last page read. Subscribers that reconnect often ask for the same page. */
   #page: { readonly after: number; readonly limitBytes: number; readonly page: Page } | undefined;
 
   constructor(options: LmdbTopicLogOptions, context: LmdbTopicContext) {
@@ -99,7 +102,8 @@ export class LmdbTopicLog implements TopicLog {
     const messages = { table: "messages", number, floor: record.messages, isNew } as const;
     this.#messages = new Series(store, messages, tellsItsEnd);
     this.#ids = new Series(store, { table: "ids", number, floor: record.ids, isNew });
-    // Offsets may be given a second time: positions of the old epoch say nothing any more.
+    // The offsets after a lost end may be used again, so positions of the old epoch are no longer
+    // valid.
     this.epoch = this.#messages.isEndLost ? createEpoch() : record.epoch;
     if (this.#messages.isEndLost) this.#lostEnd();
   }
@@ -117,12 +121,12 @@ export class LmdbTopicLog implements TopicLog {
     return this.#messages.end.time;
   }
 
-  /** Whether it is in the store: it has had messages. */
+  /** Whether the store has a record of the topic: it has had messages. */
   get isRecorded(): boolean {
     return this.#isRecorded;
   }
 
-  /** Whether something of it waits to be committed. */
+  /** Whether changes of the topic wait for a commit. */
   get isStaged(): boolean {
     return this.#isStaged;
   }
@@ -190,16 +194,18 @@ export class LmdbTopicLog implements TopicLog {
   trim(now: number): void {
     this.#trimTail(now);
     this.#page = undefined;
-    // To look at what is there costs more than anything else where there are very many topics.
+    // With very many topics, reading what is stored would cost more than the rest of a round.
     if (now >= this.#dueAt || this.#isOver(1)) this.#drop(now, DROPS_PER_TRIM);
   }
 
-  /** When it has to be trimmed again, or forgotten, at the soonest. Exact once it was trimmed. */
+  /**
+   * The earliest time at which the topic must be trimmed again, or forgotten. Exact after a trim.
+   */
   get dueAt(): number {
     return this.#dueAt === Infinity ? this.lastTime + FORGET_AFTER_MS : this.#dueAt;
   }
 
-  /** What was staged is on disk. */
+  /** The staged changes are on disk. */
   committed(): void {
     const before = this.head;
     this.#messages.committed();
@@ -211,7 +217,7 @@ export class LmdbTopicLog implements TopicLog {
     if (this.head !== before) this.#page = undefined;
   }
 
-  /** What was staged is not on disk, and never will be. */
+  /** The staged changes are not on disk, and will not be written. */
   aborted(): void {
     const staged = this.#messages.weight;
     this.#messages.aborted();
@@ -221,14 +227,14 @@ export class LmdbTopicLog implements TopicLog {
     this.#batches = NO_BATCHES;
   }
 
-  /** Gives back what it holds in memory. */
+  /** Frees the memory of the newest messages. */
   release(): void {
     this.#tail?.clear();
     this.#tail = undefined;
     this.#page = undefined;
   }
 
-  /** The tail, made where messages come for the first time in a while. */
+  /** The newest messages in memory. Created when messages arrive after a pause. */
   #tailBefore(first: number): MemoryTopicLog {
     const { tail, tailTotal } = this.#context;
     return (this.#tail ??= new MemoryTopicLog(this.epoch, tail, tailTotal, first - 1));
@@ -241,7 +247,10 @@ export class LmdbTopicLog implements TopicLog {
     if (tail.oldest > tail.head) this.#tail = undefined;
   }
 
-  /** Whole messages after an offset, as far as the next damage; where that comes first, how far it goes. */
+  /**
+   * Intact messages after an offset, up to the next damage; if damage comes first, the damaged
+   * range.
+   */
   #readStored(from: number, limitBytes: number): Page {
     const parts: Batch[] = [];
     let bytes = 0;
@@ -258,7 +267,8 @@ export class LmdbTopicLog implements TopicLog {
         if (isFarEnough) return new Damage(from + 1, key.last);
         continue;
       }
-      // A whole record says itself where it begins: what it does not follow on is not there.
+      // An intact record contains its first offset: the offsets between `last` and that one are
+      // missing.
       if (batch.first > last + 1) {
         if (bytes > 0) break;
         return new Damage(from + 1, batch.first - 1);
@@ -273,7 +283,7 @@ export class LmdbTopicLog implements TopicLog {
     return Batch.concat(parts) ?? new Damage(from + 1, this.head);
   }
 
-  /** Records from an offset on, up to where the store itself cannot be read. */
+  /** Records from an offset on, up to the first read error of the store. */
   *#storedFrom(offset: number): Generator<StoredRecord> {
     try {
       yield* this.#messages.values(offset);
@@ -296,7 +306,7 @@ export class LmdbTopicLog implements TopicLog {
     this.#record();
   }
 
-  /** Whether the topic has more than it may, by a factor. Its age is asked when it is trimmed. */
+  /** Whether the topic exceeds a limit by a factor. `trim` checks its age. */
   #isOver(factor: number): boolean {
     const { disk, ids } = this.#context;
     const retention = this.#retention;
@@ -321,7 +331,7 @@ export class LmdbTopicLog implements TopicLog {
       if (last <= head - retention.count || time <= tooOld) return false;
       const dropped = floor.sum - this.#messages.stagedFloor.sum;
       const isOver = before - dropped > retention.bytes || disk.bytes - dropped > disk.maxBytes;
-      // The newest is kept, whatever its size.
+      // The newest record is kept, whatever its size.
       if (isOver && last !== head) return false;
       dueAt = time + retention.ageMs;
       return true;
@@ -334,7 +344,7 @@ export class LmdbTopicLog implements TopicLog {
       dueAt = Math.min(dueAt, time + ids.ageMs);
       return true;
     });
-    // What is staged was not seen, and what goes beyond the limit comes next time.
+    // Staged records were not checked, and records beyond `limit` are dropped next time.
     const isAllSeen = this.#batches === NO_BATCHES && count < limit && idCount < limit;
     this.#dueAt = isAllSeen ? dueAt : 0;
     if (count + idCount > 0) this.#record();

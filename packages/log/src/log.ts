@@ -1,52 +1,57 @@
-// Where topics' messages are kept. A topic's code does not know which engine it has.
+// Stores topics and their messages. The callers do not depend on the engine.
 import type { Epoch, From, Position } from "@shardcast/protocol";
 import type { Batch } from "./batch.ts";
 import type { Damage } from "./damage.ts";
 import type { IdRecord } from "./id-record.ts";
 import type { StateStore } from "./state-store.ts";
 
-/** Time as a log goes by it. */
+/** The clock of a log. */
 export interface LogClock {
   /** Now, in ms since 1970. @default Date.now */
   readonly now?: () => number;
   /**
-   * The latest time of what is older than so many ms for certain, in ms since 1970: a clock that is wrong for some
-   * seconds makes nothing old. @default now less the age
+   * Messages stored at or before the returned time, in ms since 1970, are certainly older than
+   * `ageMs`, even if the clock is wrong by a few seconds. @default now minus the age
    */
   readonly cutoff?: (ageMs: number) => number;
 }
 
-/** How long a topic that has become empty keeps its epoch: a client that missed nothing is told so. */
+/** How long an empty topic keeps its epoch, so that a client that missed nothing can resume. */
 export const FORGET_AFTER_MS = 24 * 60 * 60 * 1000;
 
-/** What a read gives: messages, or which of them are damaged; the next ones follow after those. */
+/**
+ * The result of a read: messages, or a range of damaged messages. The next read continues after it.
+ */
 export type Page = Batch | Damage;
 
-/** What a topic's subscribers read. Offsets are without holes from `oldest` to `head`. */
+/** The part of a topic's log that subscribers read. It has every offset from `oldest` to `head`. */
 export interface ReadableLog {
   readonly epoch: Epoch;
-  /** The last offset stored, 0 where nothing was. */
+  /** The last offset stored; 0 if there is none. */
   readonly head: number;
-  /** The first offset still retained; head + 1 where nothing is. */
+  /** The first retained offset; head + 1 if there is none. */
   readonly oldest: number;
   /**
-   * The messages after an offset, up to about `limitBytes` but at least one; undefined where there is none.
-   * Damaged ones are never given: a read that would begin with them tells which they are.
-   * @throws SHARDCAST_OWNER_UNAVAILABLE, SHARDCAST_LOG_UNAVAILABLE where they cannot be had now
+   * The messages after an offset: about `limitBytes` of them, at least one; undefined if there are
+   * none. If the next messages are damaged, returns their range instead.
+   * @throws SHARDCAST_OWNER_UNAVAILABLE, SHARDCAST_LOG_UNAVAILABLE if they are unavailable now
    */
   read(after: number, limitBytes: number): Page | undefined | Promise<Page | undefined>;
   /**
-   * Whether a position is one of this log: of its epoch, or told of the topic before it had messages. Where it is
-   * not, messages may be missing that nobody knows of.
+   * Whether a position belongs to this log: it has the log's epoch, or an epoch issued before the
+   * topic had messages. Otherwise an unknown number of messages may be missing.
    */
   continues(position: Position): boolean;
-  /** The offset after which a subscription that starts there begins. A position is taken at its word. */
+  /**
+   * The offset after which a subscription from `from` starts. A position is not checked against the
+   * log.
+   */
   resolve(from: From): number | Promise<number>;
 }
 
-/** The message ids that one batch brought, packed by `IdRecord`. */
+/** The message ids of one batch, packed by `IdRecord`. */
 export interface StoredIds {
-  /** Of the batch, by the owner's clock, in ms since 1970. */
+  /** The batch's time by the owner's clock, in ms since 1970. */
   readonly time: number;
   readonly ids: IdRecord;
 }
@@ -54,61 +59,62 @@ export interface StoredIds {
 /** The log of one topic that this node owns. */
 export interface TopicLog extends ReadableLog {
   /**
-   * Whether a commit has failed in a way that leaves open what is stored: then the log is opened again, and
-   * this one is of no use any more.
+   * Whether a failed commit left it unknown what is stored. The topic must then be opened again,
+   * and this log not used further.
    */
   readonly isStale: boolean;
-  /** When the newest message was stored, or the log was made, in ms since 1970. */
+  /** The time of the newest message, or of the log's creation, in ms since 1970. */
   readonly lastTime: number;
   /**
-   * Adds a batch that follows all that was appended before. It is part of the log, with its ids, once it
-   * is committed; where that fails, it never was.
+   * Appends a batch, which must follow all earlier appends, and its ids. It becomes part of the log
+   * when it is committed; if the commit fails, it is discarded.
    */
   append(batch: Batch, ids: IdRecord): void;
-  /** Whether it remembers ids beyond the end of the process. */
+  /** Whether the log remembers message ids after the process ends. */
   readonly hasIds: boolean;
-  /** The ids of messages stored since a time that this log remembers by itself, oldest first. */
+  /** The remembered ids of messages stored since a time, oldest first. */
   ids(since: number): Iterable<StoredIds>;
-  /** Drops what the retention rules no longer keep. What is on disk goes with the next commit. */
+  /** Drops what the retention rules no longer keep. On disk, the next commit removes it. */
   trim(now: number): void;
 }
 
-/** All topics that a node owns. */
+/** The logs of all topics that a node owns. */
 export interface Log {
   /**
-   * The log of a topic, empty and with a new epoch where there was none. It becomes one by its first message: nothing
-   * is stored of a topic that is only followed or read.
-   * @param topicId what messages that are read name as their topic on the wire
+   * Opens the log of a topic, empty and with a new epoch if the topic is unknown. The log stores a
+   * topic from its first message on: a topic that is only followed or read leaves no record.
+   * @param topicId written as the topic into messages that are read
    * @throws SHARDCAST_LOG_UNAVAILABLE
    */
   open(topic: string, topicId: number): TopicLog | Promise<TopicLog>;
-  /** Topics of one lane are committed together, and whatever happens to those of others. */
+  /** Topics of one lane are committed together; each lane is independent of the others. */
   laneOf(topic: string): number;
   /**
-   * Makes all last that was appended to a lane's topics since the last call; undefined where it does already.
-   * One at a time. A commit that fails leaves the log as it was before the appends, or the topics' logs stale.
-   * @throws SHARDCAST_LOG_UNAVAILABLE, SHARDCAST_NOT_OWNER where another node owns the topics
+   * Commits all appends to a lane's topics since the last call; undefined if they are already
+   * permanent. Only one commit per lane may run at a time. A failed commit discards the appends, or
+   * leaves the topics' logs stale.
+   * @throws SHARDCAST_LOG_UNAVAILABLE, SHARDCAST_NOT_OWNER if another node owns the topics
    */
   commit(lane: number): Promise<void> | undefined;
-  /** Lets go of a topic that nobody uses; false where that would lose something. */
+  /** Closes a topic that is not in use; false if that would lose something. */
   release(topic: string, now: number): boolean;
   /**
-   * Names of topics that the log has a record of, in the order of their UTF-8, after a name ("" from the
-   * start): `limit` at the most, and fewer only where no more follow. A topic is among them from its first message
-   * on until it is forgotten; so are the system's own (`$…`). On disk and in memory they are the topics that this node has, or had while it owned them; in
-   * Redis, those of the whole cluster.
+   * At most `limit` topic names after a name ("" to start at the first), ordered by their UTF-8;
+   * fewer only if no more follow. A topic is listed from its first message until it is forgotten,
+   * including the system's own (`$…`). On disk and in memory, the list has the topics that this
+   * node owns or has owned; in Redis, those of the whole cluster.
    * @throws SHARDCAST_LOG_UNAVAILABLE
    */
   topics(after: string, limit: number): readonly string[] | Promise<readonly string[]>;
-  /** What is kept in the engine beside the topics. */
+  /** The key-value store in the same engine. */
   readonly state: StateStore;
-  /** A short piece of the work that is nobody's errand: trimming topics that are not open. */
+  /** Does a short piece of maintenance: trims topics that are not open. */
   tidy(now: number): void;
-  /** Why nothing can be stored until the node is started again; undefined where it can. */
+  /** Why the log cannot store anything until the node restarts; undefined if it can. */
   readonly fault: string | undefined;
   /** Bytes of messages kept. */
   readonly bytes: number;
-  /** Those of them that are in memory to be sent again soon. */
+  /** Bytes of messages that are in memory, ready to be sent again. */
   readonly tailBytes: number;
   close(): Promise<void>;
 }

@@ -1,5 +1,6 @@
-// The log that lives in the process: bounded by count, bytes and age a topic, and by bytes in all.
-// A node that ends takes it along: the topics start again with new epochs.
+// The log in the process's memory. It limits the messages, bytes and age of each topic, and the
+// bytes of all topics together. When the node ends, the log is lost: topics start again with new
+// epochs.
 import type { Epoch, From, Position } from "@shardcast/protocol";
 import { SharedFrames } from "@shardcast/protocol/websocket";
 import { Batch } from "./batch.ts";
@@ -12,7 +13,9 @@ import { Segment, type SegmentLimits } from "./segment.ts";
 
 export interface MemoryLogOptions extends LogClock {
   readonly retention: RetentionRules;
-  /** All topics together; over it, the topic that appends gives up its oldest messages. */
+  /**
+   * The limit for all topics together. Above it, each topic that appends drops its oldest messages.
+   */
   readonly maxBytes: number;
 }
 
@@ -39,22 +42,22 @@ export class MemoryLog implements Log {
     return this.#total.bytes;
   }
 
-  /** Everything is in memory to be sent again. */
+  /** All messages are in memory. */
   get tailBytes(): number {
     return this.#total.bytes;
   }
 
-  /** Batches keep the topic id that they were made with. */
+  /** Batches keep the topic id with which they were encoded. */
   open(topic: string): MemoryTopicLog {
     const known = this.#topics.get(topic);
     if (known !== undefined) return known;
-    const options = { ...{ topic, births: this.#births }, total: this.#total };
+    const options = { topic, births: this.#births, total: this.#total };
     const log = new OwnedMemoryTopicLog(this.#optionsOf(topic), options);
     this.#topics.set(topic, log);
     return log;
   }
 
-  /** One object for all topics of one rule. */
+  /** One options object for all topics of a rule, to save memory. */
   #optionsOf(topic: string): MemoryTopicLogOptions {
     const retention = this.#options.retention.of(topic);
     const known = this.#topicOptions.get(retention);
@@ -91,7 +94,7 @@ export class MemoryLog implements Log {
   }
 
   tidy(): void {
-    // What is kept belongs to topics that are open, and those are trimmed by whoever opened them.
+    // Nothing to do: all topics in memory are open, and their users trim them.
   }
 
   close(): Promise<void> {
@@ -101,11 +104,14 @@ export class MemoryLog implements Log {
   }
 }
 
-/** What a segment has of what is kept at the most: so exactly is it trimmed. */
+/**
+ * The largest share of a topic that one segment holds, which is also how exactly the topic is
+ * trimmed.
+ */
 const SEGMENT_SHARE = 1 / 16;
 const SEGMENT_BYTES = 64 * 1024;
 
-/** A queue of segments: appended at the end, trimmed at the front. */
+/** A queue of segments: appends at the end, drops from the front. */
 export class MemoryTopicLog implements TopicLog {
   readonly hasIds = false;
   readonly isStale = false;
@@ -113,16 +119,16 @@ export class MemoryTopicLog implements TopicLog {
   readonly #options: MemoryTopicLogOptions;
   readonly #total: { bytes: number };
   #segments: Segment[] = [];
-  /** Segments before this index are trimmed; the array is cut from time to time. */
+  /** Segments before this index are dropped; the array is shortened from time to time. */
   #start = 0;
   #bytes = 0;
   #head: number;
   #oldest: number;
   #lastTime: number;
-  /** Many subscribers that were away ask for the same page. */
+  /** The last page read. Subscribers that reconnect often ask for the same page. */
   #page: { readonly after: number; readonly limitBytes: number; readonly batch: Batch } | undefined;
 
-  /** @param head where another node's log continues: the offset before the first that will be appended */
+  /** @param head if another node's log continues here: the offset before the first append */
   constructor(epoch: Epoch, options: MemoryTopicLogOptions, total = { bytes: 0 }, head = 0) {
     this.epoch = epoch;
     this.#options = options;
@@ -144,13 +150,13 @@ export class MemoryTopicLog implements TopicLog {
     return this.#lastTime;
   }
 
-  /** It remembers no ids: what is in memory lasts as long as the window that asks for them. */
+  /** It stores no ids: the caller's own window of ids lasts as long as this memory. */
   ids(): Iterable<StoredIds> {
     return [];
   }
 
   append(batch: Batch): void {
-    // What is trimmed stays in the array for a while.
+    // Dropped segments stay in the array for a while.
     const tail = this.#segments.length > this.#start ? this.#segments.at(-1) : undefined;
     if (tail?.add(batch, limitsOf(this.#options)) !== true) this.#segments.push(new Segment(batch));
     this.#head = batch.last;
@@ -222,7 +228,7 @@ export class MemoryTopicLog implements TopicLog {
     this.#forget(this.#head);
   }
 
-  /** Drops the oldest segment, as long as more than `keep` are left. */
+  /** Drops the oldest segment if more than `keep` are left. */
   #forgetSegment(keep: number): boolean {
     const segment = this.#segments[this.#start];
     if (segment === undefined || this.#segments.length - this.#start <= keep) return false;
@@ -230,7 +236,10 @@ export class MemoryTopicLog implements TopicLog {
     return true;
   }
 
-  /** Drops all up to an offset. A segment that is dropped in part is kept, and not shown, until the rest follows. */
+  /**
+   * Drops all messages up to an offset. A segment that is only partly dropped stays in memory, and
+   * its dropped part is not read.
+   */
   #forget(offset: number): void {
     if (offset < this.#oldest) return;
     this.#oldest = offset + 1;
@@ -247,11 +256,12 @@ export class MemoryTopicLog implements TopicLog {
     }
   }
 
-  /** The last offset stored before a time; `oldest - 1` where none was. */
+  /** The last offset stored before a time; `oldest - 1` if there is none. */
   #offsetBefore(time: number): number {
     let low = this.#start;
     let high = this.#segments.length;
-    // The first segment that starts at or after the time; what is sought may lie in the one before.
+    // The first segment that starts at or after the time. The offset may be in the segment before
+    // it.
     while (low < high) {
       const middle = (low + high) >>> 1;
       if ((this.#segments[middle]?.firstTime ?? Infinity) < time) low = middle + 1;
@@ -279,7 +289,7 @@ export class MemoryTopicLog implements TopicLog {
   }
 }
 
-/** One of a node that owns the topic. */
+/** The log of a topic that this node owns. */
 class OwnedMemoryTopicLog extends MemoryTopicLog {
   readonly #topic: string;
   readonly #births: BirthEpochs;
@@ -302,7 +312,7 @@ class OwnedMemoryTopicLog extends MemoryTopicLog {
   }
 }
 
-/** Worked out each time: a topic in memory is to be as small as it can be. */
+/** Computed each time instead of stored, to keep a topic in memory small. */
 function limitsOf({ retention, maxBytes }: MemoryTopicLogOptions): SegmentLimits {
   return {
     bytes: Math.floor(Math.min(SEGMENT_BYTES, SEGMENT_SHARE * Math.min(retention.bytes, maxBytes))),

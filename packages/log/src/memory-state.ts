@@ -1,4 +1,4 @@
-// The state of a log that lives in the process, and ends with it.
+// The key-value store in the process's memory.
 import { firstNames } from "./name-order.ts";
 import {
   checkStateEntry,

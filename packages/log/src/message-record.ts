@@ -1,9 +1,9 @@
-// A stored record of messages: whether they are what was stored, and what its offsets still tell where not.
+// Decodes a stored record of messages, and tells whether a damaged one still has its offsets.
 import { Batch } from "./batch.ts";
 import type { RecordKey } from "./record-key.ts";
 import type { StoredRecord } from "./series.ts";
 
-/** The messages of a record; undefined where they are not what was stored. */
+/** The messages of a record; undefined if they are damaged. */
 export function wholeBatch(
   { key, value, isWhole }: StoredRecord,
   topicId: number,
@@ -17,7 +17,9 @@ export function wholeBatch(
   }
 }
 
-/** A record whose messages are damaged may still have their offsets, and those of its key. */
+/**
+ * Whether a damaged record still has its last offset: the offsets of its frames agree with its key.
+ */
 export function tellsItsEnd({
   key,
   value,

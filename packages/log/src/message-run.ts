@@ -1,7 +1,8 @@
-// Messages of one topic with consecutive offsets, as frames end to end: where one begins, and when it was stored.
+// A run of messages: frames of one topic with consecutive offsets, one after the other. Finds
+// frames in it by offset and time.
 import { frameEnd, readMessageOffset, readMessageTime } from "@shardcast/protocol";
 
-/** A part of a run: its messages, and where their frames lie. */
+/** A part of a run: its offsets, and the range of its bytes. */
 export interface RunPart {
   readonly first: number;
   readonly last: number;
@@ -9,7 +10,10 @@ export interface RunPart {
   readonly end: number;
 }
 
-/** What follows an offset of a run from `first` to `last`, up to about a limit and at least one message. */
+/**
+ * The messages after an offset in a run from `first` to `last`: about a limit of bytes, at least
+ * one message.
+ */
 export function partAfter(
   frames: Uint8Array,
   run: { readonly first: number; readonly last: number },
@@ -29,7 +33,7 @@ export function partAfter(
   return { first, last: offset, start, end };
 }
 
-/** The last offset stored before a time; the offset before the first where none was. */
+/** The last offset stored before a time; the offset before the first if there is none. */
 export function offsetBefore(frames: Uint8Array, first: number, time: number): number {
   let offset = first - 1;
   for (let at = 0; at < frames.length; at = frameEnd(frames, at)) {

@@ -1,6 +1,6 @@
-// The two pages at the start of lmdb's file that say how the store stands. A transaction writes one of them, in turn;
-// the one with the higher number counts. Everything in lmdb's file follows from it, so each field is looked at.
-// Source: MDB_meta in lmdb's mdb.c, data version 2.
+// The first two pages of lmdb's file, which describe the state of the store. Transactions write
+// them alternately, and the page with the higher transaction number is valid. All of lmdb's file
+// depends on them, so every field is checked. Source: MDB_meta in lmdb's mdb.c, data version 2.
 //
 //   0           24      28        32        40         48          96          144         152
 //   +-----------+-------+---------+---------+----------+-----------+-----------+-----------+-----+
@@ -20,35 +20,40 @@ const LAST_PAGE_AT = MAIN_TREE_AT + TREE_BYTES;
 const TXN_AT = LAST_PAGE_AT + 8;
 const MIN_PAGE_BYTES = 256;
 const MAX_PAGE_BYTES = 65_536;
-/** Where neither of the first two pages tells: what lmdb takes on machines with pages of that size. */
+/** Used if neither meta page gives a page size: lmdb's page size on most machines. */
 const USUAL_PAGE_BYTES = 4096;
-/** What the free pages' tree has for flags: its keys are numbers; the file is not a folder. */
+/**
+ * Flags of the tree of free pages: its keys are integers, and the store is a file, not a folder.
+ */
 const INTEGER_KEY = 0x08;
 const NO_SUBDIR = 0x4000;
-/** The first two pages are metas. */
+/** The first page after the two meta pages. */
 export const FIRST_PAGE = 2;
-/** A node that runs changes them while they are read. */
+/** How often to read the meta pages: a running node may change them during a read. */
 const READS = 5;
 
 export interface Meta {
   readonly pageBytes: number;
   readonly txn: number;
   readonly lastPage: number;
-  /** Of the free pages, and of the tables; undefined where they are not known. */
+  /** The trees of free pages and of tables; undefined if they are unreadable. */
   readonly free: Tree | undefined;
   readonly main: Tree | undefined;
 }
 
 export interface Metas {
-  /** Undefined where there is none that can be read. */
+  /** Undefined if neither page is readable. */
   readonly newest: Meta | undefined;
-  /** The other one, where neither is damaged. */
+  /** The other page, if neither is damaged. */
   readonly older?: Meta | undefined;
-  /** What is damaged, in words. */
+  /** A human-readable description of the damage. */
   readonly fault: string | undefined;
 }
 
-/** Reads both. @param handle of a file that is not empty */
+/**
+ * Reads both meta pages.
+ * @param handle of a file that is not empty
+ */
 export function readMetas(handle: number): Metas {
   let metas = readOnce(handle);
   for (let count = 1; count < READS && metas.fault !== undefined; count += 1) {
@@ -60,13 +65,13 @@ export function readMetas(handle: number): Metas {
 function readOnce(handle: number): Metas {
   const first = readAt(handle, 0);
   const one = metaOf(first);
-  // Where the first is damaged, nobody knows where the second begins.
+  // If the first page is damaged, the page size, and so the start of the second page, is unknown.
   const second = readAt(handle, one?.pageBytes ?? USUAL_PAGE_BYTES);
   const other = metaOf(second);
   const firstFault = faultOf(first, one, 0);
   const secondFault = faultOf(second, other, 1);
   if (firstFault !== undefined || secondFault !== undefined) {
-    // One that is as it has to be is believed rather than one that is not.
+    // Prefer an intact page to a damaged one.
     const isSecond = firstFault !== undefined && secondFault === undefined;
     const isFirst = secondFault !== undefined && firstFault === undefined;
     const newest = isFirst ? one : isSecond ? other : newestOf(one, other);
@@ -130,7 +135,7 @@ function faultOfBoth(handle: number, one?: Meta, other?: Meta): string | undefin
   if (one.pageBytes !== other.pageBytes || one.free?.flags !== other.free?.flags) {
     return "its first two pages do not fit together";
   }
-  // A copy has only one that was written.
+  // In a copy, only one of the two pages was written.
   const isCopy = one.txn === 0 && one.main?.root === undefined;
   if (Math.abs(one.txn - other.txn) !== 1 && !isCopy) {
     return `its first two pages have the transactions ${one.txn} and ${other.txn}`;

@@ -1,12 +1,12 @@
-// The order in which names are listed: that of their UTF-8, which is lmdb's and Redis' own. JavaScript's differs,
-// where a character takes two units.
+// The order in which names are listed: by their UTF-8, as lmdb and Redis sort them. JavaScript
+// compares UTF-16, which differs for characters of two code units.
 
-/** No key of a store that names are looked up in is as long. */
+/** Longer than any key in a store that names are looked up in. */
 const MAX_SEEK_BYTES = 1500;
-/** Follows everything in UTF-8. */
+/** Sorts after all UTF-8. */
 const LAST = Buffer.of(0xff);
 
-/** Below 0 where the first comes before the second, 0 where they are the same. */
+/** Negative if the first name sorts before the second, 0 if they are equal. */
 export function compareNames(one: string, other: string): number {
   const count = Math.min(one.length, other.length);
   for (let index = 0; index < count; index += 1) {
@@ -16,7 +16,10 @@ export function compareNames(one: string, other: string): number {
   return one.length - other.length;
 }
 
-/** The first names after one, in order. Whatever their number, few more than `limit` are held at a time. */
+/**
+ * The first `limit` names after a name, in order. Holds only a few more than `limit` names at a
+ * time.
+ */
 export function firstNames(names: Iterable<string>, after: string, limit: number): string[] {
   let found: string[] = [];
   for (const name of names) {
@@ -26,13 +29,16 @@ export function firstNames(names: Iterable<string>, after: string, limit: number
   return found.sort(compareNames).slice(0, limit);
 }
 
-/** Where the keys lie that begin with a prefix and follow a key: from `start` to before `end`. */
+/**
+ * The range of keys that begin with a prefix and sort after a key: from `start` up to, not
+ * including, `end`.
+ */
 export function rangeAfter(
   prefix: string,
   after: string,
 ): { readonly start: Buffer; readonly end: Buffer } {
   const first = seekBytes(prefix);
-  // The key that follows is the same with a zero byte.
+  // The last key with a zero byte appended is the next possible key.
   const next = seekBytes(`${after}\0`);
   const start = Buffer.compare(next, first) > 0 ? next : first;
   return { start, end: Buffer.concat([first, LAST]) };
@@ -42,7 +48,9 @@ function seekBytes(text: string): Buffer {
   return Buffer.from(text).subarray(0, MAX_SEEK_BYTES);
 }
 
-/** The halves of pairs come behind all other units, since the characters that they stand for do. */
+/**
+ * Surrogates sort after all other code units, since their characters follow all others in UTF-8.
+ */
 function rankOf(unit: number): number {
   if (unit < 0xd800) return unit;
   return unit < 0xe000 ? unit + 0x2000 : unit - 0x800;

@@ -1,23 +1,23 @@
-// lmdb's file, read page by page without lmdb: for a file that lmdb itself may not survive.
+// Reads lmdb's file page by page without lmdb, since a damaged file could crash lmdb.
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { FIRST_PAGE, readMetas, type Meta } from "./meta-page.ts";
 import { PAGE_HEAD_BYTES, isValuePage, parsePage, type BigValue, type Page } from "./page.ts";
 
-/** Where neither of the first two pages tells: what lmdb takes on machines with pages of that size. */
+/** Used if neither meta page gives a page size: lmdb's page size on most machines. */
 const USUAL_PAGE_BYTES = 4096;
 const CHUNK_BYTES = 1024 * 1024;
 
 export class PageFile {
   readonly pageBytes: number;
-  /** One that was just made has nothing in it. */
+  /** Whether the store was just created and has no pages. */
   readonly isEmpty: boolean;
-  /** Behind the last page that is there. */
+  /** The number after the last page in the file. */
   readonly pageEnd: number;
-  /** What the first two pages say; undefined where they say nothing. */
+  /** The valid meta page; undefined if neither is readable. */
   readonly meta: Meta | undefined;
-  /** Of the transaction before. */
+  /** The meta page of the transaction before. */
   readonly olderMeta: Meta | undefined;
-  /** What is damaged of these two, in words. */
+  /** A human-readable description of the damage to the meta pages. */
   readonly fault: string | undefined;
   readonly #handle: number;
 
@@ -44,7 +44,8 @@ export class PageFile {
   }
 
   /**
-   * Reads all of it once, in order, where memory has room for it: a disk gives pages here and there ten times as slowly.
+   * Reads the whole file once in order, if it fits into memory: a disk is about ten times slower at
+   * random reads.
    */
   readThrough(): void {
     const { size } = fstatSync(this.#handle);
@@ -55,26 +56,26 @@ export class PageFile {
     }
   }
 
-  /** Fills a page's bytes; false where it is not there. */
+  /** Reads a page into `bytes`; false if the file does not have it. */
   readInto(bytes: Uint8Array, number: number): boolean {
     if (!this.#isThere(number, 1)) return false;
     return readSync(this.#handle, bytes, 0, bytes.length, number * this.pageBytes) === bytes.length;
   }
 
-  /** A branch or a leaf; undefined where it is not there, or damaged. */
+  /** A branch or a leaf; undefined if the page does not exist or is damaged. */
   page(number: number): Page | undefined {
     const bytes = this.#read(number, 1);
     return bytes === undefined ? undefined : parsePage(bytes, number);
   }
 
-  /** The pages that have a value, without their head; undefined where they are not what they have to be. */
+  /** The overflow pages of a value, without their head; undefined if they are damaged. */
   valuePages(value: BigValue): Buffer | undefined {
     const bytes = this.#read(value.page, value.pages);
     if (bytes === undefined || !isValuePage(bytes, value)) return undefined;
     return bytes.subarray(PAGE_HEAD_BYTES);
   }
 
-  /** The head of a value's own pages; undefined where they are not what they have to be. */
+  /** The head of a value's overflow pages; undefined if they are damaged. */
   valueHead(value: BigValue): Buffer | undefined {
     if (!this.#isThere(value.page, value.pages)) return undefined;
     const bytes = readAt(this.#handle, value.page * this.pageBytes, PAGE_HEAD_BYTES);

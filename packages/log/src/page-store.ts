@@ -1,7 +1,7 @@
-// A damaged store as far as it can be read, without lmdb: for a repair. What the trees still lead to is as it was
-// committed. Where a tree is damaged, every page of the file is looked at as well: a leaf that no tree leads to may
-// be one that was lost, or an old one. Each record in it has to prove itself by its checksum; of several of one key
-// the newest counts.
+// Reads a damaged store without lmdb, for a repair. Pages that a tree leads to are as they were
+// committed. If a tree is damaged, every other page of the file is searched too: a leaf that no
+// tree leads to may be lost or out of date. A record from such a leaf counts only if its checksum
+// matches, and of several records with the same key the newest counts.
 import { textOfEntry } from "./lmdb-state.ts";
 import { wholeBatch } from "./message-record.ts";
 import { PageFile } from "./page-file.ts";
@@ -11,7 +11,7 @@ import { decodeKey, isChecked, isWhole } from "./record-key.ts";
 import { TABLES, type RecordSource, type StoredEntry, type Table } from "./store.ts";
 import { decodeTopicRecord } from "./topic-record.ts";
 
-/** Where a record lies. */
+/** The place of a record in the file. */
 interface Place {
   readonly key: Buffer;
   readonly page: number;
@@ -20,7 +20,7 @@ interface Place {
 }
 
 export class PageStore implements RecordSource {
-  /** What is damaged, in words. */
+  /** Damage, as human-readable descriptions. */
   readonly faults: readonly string[];
   readonly #file: PageFile;
   readonly #tables: Readonly<Record<Table, readonly Place[]>>;
@@ -78,7 +78,7 @@ export class PageStore implements RecordSource {
     }
   }
 
-  /** Looks at every page that no tree leads to. */
+  /** Adds the records of pages that no tree leads to. */
   #addLost(walk: PageWalk, tables: Readonly<Record<Table, Map<string, Place>>>): void {
     for (let number = 2; number < this.#file.pageEnd; number += 1) {
       if (walk.hasSeen(number)) continue;
@@ -113,10 +113,13 @@ export class PageStore implements RecordSource {
   }
 }
 
-/** Of what a tree leads to: no page that was lost is newer. */
+/** The transaction number for records that a tree leads to: no other page is newer. */
 const NEWEST = 0xffff_ffff_ffff_ffffn;
 
-/** Which table a record is of that proves itself. */
+/**
+ * The table to which a record from an unreferenced page belongs; undefined if its checksum does not
+ * match.
+ */
 function tableOf(key: Buffer, value: Buffer): Table | undefined {
   if (isChecked(key) && isWhole(key, value)) {
     const record = { key: decodeKey(key), value, isWhole: true };

@@ -1,4 +1,5 @@
-// Goes over the pages of a damaged store's trees as far as they can be reached, and tells which are damaged.
+// Visits the pages of a damaged store's trees as far as they can be reached, and reports the
+// damaged ones.
 import type { PageFile } from "./page-file.ts";
 import { parseTree, type LeafNode, type Page, type Tree } from "./page.ts";
 import { PageBytes } from "./sound-page.ts";
@@ -9,7 +10,7 @@ export interface Leaf {
 }
 
 export class PageWalk {
-  /** What is damaged, in words. */
+  /** Damage, as human-readable descriptions. */
   readonly faults: string[] = [];
   readonly #file: PageFile;
   readonly #seen: Uint8Array;
@@ -22,7 +23,7 @@ export class PageWalk {
     if (file.fault !== undefined) this.faults.push(file.fault);
   }
 
-  /** Whether a page was met, and is sound: it belongs to a tree as it is now. */
+  /** Whether the walk met a page and found it intact: it belongs to a current tree. */
   hasSeen(number: number): boolean {
     return this.#seen[number] === 1;
   }
@@ -34,14 +35,17 @@ export class PageWalk {
       for (const { key, value, isTree } of nodes) {
         const tree = isTree && Buffer.isBuffer(value) ? parseTree(value) : undefined;
         if (tree === undefined) this.#damaged("the list of tables", number);
-        // Names end with a zero byte.
+        // Table names end with a zero byte.
         else tables.set(key.toString("latin1").replace(/\0$/, ""), tree);
       }
     }
     return tables;
   }
 
-  /** The leaves of a tree that can be reached, in order. @param tree undefined where it is not known */
+  /**
+   * The reachable leaves of a tree, in order.
+   * @param tree undefined if it is unreadable
+   */
   *leaves(name: string, tree: Tree | undefined): Generator<Leaf> {
     if (tree === undefined) this.faults.push(`${name} cannot be found`);
     else if (tree.root !== undefined) {
@@ -75,7 +79,10 @@ export class PageWalk {
     } else this.#damaged(name, number);
   }
 
-  /** What an unsound page has is not what its tree had: each record has to prove itself. */
+  /**
+   * A page that fails these checks may hold records that the tree never had, so its records need a
+   * matching checksum.
+   */
   #soundPage(number: number): Page | undefined {
     const { meta, fault } = this.#file;
     const txn = fault === undefined ? (meta?.txn ?? Infinity) : Infinity;
@@ -86,7 +93,7 @@ export class PageWalk {
     return undefined;
   }
 
-  /** False where a page was met before: each belongs to one place. */
+  /** False if a page was met before: each page belongs to one place only. */
   #meet(number: number, count: number): boolean {
     if (number + count > this.#seen.length) return false;
     for (let page = number; page < number + count; page += 1) {

@@ -1,5 +1,5 @@
-// One page of lmdb's file, as far as it can be believed. Whatever its bytes are, nothing here reads beyond them.
-// Source: MDB_page, MDB_node, MDB_db and MDB_ovpage in lmdb's mdb.c, data version 2, little-endian.
+// Parses one page of lmdb's file. Never reads beyond the page, whatever its bytes are. Source:
+// MDB_page, MDB_node, MDB_db and MDB_ovpage in lmdb's mdb.c, data version 2, little-endian.
 //
 //   0      8       16    18      20      22      24
 //   +------+-------+-----+-------+-------+-------+-------------+--------+
@@ -22,7 +22,7 @@ export const NODE_HEAD_BYTES = 8;
 export const BIG_DATA = 0x01;
 export const SUB_DATA = 0x02;
 export const BIG_DATA_BYTES = 24;
-/** Of a tree of keys as bytes, each with one value: all of ours. */
+/** Flags of a tree with byte keys and one value per key, as all our tables have. */
 export const NO_FLAGS = 0;
 export const TREE_BYTES = 48;
 const TREE_FLAGS_AT = 4;
@@ -32,26 +32,26 @@ const LEAF_PAGES_AT = 16;
 const VALUE_PAGES_AT = 24;
 const ENTRIES_AT = 32;
 const ROOT_AT = 40;
-/** There is none. */
+/** lmdb's page number for "none". */
 const NO_PAGE = 0xffff_ffff_ffff_ffffn;
 const MAX_DEPTH = 32;
 
-/** A tree of pages, one of lmdb's databases. */
+/** A B+ tree: one of lmdb's databases. */
 export interface Tree {
-  /** Of keys that all have one length; of the tree of free pages, how large a page is. */
+  /** The key length, if all keys have the same; in the tree of free pages, the page size. */
   readonly keyBytes: number;
   readonly flags: number;
   readonly depth: number;
   readonly branchPages: number;
   readonly leafPages: number;
-  /** Of values that have pages of their own. */
+  /** The number of overflow pages. */
   readonly valuePages: number;
   readonly entries: number;
-  /** Undefined where it is empty. */
+  /** The root page; undefined if the tree is empty. */
   readonly root: number | undefined;
 }
 
-/** A value that has pages of its own. */
+/** A value on overflow pages. */
 export interface BigValue {
   readonly page: number;
   readonly pages: number;
@@ -68,7 +68,7 @@ export type Page =
   | { readonly type: "branch"; readonly children: readonly number[] }
   | { readonly type: "leaf"; readonly txn: bigint; readonly nodes: readonly LeafNode[] };
 
-/** @returns undefined where the page is not what it has to be */
+/** @returns undefined if the page is damaged */
 export function parsePage(bytes: Buffer, number: number): Page | undefined {
   if (bytes.readBigUInt64LE(0) !== BigInt(number)) return undefined;
   const flags = bytes.readUInt16LE(FLAGS_AT);
@@ -89,7 +89,7 @@ export function parsePage(bytes: Buffer, number: number): Page | undefined {
   return { type: "leaf", txn: bytes.readBigUInt64LE(TXN_AT), nodes };
 }
 
-/** Whether a page is the first of a value's own. */
+/** Whether a page is the first overflow page of a value. */
 export function isValuePage(bytes: Buffer, { page, pages }: BigValue): boolean {
   return (
     bytes.readBigUInt64LE(0) === BigInt(page) &&
@@ -98,7 +98,7 @@ export function isValuePage(bytes: Buffer, { page, pages }: BigValue): boolean {
   );
 }
 
-/** @returns undefined where it is none */
+/** @returns undefined if the bytes are not a tree */
 export function parseTree(bytes: Buffer): Tree | undefined {
   if (bytes.length !== TREE_BYTES) return undefined;
   const root = bytes.readBigUInt64LE(ROOT_AT);
@@ -131,7 +131,7 @@ function placesOf(bytes: Buffer, lower: number, upper: number): number[] | undef
 function childAt(bytes: Buffer, start: number): number | undefined {
   const keyBytes = bytes.readUInt16LE(start + 6);
   if (start + NODE_HEAD_BYTES + keyBytes > bytes.length) return undefined;
-  // 48 bits: size and flags together.
+  // 48 bits: the size (32) and the flags (16).
   return bytes.readUIntLE(start, 6);
 }
 

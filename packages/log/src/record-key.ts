@@ -1,14 +1,14 @@
-// The key of a record: which topic, up to which offset, when, how much the topic has had by then, and a checksum.
-// Records of a topic lie in the order of their offsets, and all but the messages themselves can be told
-// from keys: how many bytes a topic has, where a time is, what is too old.
+// The key of a record: its topic, its last offset, its time, the running total of the topic's size,
+// and a checksum. Records of a topic sort by offset. Keys alone are enough to compute a topic's
+// size, to find a time and to find what is too old; no message is read for these.
 //
 //   0        4         10      16      22      26
 //   +--------+---------+-------+-------+-------+
 //   | number | last    | time  | sum   | crc   |
 //   +--------+---------+-------+-------+-------+
 //
-// The checksum is the CRC-32 of the value and then of the key before it. In the key it costs no copy of the
-// value. Version 1 of the folder had none: those keys end at 22.
+// The checksum is the CRC-32 of the value, then of the key before the checksum. It is in the key to
+// avoid copying the value. Version 1 of the folder had no checksum: those keys end at 22.
 import { crc32 } from "node:zlib";
 import { readUint32, readUint48, writeUint32, writeUint48 } from "@shardcast/protocol";
 
@@ -18,19 +18,21 @@ const LAST_AT = 4;
 const TIME_AT = 10;
 const SUM_AT = 16;
 export const CRC_AT = UNCHECKED_KEY_BYTES;
-/** A key that only says where to look is shorter than any record's. */
+/** A key used only for a search is shorter than the key of any record. */
 const SEEK_BYTES = 10;
 
-/** For what a checksum is made of: a view of a part of the key would cost more than the checksum. */
+/**
+ * Scratch buffer for checksums: a view of part of the key would cost more than the checksum itself.
+ */
 const HEAD = Buffer.alloc(UNCHECKED_KEY_BYTES);
 
-/** Where a record stands in its topic. */
+/** A record's place in its topic. */
 export interface RecordKey {
   /** The offset of its last message. */
   readonly last: number;
   /** When it was stored, in ms since 1970. */
   readonly time: number;
-  /** What the topic's records have weighed up to and with this one, since the topic began. */
+  /** The total size of the topic's records up to and including this one, since the topic began. */
   readonly sum: number;
 }
 
@@ -50,7 +52,7 @@ export function encodeKey(
   return key;
 }
 
-/** What a key says, be it true or not. */
+/** Decodes a key without checking it. */
 export function decodeKey(key: Uint8Array): RecordKey {
   return {
     last: readUint48(key, LAST_AT),
@@ -59,19 +61,19 @@ export function decodeKey(key: Uint8Array): RecordKey {
   };
 }
 
-/** Whether it has the length of a key with a checksum. */
+/** Whether a key has the length of a key with a checksum. */
 export function isChecked(key: Uint8Array): boolean {
   return key.length === KEY_BYTES;
 }
 
-/** Whether a record is as it was stored, as far as can be told: one of version 1 has no checksum. */
+/** Whether a record's checksum matches. A record of version 1 has none, and counts as intact. */
 export function isWhole(key: Uint8Array, value: Uint8Array): boolean {
   if (key.length === UNCHECKED_KEY_BYTES) return true;
   if (key.length !== KEY_BYTES) return false;
   return readUint32(key, CRC_AT) === crc32(key.subarray(0, CRC_AT), crc32(value));
 }
 
-/** Before the first record of a topic that ends at an offset or after it. */
+/** A search key before the first record of a topic whose last offset is `offset` or greater. */
 export function seekKey(number: number, offset: number): Buffer {
   const key = Buffer.allocUnsafe(SEEK_BYTES);
   writeUint32(key, 0, number);

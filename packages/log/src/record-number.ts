@@ -1,5 +1,5 @@
-// Whose record it was, where a key has another number than it was stored with: of all numbers, one alone fits the
-// checksum. A CRC-32 can be gone back through, byte by byte, from where it ended to where the number was.
+// Recovers the topic number of a record whose key has the wrong one: exactly one number matches the
+// checksum. A CRC-32 can be reversed byte by byte, from its result back to the bytes of the number.
 import { crc32 } from "node:zlib";
 import { readUint32 } from "@shardcast/protocol";
 import { CRC_AT, isChecked } from "./record-key.ts";
@@ -7,11 +7,11 @@ import { CRC_AT, isChecked } from "./record-key.ts";
 const POLYNOMIAL = 0xedb8_8320;
 const NUMBER_BYTES = 4;
 const TABLE = Uint32Array.from({ length: 256 }, (_, index) => stepsOf(index));
-/** Which entry of the table has these highest bits: each has others. */
+/** The index of the table entry by its highest byte, which is unique. */
 const BY_HIGHEST = Uint8Array.from({ length: 256 });
 TABLE.forEach((entry, index) => (BY_HIGHEST[entry >>> 24] = index));
 
-/** @returns undefined where the key has no checksum */
+/** @returns undefined if the key has no checksum */
 export function numberOf(key: Uint8Array, value: Uint8Array): number | undefined {
   if (!isChecked(key)) return undefined;
   const start = ~crc32(value);
@@ -19,7 +19,7 @@ export function numberOf(key: Uint8Array, value: Uint8Array): number | undefined
   for (let at = CRC_AT - 1; at >= 0; at -= 1) {
     state = stepBack(state, at < NUMBER_BYTES ? 0 : (key[at] ?? 0));
   }
-  // What is left is what the number's bytes have changed, the first byte lowest.
+  // The remaining difference is the number itself, lowest byte first.
   const bytes = Buffer.alloc(NUMBER_BYTES);
   bytes.writeInt32LE(state ^ start);
   return readUint32(bytes, 0);

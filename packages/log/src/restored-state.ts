@@ -1,5 +1,6 @@
-// What the store keeps of itself, worked out from all that is in it: for a store whose own note is damaged. A
-// number that is given a second time would give a topic the messages of another one.
+// Rebuilds the store's own state from all its records, if the stored state is damaged. It must not
+// give out a topic number that is in use, since the new topic would then have another topic's
+// messages.
 import { readUint32 } from "@shardcast/protocol";
 import { isWhole } from "./record-key.ts";
 import { Series } from "./series.ts";
@@ -20,7 +21,8 @@ export function restoredState(store: Store): StoreState {
     nextNumber = Math.max(nextNumber, number + 1);
     bytes += new Series(store, { table: "messages", number, floor }).weight;
   }
-  // Of a topic whose record is damaged, too, or that is forgotten and not yet trimmed.
+  // Also counts the numbers of topics whose record is damaged, and of forgotten topics with records
+  // left.
   for (const table of ["messages", "ids"] as const) {
     for (const { key, value } of store.backwards(table, FIRST_KEY, LAST_KEY)) {
       if (!isWhole(key, value)) continue;

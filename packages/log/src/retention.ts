@@ -1,17 +1,20 @@
-// How much of each topic is kept: rules on topic patterns, the first that fits counts.
+// How much of each topic is kept: rules for topic patterns, of which the first match applies.
 import { ShardcastError, TopicPattern, topicPatternFault } from "@shardcast/protocol";
 
-/** What a topic keeps: whatever goes beyond any of the three is trimmed, oldest first. */
+/** The limits of a topic. Messages beyond any of them are dropped, oldest first. */
 export interface Retention {
-  /** Messages. */
+  /** Number of messages. */
   readonly count: number;
-  /** Bytes of messages, with 20 bytes of head each. The newest message is kept whatever it has. */
+  /**
+   * Bytes of messages, including 20 bytes of head each. The newest message is kept whatever its
+   * size.
+   */
   readonly bytes: number;
-  /** ms since a message was stored. */
+  /** Maximum age of a message, in ms. */
   readonly ageMs: number;
 }
 
-/** Of what it leaves out, the defaults count. */
+/** A limit that the rule omits has the default value. */
 export interface RetentionRule extends Partial<Retention> {
   readonly topics: string;
 }
@@ -30,7 +33,7 @@ export class RetentionRules {
     }));
   }
 
-  /** The same object for all topics of one rule. */
+  /** Returns the same object for all topics of one rule. */
   of(topic: string): Retention {
     const found = this.#rules.find(({ pattern }) => pattern.matches(topic));
     return found === undefined ? this.#defaults : found.retention;
@@ -38,7 +41,7 @@ export class RetentionRules {
 }
 
 /**
- * Reads rules as a configuration has them: `[{"topics": "chat/*", "count": 1000, "ageMs": 60000}]`.
+ * Parses rules from a configuration: `[{"topics": "chat/*", "count": 1000, "ageMs": 60000}]`.
  * @throws SHARDCAST_OPTION_INVALID
  */
 export function parseRetentionRules(value: unknown): RetentionRule[] {

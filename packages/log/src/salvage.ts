@@ -1,5 +1,5 @@
-// Looks at every record of a store, and copies what is whole into a new one. For a store that a node refuses,
-// or that nobody is sure of. docs/operations.md#repair
+// Checks every record of a store, and copies the intact ones into a new store. For a store that a
+// node refuses, or that may be damaged. docs/operations.md#repair
 import type { Epoch } from "@shardcast/protocol";
 import { createEpoch } from "./epoch.ts";
 import { storedEntries, textOfEntry } from "./lmdb-state.ts";
@@ -11,21 +11,21 @@ import { encodeTopicRecord } from "./topic-record.ts";
 import { LOST_NUMBER, recordsOf, wholeBatchOf } from "./topic-survey.ts";
 import type { FoundRecord, Survey } from "./topic-survey.ts";
 
-/** Records that are written at once. */
+/** The number of records to write at once. */
 const CHUNK = 256;
 
 export interface StoreReport {
-  /** How many. */
+  /** Numbers of topics and of messages. */
   readonly topics: number;
   readonly messages: number;
   readonly bytes: number;
-  /** Messages between others that are not there. */
+  /** Messages that are missing between others. */
   readonly missing: number;
-  /** What is wrong, in words; empty where all is well. */
+  /** Faults, as human-readable descriptions; empty if the store is intact. */
   readonly faults: readonly string[];
 }
 
-/** What others keep in the store, as far as it can be read. */
+/** The entries of the key-value store, as far as they are readable. */
 interface StateSurvey {
   readonly last: Buffer | undefined;
   readonly faults: readonly string[];
@@ -36,9 +36,10 @@ export function checkStore(store: RecordSource): StoreReport {
 }
 
 /**
- * Copies into an empty store whatever is whole. Readers are told of what lies between and is lost.
- * A topic whose end is lost gets a new epoch, since offsets may be given a second time; `isAnew` gives one to
- * all, for a copy that is older than what clients have seen. The state is copied as far as it can be read.
+ * Copies all intact records into an empty store. Readers are notified of the messages that are
+ * missing in between. A topic whose end is lost gets a new epoch, since its offsets may be used
+ * again. `isAnew` gives every topic a new epoch, for a copy that is older than what clients have
+ * received. The key-value store is copied as far as it is readable.
  * @throws SHARDCAST_LOG_UNAVAILABLE
  */
 export async function repairStore(
@@ -58,7 +59,7 @@ export async function repairStore(
   const state = surveyState(from);
   await copyState(state, { from, to });
   const report = reportOf(surveys, state);
-  // What a topic weighs is told by its sums, and those count what is missing as well.
+  // A topic's size is the difference of its sums, which include missing messages.
   const weight = surveys.reduce((total, { floor, end }) => total + end.sum - floor.sum, 0);
   putState(to, { nextNumber, bytes: weight });
   await to.commit();

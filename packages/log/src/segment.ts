@@ -1,13 +1,13 @@
-// A piece of a topic's log in memory: many small batches as one buffer. What is kept for long is few objects
-// then, which the garbage collector has to look at again and again; the batches themselves die young.
+// A part of a topic's log in memory: many small batches in one buffer. The garbage collector then
+// has few long-lived objects to scan, and the batches themselves are freed soon.
 import type { Batch } from "./batch.ts";
 import { offsetBefore, partAfter, type RunPart } from "./message-run.ts";
 
-/** How much one segment may hold; a batch that is larger is one of its own. */
+/** The maximum size of one segment. A batch that exceeds it becomes a segment by itself. */
 export interface SegmentLimits {
   readonly bytes: number;
   readonly messages: number;
-  /** From its first message to its last. */
+  /** The maximum time from the first message to the last. */
   readonly spanMs: number;
 }
 
@@ -16,7 +16,9 @@ export class Segment {
   readonly firstTime: number;
   #last: number;
   #lastTime: number;
-  /** The frames of the first batch as they are, until a second one comes; then a buffer with room. */
+  /**
+   * The frames of the first batch, not copied; from the second batch on, a buffer with spare space.
+   */
   #room: Buffer;
   #end: number;
 
@@ -41,7 +43,7 @@ export class Segment {
     return this.#end;
   }
 
-  /** Takes the batch that follows, where there is room for it. */
+  /** Appends the next batch, if it fits; returns whether it did. */
   add({ last, firstTime, shared }: Batch, limits: SegmentLimits): boolean {
     const { frames } = shared;
     const end = this.#end + frames.length;
@@ -62,7 +64,10 @@ export class Segment {
     return true;
   }
 
-  /** What follows an offset, up to about a limit and at least one message. The bytes are the segment's own. */
+  /**
+   * The messages after an offset: about a limit of bytes, at least one message. The bytes are not
+   * copied.
+   */
   partAfter(after: number, limitBytes: number): RunPart & { readonly frames: Buffer } {
     const part = partAfter(
       this.#frames,
@@ -73,7 +78,7 @@ export class Segment {
     return { ...part, frames: this.#room.subarray(part.start, part.end) };
   }
 
-  /** The last offset stored before a time; the offset before the first where none was. */
+  /** The last offset stored before a time; the offset before the first if there is none. */
   offsetBefore(time: number): number {
     return offsetBefore(this.#frames, this.first, time);
   }

@@ -1,10 +1,10 @@
-// One topic's records of one kind, in order: its messages, or its message ids. Knows where they begin and
-// end without reading any; appends at the end, drops at the front. What it changes is staged: it becomes
-// so when the store has committed it, and never was where that failed.
+// The records of one topic in one table, in order: its messages or its message ids. Knows the first
+// and last offset without reading records; appends at the end, drops from the front. Changes are
+// staged: they apply when the store has committed them, and are discarded if the commit fails.
 import { decodeKey, encodeKey, isWhole, seekKey, type RecordKey } from "./record-key.ts";
 import type { Store, Table } from "./store.ts";
 
-/** Where a series begins or ends. */
+/** The start or the end of a series. */
 export interface Mark {
   readonly offset: number;
   readonly time: number;
@@ -12,30 +12,29 @@ export interface Mark {
 }
 
 interface Bounds {
-  /** Up to here everything was dropped. */
+  /** All records up to here were dropped. */
   readonly floor: Mark;
   readonly end: Mark;
 }
 
-/** Which series it is. */
 export interface SeriesPlace {
   readonly table: Table;
   readonly number: number;
-  /** What the topic's own record says was dropped. */
+  /** The floor in the topic's own record. */
   readonly floor: Mark;
-  /** The number was just given: nothing is stored. @default false */
+  /** The number was just assigned: the store has no records for it. @default false */
   readonly isNew?: boolean;
 }
 
-/** A record as it lies. */
+/** A record as stored. */
 export interface StoredRecord {
   readonly key: RecordKey;
   readonly value: Buffer;
-  /** False where it is not what was stored: neither is to be believed. */
+  /** Whether the checksum matches. If not, neither the key nor the value can be trusted. */
   readonly isWhole: boolean;
 }
 
-/** How the oldest record is told that has to stay. */
+/** Whether to keep a record. Dropping stops at the first record that is kept. */
 export type IsKept = (key: RecordKey, before: Mark) => boolean;
 
 const NO_END = { end: undefined, lost: [] };
@@ -44,14 +43,15 @@ export class Series {
   readonly #store: Store;
   readonly #table: Table;
   readonly #number: number;
-  /** The last records were damaged, so that nobody knows where the series ended. They are removed with the next commit. */
+  /**
+   * Whether the last records were damaged, so that the end of the series is unknown. The next
+   * commit removes them.
+   */
   readonly isEndLost: boolean;
   #now: Bounds;
   #staged: Bounds;
 
-  /**
-   * @param isEnd tells of a damaged record whether its key can be believed all the same
-   */
+  /** @param isEnd whether the key of a damaged record can still be trusted. Default: never */
   constructor(
     store: Store,
     { table, number, floor, isNew = false }: SeriesPlace,
@@ -60,7 +60,7 @@ export class Series {
     this.#store = store;
     this.#table = table;
     this.#number = number;
-    // Of a number that was never given, there is nothing to look for.
+    // A new number has no records to look for.
     const { end, lost } = isNew ? NO_END : this.#readEnd(isEnd);
     for (const key of lost) store.remove(table, key);
     this.isEndLost = lost.length > 0;
@@ -76,17 +76,17 @@ export class Series {
     return this.#now.end;
   }
 
-  /** What is to be the floor once it is committed. */
+  /** The floor after the next commit. */
   get stagedFloor(): Mark {
     return this.#staged.floor;
   }
 
-  /** Whether no record is there. */
+  /** Whether the series has no committed records. */
   get isEmpty(): boolean {
     return this.#now.end.offset === this.#now.floor.offset;
   }
 
-  /** What all records weigh that are there, or will be. */
+  /** The total size of all records, including staged ones. */
   get weight(): number {
     return this.#staged.end.sum - this.#staged.floor.sum;
   }
@@ -101,7 +101,7 @@ export class Series {
       readonly last: number;
       readonly time: number;
       readonly weight: number;
-      /** Of the value. */
+      /** CRC-32 of the value. */
       readonly crc: number;
     },
     value: Buffer,
@@ -111,11 +111,14 @@ export class Series {
     this.#staged = { ...this.#staged, end };
   }
 
-  /** Drops records at the front until one is kept, or as many as may go at once. @returns how many */
+  /**
+   * Drops records from the front until one is kept, or `limit` are dropped.
+   * @returns the number of dropped records
+   */
   dropFront(limit: number, isKept: IsKept): number {
     let { floor } = this.#staged;
     let count = 0;
-    // Only what is on disk already: what is staged is not there to be found.
+    // Looks at committed records only: staged records are not in the store yet.
     for (const key of this.#keys(floor.offset + 1, this.#now.end.offset + 1, limit)) {
       const found = decodeKey(key);
       const isPossible = this.#isPossible(found, floor);
@@ -128,7 +131,7 @@ export class Series {
     return count;
   }
 
-  /** The records from the one that holds an offset, as they lie. */
+  /** The records as stored, from the one that contains an offset. */
   *values(offset: number): Generator<StoredRecord> {
     const start = seekKey(this.#number, Math.max(offset, this.#now.floor.offset + 1));
     const end = seekKey(this.#number, this.#now.end.offset + 1);
@@ -137,14 +140,17 @@ export class Series {
     }
   }
 
-  /** The last offset of the records stored before a time, found by halving; the floor's where none was. */
+  /**
+   * The last offset of the records stored before a time, by binary search; the floor's offset if
+   * there is none.
+   */
   offsetBefore(time: number): number {
     let low = this.#now.floor.offset + 1;
     let high = this.#now.end.offset + 1;
     while (low < high) {
       const middle = Math.floor((low + high) / 2);
       const found = this.#keyAt(middle);
-      // A damaged key may say anything; the search ends all the same.
+      // A damaged key can have any time; the search ends regardless.
       if (found !== undefined && found.time < time) low = Math.max(found.last, middle) + 1;
       else high = middle;
     }
@@ -169,13 +175,16 @@ export class Series {
     return this.#store.keys(this.#table, start, seekKey(this.#number, to), limit);
   }
 
-  /** Whether a key fits in where it lies. To check its value as well would cost as much as to read it. */
+  /**
+   * Whether a key is plausible between its neighbours. Checking its value too would cost as much as
+   * reading it.
+   */
   #isPossible({ last, sum }: RecordKey, floor: Mark): boolean {
     const { end } = this.#now;
     return last > floor.offset && last <= end.offset && sum > floor.sum && sum <= end.sum;
   }
 
-  /** The last record that can be believed, and the keys behind it. */
+  /** The last record that can be trusted, and the keys after it. */
   #readEnd(isEnd: (record: StoredRecord) => boolean): {
     readonly end: Mark | undefined;
     readonly lost: readonly Buffer[];

@@ -1,6 +1,6 @@
-// Whether one page of a tree is as lmdb leaves it. lmdb believes what a page says of itself: with a wrong place or
-// size in it, it reads or writes beyond the page. Every page of a store is looked at, so nothing here makes objects.
-// Layout: page.ts.
+// Checks that one page of a tree is as lmdb writes it. lmdb trusts the places and sizes in a page:
+// with a wrong one it reads or writes beyond the page. Every page of a store is checked, so this
+// code creates no objects. Layout: page.ts.
 import {
   BIG_DATA,
   BIG_DATA_BYTES,
@@ -11,30 +11,30 @@ import {
   TREE_BYTES,
 } from "./page.ts";
 
-/** In words of 16 bits. */
+/** Positions in 16-bit words. */
 const TXN_AT = 4;
 const FLAGS_AT = 9;
 const LOWER_AT = 10;
 const UPPER_AT = 11;
 const PLACES_AT = 12;
-/** Of nodes that a page has at least room for; a larger value gets pages of its own. */
+/** The number of nodes that a page must have room for. A larger value gets overflow pages. */
 const MIN_NODES = 2;
 
 const WORD = 0x1_0000;
 const TWO_WORDS = 0x1_0000_0000;
 
-/** Of numbers as the machine has them, each of 8 bytes; or byte by byte. */
+/** Keys are compared as native 8-byte numbers, or byte by byte. */
 export type KeyOrder = "bytes" | "numbers";
 
 const NUMBER_BYTES = 8;
 
-/** A page's bytes, which the next page may take. */
+/** The bytes of one page, reused for the next page. */
 export class PageBytes {
   readonly words: Uint16Array;
   readonly bytes: Buffer;
-  /** What each node takes, by its place; zero where none begins. */
+  /** The size of each node by its place; zero where no node begins. */
   readonly #sizes: Uint16Array;
-  /** Of the longest key, and of the largest node, that lmdb makes. */
+  /** The longest key and the largest node that lmdb creates. */
   readonly #maxKeyBytes: number;
   readonly #maxNodeBytes: number;
 
@@ -50,7 +50,7 @@ export class PageBytes {
     return this.words[FLAGS_AT] === BRANCH;
   }
 
-  /** How many nodes it has. */
+  /** The number of nodes. */
   get count(): number {
     return this.#word(LOWER_AT) >>> 1;
   }
@@ -59,7 +59,7 @@ export class PageBytes {
     return this.#word(TXN_AT) + this.#word(TXN_AT + 1) * WORD + this.#word(TXN_AT + 2) * TWO_WORDS;
   }
 
-  /** Where a node begins. */
+  /** The place of a node in the page. */
   nodeAt(index: number): number {
     return PAGE_HEAD_BYTES + this.#word(PLACES_AT + index);
   }
@@ -68,7 +68,7 @@ export class PageBytes {
     return this.#word((node >>> 1) + 3);
   }
 
-  /** Of a leaf: the length of a value, which may be elsewhere. */
+  /** In a leaf: the length of the value, which may be on overflow pages. */
   valueBytesAt(node: number): number {
     return this.#word(node >>> 1) + this.#word((node >>> 1) + 1) * WORD;
   }
@@ -77,14 +77,14 @@ export class PageBytes {
     return this.#word((node >>> 1) + 2);
   }
 
-  /** Of a branch. */
+  /** In a branch: the number of the child page. */
   childAt(node: number): number {
     return this.valueBytesAt(node) + this.nodeFlagsAt(node) * TWO_WORDS;
   }
 
   /**
-   * Whether the page is a branch or a leaf, has its own number, is of a transaction up to `txn`, and its nodes fill
-   * the room that it says they take, each for itself.
+   * Whether the page is a branch or a leaf, has the expected number, was written by a transaction
+   * up to `txn`, and its nodes fill their space without gaps or overlaps.
    */
   isSound(number: number, txn: number): boolean {
     const { words } = this;
@@ -102,7 +102,7 @@ export class PageBytes {
     return this.#areNodesInPlace(upper, room);
   }
 
-  /** Whether each key from a node on is above the one before. */
+  /** Whether the keys strictly ascend, from a node on. */
   isAscending(from: number, order: KeyOrder): boolean {
     const { bytes, count } = this;
     let at = 0;
@@ -121,7 +121,7 @@ export class PageBytes {
     return true;
   }
 
-  /** lmdb closes the gap that a node leaves: they lie side by side, up to the page's end. */
+  /** lmdb closes the gap of a removed node, so nodes are adjacent up to the end of the page. */
   #areNodesInPlace(upper: number, room: number): boolean {
     const sizes = this.#sizes;
     const { count } = this;
@@ -132,7 +132,7 @@ export class PageBytes {
       const size = place % 2 === 0 && place >= upper ? this.#sizeAt(place, room, isBranch) : 0;
       isSound = size > 0 && sizes[place >>> 1] === 0;
       if (isSound) sizes[place >>> 1] = size;
-      // A leaf's keys are never empty; of a branch, the first one says nothing.
+      // Keys of a leaf are not empty; the first key of a branch is unused.
       if (isSound && this.keyBytesAt(PAGE_HEAD_BYTES + place) === 0)
         isSound = isBranch && index === 0;
     }
@@ -148,7 +148,7 @@ export class PageBytes {
     return isSound && place === room && seen === count;
   }
 
-  /** @returns zero where it cannot be a node */
+  /** @returns the size of a node; zero if it is not a valid node */
   #sizeAt(place: number, room: number, isBranch: boolean): number {
     if (place + NODE_HEAD_BYTES > room) return 0;
     const node = PAGE_HEAD_BYTES + place;
@@ -168,7 +168,7 @@ export class PageBytes {
   }
 }
 
-/** Of keys in one page. `Buffer.compare` costs more than it takes to find where they differ. */
+/** Compares two keys of one page. Faster than `Buffer.compare` for keys that differ early. */
 function isBelow(
   bytes: Buffer,
   at: number,

@@ -1,5 +1,6 @@
-// Whether one tree of a store's file is as lmdb leaves it: each page sound and met once, the keys in order within a
-// page and between pages, all leaves at one depth, and as many pages and entries as the tree says.
+// Checks that one tree of a store's file is as lmdb writes it: each page is intact and met once,
+// keys are in order within and between pages, all leaves have the same depth, and the numbers of
+// pages and entries match.
 import {
   BIG_DATA,
   NODE_HEAD_BYTES,
@@ -14,47 +15,49 @@ import { PageBytes, compareNumbers, type KeyOrder } from "./sound-page.ts";
 
 /** lmdb's own limit. */
 const MAX_DEPTH = 32;
-/** A branch with one child ends lmdb; only the tree of free pages may have one for a while. */
+/**
+ * lmdb crashes on a branch with one child. Only the tree of free pages may have one temporarily.
+ */
 const MIN_CHILDREN = 2;
 const TXN_AT = 8;
 
-/** A key where it lies. */
+/** A key, by its position in a page. */
 interface Key {
   readonly page: PageBytes;
   readonly at: number;
   readonly count: number;
 }
 
-/** Between which a page's keys lie; undefined where there is no bound. */
+/** The range of keys in a page; undefined if a side has no bound. */
 interface Bounds {
   readonly low: Key | undefined;
-  /** All are below it. */
+  /** All keys are less than this one. */
   readonly high: Key | undefined;
 }
 
 const NO_BOUNDS: Bounds = { low: undefined, high: undefined };
 
-/** What is special of a tree. */
+/** The properties that differ between trees. */
 export interface TreeKind {
-  /** In words. */
+  /** Human-readable. */
   readonly name: string;
-  /** Of its keys. @default bytes */
+  /** Order of the keys. @default bytes */
   readonly order?: KeyOrder;
   readonly minChildren?: number;
-  /** What each node of a leaf has for flags, apart from whether its value has pages of its own. */
+  /** The flags of each leaf node, apart from the flag for overflow pages. */
   readonly nodeFlags?: number;
-  /** Looks at an entry. @returns false where it is not what it has to be */
+  /** Checks an entry. @returns false if it is damaged */
   readonly isEntry?: (key: Buffer, value: Buffer) => boolean;
 }
 
 export class SoundTrees {
-  /** What is damaged, in words. */
+  /** Damage, as human-readable descriptions. */
   readonly faults: string[] = [];
   readonly #file: PageFile;
   readonly #txn: number;
-  /** Pages that belong somewhere. */
+  /** Pages that belong to a tree or a value: each may be met once. */
   readonly #met: Uint8Array;
-  /** One of each level: those above are needed as long as those below are looked at. */
+  /** One page for each level: a page stays in use while its children are checked. */
   readonly #pages: PageBytes[];
 
   constructor(file: PageFile, txn: number) {
@@ -64,7 +67,7 @@ export class SoundTrees {
     this.#pages = Array.from({ length: MAX_DEPTH + 1 }, () => new PageBytes(file.pageBytes));
   }
 
-  /** False where a page is not there, or was met before: each belongs to one place. */
+  /** False if a page does not exist, or was met before: each page belongs to one place only. */
   meet(first: number, count: number): boolean {
     if (first < FIRST_PAGE || count < 1 || first + count > this.#met.length) return false;
     for (let page = first; page < first + count; page += 1) {
@@ -157,7 +160,7 @@ class TreeWalk {
     }
   }
 
-  /** Strictly, and between the bounds. The first key of a branch says nothing. */
+  /** Whether the keys strictly ascend within the bounds. The first key of a branch is unused. */
   #isInOrder(page: PageBytes, { low, high }: Bounds): boolean {
     const { order = "bytes" } = this.#kind;
     const first = page.isBranch ? 1 : 0;

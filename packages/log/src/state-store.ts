@@ -1,5 +1,5 @@
-// What the parts of a node keep in the log's engine beside the messages: small texts by key, such as how far
-// a delivery is. Not for messages, and nothing is told of a change.
+// A key-value store in the log's engine, for small texts of a node's components, such as the
+// progress of a delivery. It is not meant for messages, and does not notify of changes.
 import { isWellFormed } from "@shardcast/protocol";
 
 export const MAX_STATE_KEY_BYTES = 1024;
@@ -8,32 +8,32 @@ export const MAX_STATE_VALUE_BYTES = 64 * 1024;
 export type StateEntry = readonly [key: string, value: string];
 
 /**
- * Texts by key. A key has 1 to 1,024 bytes of UTF-8, a value up to 65,536; how many there are, whoever puts
- * them there has to limit. On disk and in memory they are this node's; in Redis all nodes of the cluster share
- * them, and the last that writes a key wins.
+ * Texts by key. A key has 1 to 1,024 bytes of UTF-8, a value up to 65,536; callers must limit the
+ * number of entries. On disk and in memory, the entries belong to this node; in Redis, all nodes of
+ * the cluster share them, and the last write to a key wins.
  *
- * What is read is what was written by calls that have resolved. Whoever writes a key again waits for the write
- * before; else either may be the last.
+ * A read returns the values of writes that have resolved. To write a key again, wait for the write
+ * before it; otherwise either one may be the last.
  *
- * @throws SHARDCAST_LOG_UNAVAILABLE where the engine cannot be asked or written: the disk is full, Redis is
- *   away, the log is closed. A write may be tried again at any time.
- * @throws SHARDCAST_LOG_CORRUPT where what was stored cannot be read
- * @throws RangeError where a key or a value is beyond its limit: then nothing is written
+ * @throws SHARDCAST_LOG_UNAVAILABLE if the engine cannot be read or written: the disk is full,
+ * Redis is out of reach, or the log is closed. A write may be retried at any time.
+ * @throws SHARDCAST_LOG_CORRUPT if a stored value cannot be read
+ * @throws RangeError if a key or a value exceeds its limit; nothing is written then
  */
 export interface StateStore {
-  /** The value of a key; undefined where there is none. */
+  /** The value of a key; undefined if it does not exist. */
   get(key: string): Promise<string | undefined>;
   /**
-   * Writes entries, and resolves when they are as safe as a message that is acked: synced, in Redis and in
-   * its replicas, or in memory. Calls that come while the disk is at work are one commit together. Where it
-   * fails, nothing is written on disk; in Redis, some may be.
+   * Writes entries, and resolves when they are as safe as an acked message: synced to disk, in
+   * Redis and its replicas, or in memory. Calls made during a disk write are committed together. If
+   * it fails, nothing is written on disk; in Redis, some entries may be.
    */
   set(entries: Iterable<StateEntry>): Promise<void>;
-  /** Takes keys away, as `set` writes them. Those that are not there do no harm. */
+  /** Deletes keys, with the same guarantees as `set`. Keys that do not exist are ignored. */
   delete(keys: Iterable<string>): Promise<void>;
   /**
-   * The entries whose keys begin with a prefix ("" for all) and follow a key ("" from the start), in the order
-   * of the keys' UTF-8: `limit` at the most, and fewer only where no more follow.
+   * At most `limit` entries whose keys begin with a prefix ("" for all) and sort after a key ("" to
+   * start at the first), ordered by the keys' UTF-8; fewer only if no more follow.
    */
   list(prefix: string, after: string, limit: number): Promise<readonly StateEntry[]>;
 }
@@ -57,7 +57,10 @@ export function checkStateEntry([key, value]: StateEntry): void {
   if (!isWellFormed(value)) throw new RangeError("a state's value has half of a surrogate pair");
 }
 
-/** What a function gives or throws, as a promise: that an engine need not wait for it, nobody has to know. */
+/**
+ * Runs a synchronous function and returns its result or exception as a promise, so that all engines
+ * have the same interface.
+ */
 export function promised<Value>(work: () => Value): Promise<Value> {
   return new Promise((resolve) => {
     resolve(work());

@@ -1,5 +1,5 @@
-// Looks at all pages of a store's file before lmdb does. lmdb believes its file: a page that is not what it has to be
-// may end the process that reads or writes it.
+// Checks all pages of a store's file before lmdb opens it. lmdb trusts its file: a damaged page can
+// crash the process that reads or writes it.
 import { areFreePages } from "./free-pages.ts";
 import type { Meta } from "./meta-page.ts";
 import { SUB_DATA, parseTree, type Tree } from "./page.ts";
@@ -8,7 +8,10 @@ import { PageBytes } from "./sound-page.ts";
 import { SoundTrees } from "./sound-tree.ts";
 import type { Table } from "./store.ts";
 
-/** What is damaged in the pages of a store's file, in words; empty where lmdb can read and write it. */
+/**
+ * Damage to the pages of a store's file, as human-readable descriptions; empty if lmdb can read and
+ * write it.
+ */
 export function pageFaults(path: string, tables: readonly Table[]): string[] {
   return faultsIn(path, (file) => {
     if (file.meta === undefined || !areTransactionsTrue(file)) {
@@ -19,12 +22,12 @@ export function pageFaults(path: string, tables: readonly Table[]): string[] {
   });
 }
 
-/** What is damaged of the two pages that lmdb looks at before all others, in words. */
+/** Damage to the two meta pages, which lmdb reads first, as a human-readable description. */
 export function metaFault(path: string): string | undefined {
   return faultsIn(path, () => [])[0];
 }
 
-/** @param rest what is damaged beside the first two pages */
+/** @param rest finds the damage after the first two pages */
 function faultsIn(path: string, rest: (file: PageFile) => string[]): string[] {
   let file: PageFile;
   try {
@@ -41,8 +44,9 @@ function faultsIn(path: string, rest: (file: PageFile) => string[]): string[] {
 }
 
 /**
- * Every transaction writes the list of tables anew: its root has the transaction's number. With a wrong number the
- * store as it was before would be taken for the newest.
+ * Every transaction rewrites the root of the tables' tree, which then has the transaction's number.
+ * With a wrong number in a meta page, lmdb would take the previous state of the store for the
+ * newest.
  */
 function areTransactionsTrue(file: PageFile): boolean {
   const { meta, olderMeta } = file;
@@ -53,7 +57,8 @@ function areTransactionsTrue(file: PageFile): boolean {
   };
   const txn = txnOf(meta);
   const olderTxn = txnOf(olderMeta);
-  // A copy has pages of the first transaction, and the number that the store had.
+  // In a copy, pages have the number of the first transaction, and the meta page that of the
+  // original store.
   const isCopy = olderMeta?.txn === 0;
   if (txn !== undefined && txn !== meta?.txn && !isCopy) return false;
   return olderTxn === undefined || olderMeta === undefined || olderTxn <= olderMeta.txn;
@@ -68,7 +73,7 @@ function faultsOf(file: PageFile, meta: Meta, names: readonly string[]): string[
       nodeFlags: SUB_DATA,
       isEntry: (key, value) => {
         const tree = parseTree(value);
-        // Names end with a zero byte.
+        // Table names end with a zero byte.
         const name = names.find((one) => key.equals(Buffer.from(`${one}\0`)));
         if (name === undefined || tree?.keyBytes !== 0 || tree.flags !== 0) return false;
         tables.set(name, tree);

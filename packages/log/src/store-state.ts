@@ -1,5 +1,5 @@
-// What the store keeps of itself: the number that the next topic gets, how many bytes of messages it has, and a
-// checksum of the two (CRC-32). Version 1 of the folder had no checksum.
+// The store's own state: the number for the next topic, the total bytes of messages, and a checksum
+// of the two (CRC-32). Version 1 of the folder had no checksum.
 import { crc32 } from "node:zlib";
 import { readUint32, readUint48, writeUint32, writeUint48 } from "@shardcast/protocol";
 import type { Store } from "./store.ts";
@@ -15,7 +15,7 @@ export interface StoreState {
   readonly bytes: number;
 }
 
-/** Undefined where it is damaged. */
+/** Undefined if it is damaged. */
 export function readState(store: Store): StoreState | undefined {
   const value = store.get("state", KEY);
   if (value === undefined) return { nextNumber: 1, bytes: 0 };

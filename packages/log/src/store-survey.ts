@@ -1,5 +1,5 @@
-// Looks at every topic of a store, and at the records that no topic has. A record that lies under another topic's
-// number, or under none, may have been the last of its own topic, which then looks as if it ended before.
+// Checks every topic of a store, and the records without a topic. A record under the wrong number
+// may have been the last of its own topic, which then seems to end earlier than it did.
 import { isChecked, isWhole, seekKey } from "./record-key.ts";
 import type { RecordSource } from "./store.ts";
 import { decodeTopicRecord } from "./topic-record.ts";
@@ -14,7 +14,7 @@ import {
 } from "./topic-survey.ts";
 
 const FIRST_KEY = Buffer.alloc(1);
-/** Behind all records. */
+/** Sorts after all records. */
 const LAST_KEY = Buffer.alloc(10, 0xff);
 const LOST_END = "what its last messages were, nobody knows";
 
@@ -27,7 +27,7 @@ export function surveyTopics(store: RecordSource): Survey[] {
   }
   const numbers = new Set(surveys.map(({ record }) => record.number));
   const unowned = straysOutside(store, numbers);
-  // A topic whose own record is damaged has left them, or any other.
+  // They may belong to a topic whose own record is damaged; if no such record exists, to any topic.
   const isAnyones = !numbers.has(LOST_NUMBER) && unowned.some((one) => !isOf(one, numbers));
   const strays = new StrayEnds([...surveys.flatMap((survey) => survey.strays), ...unowned]);
   return surveys.map((survey) => {
@@ -36,7 +36,7 @@ export function surveyTopics(store: RecordSource): Survey[] {
   });
 }
 
-/** Records that may have been the last of a topic: whose, and where their messages begin. */
+/** Records that may have been the last of a topic, by topic number and first offset. */
 class StrayEnds {
   readonly #places = new Set<string>();
 
@@ -50,7 +50,7 @@ class StrayEnds {
   }
 }
 
-/** Of a record without a checksum. */
+/** Stands for the topic number of a record without a checksum. */
 const ANY = -1;
 
 function isOf({ number }: Stray, numbers: ReadonlySet<number>): boolean {
@@ -73,11 +73,11 @@ function addStrays(store: RecordSource, strays: Stray[], start: Buffer, end: Buf
   if (Buffer.compare(start, end) >= 0) return;
   try {
     for (const stored of recordsBetween(store, "messages", start, end)) {
-      // Under its own number: of a topic that is not in the list.
+      // Intact under its own number: it belongs to a topic that is not in the list.
       if (isChecked(stored.rawKey) && isWhole(stored.rawKey, stored.value)) continue;
       strays.push(strayOf(stored) ?? { number: undefined, first: 0 });
     }
   } catch {
-    // What cannot be read of the pages themselves is told by those who read them.
+    // Code that reads the pages reports unreadable pages.
   }
 }

@@ -1,5 +1,5 @@
-// The lmdb environment of one data folder: four tables, and writes that are gathered and committed together.
-// A commit resolves when the disk has it. Reading never waits: it is a look into mapped memory.
+// The lmdb environment of one data folder: four tables, with staged writes that are committed
+// together. A commit resolves when the data is on disk. Reads are synchronous, from mapped memory.
 import { statSync } from "node:fs";
 import { ShardcastError } from "@shardcast/protocol";
 import { open, type Database, type RootDatabase } from "lmdb";
@@ -15,24 +15,24 @@ export interface StoredEntry {
   readonly value: Buffer;
 }
 
-/** Records in the order of their keys: of a store, or of what is left of one. */
+/** Records in key order: of a store, or of the readable part of a damaged one. */
 export interface RecordSource {
-  /** All of a table from a key on. */
+  /** All records of a table from a key on. */
   from(table: Table, start: Buffer): Iterable<StoredEntry>;
-  /** What lies from `start` to before `end`. */
+  /** The records from `start` up to, not including, `end`. */
   range(table: Table, start: Buffer, end: Buffer): Iterable<StoredEntry>;
 }
 
 interface Write {
   readonly table: Table;
   readonly key: Buffer;
-  /** Undefined where the key is to go. */
+  /** Undefined to remove the key. */
   readonly value: Buffer | undefined;
 }
 
 /**
- * Keeps the pages of the store as it is now from being used for anything else, whoever writes to it.
- * @returns what lets go of them
+ * Keeps writers from reusing the pages of the store's present state.
+ * @returns a function that releases the pages
  */
 export function pinPages(file: string): () => Promise<void> {
   const root = open<Buffer, Buffer>({
@@ -52,28 +52,29 @@ export class Store implements RecordSource {
   readonly #root: RootDatabase<Buffer, Buffer>;
   readonly #tables: Readonly<Record<Table, Database<Buffer, Buffer>>>;
   #staged: Write[] = [];
-  /** Of all that wait for the disk. */
+  /** All writes that wait for the disk. */
   #waiting: Write[] = [];
   #current: Promise<void> = Promise.resolve();
   #next: Promise<void> | undefined;
   #isClosed = false;
   readonly #file: string;
-  /** Of the file that is open: another one of its name is another store. */
+  /** Identifies the open file: another file with the same name is another store. */
   readonly #inode: bigint;
   #fault: string | undefined;
-  /** Told when the store is given up. */
+  /** Called when the store can no longer be written. */
   onFault: (reason: string) => void = () => undefined;
 
-  /** @param file checked before: what is no store ends the process here */
+  /** @param file must have been checked: lmdb may crash the process if it is not a store */
   constructor(file: string, { readOnly = false } = {}) {
     this.#root = open<Buffer, Buffer>({
       path: file,
       ...BINARY,
       maxDbs: TABLES.length,
       readOnly,
-      // A transaction is over when it is on disk, not when its sync is still under way.
+      // A transaction must not resolve before its sync has ended.
       overlappingSync: false,
-      // What belongs together is told to it: nothing waits for the end of a turn.
+      // Writes that belong together are passed together, so lmdb need not wait for the end of the
+      // turn.
       eventTurnBatching: false,
     });
     this.#file = file;
@@ -82,7 +83,7 @@ export class Store implements RecordSource {
     this.#tables = Object.fromEntries(entries) as Record<Table, Database<Buffer, Buffer>>;
   }
 
-  /** Bytes of the file that are in use or free for reuse. */
+  /** The size of the file in bytes, including free pages. */
   get fileBytes(): number {
     const { pageSize, lastPageNumber } = this.#root.getStats() as {
       pageSize: number;
@@ -100,20 +101,23 @@ export class Store implements RecordSource {
   }
 
   /**
-   * Why nothing is written until the store has been opened again and checked: a sync failed, or the file is gone.
-   * Undefined where all is well, or the disk is full.
+   * Why the store is not written until it is opened again and checked: a sync failed, or the file
+   * is gone. Undefined if it can be written, or if the disk is full.
    */
   get fault(): string | undefined {
     return this.#fault;
   }
 
-  /** Looks whether the file is still there: what is written to one that was deleted is gone with the process. */
+  /**
+   * Checks that the file still exists: data written to a deleted file is lost when the process
+   * ends.
+   */
   checkFile(): void {
     if (this.#fault !== undefined) return;
     try {
       if (statSync(this.#file, { bigint: true }).ino === this.#inode) return;
     } catch {
-      // Gone, or its folder.
+      // The file or its folder does not exist.
     }
     this.#fault = "the store's file was deleted or replaced";
   }
@@ -122,7 +126,7 @@ export class Store implements RecordSource {
     return this.#tables[table].get(key);
   }
 
-  /** Keys from `start` to before `end`. */
+  /** At most `limit` keys from `start` up to, not including, `end`. */
   keys(table: Table, start: Buffer, end: Buffer, limit: number): Iterable<Buffer> {
     return this.#tables[table].getKeys({ start, end, limit, snapshot: false });
   }
@@ -135,7 +139,7 @@ export class Store implements RecordSource {
     return this.#tables[table].getRange({ start, end });
   }
 
-  /** All of a table from a key on. */
+  /** All records of a table from a key on. */
   from(
     table: Table,
     start: Buffer,
@@ -144,7 +148,7 @@ export class Store implements RecordSource {
     return this.#tables[table].getRange(limit === undefined ? { start } : { start, limit });
   }
 
-  /** What lies between `start` and before `end`, the last first. */
+  /** The records from `start` up to, not including, `end`, in reverse order. */
   backwards(
     table: Table,
     start: Buffer,
@@ -153,7 +157,7 @@ export class Store implements RecordSource {
     return this.#tables[table].getRange({ start: end, end: start, reverse: true });
   }
 
-  /** Stages a write. The value must not change before it is committed. */
+  /** Stages a write. Do not change the value before it is committed. */
   put(table: Table, key: Buffer, value: Buffer): void {
     this.#staged.push({ table, key, value });
   }
@@ -163,7 +167,7 @@ export class Store implements RecordSource {
   }
 
   /**
-   * Makes all staged writes at once; where it fails, none of them.
+   * Commits all staged writes; if it fails, none of them is written.
    * @throws SHARDCAST_LOG_UNAVAILABLE
    */
   commit(): Promise<void> {
@@ -173,8 +177,8 @@ export class Store implements RecordSource {
   }
 
   /**
-   * Makes writes at once, and those of others with them that came while the disk was at work; where it fails,
-   * none of them. One transaction at a time: each costs a sync, however much is in it.
+   * Commits writes, together with others that arrive during a disk write; if it fails, none of them
+   * is written. Only one transaction runs at a time, since each costs a sync, whatever its size.
    * @throws SHARDCAST_LOG_UNAVAILABLE
    */
   write(writes: readonly Write[]): Promise<void> {
@@ -184,12 +188,14 @@ export class Store implements RecordSource {
     return this.#next;
   }
 
-  /** Copies the store as it is at this moment, without what is free in it. It may be in use meanwhile. */
+  /**
+   * Copies the present state of the store, without free pages. The store may be in use meanwhile.
+   */
   async backup(file: string): Promise<void> {
     await this.#root.backup(file, true);
   }
 
-  /** Ends when all that was to be written is. */
+  /** Resolves when all pending writes have ended. */
   async close(): Promise<void> {
     this.#isClosed = true;
     await this.#next?.catch(() => undefined);

@@ -1,5 +1,5 @@
-// The secret of birth-epochs in the store: its bytes, the half day, and a checksum (CRC-32) of both. One that is
-// damaged counts as not there.
+// The secret of birth-epochs in the store: its bytes, the half day, and a checksum of both
+// (CRC-32). A damaged secret is treated as missing.
 import { crc32 } from "node:zlib";
 import { readUint32, writeUint32 } from "@shardcast/protocol";
 import type { BirthSecret } from "./birth-epochs.ts";

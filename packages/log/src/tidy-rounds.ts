@@ -1,29 +1,36 @@
-// When the topics that nobody has open are gone through: a few at a time, and not before something can be due. To
-// keep a list of them by their time would cost memory for each; to look at each costs nothing while none is due.
+// Schedules the maintenance of topics that are not open: a few at a time, and no round before a
+// topic can be due. An ordered list of due times would cost memory for each topic; checking every
+// topic costs nothing while none is due.
 
-/** A round begins no sooner than this after the one before. */
+/** The minimum time between the starts of two rounds. */
 const ROUND_MS = 10_000;
-/** Nor sooner than so many times what the one before took, within a limit: 0.2 % of a core. */
+/**
+ * A round also waits this many times the duration of the previous one, up to MAX_REST_MS: 0.2 % of
+ * a core.
+ */
 const REST_FACTOR = 500;
 const MAX_REST_MS = 300_000;
 const START = Buffer.alloc(1);
 
 export class TidyRounds {
-  /** Where the round goes on; undefined between two rounds. */
+  /** The key at which the round continues; undefined between two rounds. */
   #at: Buffer | undefined;
-  /** When the next may begin, by a clock that nobody sets. */
+  /** The earliest start of the next round, by the monotonic clock. */
   #notBefore = 0;
-  /** When something is due of what was seen or let go of. */
+  /** The earliest due time of all topics checked or closed. */
   #dueAt = 0;
   #startedAt = 0;
   #tookMs = 0;
 
-  /** A topic has something to be done at a time. */
+  /** Notes that a topic is due at a time. */
   isDue(time: number): void {
     this.#dueAt = Math.min(this.#dueAt, time);
   }
 
-  /** @param tidyFrom does a few topics from a key on, and returns where to go on; undefined at the end */
+  /**
+   * @param tidyFrom handles a few topics from a key on, and returns where to continue; undefined at
+   * the end
+   */
   go(now: number, tidyFrom: (start: Buffer) => Buffer | undefined): void {
     if (this.#at === undefined && !this.#begin(now)) return;
     const before = performance.now();

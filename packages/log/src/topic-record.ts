@@ -1,4 +1,4 @@
-// What the store keeps of a topic beside its records: its number there, its epoch, and how much was dropped.
+// The store's record of a topic: its number, its epoch, and how much was dropped.
 //
 //   0        4       12         18       24        30        36        42          48      52
 //   +--------+-------+----------+--------+---------+---------+---------+-----------+-------+
@@ -6,8 +6,9 @@
 //   |        |       | offset   | sum    |         | offset  | sum     |           |       |
 //   +--------+-------+----------+--------+---------+---------+---------+-----------+-------+
 //
-// The checksum is the CRC-32 of the topic's name and then of what is before it: with another number or name a
-// topic would have the messages of another one. Version 1 of the folder had none: those records end at 48.
+// The checksum is the CRC-32 of the topic's name, then of the fields before the checksum: with a
+// wrong number or name, a topic would have another topic's messages. Version 1 of the folder had no
+// checksum: those records end at 48.
 import { crc32 } from "node:zlib";
 import {
   epochFromBytes,
@@ -26,18 +27,21 @@ const MESSAGES_AT = 12;
 const IDS_AT = 30;
 const CRC_AT = UNCHECKED_RECORD_BYTES;
 
-/** For what a checksum is made of: a view of a part of the record would cost more than the checksum. */
+/**
+ * Scratch buffer for checksums: a view of part of the record would cost more than the checksum
+ * itself.
+ */
 const HEAD = Buffer.alloc(UNCHECKED_RECORD_BYTES);
 
 export interface TopicRecord {
-  /** What its records' keys begin with. */
+  /** The prefix of its records' keys. */
   readonly number: number;
   readonly epoch: Epoch;
   readonly messages: Mark;
   readonly ids: Mark;
 }
 
-/** @param name of the topic, as the store has it for a key */
+/** @param name the topic's name as its key in the store */
 export function encodeTopicRecord(
   name: Uint8Array,
   { number, epoch, messages, ids }: TopicRecord,
@@ -52,7 +56,7 @@ export function encodeTopicRecord(
   return bytes;
 }
 
-/** @returns undefined where it is no such record, or a damaged one */
+/** @returns undefined if the record is damaged */
 export function decodeTopicRecord(name: Uint8Array, bytes: Uint8Array): TopicRecord | undefined {
   if (bytes.length === RECORD_BYTES) {
     if (readUint32(bytes, CRC_AT) !== crcOf(name, bytes)) return undefined;

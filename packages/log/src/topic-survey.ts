@@ -1,6 +1,7 @@
-// Looks at every record of a topic, for a check or a repair: what is whole, what is missing, and whether its end is
-// known. Where a record is damaged that may have been the last, it is not: an offset that is given a second time in
-// one epoch would be another message to a reader who has seen the first.
+// Checks every record of a topic, for a check or a repair: which are intact, which are missing, and
+// whether the topic's end is known. If a damaged record may have been the last, the end is unknown:
+// an offset used twice in one epoch would stand for two messages, and a reader that has the first
+// would never get the second.
 import { NO_EPOCH } from "@shardcast/protocol";
 import { Batch } from "./batch.ts";
 import { wholeBatch } from "./message-record.ts";
@@ -10,30 +11,33 @@ import type { Mark } from "./series.ts";
 import type { RecordSource } from "./store.ts";
 import type { TopicRecord } from "./topic-record.ts";
 
-/** No topic has it. */
+/** A number that no topic has. */
 export const LOST_NUMBER = 0;
 
-/** One topic, as far as it can be read. */
+/** The readable part of one topic. */
 export interface Survey {
   readonly topic: string;
   readonly record: TopicRecord;
-  /** Before its first message. */
+  /** The mark before its first message. */
   readonly floor: Mark;
   readonly end: Mark;
   readonly messages: number;
   readonly bytes: number;
   readonly missing: number;
-  /** False where the end could not be reached, or was not what it is: what comes after it is unknown. */
+  /**
+   * False if the end could not be reached or may have been changed: offsets after it may have been
+   * in use.
+   */
   readonly isEndKnown: boolean;
   readonly faults: readonly string[];
   readonly strays: readonly Stray[];
 }
 
-/** A damaged record, which may have been another topic's. */
+/** A damaged record, which may belong to another topic. */
 export interface Stray {
-  /** The one that fits its checksum; undefined where it has none. */
+  /** The topic number that matches its checksum; undefined if it has no checksum. */
   readonly number: number | undefined;
-  /** Where its messages begin. */
+  /** The offset of its first message. */
   readonly first: number;
 }
 
@@ -43,7 +47,7 @@ export interface FoundRecord {
   readonly value: Buffer;
 }
 
-/** One whose record is damaged: which messages are its own, nobody knows. */
+/** A topic whose record is damaged: its messages cannot be identified. */
 export function lostTopic(topic: string): Survey {
   const nowhere = { offset: 0, time: 0, sum: 0 };
   const record = { number: LOST_NUMBER, epoch: NO_EPOCH, messages: nowhere, ids: nowhere };
@@ -55,7 +59,7 @@ export function lostTopic(topic: string): Survey {
 export function surveyTopic(store: RecordSource, topic: string, record: TopicRecord): Survey {
   const walk = new SurveyWalk(record);
   try {
-    // From the very beginning: before the floor there is nothing, unless it was moved there.
+    // From the very first offset: no records exist below the floor, unless damage moved the floor.
     const [start, end] = [seekKey(record.number, 0), seekKey(record.number + 1, 0)];
     for (const stored of recordsBetween(store, "messages", start, end)) walk.next(stored);
   } catch (error) {
@@ -64,12 +68,12 @@ export function surveyTopic(store: RecordSource, topic: string, record: TopicRec
   return walk.result(topic);
 }
 
-/** Its messages, where they are what was stored. */
+/** The messages of a record; undefined if they are damaged. */
 export function wholeBatchOf({ rawKey, key, value }: FoundRecord): Batch | undefined {
   return wholeBatch({ key, value, isWhole: isWhole(rawKey, value) }, 0);
 }
 
-/** Undefined where its messages cannot be told: then they are damaged, and its key is not. */
+/** Undefined if the messages cannot be decoded: then the damage is in them, and not in the key. */
 export function strayOf({ rawKey, value }: FoundRecord): Stray | undefined {
   try {
     const first = Batch.fromFrames(value, 0)?.first;
@@ -110,7 +114,7 @@ class SurveyWalk {
   #bytes = 0;
   #missing = 0;
   #isEndKnown = true;
-  /** Whether the last records were damaged. */
+  /** Whether the last records so far were damaged. */
   #isDamaged = false;
 
   constructor(record: TopicRecord) {
@@ -144,7 +148,7 @@ class SurveyWalk {
     };
   }
 
-  /** Whether one that lies elsewhere goes on where its messages end. */
+  /** Whether a record found elsewhere would continue after this topic's last message. */
   get #hasStrayEnd(): boolean {
     return this.#strays.some(({ first }) => first === this.#end.offset + 1);
   }
@@ -155,7 +159,8 @@ class SurveyWalk {
     const isNext = before.offset === end.offset;
     if (this.#floor === undefined) this.#floor = isNext ? end : before;
     else if (isNext && before.sum !== end.sum) this.#faults.push(`the sum at ${key.last} is wrong`);
-    // What was damaged before it is what is missing; where nothing is, it came from elsewhere: from the end, perhaps.
+    // The damaged records are the missing messages. If nothing is missing here, they belong
+    // elsewhere, perhaps after the end.
     if (this.#isDamaged && isNext) this.#isEndKnown = false;
     this.#isDamaged = false;
     this.#missing += before.offset - end.offset;

@@ -13,7 +13,9 @@ import { batchOf, framesOf, idsOf, offsetsOf } from "./support/batches.ts";
 
 const MANY = 1_000_000_000;
 const FIRST_KEY = Buffer.alloc(1);
-/** Of the CRC-32 that version 1 did not have, in keys, in topic records, and in the store's note. */
+/**
+ * Length of the CRC-32, which version 1 did not have, in keys, topic records and the store's state.
+ */
 const CRC_BYTES = 4;
 
 describe("a log on disk that is damaged", () => {
@@ -59,7 +61,7 @@ describe("a log on disk that is damaged", () => {
     return news.epoch;
   }
 
-  /** Flips bits in the file itself, in what follows a text that it holds. */
+  /** Flips bits in the file, at or after the first occurrence of a text. */
   function flip(text: string, { at = 0, mask = 0x10 } = {}): void {
     const file = join(folder, "log.mdb");
     const bytes = readFileSync(file);
@@ -72,7 +74,7 @@ describe("a log on disk that is damaged", () => {
     writeFileSync(file, bytes);
   }
 
-  /** Changes what lies in a table, entry by entry. */
+  /** Changes each entry of a table. */
   async function rewrite(
     table: Table,
     change: (key: Buffer, value: Buffer, index: number) => [Buffer, Buffer],
@@ -94,7 +96,7 @@ describe("a log on disk that is damaged", () => {
     await data.close();
   }
 
-  /** All that a reader gets who begins at the beginning: payloads, and what is left out. */
+  /** All that a reader gets from the beginning: payloads, and damaged ranges. */
   function readAll(topic: LmdbTopicLog): { payloads: string[]; damage: [number, number][] } {
     const payloads: string[] = [];
     const damage: [number, number][] = [];
@@ -123,7 +125,7 @@ describe("a log on disk that is damaged", () => {
       const news = log.open("news", 7);
       expect(news.epoch).to.equal(epoch);
       expect(readAll(news)).to.deep.equal({ payloads: without(5, 6), damage: [[5, 6]] });
-      // Once, however many read it.
+      // Reported once, however often it is read.
       readAll(news);
       expect(found).to.deep.equal(["news: messages 5 to 6"]);
       await log.close();
@@ -177,7 +179,7 @@ describe("a log on disk that is damaged", () => {
 
   it("begins a new epoch where nobody can tell any more where it ended", async () => {
     const epoch = await fill();
-    // The last of the topic: what it says of its end is not what its messages say.
+    // Damages the last record of the topic: its key no longer agrees with its messages.
     await rewrite("messages", (key, value, index) => {
       if (index === 4) key[9] = (key[9] ?? 0) ^ 0x40;
       return [key, value];
@@ -195,7 +197,7 @@ describe("a log on disk that is damaged", () => {
 
   it("gives a topic whose own record is damaged no other topic's messages", async () => {
     const epoch = await fill();
-    // The number of topic other instead of its own.
+    // Replaces its own number with that of topic other.
     await rewrite("topics", (key, value) => {
       if (key.toString() === "news") value[3] = 2;
       return [key, value];

@@ -77,7 +77,7 @@ describe("DataFolder", () => {
       for (const name of files) expect(statSync(join(path, name)).mode & 0o77, name).to.equal(0);
       expect(statSync(join(`${path}-backup`, "log.mdb")).mode & 0o77).to.equal(0);
       await folder.close();
-      // Made by an earlier version.
+      // As an earlier version created it.
       chmodSync(join(path, "log.mdb"), 0o644);
       await (await DataFolder.open(path, "c1")).close();
       expect(statSync(join(path, "log.mdb")).mode & 0o77).to.equal(0);
@@ -118,7 +118,7 @@ describe("DataFolder", () => {
     symlinkSync(real, join(root, "link"));
     for (const name of ["one.js", "two.js"])
       writeFileSync(join(real, name), "module.exports = __filename;");
-    // Node knows the folders from now on, and looks at the link alone.
+    // Node has cached the folders now, and looks only at the link.
     expect(load("./real/one.js")).to.equal(join(real, "one.js"));
     const folder = await DataFolder.open(path, "c1");
     expect(load("./link/two.js")).to.equal(join(real, "two.js"));
@@ -211,7 +211,7 @@ describe("DataFolder", () => {
   });
 });
 
-/** What a process leaves that had the folder and was killed. */
+/** Leaves the socket of a process that held the lock and was killed. */
 async function leaveDeadLock(path: string): Promise<void> {
   const script = `require("node:net").createServer().listen(${JSON.stringify(join(path, "lock.sock"))}, () => process.send("ready"))`;
   const child = spawn(process.execPath, ["-e", script], {

@@ -125,7 +125,7 @@ describe("LmdbLog", () => {
     expect(log.bytes).to.be.below(250_000);
     expect(topic.oldest).to.be.above(1850);
     expect(offsetsOf(topic.read(0, 1))).to.deep.equal([topic.oldest]);
-    // As many messages again, and the file is no larger.
+    // Append as many messages again; the file must not grow.
     expect(log.fileBytes).to.be.at.most(fileBytes * 1.1);
     await log.close();
   });
@@ -262,7 +262,7 @@ describe("LmdbLog", () => {
     const failed = (error: ShardcastError): void => {
       codes.push(`${error.code}: ${error.message}`);
     };
-    // lmdb tells the console of it as well.
+    // lmdb also writes the error to the console.
     const { error } = console;
     console.error = () => undefined;
     limitFiles(1_000_000);
@@ -329,7 +329,7 @@ describe("LmdbLog", () => {
       await log.commit();
       strace = await failSyncs();
       if (strace === undefined) this.skip();
-      // lmdb tells the console of it as well.
+      // lmdb also writes the error to the console.
       const { error } = console;
       console.error = () => undefined;
       topic.append(batchOf(2, 2), idsOf());
@@ -358,7 +358,7 @@ describe("LmdbLog", () => {
   });
 });
 
-/** Has every sync of this process fail; undefined where nobody may trace it. */
+/** Makes every sync of this process fail; undefined if this process may not be traced. */
 async function failSyncs(): Promise<ChildProcess | undefined> {
   const inject = "inject=fdatasync,fsync,msync:error=EIO";
   const args = ["-f", "-p", `${process.pid}`, "-e", "trace=fdatasync,fsync,msync", "-e", inject];
@@ -375,7 +375,7 @@ async function failSyncs(): Promise<ChildProcess | undefined> {
   return Promise.race([attached, failed]);
 }
 
-/** The kernel takes no byte of a file beyond this: what a full disk does, for this process. */
+/** Limits the size of this process's files, which has the effect of a full disk. */
 function limitFiles(bytes: number | "unlimited"): void {
   execFileSync("prlimit", ["--pid", `${process.pid}`, `--fsize=${bytes}:unlimited`]);
 }

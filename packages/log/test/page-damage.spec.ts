@@ -1,4 +1,5 @@
-// A store's file with damaged pages: nothing that is read of it ends the process, and what is whole is salvaged.
+// A store's file with damaged pages: reading it never crashes the process, and the intact records
+// are salvaged.
 import { copyFileSync, mkdtempSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -21,7 +22,7 @@ describe("a store's file with damaged pages", function () {
   this.timeout(120_000);
   let root: string;
   let whole: Buffer;
-  /** What each topic has. */
+  /** The messages of each topic. */
   const stored = new Map<string, Map<number, string>>();
 
   before(async () => {
@@ -31,7 +32,7 @@ describe("a store's file with damaged pages", function () {
       for (let number = 0; number < TOPICS; number += 1) {
         const topic = log.open(`topic-${number}`, 1);
         const first = topic.head + 1;
-        // Some have pages of their own, most lie with others.
+        // Some topics have values on overflow pages; most share pages with others.
         const last = first + (number % 20 === 0 ? 400 : 2);
         topic.append(batchOf(first, last), idsOf({ [`id-${round}`]: first }));
       }
@@ -56,7 +57,9 @@ describe("a store's file with damaged pages", function () {
 
   function openLog(name: string): Promise<LmdbLog> {
     return LmdbLog.open({
-      ...{ folder: join(root, name), nodeId: "c1", maxBytes: MANY },
+      folder: join(root, name),
+      nodeId: "c1",
+      maxBytes: MANY,
       retention: new RetentionRules({ count: MANY, bytes: MANY, ageMs: MANY }),
       ids: { ageMs: MANY, count: MANY },
       tail: { bytes: 0, maxBytes: 0 },
@@ -72,7 +75,7 @@ describe("a store's file with damaged pages", function () {
     return folder;
   }
 
-  /** Checks, repairs, and looks at what was salvaged: how many messages, each as it was stored. */
+  /** Checks, repairs, and counts the salvaged messages, each of which must be as stored. */
   async function salvage(
     bytes: Buffer,
   ): Promise<{ report: StoreReport; faults: number; texts: number }> {
@@ -130,7 +133,7 @@ describe("a store's file with damaged pages", function () {
         (error: unknown) => error,
       );
       if (opened instanceof DataFolder) {
-        // The page was of no use, or a value's own: whatever is read is checked.
+        // The page was unused, or an overflow page: reads check it.
         checkStore(opened.store);
         await opened.close();
         continue;
@@ -151,17 +154,17 @@ describe("a store's file with damaged pages", function () {
     expect(intact).to.include({ faults: 0, texts: messages });
     const total = whole.length / PAGE_BYTES;
     let [tried, lossless] = [0, 0];
-    // Every kind of page comes up in so many of them; the test above goes over all.
+    // This sample includes every kind of page; the test above covers all pages.
     for (let page = 0; page < total; page += 6) {
       const bytes = Buffer.from(whole);
       bytes.fill(0, page * PAGE_BYTES, (page + 1) * PAGE_BYTES);
       const { texts } = await salvage(bytes);
-      // One leaf's, or one value's.
+      // One damaged page loses one leaf or one value at most.
       expect(texts, `page ${page}`).to.be.at.least(messages - 1500);
       tried += 1;
       if (texts === messages) lossless += 1;
     }
-    // Branches, and the lists of tables and of topics, are made up for by what they led to.
+    // Branches and the lists of tables and topics are rebuilt from the pages below them.
     expect(lossless).to.be.greaterThan(tried / 4);
   });
 
@@ -179,7 +182,7 @@ describe("a store's file with damaged pages", function () {
             bytes.fill(random.between(0, 255), at, at + random.between(0, 3 * PAGE_BYTES - 1));
             break;
           case 2:
-            // Pages that belong elsewhere.
+            // Copies pages to the wrong place.
             bytes.copyWithin(
               at,
               random.between(0, bytes.length - 1),

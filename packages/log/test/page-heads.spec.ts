@@ -1,5 +1,6 @@
-// Single bits flipped in what lmdb's file says of itself: its first two pages, the heads of pages and of nodes, where
-// nodes lie, what trees say of themselves, the list of free pages. Each store is used by a process of its own kind.
+// Flips single bits in the structures of lmdb's file: its first two pages, the heads of pages and
+// of nodes, the places of nodes, the tree descriptions, the list of free pages. A child process
+// opens each damaged store.
 import { fork, type ChildProcess } from "node:child_process";
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -44,7 +45,7 @@ describe("a store's file with single bits flipped in its pages' heads", function
     rmSync(root, { recursive: true, force: true });
   });
 
-  /** What a process makes of a folder, and another one where that has ended. */
+  /** Sends a request to the child process, and starts a new one if the last has ended. */
   function ask(request: { readonly type: "make" | "use"; folder: string }): Promise<Answer> {
     if (user === undefined || user.exitCode !== null || user.signalCode !== null) {
       user = fork(USER, { execArgv: [], stdio: ["ignore", "ignore", "ignore", "ipc"] });
@@ -97,7 +98,7 @@ describe("a store's file with single bits flipped in its pages' heads", function
   });
 });
 
-/** Those that trees lead to, and the first two. */
+/** The pages that trees lead to, and the first two. */
 function pagesInUse(path: string): number[] {
   const file = PageFile.open(path);
   const walk = new PageWalk(file);
@@ -111,12 +112,12 @@ function pagesInUse(path: string): number[] {
   );
 }
 
-/** Where each page says something of itself. */
+/** The byte positions of the structures in each page. */
 function placesOf(file: Buffer, pages: readonly number[]): Map<number, number[]> {
   const places = new Map<number, number[]>();
   for (const page of pages) {
     const start = page * PAGE_BYTES;
-    // The others go on with a value.
+    // Further overflow pages hold only the value.
     if (file.readBigUInt64LE(start) !== BigInt(page)) continue;
     const inPage = page < 2 ? range(start, META_END) : range(start, 24);
     const flags = file.readUInt16LE(start + 18);
@@ -125,11 +126,12 @@ function placesOf(file: Buffer, pages: readonly number[]): Map<number, number[]>
       const node = start + 24 + file.readUInt16LE(start + 24 + 2 * index);
       const keyBytes = file.readUInt16LE(node + 6);
       inPage.push(...range(start + 24 + 2 * index, 2), ...range(node, 8));
-      // Names of topics are larger numbers.
+      // Topic names, read as numbers, are larger.
       const isOfNumbers = flags === 2 && keyBytes === 8 && file.readBigUInt64LE(node + 8) < 1000n;
       const isTree = flags === 2 && file.readUInt16LE(node + 4) !== 0;
       if (flags === 1 || isOfNumbers) inPage.push(...range(node + 8, keyBytes));
-      // A tree, or where a value's own pages are; of the free pages, the first of them.
+      // A tree description or the overflow pages of a value; in the list of free pages, the first
+      // entry.
       if (isTree || isOfNumbers) inPage.push(...range(node + 8 + keyBytes, 24));
     }
     places.set(page, inPage);

@@ -124,7 +124,7 @@ describe("a store that is checked and repaired", () => {
     await log.close();
   });
 
-  /** Changes how a topic's last record lies, repairs, and tells which topics go on in their epoch. */
+  /** Changes a topic's last record, repairs, and returns which topics keep their epoch. */
   async function keptAfter(
     change: (key: Buffer, value: Buffer) => [Buffer, Buffer],
     last = 10,
@@ -168,7 +168,7 @@ describe("a store that is checked and repaired", () => {
     await log.close();
   });
 
-  // At the end of the other topic it may be that one's own.
+  // At the end of the other topic, it may belong to that topic.
   for (const [where, number, whole] of [
     ["that no topic has", 9, true],
     ["of another topic", 2, false],

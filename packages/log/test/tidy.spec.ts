@@ -40,7 +40,9 @@ describe("tidying", () => {
     const topic = new LmdbTopicLog(
       { topic: "news", topicId: 1, retention: RETENTION, record, isNew: true },
       {
-        ...{ store, ids: { ageMs: 20_000, count: MANY }, damage: new DamageTally() },
+        store,
+        ids: { ageMs: 20_000, count: MANY },
+        damage: new DamageTally(),
         births: new BirthEpochs(() => 1000),
         cutoff: (ageMs, now) => now - ageMs,
         disk: { bytes: 0, maxBytes: MANY },
@@ -59,7 +61,7 @@ describe("tidying", () => {
     await commit();
     for (let now = 5000; now < 11_000; now += 100) topic.trim(now);
     expect(looks).to.equal(0);
-    // What is due then is dropped at its time, and nothing else.
+    // Only records that are due at that time are dropped.
     topic.trim(11_000);
     await commit();
     expect([looks > 0, topic.oldest]).to.deep.equal([true, 3]);
@@ -95,7 +97,10 @@ describe("tidying", () => {
   it("gives no message that is too old though its topic was closed when it became so", async () => {
     let now = 1000;
     const log = await LmdbLog.open({
-      ...{ folder, nodeId: "c1", retention: new RetentionRules(RETENTION), maxBytes: MANY },
+      folder,
+      nodeId: "c1",
+      retention: new RetentionRules(RETENTION),
+      maxBytes: MANY,
       ids: { ageMs: 20_000, count: MANY },
       tail: { bytes: 0, maxBytes: 0 },
       now: () => now,

@@ -1,11 +1,11 @@
-// Batches as a topic makes them, for tests of logs.
+// Creates batches for tests of logs.
 import { decodeFrames, encodeFrame } from "@shardcast/protocol";
 import { SharedFrames } from "@shardcast/protocol/websocket";
 import { Batch } from "../../src/batch.ts";
 import type { Page } from "../../src/log.ts";
 import { IdRecord } from "../../src/id-record.ts";
 
-/** Messages `first` to `last` as a log would keep them, each with its offset as payload. */
+/** Messages `first` to `last` as a log keeps them, each with its offset as payload. */
 export function batchOf(
   first: number,
   last: number,
@@ -20,7 +20,7 @@ export function batchOf(
   return new Batch(first, last, SharedFrames.of(Buffer.concat(frames)));
 }
 
-/** Of the messages of a page; none where they are damaged. */
+/** The offsets of a page's messages; empty if they are damaged. */
 export function offsetsOf(page: Page | undefined): number[] {
   return decodeFrames(framesOf(page))
     .filter((frame) => frame.type === "message")
@@ -31,7 +31,7 @@ export function framesOf(page: Page | undefined): Uint8Array {
   return page instanceof Batch ? page.shared.frames : new Uint8Array(0);
 }
 
-/** Message ids with their offsets, as an owner brings them along with a batch. */
+/** Message ids with their offsets, as an owner appends them with a batch. */
 export function idsOf(ids: Readonly<Record<string, number>> = {}): IdRecord {
   const record = new IdRecord();
   for (const [messageId, offset] of Object.entries(ids)) {

@@ -1,4 +1,4 @@
-// What every log does, whatever it keeps its messages in. Each engine's spec calls this.
+// Tests for every log engine. Each engine's spec calls this.
 import { decodeFrames } from "@shardcast/protocol";
 import { expect } from "chai";
 import { FORGET_AFTER_MS, type Log, type TopicLog } from "../../src/log.ts";
@@ -12,13 +12,13 @@ import { batchOf, framesOf, idsOf, offsetsOf } from "./batches.ts";
 
 const MANY = 1_000_000_000;
 
-/** What a test asks a log to be made with. */
+/** Options with which a test creates a log. */
 export interface LogSetup {
   readonly retention: Retention;
   readonly now: () => number;
 }
 
-/** @param pass lets time pass for an engine that has a clock of its own, in ms */
+/** @param pass waits for the given time, in ms, with an engine that has its own clock */
 export function describeLog(
   name: string,
   makeLog: (setup: LogSetup) => Promise<Log>,
@@ -270,7 +270,7 @@ export function describeLog(
     it("lists its topics in the order of their bytes", async () => {
       const { log, topic } = await open();
       await append(log, topic, 1, 1);
-      // In UTF-16 the last would come before the one in front of it.
+      // In UTF-16 order the last name would come before the one in front of it.
       const names = ["$presence/a", "B", "a", "a/b", "ab", "ß", "\uff5e", "😀"];
       await makeTopics(log, [...names].reverse());
       const all = [...names.slice(0, 5), "news", ...names.slice(5)];

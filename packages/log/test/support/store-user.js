@@ -1,5 +1,5 @@
-// A process that opens stores as a node does, reads all they have, writes, and gives up what is old. It may be ended by
-// what it opens. Each message to it names a folder; its answer says how that was.
+// A process that opens stores as a node does, reads all records, writes, and drops old ones. A
+// damaged store may crash it. Each message to it names a folder; its answer reports the result.
 import { Buffer } from "node:buffer";
 import process from "node:process";
 import { decodeFrames, encodeFrame } from "@shardcast/protocol";
@@ -19,7 +19,7 @@ process.on("message", ({ type, folder, topics, time, epochs }) => {
   );
 });
 
-/** What a topic has at an offset. */
+/** The text of a topic's message at an offset. */
 function textOf(topic, offset) {
   return `${topic} has message ${offset} `.repeat(1 + (offset % 3) * 4);
 }
@@ -40,7 +40,10 @@ function append(log, topic, count, time) {
 
 function openLog(folder, time) {
   return LmdbLog.open({
-    ...{ folder, nodeId: "c1", maxBytes: MANY, now: () => time },
+    folder,
+    nodeId: "c1",
+    maxBytes: MANY,
+    now: () => time,
     retention: new RetentionRules({ count: MANY, bytes: MANY, ageMs: AGE_MS }),
     ids: { ageMs: AGE_MS, count: MANY },
     tail: { bytes: 0, maxBytes: 0 },
@@ -51,7 +54,7 @@ function countOf(number) {
   return number % 20 === 0 ? 100 : 2;
 }
 
-/** Some topics have values with pages of their own, most lie with others. */
+/** Some topics have values on overflow pages; most share pages with others. */
 async function make(folder, topics, time) {
   const log = await openLog(folder, time);
   for (let round = 0; round < ROUNDS; round += 1) {
@@ -66,7 +69,7 @@ async function make(folder, topics, time) {
   return { messages: topics.reduce((sum, _, number) => sum + ROUNDS * countOf(number), 0), epochs };
 }
 
-/** @returns of how many messages a reader knows that has read none: they were given, or told as lost */
+/** @returns how many messages a new reader accounts for: received, or reported as lost */
 async function use(folder, topics, { time, epochs }) {
   const log = await openLog(folder, time);
   try {
@@ -77,7 +80,7 @@ async function use(folder, topics, { time, epochs }) {
       messages += topicLog.epoch === epochs[number] ? count : ROUNDS * countOf(number);
     }
     await log.state.list("", "", MANY);
-    // Page after page is freed, and taken again.
+    // Frees and reuses page after page.
     for (const later of [time, time + LATER, time + 2 * LATER]) {
       for (const topic of topics) append(log, topic, 3, later);
       await log.state.set([[`key-${later}`, "value ".repeat(900)]]);
@@ -93,7 +96,7 @@ async function use(folder, topics, { time, epochs }) {
   }
 }
 
-/** @returns how many messages there are, damaged ones as well */
+/** @returns the number of messages, including damaged ones */
 function readAll(topicLog, topic) {
   let count = 0;
   for (let after = topicLog.oldest - 1; after < topicLog.head;) {

@@ -1,3 +1,3 @@
-// What tests of other packages use.
+// Exports for the tests of other packages.
 export * from "./batches.ts";
 export { describeLog } from "./describe-log.ts";

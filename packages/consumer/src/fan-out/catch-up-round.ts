@@ -1,11 +1,12 @@
-// Who goes on when a link that was congested takes messages again: its subscriptions in turn, some in each turn of the
-// event loop. The link shows only at the end of a turn that it is congested again, so all of them at once would
-// queue a page each; and the next round begins where this one stopped, so none waits for ever.
+// Resumes the subscriptions of a link that was congested, a few per turn of the event loop. The
+// link reports congestion only at the end of a turn, so resuming all subscriptions at once would
+// queue one page for each. The next round starts where this one stopped, so no subscription waits
+// for ever.
 import type { FrameSink, Turn, TurnWork } from "@shardcast/server";
 import type { LinkSubscriptions } from "./link-subscriptions.ts";
 import type { Subscription } from "./subscription.ts";
 
-/** Subscriptions that are sent a page, in one turn. */
+/** How many subscriptions get a page in one turn. */
 const PER_TURN = 32;
 
 export class CatchUpRound implements TurnWork {
@@ -13,7 +14,7 @@ export class CatchUpRound implements TurnWork {
   readonly #subscriptions: LinkSubscriptions;
   readonly #turn: Turn;
   #rest: Iterator<Subscription> | undefined;
-  /** How many are still to be looked at. */
+  /** How many subscriptions of this round are left. */
   #left = 0;
   #isDeferred = false;
 
@@ -23,7 +24,7 @@ export class CatchUpRound implements TurnWork {
     this.#turn = turn;
   }
 
-  /** Looks at every subscription once, from where the last round stopped. */
+  /** Visits every subscription once, starting where the last round stopped. */
   begin(): void {
     this.#left = this.#subscriptions.count;
     if (!this.#isDeferred) this.#goOn();
@@ -34,7 +35,7 @@ export class CatchUpRound implements TurnWork {
     this.#goOn();
   }
 
-  /** A link that is congested again begins another round when it has drained. */
+  /** Stops if the link is congested again; the link begins another round when it has drained. */
   #goOn(): void {
     for (let woken = 0; this.#left > 0 && woken < PER_TURN; this.#left -= 1) {
       if (!this.#sink.isOpen || this.#sink.isCongested) return;

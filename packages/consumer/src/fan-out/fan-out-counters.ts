@@ -1,20 +1,21 @@
-// What the topics of a node count for its metrics. What would be a sum over all topics is kept as they change: there
-// may be very many, and next to all of them have nobody who is behind.
+// The numbers that the topics of a node count for its metrics. Sums over all topics are updated as
+// the topics change, because a node may have very many topics, nearly all of them without a lagging
+// subscriber.
 
 export class FanOutCounters {
   deliveries = 0;
   gaps = 0;
   pages = 0;
-  /** Bytes of pages. */
+  /** Bytes of the pages that were sent. */
   pageBytes = 0;
   slowEnded = 0;
   subscriptions = 0;
-  /** Those of them that are not at head. */
+  /** The number of subscriptions that are not at the head. */
   lagging = 0;
-  /** The topics that have any. */
+  /** The topics that have lagging subscriptions. */
   readonly laggingTopics = new Set<{ lags(): Iterable<number> }>();
 
-  /** How many messages each subscription lacks that is behind. */
+  /** Yields, for each lagging subscription, how many messages it is behind. */
   *lags(): Generator<number> {
     for (const topic of this.laggingTopics) yield* topic.lags();
   }

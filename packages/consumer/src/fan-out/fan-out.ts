@@ -1,5 +1,6 @@
-// A topic as its subscribers see it, on its owner and on a relay alike: pushes new batches to those who
-// are at head, and lets the others catch up from the log. docs/architecture.md#fan-out
+// Delivers the messages of one topic to its subscribers, on the topic's owner and on a relay alike.
+// It pushes new batches to the subscribers at the head, and lets the others catch up from the log.
+// docs/architecture.md#fan-out
 import { ShardcastError, type ErrorCode, type From, type Position } from "@shardcast/protocol";
 import type { Runtime } from "@shardcast/process";
 import type { Turn, TurnWork } from "@shardcast/server";
@@ -8,38 +9,50 @@ import type { Occupancy } from "./occupancy.ts";
 import type { FanOutCounters } from "./fan-out-counters.ts";
 import type { Subscription } from "./subscription.ts";
 
-/** What one catching-up subscription is sent a turn. */
+/** The bytes of one page. A subscription that catches up gets at most one page per turn. */
 const PAGE_BYTES = 64 * 1024;
-/** How long to wait when the log cannot be read. */
+/** How long to wait before reading again after the log could not be read. */
 const RETRY_MS = 250;
 
-/** Shared by all topics that nobody follows: most of them, where there are very many. Nothing is ever put into it. */
+/**
+ * Shared by all topics without such subscribers, so that a node with very many topics holds one
+ * empty set. Never add to it.
+ */
 const NOBODY = new Set<Subscription>();
 
 export interface FanOutContext {
   readonly turn: Turn;
   readonly runtime: Runtime;
   readonly counters: FanOutCounters;
-  /** Told of an error that nobody waits for. */
+  /** Called with errors that no caller waits for. */
   readonly onError: (error: unknown) => void;
-  /** Told of the first subscriber and of the last; undefined where others are elsewhere. */
+  /**
+   * Notified when the first subscriber arrives and when the last one leaves. Undefined on a node
+   * whose subscribers are reported by other nodes.
+   */
   readonly occupancy?: Occupancy | undefined;
-  /** Told of a topic whose last subscriber has gone. */
+  /** Called with the name of a topic whose last subscriber has left. */
   readonly onUnused?: ((name: string) => void) | undefined;
 }
 
 export class FanOut implements TurnWork {
   readonly name: string;
-  /** This node's number for it, on the wire in place of the name. */
+  /** This node's number for the topic; frames carry it instead of the name. */
   readonly id: number;
   readonly #context: FanOutContext;
   readonly #log: ReadableLog;
-  /** Up to here everything was pushed. The log may have more for a moment, and push it next. */
+  /**
+   * The offset up to which messages were pushed. The log may briefly have more, which it pushes
+   * next.
+   */
   #head: number;
   readonly #live: Subscription[] = [];
   #others = NOBODY;
   #toRead: Subscription[] = [];
-  /** Those that have seen more than was pushed so far: read ahead of it, or at another node. */
+  /**
+   * Subscriptions whose cursor is past what was pushed so far: they read ahead of it, or they come
+   * from another node.
+   */
   #ahead = NOBODY;
 
   constructor(name: string, id: number, log: ReadableLog, context: FanOutContext) {
@@ -58,14 +71,17 @@ export class FanOut implements TurnWork {
     return this.#live.length + this.#others.size;
   }
 
-  /** How many messages each subscription lacks that is not at head. */
+  /** Yields, for each subscription that is behind, how many messages it is behind. */
   *lags(): Generator<number> {
     for (const { state, cursor } of this.#others) {
       if (state === "behind") yield Math.max(0, this.#log.head - cursor);
     }
   }
 
-  /** Ends the links of those that were at head and have fallen behind by more than a number of messages. */
+  /**
+   * Closes the links of subscribers that were at the head and are now more than `maxLag` messages
+   * behind.
+   */
   endSlow(maxLag: number): void {
     for (const { state, cursor, wasLive, sink } of this.#others) {
       if (state !== "behind" || !wasLive || !sink.isOpen) continue;
@@ -75,7 +91,10 @@ export class FanOut implements TurnWork {
     }
   }
 
-  /** Adds a subscription: it is told where it starts, and gets everything after that, once and in order. */
+  /**
+   * Adds a subscription: its client receives the start position, and then every later message
+   * exactly once and in order.
+   */
   subscribe(subscription: Subscription, from: From): void {
     this.#context.counters.subscriptions += 1;
     this.#addOther(subscription);
@@ -98,10 +117,10 @@ export class FanOut implements TurnWork {
     }
   }
 
-  /** Ends a subscription; with a code, its client is told why. */
+  /** Ends a subscription. The client receives `code`, where it is not empty. */
   end(subscription: Subscription, code = ""): void {
     if (subscription.state === "ended") return;
-    // On a relay it may still wait for its topic, and count as none.
+    // On a relay, the subscription may still be waiting for its topic, and is not counted yet.
     const before = this.subscriberCount;
     this.#leaveLive(subscription);
     this.#deleteOther(subscription);
@@ -116,12 +135,14 @@ export class FanOut implements TurnWork {
     }
   }
 
-  /** Ends all subscriptions. */
   endAll(code: ErrorCode): void {
     for (const subscription of [...this.#live, ...this.#others]) this.end(subscription, code);
   }
 
-  /** Pushes a batch that the log has just got to all who are at head. The hot path. */
+  /**
+   * Pushes a batch that the log has just stored to all subscribers at the head. This is the hot
+   * path.
+   */
   deliver(batch: Batch): void {
     const live = this.#live;
     let index = 0;
@@ -139,7 +160,7 @@ export class FanOut implements TurnWork {
     if (this.#ahead.size > 0) this.#wakeAhead();
   }
 
-  /** Sends the next page to a subscription, or makes it live where it is at head. */
+  /** Sends the next page to a subscription, or makes it live if it is at the head. */
   catchUp(subscription: Subscription): void {
     const { sink } = subscription;
     if (subscription.state !== "behind" || subscription.isReading) return;
@@ -172,7 +193,10 @@ export class FanOut implements TurnWork {
       .catch(this.#context.onError);
   }
 
-  /** The log goes on elsewhere: in another epoch, or after a hole. Subscribers are told what they miss. */
+  /**
+   * Called when the log continues at another position: in another epoch, or after a hole.
+   * Subscribers receive a gap frame for the messages that they miss.
+   */
   logReplaced(before: Position): void {
     const isNewEpoch = this.#log.epoch !== before.epoch;
     this.#head = this.#log.head;
@@ -193,13 +217,15 @@ export class FanOut implements TurnWork {
     }
   }
 
-  /** The offset before what a subscription may get that goes on from a position. */
+  /**
+   * The offset before the first message that a subscription which resumes from a position may get.
+   */
   #resumesFrom({ resumesFrom }: Subscription, from: From): number | Promise<number> {
     if (resumesFrom === undefined || from.type !== "position") return 0;
     return this.#log.resolve({ type: "since", time: resumesFrom });
   }
 
-  /** @param since the offset before the first message that it may get */
+  /** @param since the offset before the first message that the subscription may get */
   #begin(subscription: Subscription, from: From, start: number, since: number): void {
     if (subscription.state !== "starting") return;
     const { sink, sub } = subscription;
@@ -210,7 +236,7 @@ export class FanOut implements TurnWork {
     subscription.state = "behind";
     subscription.cursor = start;
     const position = { epoch, offset: Math.max(start, oldest - 1) };
-    // On a relay the owner may have told of more than has arrived here.
+    // On a relay, the owner may have announced a higher offset than has arrived here.
     const known = Math.max(head, position.offset);
     sink.send({
       type: "subscribed",
@@ -226,7 +252,7 @@ export class FanOut implements TurnWork {
     this.catchUp(subscription);
   }
 
-  /** What a reader cannot have for a reason of its own ends its subscription, and no other. */
+  /** An error that only this reader meets ends its subscription, and no other. */
   #read(subscription: Subscription): Page | undefined | Promise<Page | undefined> {
     try {
       return this.#log.read(subscription.cursor, PAGE_BYTES);
@@ -239,9 +265,10 @@ export class FanOut implements TurnWork {
 
   #sendPage(subscription: Subscription, page: Page | undefined, epoch: string): void {
     if (subscription.state !== "behind") return;
-    // Meanwhile the topic may have got another epoch.
+    // The topic may have another epoch by now.
     if (epoch === this.#log.epoch) {
-      // What the log does not give will not come: to ask again at once would go on for ever.
+      // The log will not return these messages later either. Skip them: reading again at once would
+      // repeat for ever.
       const next = page?.first ?? this.#nextFor(subscription);
       if (next > subscription.cursor + 1)
         this.#sendGap(subscription, subscription.cursor + 1, next);
@@ -251,7 +278,7 @@ export class FanOut implements TurnWork {
     this.#readLater(subscription);
   }
 
-  /** The first offset that a subscription may get, where the log has nothing behind its cursor. */
+  /** The first offset that a subscription may get when the log has nothing after its cursor. */
   #nextFor({ cursor }: Subscription): number {
     const { oldest } = this.#log;
     return oldest > cursor + 1 ? oldest : this.#head + 1;
@@ -265,14 +292,17 @@ export class FanOut implements TurnWork {
     this.#context.counters.deliveries += batch.last - batch.first + 1;
   }
 
-  /** Damaged messages are announced like others that cannot be had, and why. */
+  /** Damaged messages are announced as a gap, after a frame that gives the cause. */
   #skip(subscription: Subscription, { first, last }: Damage): void {
     const { sink, sub } = subscription;
     sink.send({ type: "cause", sub, code: "SHARDCAST_MESSAGES_DAMAGED" });
     this.#sendGap(subscription, first, last + 1);
   }
 
-  /** One page a turn: the link writes it in between, and shows whether it is congested. */
+  /**
+   * Sends one page per turn: in between, the link writes the page and reports whether it is
+   * congested.
+   */
   #readLater(subscription: Subscription): void {
     subscription.isReading = true;
     this.#toRead.push(subscription);
@@ -291,7 +321,7 @@ export class FanOut implements TurnWork {
     }
   }
 
-  /** @param oldest the first message that it can have */
+  /** @param oldest the first offset that the subscription can get */
   #sendGap(subscription: Subscription, first: number, oldest = this.#log.oldest): void {
     const { epoch } = this.#log;
     const { sink, sub } = subscription;
@@ -329,7 +359,7 @@ export class FanOut implements TurnWork {
     if (this.#others.size === 0) counters.laggingTopics.delete(this);
   }
 
-  /** The last one takes its place: the order among subscribers means nothing. */
+  /** The last subscription takes the freed place: the order among subscribers has no meaning. */
   #leaveLive(subscription: Subscription): void {
     if (subscription.state !== "live") return;
     const last = this.#live.pop();

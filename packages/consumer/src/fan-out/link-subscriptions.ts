@@ -1,5 +1,6 @@
-// The subscriptions of one link, found by the link's own number and by topic: a relay's link may have
-// hundreds of thousands of them. Most links have one, which takes no map.
+// The subscriptions of one link, looked up by the client's number and by topic. A relay's link may
+// have hundreds of thousands of them. Most links have one subscription, which is held without a
+// map.
 import type { Subscription } from "./subscription.ts";
 
 interface Many {
@@ -10,10 +11,10 @@ interface Many {
 export class LinkSubscriptions {
   readonly #ended: ((topic: string) => void) | undefined;
   #only: Subscription | undefined;
-  /** From the second one on, all of them. */
+  /** All subscriptions, once there are at least two. */
   #many: Many | undefined;
 
-  /** @param ended told the topic of each subscription that has ended */
+  /** @param ended called with the topic of each subscription that has ended */
   constructor(ended?: (topic: string) => void) {
     this.#ended = ended;
   }
@@ -55,7 +56,7 @@ export class LinkSubscriptions {
       this.#only = undefined;
       this.#ended?.(subscription.view.name);
     }
-    // Another of the same number may have taken its place.
+    // Another subscription with the same number may have taken its place.
     if (this.#many?.bySub.get(subscription.sub) !== subscription) return;
     this.#many.bySub.delete(subscription.sub);
     this.#many.topics.delete(subscription.view.name);

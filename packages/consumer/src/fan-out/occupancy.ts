@@ -1,5 +1,6 @@
-// Tells when a topic gets its first subscriber, and when its last one has been gone for a while: whoever comes
-// back within seconds, as all do when a node is started anew, changes nothing.
+// Reports when a topic gets its first subscriber, and when its last subscriber has been gone for a
+// while. Subscribers that return within seconds, as they all do when a node restarts, cause no
+// report.
 import type { LifecycleEvents, Membership } from "@shardcast/server";
 
 const GRACE_MS = 2000;
@@ -7,20 +8,23 @@ const GRACE_MS = 2000;
 export interface OccupancyOptions {
   readonly events: LifecycleEvents;
   readonly membership: Membership;
-  /** Whether each node serves subscribers from a log that all share: then each tells of its own. */
+  /**
+   * Whether every node serves subscribers from one shared log. Then each node reports its own
+   * subscribers.
+   */
   readonly isLogShared: boolean;
 }
 
 export class Occupancy {
   readonly #options: OccupancyOptions;
-  /** Topics that are about to be vacated. */
+  /** Topics whose last subscriber has left, with the timer that reports it. */
   readonly #leaving = new Map<string, NodeJS.Timeout>();
 
   constructor(options: OccupancyOptions) {
     this.#options = options;
   }
 
-  /** A topic has its first subscriber. */
+  /** Called when a topic gets its first subscriber. */
   occupied(topic: string): void {
     const timer = this.#leaving.get(topic);
     if (timer === undefined) this.#options.events.occupied(topic);
@@ -28,7 +32,7 @@ export class Occupancy {
     this.#leaving.delete(topic);
   }
 
-  /** A topic has no subscriber any more. */
+  /** Called when the last subscriber of a topic has left. */
   vacated(topic: string): void {
     clearTimeout(this.#leaving.get(topic));
     const timer = setTimeout(() => this.#tell(topic), GRACE_MS).unref();
@@ -38,7 +42,7 @@ export class Occupancy {
   #tell(topic: string): void {
     const { events, membership, isLogShared } = this.#options;
     this.#leaving.delete(topic);
-    // Where it has another owner now, its subscribers are there.
+    // If another node owns the topic now, the subscribers are connected there.
     if (isLogShared || membership.owns(topic)) events.vacated(topic);
   }
 }

@@ -1,46 +1,55 @@
-// One topic followed over one link: who, and how far. It is in one of four states, and all that differs
-// between them is whether new messages are pushed to it:
+// One subscription: one topic on one link, and its position in the topic. It is in one of four
+// states; only a live subscription has new messages pushed to it:
 //
-//   starting ─▶ behind ─▶ live     live: it was sent all up to head; each new batch is pushed.
-//                 ▲         │      behind: it reads pages from the log by its cursor until it is at head.
-//                 └─────────┘      A link that is congested makes a live one fall behind.
+//   starting ─▶ behind ─▶ live     live: everything up to the head was sent; each new batch is pushed.
+//                 ▲         │      behind: it reads pages from the log by its cursor until it is at the head.
+//                 └─────────┘      A live subscription on a link that is congested falls behind.
 //   any ─▶ ended
 import type { FrameSink } from "@shardcast/server";
 
-/** What a subscription needs of its topic. */
+/** The methods of a topic that a subscription uses. */
 export interface SubscribedTopic {
   readonly name: string;
-  /** Sends it its next page, or makes it live. */
+  /** Sends the subscription its next page, or makes it live. */
   catchUp(subscription: Subscription): void;
-  /** Ends it; a code is sent to the client. */
+  /** Ends the subscription; a code is sent to the client. */
   end(subscription: Subscription, code?: string): void;
 }
 
-/** Keeps the subscriptions of one link. */
+/** Holds the subscriptions of one link. */
 export interface SubscriptionHolder {
   delete(subscription: Subscription): void;
 }
 
 export class Subscription {
   readonly sink: FrameSink;
-  /** The link's own number for it. */
+  /** The number that the client gave the subscription on its link. */
   readonly sub: number;
   readonly view: SubscribedTopic;
   state: "starting" | "behind" | "live" | "ended" = "starting";
-  /** The last offset that was sent, while it is behind; while it is live, that is the topic's head. */
+  /**
+   * While the subscription is behind: the last offset that was sent. While it is live, use the
+   * topic's head instead.
+   */
   cursor = 0;
-  /** It was at head once: if it is behind now, it could not keep up. */
+  /** Whether it was ever at the head. If so and it is behind now, it could not keep up. */
   wasLive = false;
-  /** What was stored before this time (ms since 1970) is not for it, where it starts from a position. */
+  /**
+   * A subscription that starts from a position gets no message stored before this time (ms since
+   * 1970).
+   */
   resumesFrom: number | undefined;
-  /** What it begins with was stored before, and is for it as long as its client has the permission history. */
+  /**
+   * Whether it starts with messages stored earlier. It gets them only as long as the client has the
+   * permission `history`.
+   */
   readsHistory = false;
-  /** Its place among the topic's live ones. */
+  /** The index among the topic's live subscriptions; -1 if it is not live. */
   liveIndex = -1;
-  /** A page is being read, or is to be read in the next turn. */
+  /** A page is being read, or will be read in the next turn. */
   isReading = false;
 
-  /** Told when it ends, whoever ended it. */
+  /** Notified when the subscription ends, for any reason. */
   readonly #link: SubscriptionHolder;
 
   constructor(sink: FrameSink, sub: number, view: SubscribedTopic, link: SubscriptionHolder) {
@@ -50,7 +59,7 @@ export class Subscription {
     this.view = view;
   }
 
-  /** For its topic, which has let go of it. */
+  /** Called by the topic, which has already removed the subscription. */
   end(): void {
     this.state = "ended";
     this.#link.delete(this);

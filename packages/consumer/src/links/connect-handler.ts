@@ -1,4 +1,4 @@
-// /connect: one link that publishes and subscribes, for clients that can hold only one.
+// /connect: one link that both publishes and subscribes, for clients that can hold only one link.
 import { FRAME_TYPES } from "@shardcast/protocol";
 import type { HandledLink, LinkHandler, LinkTarget, PublishHandler } from "@shardcast/server";
 import type { SubscriberHandler } from "./subscriber-handler.ts";

@@ -1,5 +1,5 @@
-// What the endpoints that follow topics do with their frames: /subscribe, /connect and /relay. Who is present
-// on topics is told and asked there as well.
+// Handles the frames of the endpoints that subscribe to topics: /subscribe, /connect and /relay. It
+// also passes on the presence frames of these endpoints.
 import {
   decodeFrame,
   encodeFrame,
@@ -35,19 +35,21 @@ export interface SubscriberHandlerOptions {
   readonly topics: Topics;
   readonly turn: Turn;
   readonly maxTopics: number;
-  /** A relay is served from topics that this node owns, and from no others: relays never chain. */
+  /**
+   * Whether to serve only topics that this node owns. True for /relay, because relays never chain.
+   */
   readonly isOwnedOnly: boolean;
   readonly presence: PresenceHandler;
-  /** Told who follows what; undefined where it is other nodes that do. */
+  /** Notified of each subscription; undefined for /relay, whose subscribers are other nodes. */
   readonly events: LifecycleEvents | undefined;
-  /** What is wrong with a topic that somebody wants to follow. */
+  /** Returns why a topic cannot be subscribed to, or undefined. */
   readonly topicFault: (topic: string) => ErrorCode | undefined;
 }
 
 export class SubscriberHandler implements LinkHandler {
   readonly #options: SubscriberHandlerOptions;
   readonly #subscriptions = new Map<FrameSink, LinkSubscriptions>();
-  /** Of the links that have been congested. */
+  /** Catch-up rounds of the links that have been congested. */
   readonly #rounds = new Map<FrameSink, CatchUpRound>();
 
   constructor(options: SubscriberHandlerOptions) {
@@ -91,7 +93,7 @@ export class SubscriberHandler implements LinkHandler {
     round.begin();
   }
 
-  /** Ends what the client may not do any more. */
+  /** Ends what the client's new permissions no longer allow. */
   permitted(link: FrameSink): void {
     const { access } = link;
     if (access === undefined) return;
@@ -111,9 +113,10 @@ export class SubscriberHandler implements LinkHandler {
     for (const subscription of subscriptions?.all() ?? []) subscription.view.end(subscription);
   }
 
-  /** Subscribes a link; what is wrong with it is told in an unsubscribed frame. */
+  /** Subscribes a link. If that fails, the client receives an unsubscribed frame with the error. */
   subscribe(sink: FrameSink, sub: number, topic: string, from: From): void {
-    // Permission first: who may not follow a topic learns nothing else about it.
+    // Check permissions first: a client that may not subscribe to a topic learns nothing else about
+    // it.
     const fault =
       this.#options.topicFault(topic) ??
       sink.access?.followFault(topic, from) ??
@@ -136,7 +139,7 @@ export class SubscriberHandler implements LinkHandler {
     source.subscribe(subscription, from);
   }
 
-  /** What is wrong with a topic's log ends the subscription, and not the link. */
+  /** An error of a topic's log ends the subscription, not the link. */
   #sourceOf(topic: string): OwnedTopic | RelayedTopic | ErrorCode {
     try {
       return this.#options.topics.served(topic);
@@ -146,10 +149,10 @@ export class SubscriberHandler implements LinkHandler {
     }
   }
 
-  /** Ends a subscription of a link, which is told so. */
+  /** Ends a subscription of a link, and notifies the client. */
   unsubscribe(sink: FrameSink, sub: number): void {
     const subscription = this.#subscriptions.get(sink)?.get(sub);
-    // One that has ended meanwhile was told so already.
+    // If the subscription has ended meanwhile, the client was notified then.
     subscription?.view.end(subscription);
   }
 
@@ -203,7 +206,7 @@ export class SubscriberHandler implements LinkHandler {
         const { epoch, head, oldest } = log;
         const isDamaged = page instanceof Damage;
         const frames = page === undefined || isDamaged ? NO_FRAMES : page.shared.frames;
-        // Damaged messages are gone over: the page begins behind them.
+        // Damaged messages are skipped: the page starts after them.
         const start = isDamaged && from.type === "position" ? page.last : after;
         const position = { epoch, offset: Math.max(start, oldest - 1) };
         const answer = encodeFrame({ type: "page", seq, position, head, oldest, frames });

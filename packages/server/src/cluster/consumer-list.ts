@@ -1,11 +1,13 @@
-// The list of all consumers, as --consumers has it.
+// Parses the list of all consumers, as --consumers gives it.
 import { isNodeId, optionInvalid } from "@shardcast/options";
 import { nodeUrl, type RingMember } from "@shardcast/protocol";
 import { expandRanges } from "./ranges.ts";
 
 /**
- * `c1=ws://host:9100,c2=ws://host:9101`; `c{1..3}=ws://host-{1..3}:9100` stands for three.
- * @throws SHARDCAST_OPTION_INVALID where an entry is none, or two have the same id or the same address
+ * Parses `c1=ws://host:9100,c2=ws://host:9101`; `c{1..3}=ws://host-{1..3}:9100` stands for three
+ * consumers.
+ * @throws SHARDCAST_OPTION_INVALID if an entry is not a consumer, or two have the same id or the
+ * same address
  */
 export function parseConsumers(list: string): RingMember[] {
   const members = expandRanges(list)
@@ -19,7 +21,9 @@ export function parseConsumers(list: string): RingMember[] {
   return members;
 }
 
-/** A node that is listed twice would own topics by a name that it does not go by, and refuse them. */
+/**
+ * A node that is listed twice would own topics under an id that it does not have, and refuse them.
+ */
 function refuseTwice(what: "id" | "address", members: readonly RingMember[]): void {
   const seen = new Map<string, RingMember>();
   for (const member of members) {

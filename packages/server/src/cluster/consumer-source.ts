@@ -1,5 +1,5 @@
-// Where a node learns which consumers there are, as --consumers names it: a list that stays as it is, a
-// file that may change, or the addresses of a host name.
+// Where a node gets the list of consumers, as --consumers names it: a fixed list, a file that may
+// change, or the addresses of a host name.
 import { lookup } from "node:dns/promises";
 import { readFile } from "node:fs/promises";
 import { networkInterfaces } from "node:os";
@@ -10,7 +10,7 @@ import type { Logger } from "pino";
 import { parseConsumers } from "./consumer-list.ts";
 import type { Membership } from "./membership.ts";
 
-/** How often a file is looked at, and a name is resolved. */
+/** How often the file is read, or the host name is resolved. */
 const POLL_MS = 1000;
 const FILE = "file:";
 
@@ -20,17 +20,18 @@ export type ConsumerSource =
   | { readonly type: "file"; readonly path: string }
   | { readonly type: "dns"; readonly host: string; readonly port: number };
 
-/** What a source has told so far, and whether it tells more. */
+/** The members that a source has given so far, and how to follow its changes. */
 export interface OpenedConsumers {
   readonly members: readonly RingMember[];
-  /** Undefined where a node knows itself by its id. */
+  /** Undefined if the node recognizes itself by its id. */
   readonly isSelf: ((member: RingMember) => boolean) | undefined;
-  /** Keeps a membership up to date, for as long as the process lives. */
+  /** Keeps a membership up to date, as long as the process lives. */
   readonly follow: (membership: Membership, logger: Logger) => void;
 }
 
 /**
- * `c1=ws://host:9100,…`, `file:<path>`, or `dns://<host>:<port>`; left out, they are in Redis.
+ * Parses `c1=ws://host:9100,…`, `file:<path>`, or `dns://<host>:<port>`. If undefined, the
+ * consumers are in Redis.
  * @throws SHARDCAST_OPTION_INVALID
  */
 export function parseConsumerSource(value: string | undefined): ConsumerSource {
@@ -46,8 +47,9 @@ export function parseConsumerSource(value: string | undefined): ConsumerSource {
 }
 
 /**
- * @param ownPort with `dns`, a member is this node where its port and its address are the node's own
- * @throws SHARDCAST_OPTION_INVALID where a file has no list that can be used
+ * @param ownPort with `dns`, a member with this port and one of the node's own addresses is this
+ * node
+ * @throws SHARDCAST_OPTION_INVALID if a file has no valid list
  */
 export async function openConsumers(
   source: ConsumerSource,
@@ -55,7 +57,7 @@ export async function openConsumers(
 ): Promise<OpenedConsumers> {
   switch (source.type) {
     case "redis":
-      // The role follows them there.
+      // The consumer and producer read the members from Redis themselves.
       return { members: [], isSelf: undefined, follow: () => undefined };
     case "list":
       return { members: source.members, isSelf: undefined, follow: () => undefined };
@@ -70,14 +72,15 @@ async function openFile(path: string): Promise<OpenedConsumers> {
   return {
     members: await readList(path),
     isSelf: undefined,
-    // Read, not watched: a mounted file may be a link that is bent to another.
+    // The file is polled, not watched: a mounted file may be a symbolic link that is pointed
+    // elsewhere.
     follow: (membership, logger) => {
       follow({ read: () => readList(path), wasThere: true }, membership, logger);
     },
   };
 }
 
-/** One consumer a line, or several with commas; what stands behind a # says nothing. */
+/** One consumer per line, or several with commas; text after a # is a comment. */
 async function readList(path: string): Promise<RingMember[]> {
   let text: string;
   try {
@@ -92,7 +95,7 @@ async function readList(path: string): Promise<RingMember[]> {
 
 async function openDns(host: string, port: number, ownPort: number): Promise<OpenedConsumers> {
   const own = new Set(ownAddresses().map((address) => memberAt(address, ownPort).id));
-  // At the start of a cluster the name may stand for nobody yet.
+  // When a cluster starts, the name may have no addresses yet.
   const members = await resolve(host, port).catch(() => []);
   return {
     members,
@@ -109,14 +112,17 @@ async function resolve(host: string, port: number): Promise<RingMember[]> {
   return [...new Set(found.map(({ address }) => address))].map((one) => memberAt(one, port));
 }
 
-/** What is asked again and again. */
+/** A source that is polled. */
 interface Followed {
   readonly read: () => Promise<RingMember[]>;
-  /** It had an answer at the start. */
+  /** Whether the first read succeeded. */
   readonly wasThere: boolean;
 }
 
-/** A list that cannot be had, or cannot be used, takes nobody out of the ring; its fault is told once. */
+/**
+ * Polls a source. A list that is unavailable or invalid leaves the ring as it is, and is logged
+ * once.
+ */
 function follow(followed: Followed, membership: Membership, logger: Logger): void {
   const { read, wasThere } = followed;
   const [begins, ends] = ["the consumers stay as they were", "the consumers are known again"];
@@ -133,7 +139,7 @@ function follow(followed: Followed, membership: Membership, logger: Logger): voi
   setInterval(() => void adopt(), POLL_MS).unref();
 }
 
-/** What a name resolves to has no name but its address. */
+/** A resolved member has no name, so its address is its id. */
 function memberAt(address: string, port: number): RingMember {
   const host = address.includes(":") ? `[${address}]` : address;
   return { id: `${address}:${port}`, url: `ws://${host}:${port}` };

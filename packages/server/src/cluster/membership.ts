@@ -1,7 +1,7 @@
-// Which consumers there are, now and from now on: the ring that all parts of a node go by.
+// The current consumers of the cluster, and their changes: the ring that all parts of a node use.
 import { Ring, type RingMember } from "@shardcast/protocol";
 
-/** Told of a ring that has just taken the place of another. */
+/** Called with the new ring after it has replaced the previous one. */
 export type RingListener = (ring: Ring | undefined) => void;
 
 export class Membership {
@@ -9,7 +9,7 @@ export class Membership {
   readonly #listeners = new Set<RingListener>();
   #ring: Ring | undefined;
 
-  /** @param isSelf tells whether a member is this node itself */
+  /** @param isSelf returns whether a member is this node itself */
   constructor(members: readonly RingMember[], isSelf: (member: RingMember) => boolean) {
     this.#isSelf = isSelf;
     this.#ring = ringOf(members);
@@ -24,12 +24,12 @@ export class Membership {
     return this.#ring?.members ?? [];
   }
 
-  /** The member that is this node itself; undefined for a node that is none. */
+  /** The member that is this node itself; undefined if this node is not a consumer. */
   get self(): RingMember | undefined {
     return this.members.find(this.#isSelf);
   }
 
-  /** The others. */
+  /** All members except this node. */
   get peers(): RingMember[] {
     return this.members.filter((member) => !this.#isSelf(member));
   }
@@ -42,15 +42,15 @@ export class Membership {
     return this.#ring?.ownerOf(topic);
   }
 
-  /** Tells whether this node owns a topic. */
+  /** Whether this node owns a topic. */
   owns(topic: string): boolean {
     const owner = this.ownerOf(topic);
     return owner !== undefined && this.#isSelf(owner);
   }
 
   /**
-   * Goes by these members from now on. @returns whether they are others than before
-   * @throws SHARDCAST_OPTION_INVALID where two have the same id
+   * Replaces the members. @returns whether they differ from the previous ones
+   * @throws SHARDCAST_OPTION_INVALID if two members have the same id
    */
   update(members: readonly RingMember[]): boolean {
     const ring = ringOf(members);
@@ -60,7 +60,10 @@ export class Membership {
     return true;
   }
 
-  /** Adds a listener, told in the order of adding; the function that it gives takes it away. */
+  /**
+   * Adds a listener; listeners are called in the order in which they were added. The returned
+   * function removes it.
+   */
   onChange(listener: RingListener): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);

@@ -1,9 +1,9 @@
-// `c{1..3}=ws://host-{1..3}:9100` for three entries of a list: what a compose file needs to name the
-// replicas of a service. Within one entry all ranges count together.
+// Expands `c{1..3}=ws://host-{1..3}:9100` into three entries, so that a compose file can name the
+// replicas of a service. All ranges of one entry count together.
 
 const RANGE = /\{(\d{1,4})\.\.(\d{1,4})\}/;
 
-/** Expands ranges in a comma-separated list. */
+/** Expands the ranges in a comma-separated list. */
 export function expandRanges(list: string): string {
   return list.split(",").flatMap(expandEntry).join(",");
 }

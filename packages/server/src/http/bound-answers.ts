@@ -1,21 +1,24 @@
-// What a node holds of answers over HTTP that their clients do not take. Event streams are links, and have bounds of
-// their own.
+// Limits the bytes of HTTP responses that a node holds because clients have not taken them. Event
+// streams are links, with limits of their own.
 import { UnsentAnswers } from "@shardcast/process";
 import type { FastifyInstance } from "fastify";
 import type { NodeMetrics } from "./metrics.ts";
 import type { HttpAccess } from "./http-access.ts";
 
-/** How long a client may take nothing, as with links that have much on their way. */
+/** How many heartbeats a client may take no bytes for; the same as for congested links. */
 const SILENT_BEATS = 10;
 
-/** The bounds of answers that clients have not taken, in bytes, and what a silent client is measured by. */
+/**
+ * Limits of the response bytes that clients have not taken, and the heartbeat interval, which
+ * measures silent clients.
+ */
 export interface AnswerBounds {
   readonly maxAnswerBytes: number;
   readonly maxAnswerBytesEach: number;
   readonly heartbeatMs: number;
 }
 
-/** To be called before the server listens: it is for all routes. */
+/** Call this before the server listens: it applies to all routes. */
 export function boundAnswers(
   http: FastifyInstance,
   access: HttpAccess,

@@ -1,11 +1,11 @@
-// What comes over a connection and is no request: answered as an error like any other, and the connection ends.
+// Answers input that is not an HTTP request with problem details, and closes the connection.
 import { PROBLEM_TYPE } from "@shardcast/process";
 import { STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { requestProblem } from "./problem.ts";
 
-/** Of Node's parser, and of its timer. */
+/** By the codes of Node's HTTP parser and of its request timer. */
 const STATUSES: Readonly<Record<string, number>> = {
   ERR_HTTP_REQUEST_TIMEOUT: 408,
   HPE_HEADER_OVERFLOW: 431,
@@ -14,7 +14,7 @@ const STATUSES: Readonly<Record<string, number>> = {
 
 export function answerClientError(error: Error & { readonly code?: string }, socket: Socket): void {
   const { code = "" } = error;
-  // Where an answer is on its way already, a second one would be read as a part of it.
+  // If a response has begun, the client would read a second one as a part of it.
   if (code === "ECONNRESET" || !socket.writable || isAnswering(socket) || isShaking(socket)) {
     socket.destroy();
     return;
@@ -28,7 +28,7 @@ export function answerClientError(error: Error & { readonly code?: string }, soc
   );
 }
 
-/** Before a TLS handshake is done, nothing that is written ever leaves. */
+/** Before the TLS handshake is done, nothing that is written is sent. */
 function isShaking(socket: Socket): boolean {
   return (socket as Partial<TLSSocket & { secureConnecting: boolean }>).secureConnecting === true;
 }

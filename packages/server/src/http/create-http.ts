@@ -1,5 +1,5 @@
-// The HTTP server of a node: what all its routes have in common. The WebSocket endpoints are beside it, as
-// upgrades of the same server.
+// The HTTP server of a node, with what all its routes share. The WebSocket endpoints are upgrades
+// of the same server.
 import type { IncomingMessage, ServerResponse } from "node:http";
 import {
   MAX_UNANSWERED,
@@ -20,15 +20,18 @@ import { addOpenApi } from "./openapi.ts";
 import { problem, problemOf, requestProblem, sendProblem } from "./problem.ts";
 
 const CONNECTIONS_CHECK_MS = 500;
-/** A body may take as many times as long as what stands before it. */
+/** A body may take this many times as long as the request's head. */
 const BODY_TIMEOUT_FACTOR = 10;
 const NO_PATH = "no such path";
 const TOO_MANY = `over ${MAX_UNANSWERED} requests of a connection wait for their answers`;
 const CORS_MAX_AGE_S = 600;
-/** Node takes no longer head of a request: a topic that is too long is told so, not that there is no such path. */
+/**
+ * Node accepts no longer request head, so a topic that is too long gets the error for topics, not
+ * "no such path".
+ */
 const PARAM_MAX_CHARACTERS = 16 * 1024;
 
-/** What the HTTP server needs of the node's options. */
+/** The node's options that the HTTP server uses. */
 export interface HttpOptions {
   readonly access: AccessOptions;
   readonly tls: TlsOptions;
@@ -42,13 +45,13 @@ export async function createHttp(
 ): Promise<FastifyInstance> {
   const { origins } = options.access;
   const { certificate } = options.tls;
-  // A connection that never finishes its request is no better than one that never proves itself.
+  // Limits the time of a request, as of a handshake.
   const requestTimeout = BODY_TIMEOUT_FACTOR * options.handshakeTimeoutMs;
   const timing = {
     requestTimeout,
     headersTimeout: options.handshakeTimeoutMs,
     connectionsCheckingInterval: CONNECTIONS_CHECK_MS,
-    // Node would answer for itself, without a code.
+    // Without this, Node itself would answer, without a code.
     requireHostHeader: false,
   };
   const http = Fastify({
@@ -59,7 +62,7 @@ export async function createHttp(
     ...(certificate === undefined ? {} : { https: { ...certificate.pair, ...timing } }),
     http: timing,
     clientErrorHandler: answerClientError,
-    // Of the router: a path that cannot be decoded.
+    // Errors of the router: a path that cannot be decoded.
     frameworkErrors: (error, _request, reply) => void sendProblem(reply, problemOf(error)),
     ajv: { customOptions: { removeAdditional: false, coerceTypes: true } },
   });
@@ -68,7 +71,8 @@ export async function createHttp(
   if (certificate !== undefined) {
     limitTlsHandshakes(http.server, options.handshakeTimeoutMs);
   }
-  // The schemas of answers are for /openapi.json: a serialiser made of each takes 2 ms of every start.
+  // Response schemas serve only /openapi.json: compiling a serializer for each would add 2 ms to
+  // every start.
   http.setSerializerCompiler(() => (data) => JSON.stringify(data));
   http.setErrorHandler((error, _request, reply) => {
     const found = problemOf(error);
@@ -86,7 +90,7 @@ export async function createHttp(
     else done(new ShardcastError("SHARDCAST_RATE_LIMITED", TOO_MANY));
   });
   http.addHook("onRequest", (request, reply, done) => {
-    // What is answered is data, whatever a browser would take it for.
+    // Stops browsers from guessing another content type: responses are data.
     reply.header("x-content-type-options", "nosniff");
     const { origin } = request.headers;
     // RFC 9112 §3.2
@@ -100,18 +104,18 @@ export async function createHttp(
     origin: (origin, answer) => answer(null, origins.isAny || origins.allows(origin)),
     exposedHeaders: ["retry-after", "www-authenticate"],
     maxAge: CORS_MAX_AGE_S,
-    // An OPTIONS that asks for nothing is told what there is, as any other.
+    // An OPTIONS request that is not a preflight gets the same CORS headers as others.
     strictPreflight: false,
   });
   http.addHook("onRequest", (request, _reply, done) => {
-    // Behind the answer to it there would be a body to read first.
+    // Answer at once: otherwise the request's body would be read first.
     done(request.is404 ? new ShardcastError("SHARDCAST_ENDPOINT_UNKNOWN", NO_PATH) : undefined);
   });
   await addOpenApi(http, title, options.access.anonymous !== undefined);
   return http;
 }
 
-/** `Expect` with anything but 100-continue. */
+/** Answers an `Expect` header other than 100-continue. */
 function refuseExpectation(_request: IncomingMessage, response: ServerResponse): void {
   const found = requestProblem(417, "only 100-continue can be expected");
   const body = JSON.stringify(found);

@@ -1,4 +1,5 @@
-// Who sends a request: whoever has the API key, a client with a token, a back end that signs, or anyone.
+// Authenticates HTTP requests: by the API key, by a client's token, by a back end's signature, or
+// as anonymous.
 import type { FastifyReply, FastifyRequest, preHandlerAsyncHookHandler } from "fastify";
 import { clientAddress } from "@shardcast/process";
 import { ShardcastError } from "@shardcast/protocol";
@@ -9,11 +10,11 @@ import type { BodySender } from "./request-bodies.ts";
 import type { SecretKey } from "../access/secret-key.ts";
 import type { WebhookSenders } from "../access/webhook-senders.ts";
 
-/** Who sends a request, and what it may do. */
+/** The sender of a request, and its permissions. */
 export interface Caller {
-  /** Undefined where it may do all that the routes for clients offer. */
+  /** Undefined if the sender may do everything that the client routes offer. */
   readonly access: LinkAccess | undefined;
-  /** Of a signed request: the same for each try of the same message. */
+  /** The message id of a signed request, which is the same for each retry of the message. */
   readonly signedId: string | undefined;
 }
 
@@ -24,7 +25,7 @@ export interface HttpAccessOptions {
   readonly senders: WebhookSenders;
   readonly isAnonymousAllowed: boolean;
   readonly trustedHops: number;
-  /** The node is stopping: its clients find another. */
+  /** Whether the node is stopping. If so, clients must use another node. */
   readonly isDraining: () => boolean;
 }
 
@@ -39,22 +40,25 @@ export class HttpAccess {
     this.#options = options;
   }
 
-  /** For routes of clients: before the body is read, unless its signature is what counts. */
+  /**
+   * For client routes: authenticates before the body is read, except signed requests, whose
+   * signature covers the body.
+   */
   readonly onRequest = async (request: FastifyRequest): Promise<void> => {
     if (this.#options.isDraining()) throw new ShardcastError("SHARDCAST_NODE_DRAINING");
-    // Nobody's body is read for a signature that is refused whatever it says.
+    // Refuse a signature whose headers are wrong before reading the body.
     if (isSigned(request)) this.#options.senders.check(request.headers);
     else this.#callers.set(request, await this.#identify(request));
   };
 
-  /** Behind the body, for requests that are signed. */
+  /** Runs after the body was read: verifies signed requests. */
   readonly preHandler: preHandlerAsyncHookHandler = (request, reply) => {
     if (this.#callers.has(request)) return Promise.resolve();
     this.#callers.set(request, this.#verify(request, reply));
     return Promise.resolve();
   };
 
-  /** For routes of administrators. */
+  /** For administrators' routes. */
   readonly onAdminRequest = (request: FastifyRequest): Promise<void> => {
     const { adminKey } = this.#options;
     if (!adminKey.isSet) throw unauthorized("the node was started without --admin-key");
@@ -63,7 +67,8 @@ export class HttpAccess {
   };
 
   /**
-   * For routes that publish, behind `onRequest`: nobody's body is read that may not publish it.
+   * For routes that publish, after `onRequest`: refuses a sender that may not publish before its
+   * body is read.
    * @throws SHARDCAST_FORBIDDEN
    */
   readonly askToPublish = (request: FastifyRequest, topic: string | undefined): void => {
@@ -71,7 +76,10 @@ export class HttpAccess {
     if (fault !== undefined) throw new ShardcastError(fault);
   };
 
-  /** Who sends a body. Of a request that is signed anybody may have sent it, before the body is there. */
+  /**
+   * The sender of a body. The sender of a signed request is unknown until its body was read, so the
+   * address stands for it.
+   */
   readonly senderOf = (request: FastifyRequest): BodySender => {
     const caller = this.#callers.get(request);
     return caller === undefined
@@ -79,7 +87,7 @@ export class HttpAccess {
       : { holders: holdersOf(caller.access), isKnown: true };
   };
 
-  /** Who has sent a request that has passed the hooks. */
+  /** The sender of a request that has passed the hooks. */
   callerOf(request: FastifyRequest): Caller {
     const caller = this.#callers.get(request);
     if (caller === undefined) throw unauthorized();
@@ -105,7 +113,7 @@ export class HttpAccess {
     const { identity, id, claim } = isEmpty
       ? senders.verifyTarget(headers, `${method} ${url}`)
       : senders.verifyMessage(headers, body);
-    // A request that comes to nothing may come again; only one that was answered well may not.
+    // A request that failed may be retried; one that was answered with success may not be replayed.
     reply.raw.once("close", () => {
       if (reply.raw.headersSent && reply.raw.statusCode < 300) claim.accept();
       else claim.release();
@@ -113,13 +121,13 @@ export class HttpAccess {
     return { access: gate.trust(identity, this.addressOf(request)), signedId: id };
   }
 
-  /** The client's, behind the proxies. */
+  /** The client's address, as seen behind the proxies. */
   addressOf({ headers, socket }: FastifyRequest): string {
     return clientAddress(socket.remoteAddress ?? "", headers, this.#options.trustedHops);
   }
 }
 
-/** A key may have blanks in it; a token has none. */
+/** Keys may contain spaces; tokens do not. */
 function bearerOf({ headers }: FastifyRequest): string | undefined {
   const { authorization = "" } = headers;
   if (authorization.slice(0, SCHEME.length).toLowerCase() !== SCHEME) return undefined;

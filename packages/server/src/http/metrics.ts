@@ -1,16 +1,17 @@
-// A node's Prometheus metrics. Hot code counts in plain numbers; they are read when somebody asks.
+// The Prometheus metrics of a node. Hot code counts in plain numbers, which are read at each
+// scrape.
 import { PacedText } from "@shardcast/process";
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from "prom-client";
 
 /** A number that is read at each scrape. */
 export interface MetricSource {
-  /** Without the prefix `shardcast_`; a counter's ends in `_total`. */
+  /** Without the prefix `shardcast_`. The name of a counter ends in `_total`. */
   readonly name: string;
   readonly help: string;
   readonly value: () => number;
 }
 
-/** How numbers are spread at each scrape. */
+/** A distribution that is computed at each scrape. */
 export interface HistogramSource {
   readonly name: string;
   readonly help: string;
@@ -71,7 +72,7 @@ export class NodeMetrics {
     }
   }
 
-  /** What is counted is how things stand, not what has happened: each scrape begins anew. */
+  /** These histograms show the current state, not past events: each scrape starts from zero. */
   histograms(sources: readonly HistogramSource[]): void {
     for (const { name, help, buckets, values } of sources) {
       new Histogram({

@@ -1,4 +1,4 @@
-// GET /openapi.json: what the routes say of themselves.
+// GET /openapi.json: the OpenAPI document, built from the routes' schemas.
 import swagger from "@fastify/swagger";
 import type { FastifyInstance, FastifySchema } from "fastify";
 import { CLIENT_SECURITY, PROBLEM_SCHEMA, SECURITY_SCHEMES } from "./schemas.ts";
@@ -7,14 +7,17 @@ const VERSION = "0.1.0";
 
 declare module "fastify" {
   interface FastifyContextConfig {
-    /** A body that is described, and taken as it is: Fastify would check one that the schema has. */
+    /**
+     * Describes a body that the route takes as raw bytes. A body in the schema itself would be
+     * validated by Fastify.
+     */
     readonly rawBody?: {
       readonly content: Readonly<Record<string, { readonly schema: object }>>;
     };
   }
 }
 
-/** To be called before the routes are added. */
+/** Call this before the routes are added. */
 export async function addOpenApi(
   http: FastifyInstance,
   title: string,
@@ -30,11 +33,11 @@ export async function addOpenApi(
         description: "docs/http.md tells how to use it",
         license: { name: "MIT", identifier: "MIT" },
       },
-      // Where the document is from, whatever the node is called there.
+      // Relative to the document's own URL, whatever the node's public name is.
       servers: [{ url: "/" }],
       components: { securitySchemes: SECURITY_SCHEMES },
     },
-    // Components are called as their schemas are.
+    // Components have the names of their schemas.
     refResolver: { buildLocalReference: ({ $id }) => $id as string },
     transform: ({ schema, url, route }) => {
       const { rawBody } = route.config ?? {};

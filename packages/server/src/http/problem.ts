@@ -1,4 +1,4 @@
-// Errors over HTTP: problem details (RFC 9457) with the codes of the protocol. docs/http.md#errors
+// HTTP errors: problem details (RFC 9457) with the codes of the protocol. docs/http.md#errors
 import { ERRORS, ShardcastError, type ErrorCode } from "@shardcast/protocol";
 import {
   PROBLEM_TYPE,
@@ -10,7 +10,7 @@ import type { FastifyReply } from "fastify";
 
 export type Problem = ProblemDetails<ErrorCode>;
 
-/** Codes that have a status of their own; of the others, what can be tried again is 503, what cannot 400. */
+/** Codes with their own HTTP status. Of the others, retryable codes get 503, and the rest 400. */
 const STATUSES: Partial<Record<ErrorCode, number>> = {
   SHARDCAST_UNAUTHORIZED: 401,
   SHARDCAST_TOKEN_INVALID: 401,
@@ -31,14 +31,14 @@ const STATUSES: Partial<Record<ErrorCode, number>> = {
 export function problemOf(error: unknown): Problem {
   if (error instanceof ShardcastError) return problem(error.code, error.message);
   const { statusCode = 500 } = error as { readonly statusCode?: number };
-  // Fastify's own: what a client sent that is no request, or too much of it.
+  // Fastify's own errors: the request is invalid or too large.
   if (statusCode === 413) return problem("SHARDCAST_PAYLOAD_TOO_LARGE");
   if (statusCode >= 500) return problem("SHARDCAST_INTERNAL");
   const detail = error instanceof Error ? error.message : "";
   return requestProblem(statusCode, detail);
 }
 
-/** A request that is none, or not one for this node, with the status that HTTP has for it. */
+/** A request that is invalid, or not meant for this node, with the given HTTP status. */
 export function requestProblem(status: number, detail: string): Problem {
   return problemDetails(status, "SHARDCAST_REQUEST_INVALID", detail);
 }
@@ -50,9 +50,10 @@ export function problem(code: ErrorCode, detail: string = ERRORS[code].message):
 
 export function sendProblem(reply: FastifyReply, found: Problem): FastifyReply {
   if (found.status === 401) reply.header("www-authenticate", "Bearer");
-  // Fastify would end the connection of who is still sending, and with it the answer. The rest is read and dropped.
+  // Without this, Fastify closes the connection while the client is still sending, and the client
+  // loses the answer. The rest of the request is read and dropped.
   if (reply.raw.shouldKeepAlive) reply.removeHeader("connection");
-  // The next request would come to the same node.
+  // Close the connection; otherwise the next request would reach the same node.
   if (found.code === "SHARDCAST_NODE_DRAINING") reply.header("connection", "close");
   if (found.status === 429 || found.status === 503) reply.header("retry-after", RETRY_AFTER_S);
   return reply.code(found.status).type(PROBLEM_TYPE).send(JSON.stringify(found));

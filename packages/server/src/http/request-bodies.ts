@@ -1,15 +1,18 @@
-// Bodies of requests, as bytes: what a node holds of them at once is bounded, however many requests there are, and
-// so is what one user, or one address, has of that.
+// Reads request bodies as bytes. The bytes that a node holds at once are limited, for any number of
+// requests, and so is the share of each user and each address.
 import type { IncomingMessage } from "node:http";
 import { Readable } from "node:stream";
 import { Shares } from "@shardcast/process";
 import { ShardcastError } from "@shardcast/protocol";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 
-/** Of all shares, bodies have so much whose sender is not known before they are there: anybody may send them. */
+/**
+ * The part of all shares that bodies of unknown senders may use: until the body was read, anyone
+ * could have sent it.
+ */
 const UNKNOWN_PART = 1 / 2;
 
-/** Who sends a body, as far as that is known before it is there. */
+/** The sender of a body, as far as it is known before the body was read. */
 export interface BodySender {
   readonly holders: readonly string[];
   readonly isKnown: boolean;
@@ -17,18 +20,21 @@ export interface BodySender {
 
 export interface RequestBodiesOptions {
   readonly senderOf: (request: FastifyRequest) => BodySender;
-  /** Bodies that are being read, and those whose publishes have no answer yet. */
+  /** The most bytes of bodies that are being read, or whose publishes have no answer yet. */
   readonly maxBytes: number;
-  /** Of these, bodies of one user, and of one address. */
+  /** Of these, the most bytes for one user and for one address. */
   readonly maxBytesEach: number;
 }
 
 interface Held {
-  /** Whose share of all it takes. Who is not known has one of those alone. */
+  /**
+   * The holders whose share of the total is used. An unknown sender uses only a share of the
+   * unknown part.
+   */
   readonly holders: readonly string[];
   readonly unknownHolders: readonly string[];
   bytes: number;
-  /** Still counts as one whose sender is not known. */
+  /** Whether the sender still counts as unknown. */
   isUnknown: boolean;
   /** Ends the reading. */
   readonly fail: (error: ShardcastError) => void;
@@ -39,7 +45,7 @@ export class RequestBodies {
   readonly #held = new WeakMap<FastifyRequest, Held>();
   readonly #all: Shares;
   readonly #unknown: Shares;
-  /** Of unknown senders, those that are not whole yet; the oldest first. */
+  /** Unfinished bodies of unknown senders, the oldest first. */
   readonly #unfinished = new Set<Held>();
 
   constructor(options: RequestBodiesOptions) {
@@ -52,18 +58,21 @@ export class RequestBodies {
     });
   }
 
-  /** What is held now. */
+  /** The bytes that are held now. */
   get bytes(): number {
     return this.#all.taken;
   }
 
-  /** Bodies of a context's routes are bytes from now on, whatever type they are said to have. */
+  /**
+   * From now on, the routes of this context get bodies as bytes, whatever their content type says.
+   */
   serve(http: FastifyInstance): void {
     http.removeAllContentTypeParsers();
     http.addContentTypeParser("*", (request: FastifyRequest, payload: IncomingMessage) =>
       this.#read(request, payload),
     );
-    // The answer is there, or the handler is not reached any more. A stream is there when it is over.
+    // Release the body when the response is ready, which also covers requests whose handler is
+    // never called. A stream is ready when it has ended.
     http.addHook("onSend", (request, _reply, payload, done) => {
       if (payload instanceof Readable) payload.once("close", () => this.#release(request));
       else this.#release(request);
@@ -76,7 +85,10 @@ export class RequestBodies {
     });
   }
 
-  /** @throws SHARDCAST_PAYLOAD_TOO_LARGE, SHARDCAST_NODE_FULL, SHARDCAST_LINK_LOST, and 415 */
+  /**
+   * @throws SHARDCAST_PAYLOAD_TOO_LARGE, SHARDCAST_NODE_FULL, SHARDCAST_LINK_LOST, and an error
+   * with HTTP status 415
+   */
   async #read(request: FastifyRequest, payload: IncomingMessage): Promise<Uint8Array> {
     const limitBytes = request.routeOptions.bodyLimit;
     const coding = request.headers["content-encoding"] ?? "identity";
@@ -86,7 +98,7 @@ export class RequestBodies {
       return await this.#gather(request, payload, limitBytes);
     } catch (error) {
       this.#release(request);
-      // Who is still sending hears the answer, where the rest is read.
+      // Read the rest, so that a client that is still sending receives the response.
       payload.removeAllListeners("data").resume();
       throw error;
     }
@@ -105,7 +117,7 @@ export class RequestBodies {
       this.#held.set(request, held);
       if (held.isUnknown) this.#unfinished.add(held);
       const chunks: Buffer[] = [];
-      // Whoever has gone in the middle hears no answer.
+      // A client that disconnected gets no response.
       const lost = (): void => fail(new ShardcastError("SHARDCAST_LINK_LOST"));
       payload.on("data", (chunk: Buffer) => {
         if (!this.#hold(held, chunk.length)) fail(full());
@@ -132,7 +144,10 @@ export class RequestBodies {
     return true;
   }
 
-  /** Where there is too much of them, the one goes that has taken the longest: who is honest is soon done. */
+  /**
+   * If unknown senders use too much, fails the body that has been read the longest: honest clients
+   * finish soon.
+   */
   #holdUnknown(held: Held, bytes: number): boolean {
     for (;;) {
       const lack = this.#unknown.take(held.unknownHolders, bytes);
@@ -153,7 +168,7 @@ export class RequestBodies {
     return undefined;
   }
 
-  /** The sender is known now: its body keeps nobody else's out any more. */
+  /** The sender is known now: its body no longer uses the share of unknown senders. */
   #know(request: FastifyRequest): void {
     const held = this.#held.get(request);
     if (held?.isUnknown !== true) return;

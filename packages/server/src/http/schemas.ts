@@ -1,6 +1,7 @@
-// What several routes have in common, as JSON Schema: it checks requests, and describes them in /openapi.json.
+// JSON Schemas that several routes share. They validate requests and describe them in
+// /openapi.json.
 
-/** What /openapi.json calls the ways to say who asks. */
+/** The ways to authenticate, by their names in /openapi.json. */
 export const SECURITY_SCHEMES = {
   token: {
     type: "http",
@@ -13,7 +14,7 @@ export const SECURITY_SCHEMES = {
   webhookSignature: signatureHeader("webhook-signature", "v1,<base64> or v1a,<base64>"),
 } as const;
 
-/** Of routes for clients: a token or a key, or the three headers of a signed request. */
+/** For client routes: a token or a key, or the three headers of a signed request. */
 export const CLIENT_SECURITY = [
   { token: [] },
   { webhookId: [], webhookTimestamp: [], webhookSignature: [] },
@@ -21,7 +22,7 @@ export const CLIENT_SECURITY = [
 
 export const ADMIN_SECURITY = [{ adminKey: [] }];
 
-/** Of routes for everybody. */
+/** For public routes. */
 export const NO_SECURITY: never[] = [];
 
 export const PROBLEM_SCHEMA = {
@@ -38,7 +39,7 @@ export const PROBLEM_SCHEMA = {
   },
 } as const;
 
-/** Every route may answer so. */
+/** The error responses of every route. */
 export const PROBLEM_RESPONSES = {
   "4xx": problemResponse("The request is refused"),
   "5xx": problemResponse("The node cannot do it now"),

@@ -1,5 +1,5 @@
-// Ends connections whose TLS handshake takes too long. Node's own limit is one of silence: a client that sends a byte
-// now and then would hold its descriptor for ever.
+// Ends connections whose TLS handshake takes too long. Node's own timeout measures silence only: a
+// client that sends a byte now and then would hold its file descriptor for ever.
 import type { EventEmitter } from "node:events";
 import type { Socket } from "node:net";
 
@@ -11,11 +11,11 @@ interface Handshake {
 }
 
 /**
- * @param server of node:https
- * @param limitMs ms that a handshake may take from the connection on
+ * @param server a server of node:https
+ * @param limitMs the most time that a handshake may take after the connection was accepted, in ms
  */
 export function limitTlsHandshakes(server: EventEmitter, limitMs: number): void {
-  /** By the client's address, in the order of their deadlines. */
+  /** By the client's address and port, in the order of their deadlines. */
   const pending = new Map<string, Handshake>();
   server.on("connection", (tcp: Socket) => {
     const key = addressOf(tcp);

@@ -1,4 +1,4 @@
-// Every refusal tells people why: where nobody knows more than the code, by the code's own sentence.
+// Gives every refusal a reason for people: without a more precise one, the message of its code.
 import { ERRORS, isErrorCode, type Frame } from "@shardcast/protocol";
 
 export function explained(frame: Frame): Frame {

@@ -1,19 +1,22 @@
-// What came over a link and is not worked off yet, in its order: a turn has room for so much of one link, so that one
-// that sends very many frames at once holds up nobody else.
+// Messages of a link that are not worked off yet, in their order. Each link gets a limited number
+// of units per turn, so that a link that sends very many frames at once does not delay others.
 import { FRAME_TYPES, decodeJsonFrames, forEachFrame, framesToBinary } from "@shardcast/protocol";
 
-/** What a link may do in one turn. */
+/** The units that a link may use in one turn. */
 export const TURN_UNITS = 16_384;
 const CHEAP_UNITS = 1;
 const OTHER_UNITS = 64;
 const { publish, heartbeat, ping } = FRAME_TYPES;
 /** Most frames of a burst are publishes. */
 const CHEAP: ReadonlySet<number> = new Set([publish, heartbeat, ping]);
-/** A text is decoded in pieces of about so much: it takes many times as long as bytes do. */
+/**
+ * JSON text is decoded in pieces of about this many bytes, because that takes many times as long as
+ * decoding binary frames.
+ */
 const TEXT_BYTES = 16 * 1024;
 const LINE_FEED = 0x0a;
 
-/** Works a frame off. @returns false where that was enough for now */
+/** Handles one frame. @returns false to stop for now */
 export type WorkOff = (type: number, bytes: Uint8Array, start: number, end: number) => boolean;
 
 export function unitsOf(type: number): number {
@@ -21,8 +24,8 @@ export function unitsOf(type: number): number {
 }
 
 /**
- * Works off the frames of a WebSocket message, from an index on.
- * @returns how far it came
+ * Works off the frames of a WebSocket message, starting at an index.
+ * @returns the index it reached
  * @throws SHARDCAST_FRAME_MALFORMED, SHARDCAST_FRAME_UNKNOWN, and what `workOff` throws
  */
 export function readFrames(data: Buffer, isJson: boolean, from: number, workOff: WorkOff): number {
@@ -31,7 +34,7 @@ export function readFrames(data: Buffer, isJson: boolean, from: number, workOff:
     : forEachFrame(data, (type, start, end) => workOff(type, data, start, end), from);
 }
 
-/** A piece is worked off as a whole. */
+/** Works off whole pieces only. */
 function readText(text: Buffer, from: number, workOff: WorkOff): number {
   let at = from;
   let goesOn = true as boolean;
@@ -46,7 +49,7 @@ function readText(text: Buffer, from: number, workOff: WorkOff): number {
   return at;
 }
 
-/** Behind whole lines. */
+/** The end of the piece that starts at `start`, after a line feed. */
 function pieceEnd(text: Buffer, start: number): number {
   if (text.length - start <= TEXT_BYTES) return text.length;
   const lineFeed = text.indexOf(LINE_FEED, start + TEXT_BYTES);
@@ -56,7 +59,7 @@ function pieceEnd(text: Buffer, start: number): number {
 export class FrameBacklog {
   readonly #messages: Buffer[];
   #first = 0;
-  /** How far the first of them is worked off. */
+  /** The index up to which the first message is worked off. */
   #at: number;
 
   constructor(message: Buffer, at: number) {
@@ -69,7 +72,7 @@ export class FrameBacklog {
   }
 
   /**
-   * @param read works a message off from an index on, and returns how far it came
+   * @param read works off a message from an index on, and returns the index it reached
    * @returns whether nothing is left
    */
   workOff(read: (message: Buffer, from: number) => number): boolean {

@@ -1,4 +1,4 @@
-// For administrators: the links of this node, and ending them. docs/http.md#administrators
+// Routes for administrators: list the links of this node, and end them. docs/http.md#administrators
 import { ShardcastError } from "@shardcast/protocol";
 import type { FastifyInstance } from "fastify";
 import type { Sweep, SweptLink } from "./sweep.ts";

@@ -1,5 +1,6 @@
-// One authenticated WebSocket that a node accepted: typed frames in, frames out, one write a turn.
-// It writes whole WebSocket frames to the TCP socket itself; `ws` reads, and writes the close.
+// One authenticated WebSocket that a node accepted: typed frames in, frames out, one write per
+// turn. It writes whole WebSocket frames to the TCP socket itself; `ws` reads, and writes the close
+// frame.
 import type { Socket } from "node:net";
 import {
   ERRORS,
@@ -44,9 +45,9 @@ import {
 } from "@shardcast/protocol/websocket";
 
 const OUT_START_BYTES = 512;
-/** A message of more is announced. */
+/** Messages over this size are announced by a frame of type large. */
 const LARGE_BYTES = 64 * 1024;
-/** Checked of one link a second. */
+/** How many renewal tokens of one link are checked per second. */
 const TOKENS_PER_SECOND = 5;
 
 const KNOWN_TYPES: ReadonlySet<number> = new Set(Object.values(FRAME_TYPES));
@@ -58,9 +59,9 @@ export interface LinkOptions {
   readonly isJson: boolean;
   readonly handler: LinkHandler;
   readonly context: LinkContext;
-  /** The client's, behind the proxies. */
+  /** The client's address, as seen behind the proxies. */
   readonly address: string;
-  /** Undefined where the client has proved that it knows the key. */
+  /** Undefined if the client has proved that it knows the pre-shared key. */
   readonly access: LinkAccess | undefined;
   readonly gate: Gate;
 }
@@ -70,26 +71,26 @@ export class Link extends TurnLink implements PublishOrigin, AccessHolder {
   readonly address: string;
   readonly access: LinkAccess | undefined;
   readonly isJson: boolean;
-  /** Publishes of this link that have no answer yet. */
+  /** How many publishes of this link have no answer yet. */
   inFlightCount = 0;
   refusedTopics: RefusedTopics | undefined;
-  /** Heartbeats sent, and those of them that the client has answered. */
+  /** How many heartbeats were sent, and how many of them the client has answered. */
   #beats = 0;
   #answeredBeats = 0;
-  /** The last turn in which something came, and what it still has room for. */
+  /** The last turn in which a message arrived, and the units that this turn has left. */
   #turn = -1;
   #units = 0;
   #backlog: FrameBacklog | undefined;
-  /** This turn's refusals need one behind them. */
+  /** This turn's refusals must be followed by a heartbeat. */
   #isBeatDue = false;
   #isPongSent = false;
-  /** Frames of this turn; valid between `reserve` and the end of the caller's writing. */
+  /** Frames of this turn. Valid between `reserve` and the end of the caller's writing. */
   out = EMPTY;
   readonly #handler: LinkHandler;
   readonly #gate: Gate;
-  /** A token that came over the link is being checked. */
+  /** A token that the client sent over the link is being checked. */
   #isRenewing = false;
-  /** To check one costs the node more than to send it. */
+  /** Limits tokens: checking one costs the node more than sending it costs the client. */
   #tokens: TokenBucket | undefined;
   #outEnd = 0;
 
@@ -103,7 +104,7 @@ export class Link extends TurnLink implements PublishOrigin, AccessHolder {
     this.#gate = options.gate;
   }
 
-  /** Takes the socket over from the handshake, with the welcome as its first frame. */
+  /** Takes over the socket after the handshake, and sends the welcome as the first frame. */
   open(welcome: Frame, target: LinkTarget): void {
     this.attach();
     this.send(welcome);
@@ -134,7 +135,6 @@ export class Link extends TurnLink implements PublishOrigin, AccessHolder {
     return this;
   }
 
-  /** One WebSocket message came. */
   received(data: Buffer, isBinary: boolean): void {
     if (!this.isOpen) return;
     if (isBinary === this.isJson) {
@@ -149,7 +149,7 @@ export class Link extends TurnLink implements PublishOrigin, AccessHolder {
     if (at < data.length) this.#fallBehind(new FrameBacklog(data, at));
   }
 
-  /** What this turn has no room for comes in the turns that follow, and until then nothing more is read. */
+  /** Works off the rest of a message in the next turns. Until then, the link does not read. */
   #fallBehind(backlog: FrameBacklog): void {
     this.#backlog = backlog;
     this.pauseReading();
@@ -168,12 +168,15 @@ export class Link extends TurnLink implements PublishOrigin, AccessHolder {
     turn.defer(work);
   }
 
-  /** Works off the frames of a message, as far as this turn has room. @returns how far it came */
+  /**
+   * Works off the frames of a message, until this turn's units are used up. @returns the index it
+   * reached
+   */
   #read(message: Buffer, from: number): number {
     const { number } = this.context.turn;
     if (this.#turn !== number) {
       this.#turn = number;
-      // Many wait for what another node passes on.
+      // No limit for nodes: many clients wait for the messages that a node passes on.
       this.#units = this.isNode ? Infinity : TURN_UNITS;
     }
     if (this.#units <= 0) return from;
@@ -189,7 +192,10 @@ export class Link extends TurnLink implements PublishOrigin, AccessHolder {
     }
   }
 
-  /** Queues one frame for the end of this turn. A refusal without a reason gets the sentence of its code. */
+  /**
+   * Queues one frame for the end of this turn. A refusal without a reason gets the message of its
+   * code.
+   */
   send(frame: Frame): void {
     if (!this.isOpen) return;
     const bytes = encodeFrame(explained(frame));
@@ -198,8 +204,9 @@ export class Link extends TurnLink implements PublishOrigin, AccessHolder {
   }
 
   /**
-   * Makes room for `count` bytes of frames in `out`; the caller fills them before it does anything else.
-   * @returns where they start
+   * Reserves `count` bytes for frames in `out`. The caller must fill them before it does anything
+   * else.
+   * @returns the index at which they start
    */
   reserve(count: number): number {
     if (this.#outEnd === 0) this.#outEnd = WEBSOCKET_HEADER_BYTES;
@@ -211,11 +218,12 @@ export class Link extends TurnLink implements PublishOrigin, AccessHolder {
     return at;
   }
 
-  /** Queues frames that other links get as well, without a copy. */
+  /** Queues frames that other links get as well, without copying them. */
   sendShared(shared: SharedFrames): void {
     if (!this.isOpen) return;
     if (this.endpoint === "relay" && !this.isJson) {
-      // Another node goes by what was computed when the messages were made, or were read.
+      // The relay verifies the frames by the checksum that was computed when the messages were
+      // stored or read.
       this.send({ type: "checksum", bytes: shared.frames.length, crc: shared.crc });
     }
     this.#queueShared(shared);
@@ -234,7 +242,7 @@ export class Link extends TurnLink implements PublishOrigin, AccessHolder {
     this.send({ type: "regroup", withinMs });
   }
 
-  /** Answers a publish: stored. */
+  /** Answers a publish: the message is stored. */
   ack(fields: AckFields): void {
     this.inFlightCount -= 1;
     if (!this.isOpen) return;
@@ -242,26 +250,30 @@ export class Link extends TurnLink implements PublishOrigin, AccessHolder {
     writeAck(this.out, at, fields);
   }
 
-  /** Answers a publish with an ack frame from elsewhere, under the publisher's own seq. */
+  /** Passes on another node's ack of a publish, with the publisher's own seq. */
   passAck(seq: number, bytes: Uint8Array, start: number): void {
     this.inFlightCount -= 1;
     if (!this.isOpen) return;
     const at = this.reserve(ACK_BYTES);
-    // By hand: a view and a call cost more than 23 bytes.
+    // Copied by hand: creating a view costs more than copying 23 bytes.
     const { out } = this;
     for (let index = 0; index < ACK_BYTES; index += 1) out[at + index] = bytes[start + index] ?? 0;
     writeAckSeq(out, at, seq);
   }
 
-  /** Answers a publish: not stored. @returns whether the link refuses later publishes of the topic from now on */
+  /**
+   * Answers a publish: the message is not stored. @returns whether the link refuses later publishes
+   * of the topic from now on
+   */
   refuse({ seq, topic, code, reason }: Refusal): boolean {
     this.inFlightCount -= 1;
     if (!this.isOpen) return false;
     this.send({ type: "reject", seq, code, reason });
     if (!ERRORS[code].retryable) return false;
     const isKnown = this.refusedTopics?.codeOf(topic) !== undefined;
-    // A node passes on what many have sent: by the first refusal it does not know whom else it will meet, so each
-    // has to be answered before anything is taken. A client knows by the first.
+    // A node passes on the messages of many publishers. One refusal does not tell it which others
+    // follow, so every refusal must be answered before the topic is accepted again. For a client,
+    // the first refusal is enough.
     if (isKnown && !this.isNode) return false;
     this.#isBeatDue = true;
     this.refusedTopics ??= new RefusedTopics();
@@ -269,12 +281,12 @@ export class Link extends TurnLink implements PublishOrigin, AccessHolder {
     return !isKnown;
   }
 
-  /** Answers a read that was refused. */
+  /** Answers a read with an error. */
   reject(seq: number, code: ErrorCode, reason: string): void {
     if (this.isOpen) this.send({ type: "reject", seq, code, reason });
   }
 
-  /** Ends the link for what the peer did, or for a fault of the node's own. */
+  /** Closes the link after a fault of the peer, or of the node itself. */
   fail(error: unknown): void {
     if (error instanceof ShardcastError && isCloseReason(error.code)) {
       this.close(error.code);
@@ -284,12 +296,12 @@ export class Link extends TurnLink implements PublishOrigin, AccessHolder {
     this.context.logger.error({ error, link: this.id }, "a link's handler failed");
   }
 
-  /** @param detail for people, beside the code */
+  /** @param detail text for people, in addition to the code */
   close(reason: CloseReason, detail = ""): void {
     this.closeWith(closeCodeOf(reason), closeText(reason, detail));
   }
 
-  /** Closes the message that `out` holds and queues it behind what was queued before. */
+  /** Finishes the message in `out` and queues it after the chunks queued earlier. */
   protected seal(): void {
     if (this.#outEnd === 0) return;
     if (this.#isBeatDue) {
@@ -300,7 +312,7 @@ export class Link extends TurnLink implements PublishOrigin, AccessHolder {
     this.#isPongSent = false;
     const message = this.out.subarray(0, this.#outEnd);
     this.#outEnd = 0;
-    // The chunk keeps the buffer: it is the kernel's until it is sent.
+    // The queued chunk keeps the buffer until the kernel has sent it.
     this.out = EMPTY;
     this.#queueMessage(
       this.isJson
@@ -328,7 +340,7 @@ export class Link extends TurnLink implements PublishOrigin, AccessHolder {
 
   #queueMessage(message: Buffer): void {
     if (message.length > LARGE_BYTES && isForTokens(this.endpoint)) {
-      // A browser does not see the bytes of a message that is not whole.
+      // A browser does not see the bytes of an unfinished message.
       const large = SharedFrames.of(encodeFrame({ type: "large", bytes: message.length }));
       this.queue(this.isJson ? large.json : large.binary);
     }
@@ -336,7 +348,7 @@ export class Link extends TurnLink implements PublishOrigin, AccessHolder {
   }
 
   #dispatch(type: number, bytes: Uint8Array, start: number, end: number): void {
-    // A handler may have ended the link in the middle of a message.
+    // A handler may have closed the link in the middle of a message.
     if (!this.isOpen) return;
     if (isFrameAllowed(this.endpoint, type)) {
       if (type === FRAME_TYPES.heartbeat) this.#beatAnswered();
@@ -351,14 +363,17 @@ export class Link extends TurnLink implements PublishOrigin, AccessHolder {
     );
   }
 
-  /** However many pings a turn brings, and none where the client has enough to hear. */
+  /**
+   * Sends one pong per turn for any number of pings, and none on a congested link, which has enough
+   * to send.
+   */
   #pong(): void {
     if (this.#isPongSent || this.isCongested) return;
     this.#isPongSent = true;
     this.send({ type: "pong" });
   }
 
-  /** Another token, before the last one expires. Until it is accepted the last one counts. */
+  /** Renews the client's token. The last token stays valid until the new one is accepted. */
   #renew(frame: Frame | undefined): void {
     const { access } = this;
     if (access === undefined || frame?.type !== "token" || this.#isRenewing) {
@@ -390,7 +405,7 @@ export class Link extends TurnLink implements PublishOrigin, AccessHolder {
   }
 
   #beatAnswered(): void {
-    // Who sends more than it was sent says nothing by it.
+    // Ignore answers in excess of the heartbeats that were sent.
     this.#answeredBeats = Math.min(this.#beats, this.#answeredBeats + 1);
     this.refusedTopics?.answered(this.#answeredBeats);
     if (this.refusedTopics?.isEmpty === true) this.refusedTopics = undefined;

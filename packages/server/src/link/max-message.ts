@@ -1,9 +1,12 @@
-// The largest WebSocket message that a link takes.
+// The largest WebSocket message that a link accepts.
 import { PUBLISH_OVERHEAD_BYTES } from "@shardcast/protocol";
 
-/** Frames of one turn that a peer may put into one WebSocket message, beside one of the largest. */
+/**
+ * Bytes that a peer may add to one WebSocket message, in addition to the largest publish, by
+ * batching the frames of a turn.
+ */
 const BATCH_BYTES = 256 * 1024;
-/** JSON writes a byte as six characters at the most (`\u0000`). */
+/** JSON writes one byte as at most six characters (`\u0000`). */
 const JSON_GROWTH = 6;
 
 export function maxMessageBytes(maxPayloadBytes: number): number {

@@ -1,30 +1,34 @@
-// A WebSocket that a node accepted, with a slot for whoever it belongs to: first the handshake, then
-// the link. The listeners are plain functions shared by all sockets: no closure is kept per connection.
+// A WebSocket that a node accepted, with a slot for its current owner: first the handshake, then
+// the link. The listeners are plain functions that all sockets share, so no closure is kept per
+// connection.
 import type { Socket } from "node:net";
 import { WebSocket, type RawData } from "ws";
 
-/** Bytes of a message that is not whole which its owner is not told of: a link may always have so much. */
+/**
+ * Up to this many bytes of an unfinished message are not reported to the owner: every link may hold
+ * that much.
+ */
 const UNTOLD_BYTES = 64 * 1024;
 const NODE_SOCKET = Symbol("the WebSocket over a TCP socket");
 
-/** Who is told what happens on a socket. */
+/** Receives the events of a socket. */
 export interface SocketOwner {
   received(data: Buffer, isBinary: boolean): void;
-  /** So many bytes of a message have come, which is not whole; 0 where it is. */
+  /** An unfinished message has this many bytes so far; 0 once the message is whole. */
   gathering?(bytes: number): void;
   closed(): void;
 }
 
 export class NodeSocket extends WebSocket {
-  /** Set before the first event can come. */
+  /** Set before the first event can arrive. */
   owner: SocketOwner | undefined = undefined;
-  /** Bytes that came since the last whole message. */
+  /** Bytes that arrived since the last whole message. */
   gatheredBytes = 0;
-  /** Of the last ping that has no pong yet. */
+  /** Data of the last ping that has not been answered yet. */
   pingData: Buffer | undefined = undefined;
 }
 
-/** Wires the listeners; `ws` ends the socket by itself where a WebSocket frame is invalid. */
+/** Adds the listeners. When a WebSocket frame is invalid, `ws` itself ends the socket. */
 export function listenToSocket(socket: NodeSocket): void {
   socket.on("message", socketOnMessage);
   socket.on("ping", socketOnPing);
@@ -33,17 +37,17 @@ export function listenToSocket(socket: NodeSocket): void {
 }
 
 function socketOnMessage(this: WebSocket, data: RawData, isBinary: boolean): void {
-  // With the default binaryType a message is always one Buffer.
+  // With the default binaryType, a message is always one Buffer.
   if (!(this instanceof NodeSocket) || !Buffer.isBuffer(data)) return;
   if (this.gatheredBytes > UNTOLD_BYTES) this.owner?.gathering?.(0);
   this.gatheredBytes = 0;
   this.owner?.received(data, isBinary);
 }
 
-/** Tells the socket's owner from now on of messages that are long in coming. */
+/** From now on, reports large unfinished messages to the socket's owner. */
 export function watchGathering(socket: NodeSocket, tcp: Socket): void {
   Object.assign(tcp, { [NODE_SOCKET]: socket });
-  // Behind ws's own listener: where that finds the end of a message, what counts is this chunk alone.
+  // Runs after ws's own listener: if ws found the end of a message, only this chunk counts.
   tcp.on("data", tcpOnData);
 }
 
@@ -54,7 +58,7 @@ function tcpOnData(this: Socket, chunk: Buffer): void {
   if (socket.gatheredBytes > UNTOLD_BYTES) socket.owner?.gathering?.(socket.gatheredBytes);
 }
 
-/** One pong a turn, however many pings have come: it may stand for all of them. RFC 6455 §5.5.3 */
+/** Sends one pong per turn for any number of pings, which RFC 6455 §5.5.3 allows. */
 function socketOnPing(this: WebSocket, data: Buffer): void {
   if (!(this instanceof NodeSocket)) return;
   if (this.pingData === undefined) setImmediate(sendPong, this);
@@ -67,9 +71,9 @@ function sendPong(socket: NodeSocket): void {
   if (socket.readyState === WebSocket.OPEN) socket.pong(pingData);
 }
 
-/** An invalid WebSocket frame or a broken connection: the close event follows. */
+/** An invalid WebSocket frame or a broken connection; the close event follows. */
 function socketOnError(): void {
-  // Without a listener an error would end the process.
+  // Without a listener, an error would end the process.
 }
 
 function socketOnClose(this: WebSocket): void {

@@ -1,5 +1,5 @@
-// The handshake of one socket, from the challenge to the welcome. It carries one frame each way and
-// nothing else; then the link takes the socket over.
+// The handshake of one socket, from the challenge to the welcome. Each side sends one frame; then
+// the link takes over the socket.
 import { randomUUID } from "node:crypto";
 import type { Socket } from "node:net";
 import {
@@ -34,15 +34,18 @@ import { PendingSocket } from "./pending-socket.ts";
 import type { Route } from "./route.ts";
 import type { LinkContext } from "./turn-link.ts";
 
-/** A node cannot prove itself to who knows no key. */
+/** Sent to a client with a token: it has no key by which the node could prove itself. */
 const NO_MAC = new Uint8Array(MAC_BYTES);
 
-/** What the handshakes of a node have in common. */
+/** What all handshakes of a node share. */
 export interface HandshakeOptions {
   readonly nodeId: string;
   readonly keys: HandshakeKeys;
   readonly limits: LinkLimits;
-  /** Links of some endpoints carry the publishes of many clients. */
+  /**
+   * The publish window of an endpoint, in messages. It is larger where a link carries the publishes
+   * of many clients.
+   */
   readonly windowOf: (endpoint: Endpoint) => number;
   readonly handshakeTimeoutMs: number;
   readonly context: LinkContext;
@@ -50,13 +53,13 @@ export interface HandshakeOptions {
   readonly counters: { handshakes: number; handshakeFailures: number };
 }
 
-/** What the upgrade came to. */
+/** What the upgrade request offered. */
 export interface HandshakeOffer {
   readonly route: Route;
   readonly subprotocol: Subprotocol;
-  /** The client's, behind the proxies. */
+  /** The client's address, as seen behind the proxies. */
   readonly address: string;
-  /** What the upgrade itself has brought. */
+  /** The token that the upgrade request carried. */
   readonly token: string | undefined;
 }
 
@@ -84,7 +87,7 @@ export class PendingLink extends PendingSocket {
     this.#handshake = new NodeHandshake(options.keys, context, createNonce());
   }
 
-  /** Sends the challenge; from here on the handshake runs by itself. */
+  /** Sends the challenge and starts the handshake. */
   static start(
     socket: NodeSocket,
     tcp: Socket,
@@ -127,7 +130,7 @@ export class PendingLink extends PendingSocket {
     else this.#open(welcome, undefined);
   }
 
-  /** A token in place of a proof. The socket is not read meanwhile: nothing but the answer is next. */
+  /** Accepts a token instead of a proof. Another frame before the answer is an error. */
   #identify(token: string): void {
     this.#isAnswered = true;
     const { context, gate } = this.#options;

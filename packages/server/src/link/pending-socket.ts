@@ -1,5 +1,5 @@
-// A socket between its upgrade and the end of its handshake, whatever protocol it speaks: 4 KiB and a few
-// seconds are all that it gets.
+// A socket between its upgrade and the end of its handshake, for any protocol. It may send 4 KiB
+// and take a few seconds.
 import type { Socket } from "node:net";
 import { HANDSHAKE_MAX_BYTES, type CloseReason } from "@shardcast/protocol";
 import type { NodeSocket, SocketOwner } from "./node-socket.ts";
@@ -29,27 +29,30 @@ export abstract class PendingSocket implements SocketOwner, Pending {
   abstract received(data: Buffer, isBinary: boolean): void;
   protected abstract closeCodeOf(reason: CloseReason): number;
 
-  /** Begins with the node's challenge, in the codec of the link, where the client has still to say who it is. */
+  /**
+   * Begins the handshake. Sends the node's challenge, in the link's codec, unless the client has
+   * already sent a token.
+   */
   protected begin(challenge: string | Uint8Array | undefined): void {
     this.#socket.owner = this;
-    // Ahead of ws's own listener: what is over the limit must not be gathered in its receiver.
+    // Runs before ws's own listener, so that ws does not gather bytes over the limit.
     this.#tcp.prependListener("data", this.#count);
     this.#options.sweep.addPending(this);
     if (challenge !== undefined) this.#socket.send(challenge);
   }
 
-  /** The handshake is neither done nor given up. */
+  /** Whether the handshake has neither succeeded nor failed. */
   protected get isPending(): boolean {
     return this.#socket.owner === this;
   }
 
-  /** The client has proved itself: the socket has no owner until its link takes it over. */
+  /** The client has proved itself. The socket has no owner until its link takes it over. */
   protected succeed(): void {
     this.#leave();
     this.#options.counters.handshakes += 1;
   }
 
-  /** @param detail for people, beside the code */
+  /** @param detail text for people, in addition to the code */
   protected fail(reason: CloseReason, detail = ""): void {
     if (!this.isPending) return;
     this.#leave();
@@ -69,7 +72,7 @@ export abstract class PendingSocket implements SocketOwner, Pending {
     this.#bytesLeft -= chunk.length;
     if (this.#bytesLeft >= 0) return;
     this.fail("SHARDCAST_FRAME_TOO_LARGE");
-    // ws would gather the rest of the message; the peer gets the close, and 2 s to take it.
+    // ws would gather the rest of the message. The peer gets the close frame, and 2 s to answer it.
     this.#socket.pause();
   };
 

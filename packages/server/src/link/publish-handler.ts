@@ -1,4 +1,5 @@
-// What the endpoints that take publishes do with their frames: /produce, /producer and half of /connect.
+// Handles the frames of the endpoints that publish: /produce, /producer and, together with the
+// subscriber handler, /connect.
 import { ShardcastError } from "@shardcast/protocol";
 import type { HandledLink } from "./link-handler.ts";
 import type { LinkHandler } from "./link-handler.ts";
@@ -8,7 +9,7 @@ import type { PublishRouter } from "../publish/publish-router.ts";
 export class PublishHandler implements LinkHandler {
   readonly #router: PublishRouter;
   readonly #windowMessages: number;
-  /** For the node's metrics. */
+  /** Counts for the node's metrics: publishes and their bytes. */
   readonly counters = { received: 0, bytes: 0 };
 
   constructor(router: PublishRouter, windowMessages: number) {
@@ -17,7 +18,7 @@ export class PublishHandler implements LinkHandler {
   }
 
   opened(): void {
-    // A link that publishes has nothing until its first frame.
+    // A publishing link needs no state before its first frame.
   }
 
   received(link: HandledLink, _type: number, bytes: Uint8Array, start: number, end: number): void {
@@ -25,7 +26,7 @@ export class PublishHandler implements LinkHandler {
   }
 
   /**
-   * Takes the publish frame between `start` and `end` from whoever brought it.
+   * Accepts the publish frame between `start` and `end` of `bytes`.
    * @throws SHARDCAST_FRAME_MALFORMED
    */
   publish(
@@ -47,6 +48,7 @@ export class PublishHandler implements LinkHandler {
   }
 
   closed(): void {
-    // What is in flight goes on to its owner; its ack finds the link closed.
+    // Publishes in flight still go to the topic's owner; their acks are dropped because the link is
+    // closed.
   }
 }

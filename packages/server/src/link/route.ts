@@ -1,4 +1,4 @@
-// What the path of an upgrade means.
+// The endpoint and topic that an upgrade's path names.
 import type { Endpoint } from "@shardcast/protocol";
 import type { LinkHandler, LinkTarget } from "./link-handler.ts";
 

@@ -1,5 +1,6 @@
-// One timer for all links of a node: ends handshakes that take too long, sends heartbeats, and ends
-// links that have gone silent. Links are spread over slots, so that a tick touches only its share.
+// One timer for all links of a node. It ends handshakes that take too long, sends heartbeats, and
+// ends links that are silent for too long. Links are spread over slots, so each tick visits only a
+// part of them.
 import { encodeFrame, type CloseReason, type Endpoint } from "@shardcast/protocol";
 import type { LinkAccess } from "../access/link-access.ts";
 import { SharedFrames } from "@shardcast/protocol/websocket";
@@ -7,50 +8,54 @@ import { SharedFrames } from "@shardcast/protocol/websocket";
 const TICKS_PER_HEARTBEAT = 100;
 const MIN_TICK_MS = 20;
 const MAX_TICK_MS = 250;
-/** How many heartbeats a peer may be silent for. */
+/** How many heartbeats a peer may leave unanswered. */
 const SILENT_BEATS = 2;
 /**
- * The same for one that has much on its way: it is not read from, so its pongs are not seen, and the kernel of Linux
- * tells that it can take more only when a third of its buffer is free. On a slow line that takes a while.
+ * The same for a congested link. The node does not read from it, so it does not see pongs, and
+ * Linux reports that its send buffer is writable only when a third of it is free. On a slow line
+ * that takes a while.
  */
 const CONGESTED_SILENT_BEATS = 10;
 
-/** A handshake under way. */
+/** A handshake in progress. */
 export interface Pending {
-  /** When its time is over, by the sweep's clock. */
+  /** The time by which it must be done, by the sweep's clock. */
   readonly deadline: number;
   expire(): void;
 }
 
-/** A link as the sweep sees it, whatever protocol it speaks. */
+/** A link as the sweep uses it, for any protocol. */
 export interface SweptLink {
   readonly id: string;
   readonly endpoint: Endpoint;
-  /** The client's, behind the proxies. */
+  /** The client's address, as seen behind the proxies. */
   readonly address: string;
-  /** Undefined where the client has proved that it knows the key. */
+  /** Undefined if the client has proved that it knows the pre-shared key. */
   readonly access: LinkAccess | undefined;
-  /** The sweep's notes: which slot the link is in, its progress at the last beat, and the beats without any since. */
+  /**
+   * Written by the sweep: the link's slot, its progress at the last beat, and the number of beats
+   * without progress.
+   */
   sweepSlot: number;
   sweptProgress: number;
   silentBeats: number;
-  /** Changes with every sign of life that the peer gives: see tcp-progress. */
+  /** Changes with every sign of life from the peer: see tcp-progress. */
   readonly progress: number;
   readonly isCongested: boolean;
-  /** Sends the peer something that it answers. */
+  /** Sends the peer a heartbeat, which it answers. */
   beat(heartbeat: SharedFrames): void;
-  /** Moves the peer away within a time, or asks it to move. */
+  /** Moves the peer to another node within `withinMs`, or asks it to move. */
   drain(withinMs: number): void;
-  /** Tells the peer that the consumers are others now. */
+  /** Notifies the peer that the set of consumers has changed. */
   regroup(withinMs: number): void;
   close(reason: CloseReason): void;
   terminate(): void;
 }
 
 export interface SweepOptions {
-  /** How often each link gets a heartbeat; one that is silent for two of them is ended. */
+  /** The interval between heartbeats, in ms. A link that is silent for two intervals is ended. */
   readonly heartbeatMs: number;
-  /** A clock that nobody sets. @default performance.now */
+  /** A monotonic clock, in ms. @default performance.now */
   readonly now?: () => number;
 }
 
@@ -59,7 +64,7 @@ export class Sweep {
   readonly #now: () => number;
   readonly #timer: NodeJS.Timeout;
   readonly #slots: Set<SweptLink>[];
-  /** In the order of their deadlines, since all have the same time. */
+  /** In the order of their deadlines, since all handshakes have the same time limit. */
   readonly #pending = new Set<Pending>();
   #next = 0;
   #joined = 0;
@@ -82,7 +87,7 @@ export class Sweep {
     return this.#linkCount;
   }
 
-  /** No link is to join any more. */
+  /** Whether the node is draining and accepts no more links. */
   get isDraining(): boolean {
     return this.#isDraining;
   }
@@ -118,7 +123,7 @@ export class Sweep {
     if (this.#slots[link.sweepSlot]?.delete(link) === true) this.#linkCount -= 1;
   }
 
-  /** Moves all links away within a time. */
+  /** Asks all links to reconnect elsewhere within `withinMs`. */
   drain(withinMs: number): void {
     this.#isDraining = true;
     for (const link of this.links()) link.drain(withinMs);
@@ -158,7 +163,7 @@ export class Sweep {
       link.sweptProgress = progress;
       link.silentBeats = 0;
     }
-    // A congested link has enough to read: its next byte will tell that the node is alive.
+    // The peer of a congested link has data to receive: its next byte shows that the node is alive.
     if (!link.isCongested) link.beat(this.#heartbeat);
   }
 }

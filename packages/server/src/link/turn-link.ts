@@ -1,6 +1,6 @@
-// What every link has, whatever protocol it speaks: its place in the sweep, one write a turn, and the
-// state of its two directions: congested (the peer does not take what is sent) and paused (the node
-// does not read what it sends).
+// The base of every link, for any protocol: its place in the sweep, one write per turn, and the
+// state of its two directions: congested (the peer does not accept what is sent) and paused (the
+// node does not read what the peer sends).
 import type { Socket } from "node:net";
 import { bytesReceived, bytesTaken } from "@shardcast/process";
 import type { CloseReason, Endpoint } from "@shardcast/protocol";
@@ -14,14 +14,17 @@ import type { Turn, TurnWork } from "../turn/turn.ts";
 import type { UnfinishedMessages } from "./unfinished-messages.ts";
 import { PIECE_BYTES, PING } from "@shardcast/protocol/websocket";
 
-/** Shared by all links that have nothing queued: most of them, most of the time. */
+/** Shared by all links that have nothing queued, which is nearly always most of them. */
 const NO_CHUNKS: Buffer[] = [];
 const NOTHING = Buffer.alloc(0);
 
 /** What all links of a node share. */
 export interface LinkContext {
   readonly turn: Turn;
-  /** Unsent bytes of a link from which on it is congested: it is not read from, and not pushed to. */
+  /**
+   * A link with more unsent bytes than this is congested: the node neither reads from it nor pushes
+   * to it.
+   */
   readonly highWaterBytes: number;
   readonly logger: Logger;
   readonly sweep: Sweep;
@@ -45,9 +48,9 @@ export abstract class TurnLink implements SocketOwner, SweptLink, TurnWork {
   #isOpen = true;
   #isCongested = false;
   #pauseCount = 0;
-  /** What it counts for among the unfinished messages. */
+  /** The bytes that this link counts among the unfinished messages. */
   #gatheredBytes = 0;
-  /** Queued since the last ping. */
+  /** Bytes queued since the last ping. */
   #unpingedBytes = 0;
 
   protected constructor(socket: NodeSocket, tcp: Socket, endpoint: Endpoint, context: LinkContext) {
@@ -61,7 +64,7 @@ export abstract class TurnLink implements SocketOwner, SweptLink, TurnWork {
     return this.#isOpen;
   }
 
-  /** More than the high-water mark waits to be sent. */
+  /** Whether more unsent bytes than the high-water mark wait. */
   get isCongested(): boolean {
     return this.#isCongested;
   }
@@ -71,21 +74,21 @@ export abstract class TurnLink implements SocketOwner, SweptLink, TurnWork {
     return this.#isCongested ? bytesReceived(tcp) + bytesTaken(tcp) : bytesReceived(tcp);
   }
 
-  /** One WebSocket message came. */
+  /** Called with each WebSocket message. */
   abstract received(data: Buffer, isBinary: boolean): void;
   abstract beat(heartbeat: SharedFrames): void;
   abstract drain(withinMs: number): void;
 
   abstract regroup(withinMs: number): void;
   abstract close(reason: CloseReason): void;
-  /** Queues what is still being put together. */
+  /** Queues the message that is being assembled. */
   protected abstract seal(): void;
-  /** All that was written has left the process, after the link had been congested. */
+  /** Called when a link that was congested has handed all its bytes to the kernel. */
   protected abstract writable(): void;
-  /** The socket is gone. */
+  /** Called when the socket is closed. */
   protected abstract ended(): void;
 
-  /** Takes the socket over from the handshake. */
+  /** Takes over the socket after the handshake. */
   protected attach(): void {
     this.#socket.owner = this;
     watchGathering(this.#socket, this.#tcp);
@@ -93,7 +96,7 @@ export abstract class TurnLink implements SocketOwner, SweptLink, TurnWork {
     this.context.events.connected(this);
   }
 
-  /** Stops reading from the peer until as many `resumeReading` have come. */
+  /** Stops reading from the peer until `resumeReading` was called as often as this method. */
   pauseReading(): void {
     this.#pauseCount += 1;
     if (this.#pauseCount === 1) this.#socket.pause();
@@ -104,18 +107,21 @@ export abstract class TurnLink implements SocketOwner, SweptLink, TurnWork {
     if (this.#pauseCount === 0) this.#socket.resume();
   }
 
-  /** A message of it is long in coming: there is room for so much of those. */
+  /**
+   * Counts the bytes of an unfinished message. Closes the link if the node has no room for them.
+   */
   gathering(bytes: number): void {
     if (!this.context.unfinished.change(this.access, this.#gatheredBytes, bytes)) {
       this.close("SHARDCAST_NODE_FULL");
-      // ws would gather the rest; the peer gets the close, and 2 s to take it.
+      // ws would gather the rest of the message. The peer gets the close frame, and 2 s to answer
+      // it.
       this.#socket.pause();
       return;
     }
     this.#gatheredBytes = bytes;
   }
 
-  /** Cuts the link without a word, for a peer that does not answer. */
+  /** Cuts the connection without a close frame, for a peer that does not answer. */
   terminate(): void {
     this.#socket.terminate();
   }
@@ -129,7 +135,10 @@ export abstract class TurnLink implements SocketOwner, SweptLink, TurnWork {
     this.ended();
   }
 
-  /** Writes all that this turn queued: with one chunk, as nearly always, one call of the kernel. */
+  /**
+   * Writes everything that this turn queued. That is nearly always one chunk, and then one system
+   * call.
+   */
   endTurn(): void {
     this.#isDeferred = false;
     if (!this.#isOpen) return;
@@ -156,21 +165,22 @@ export abstract class TurnLink implements SocketOwner, SweptLink, TurnWork {
     this.#chunks.push(chunk);
     this.#unpingedBytes += chunk.length;
     if (this.#unpingedBytes > PIECE_BYTES) {
-      // On a slow line many small messages are as one large one.
+      // On a slow line, many small messages take as long as one large one, so send a ping between
+      // them too.
       this.#unpingedBytes = 0;
       this.#chunks.push(PING);
     }
     this.defer();
   }
 
-  /** Sees to it that `endTurn` is called. */
+  /** Schedules a call of `endTurn` at the end of this turn. */
   protected defer(): void {
     if (this.#isDeferred || !this.#isOpen) return;
     this.#isDeferred = true;
     this.context.turn.deferWrite(this);
   }
 
-  /** Sends what is queued, then the close. */
+  /** Sends the queued frames, then the close frame. */
   protected closeWith(closeCode: number, reason: string): void {
     if (!this.#isOpen) return;
     this.endTurn();
@@ -181,7 +191,8 @@ export abstract class TurnLink implements SocketOwner, SweptLink, TurnWork {
   #congest(): void {
     this.#isCongested = true;
     this.pauseReading();
-    // Behind all that waits. A "drain" event would not come where the mark is below the socket's own.
+    // The callback runs when everything written before has been sent. A "drain" event would not
+    // come if the high-water mark is below the socket's own.
     this.#tcp.write(NOTHING, (error) => {
       // The close event follows.
       if (error) return;

@@ -1,5 +1,6 @@
-// What a node holds of WebSocket messages that are not whole yet: `ws` gathers a message until its end, and each link
-// may have one of some MiB. So there is room for so much in all, and of one user, and of one address.
+// Counts the bytes of unfinished WebSocket messages that a node holds. `ws` gathers a message until
+// its end, and each link may have one of some MiB, so the bytes are limited in total, per user and
+// per address.
 import { Shares, type ShareLimits } from "@shardcast/process";
 import { holdersOf } from "../access/holders.ts";
 import type { LinkAccess } from "../access/link-access.ts";
@@ -16,7 +17,8 @@ export class UnfinishedMessages {
   }
 
   /**
-   * Changes what is held of a link. Whoever has the pre-shared key counts for nobody.
+   * Changes the number of bytes that are held for a link. A link that knows the pre-shared key
+   * counts only towards the total.
    * @returns whether there was room
    */
   change(access: LinkAccess | undefined, from: number, to: number): boolean {

@@ -1,19 +1,20 @@
-// One turn of the event loop, gathered: what came in is worked off when the poll phase is over, and
-// each link then writes once. That is what makes a burst cheap: one commit, one write a subscriber.
+// Batches the work of one turn of the event loop: input is worked off after the poll phase, and
+// then each link writes once. This makes bursts cheap: one commit per turn, and one write per
+// subscriber.
 
-/** Something with work to do at the end of the turn. */
+/** Work to do at the end of the turn. */
 export interface TurnWork {
   endTurn(): void;
 }
 
 export interface TurnOptions {
-  /** Runs a function when this turn's input has been read. @default setImmediate */
+  /** Schedules a function to run when this turn's input has been read. @default setImmediate */
   readonly schedule?: (run: () => void) => void;
-  /** Told of an error that work threw; the rest of the turn goes on. */
+  /** Called with errors that work throws; the rest of the turn continues. */
   readonly onError: (error: unknown) => void;
 }
 
-/** Runs all work that was deferred in this turn, then all writes. Work may defer writes. */
+/** At the end of a turn, runs all deferred work, then all writes. Work may defer writes. */
 export class Turn {
   readonly #schedule: (run: () => void) => void;
   readonly #onError: (error: unknown) => void;
@@ -27,12 +28,14 @@ export class Turn {
     this.#onError = options.onError;
   }
 
-  /** Counts the turns in which there was something to do. */
+  /** The number of turns so far that had work. */
   get number(): number {
     return this.#number;
   }
 
-  /** The caller sees to it that it defers itself once a turn. */
+  /**
+   * Defers work to the end of this turn. The caller must not defer the same work twice in one turn.
+   */
   defer(work: TurnWork): void {
     this.#work.push(work);
     this.#wake();
@@ -58,7 +61,7 @@ export class Turn {
     this.#run(writes);
     this.#isScheduled = false;
     this.#number += 1;
-    // What was deferred meanwhile is the next turn's: sockets are read in between.
+    // Work that was deferred meanwhile belongs to the next turn, after sockets were read.
     if (this.#work.length + this.#writes.length > 0) this.#wake();
   };
 

@@ -1,7 +1,7 @@
-// How much one client, one user and one address may take of a node.
+// How much of a node one client, one user and one address may use.
 import type { ACCESS_LIMIT_OPTIONS, Values } from "@shardcast/options";
 
-/** What one client, or all links of one user, may take of a node. Infinity where there is no limit. */
+/** Limits of one client, and of all links of one user or address. Infinity for no limit. */
 export type AccessLimits = Values<typeof ACCESS_LIMIT_OPTIONS>;
 
 export const UNLIMITED: AccessLimits = {

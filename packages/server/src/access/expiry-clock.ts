@@ -1,7 +1,11 @@
-// When tokens expire: one list for each quarter of a second, so that a million links cost what those cost that are due.
+// Finds the tokens that expire. There is one set for each quarter of a second, so that a tick costs
+// only as much as the links that are due, even with a million links.
 import type { LinkAccess } from "./link-access.ts";
 
-/** So long before the end it is announced, or at half of the time where that is less. */
+/**
+ * How long before its end a token's expiry is announced; for a shorter token, after half of its
+ * time.
+ */
 const NOTICE_MS = 30_000;
 const SLOT_MS = 250;
 
@@ -15,7 +19,7 @@ export class ExpiryClock {
     this.#next = slotOf(now());
   }
 
-  /** Notes when the access is to be announced the end of, or ended. */
+  /** Schedules the announcement of the access's expiry or, after that, its end. */
   add(access: LinkAccess): void {
     this.delete(access);
     if (access.expiresAt === Infinity) return;
@@ -39,12 +43,12 @@ export class ExpiryClock {
     access.clockSlot = undefined;
   }
 
-  /** Tells all that are due. */
+  /** Announces or ends every access that is due. */
   tick(): void {
     const now = this.#now();
     this.#setBack(now);
     const end = slotOf(now);
-    // A clock that was set far ahead: what there is, instead of every second in between.
+    // If the clock was set far ahead, visit only the existing slots, not every slot in between.
     const due =
       end - this.#next > this.#slots.size
         ? [...this.#slots.keys()].filter((slot) => slot < end)
@@ -57,7 +61,7 @@ export class ExpiryClock {
     }
   }
 
-  /** A clock that was ahead, and set right: what expires before it gets there again must not wait for that. */
+  /** If the clock was ahead and is corrected, slots before the old time must be visited again. */
   #setBack(now: number): void {
     this.#next = Math.min(this.#next, slotOf(now));
   }

@@ -1,5 +1,5 @@
-// Lets clients in that hold no pre-shared key: checks their tokens, counts their links, and tells them when
-// their time is over.
+// Admits clients without the pre-shared key: verifies their tokens, counts their links, and
+// notifies links when their tokens expire.
 import { addressGroup } from "@shardcast/process";
 import { ShardcastError, type Permissions } from "@shardcast/protocol";
 import { UNLIMITED, type AccessLimits } from "./access-limits.ts";
@@ -13,9 +13,9 @@ import { UserUsage } from "./user-usage.ts";
 const TICK_MS = 250;
 
 export interface GateOptions {
-  /** Undefined where no token is accepted. */
+  /** Undefined if no token is accepted. */
   readonly verifier: TokenVerifier | undefined;
-  /** What those may do who bring an empty token; undefined where they are not let in. */
+  /** The permissions of clients with an empty token; undefined if such clients are not admitted. */
   readonly anonymous: Permissions | undefined;
   readonly limits: AccessLimits;
   /** @default Date.now */
@@ -28,9 +28,9 @@ export class Gate {
   readonly #now: () => number;
   readonly #clock: ExpiryClock;
   readonly #linksByAddress = new Map<string, number>();
-  /** By user, or by address where they are nobody. */
+  /** By user or, for anonymous clients, by address. */
   readonly #usages = new Map<string, UserUsage>();
-  /** Those without a link, who are forgotten as soon as that would allow them no more. */
+  /** Usages without a link. Each is deleted as soon as a new one would allow no more. */
   readonly #unlinked = new Map<string, UserUsage>();
   readonly #newTopics: NewTopics;
   readonly #timer: NodeJS.Timeout;
@@ -45,7 +45,7 @@ export class Gate {
   }
 
   /**
-   * Who brings a token; an empty one is nobody's.
+   * Returns the identity in a token. An empty token is that of an anonymous client.
    * @throws SHARDCAST_TOKEN_INVALID, SHARDCAST_TOKEN_EXPIRED, SHARDCAST_TOKEN_KEYS_UNAVAILABLE
    */
   async identify(token: string): Promise<Identity> {
@@ -60,7 +60,7 @@ export class Gate {
   }
 
   /**
-   * Refuses an address that has as many links as it may: its tokens need not be looked at.
+   * Refuses an address that has reached its link limit, before its token is verified.
    * @throws SHARDCAST_LINKS_LIMIT
    */
   admit(address: string): void {
@@ -71,7 +71,7 @@ export class Gate {
   }
 
   /**
-   * Lets a link in; `leave` has to be called for it.
+   * Admits a link. The caller must call `leave` when the link ends.
    * @throws SHARDCAST_LINKS_LIMIT
    */
   enter(identity: Identity, address: string): LinkAccess {
@@ -88,24 +88,29 @@ export class Gate {
     return this.#accessOf(identity, address, usage);
   }
 
-  /** What a single request may do. Requests of nobody count together where they come from one address. */
+  /**
+   * Returns the access of a single request. Anonymous requests from one address share their limits.
+   */
   visit(identity: Identity, address: string): LinkAccess {
     return this.#accessOf(identity, address, this.#usageOf(identity.user, address));
   }
 
-  /** What a request may do whose sender is known and has no limits. */
+  /** Returns the access of a request whose sender is known and has no limits. */
   trust(identity: Identity, address: string): LinkAccess {
     const context = { limits: UNLIMITED, now: this.#now };
     return new LinkAccess(identity, address, undefined, context);
   }
 
-  /** Whoever holds the access is told of its end from now on. */
+  /** From now on, notifies the holder when its access is about to expire, and when it expires. */
   watch(access: LinkAccess, holder: AccessHolder): void {
     access.holder = holder;
     this.#clock.add(access);
   }
 
-  /** @throws as `identify`, and SHARDCAST_TOKEN_INVALID where the token is another user's */
+  /**
+   * Replaces the access's token. @throws as `identify` does, and SHARDCAST_TOKEN_INVALID if the
+   * token is another user's
+   */
   async renew(access: LinkAccess, token: string): Promise<void> {
     const identity = await this.identify(token);
     if (identity.user !== access.user) {
@@ -179,8 +184,9 @@ export class Gate {
 }
 
 /**
- * Whose publishes are counted together. Those who are nobody are told apart by their addresses: else a link after
- * the other would each begin anew. No user has a control character.
+ * The key under which a client's publishes are counted. Anonymous clients are counted by address;
+ * otherwise each new link would start with a full allowance. User names have no control characters,
+ * so the keys differ.
  */
 function publisherOf(user: string, address: string): string {
   return user === "" ? `\0${addressGroup(address)}` : user;

@@ -1,20 +1,23 @@
-// Whose shares of a node something counts against: a user's, and those of an address.
+// The holders against whose shares of a node a client's use counts: its user and its address.
 import { addressGroup } from "@shardcast/process";
 
-/** Who counts: a user, or nobody (""), and the client's address. */
+/** The user ("" for an anonymous client) and the client's address. */
 export interface Client {
   readonly user: string;
   readonly address: string;
 }
 
-/** Who has the pre-shared key, or an API key, speaks for others: it counts against nobody. */
+/**
+ * A client with the pre-shared key or an API key acts for others, so its use counts against no
+ * holder.
+ */
 export function holdersOf(client: Client | undefined): readonly string[] {
   if (client === undefined) return [];
   const { user, address } = client;
   return user === "" ? [addressHolder(address)] : [addressHolder(address), `=${user}`];
 }
 
-/** A user is told from an address by what it begins with. */
+/** The first character distinguishes addresses from users. */
 export function addressHolder(address: string): string {
   return `@${addressGroup(address)}`;
 }

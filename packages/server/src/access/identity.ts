@@ -1,10 +1,10 @@
-// Who a client without the pre-shared key is, and what it may do.
+// The identity of a client without the pre-shared key, and its permissions.
 import type { Permissions } from "@shardcast/protocol";
 
 export interface Identity {
-  /** Empty for a client that is nobody. */
+  /** Empty for an anonymous client. */
   readonly user: string;
   readonly permissions: Permissions;
-  /** In ms since 1970; Infinity where it never ends. */
+  /** In ms since 1970; Infinity if the identity does not expire. */
   readonly expiresAt: number;
 }

@@ -1,5 +1,6 @@
-// What one client without the pre-shared key may do: over a link, or with a request over HTTP. Clients that
-// have proved that they know the key have none of these, and may do all that their endpoint offers.
+// The permissions of one client without the pre-shared key, on a link or in an HTTP request. A
+// client that has proved that it knows the key has no such object, and may do everything that its
+// endpoint offers.
 import { topicOfPresence, type ErrorCode, type From } from "@shardcast/protocol";
 import type { Identity } from "./identity.ts";
 import { PublishAllowance } from "./publish-allowance.ts";
@@ -8,9 +9,9 @@ import { holdersOf } from "./holders.ts";
 import type { NewTopics } from "./new-topics.ts";
 import type { UserUsage } from "./user-usage.ts";
 
-/** What a client's link is told of its access. */
+/** Notified when the access is about to expire, and when it expires. */
 export interface AccessHolder {
-  /** Another token is due within this time. */
+  /** The client must send another token within this time. */
   expiring(withinMs: number): void;
   expired(): void;
 }
@@ -19,26 +20,29 @@ export interface AccessHolder {
 export interface AccessContext {
   readonly limits: AccessLimits;
   readonly now: () => number;
-  /** Undefined where there is no limit. */
+  /** Undefined for no limit. */
   readonly newTopics?: NewTopics;
 }
 
 export class LinkAccess {
   readonly address: string;
-  /** The slot of the expiry clock that it is in. */
+  /** The slot of the expiry clock that holds this access. */
   clockSlot: number | undefined;
-  /** Its holder was told that the end is near. */
+  /** Whether the holder was notified that the access is about to expire. */
   isAnnounced = false;
   holder: AccessHolder | undefined;
   readonly #context: AccessContext;
   readonly #usage: UserUsage | undefined;
   readonly #allowance: PublishAllowance;
   #identity: Identity;
-  /** The last topic that was published to, and whether it may be: nearly always it is the next one as well. */
+  /**
+   * The last topic that was published to, and whether that is allowed. The next publish nearly
+   * always has the same topic.
+   */
   #lastTopic: string | undefined;
   #mayPublishLast = false;
 
-  /** @param usage of the user, where there is one */
+  /** @param usage the user's usage; undefined for a sender without limits */
   constructor(
     identity: Identity,
     address: string,
@@ -69,12 +73,12 @@ export class LinkAccess {
     return this.#identity.expiresAt;
   }
 
-  /** How long the access holds, in ms; Infinity where it has no end. */
+  /** How long the access is still valid, in ms; Infinity if it does not expire. */
   get leftMs(): number {
     return Math.max(0, this.#identity.expiresAt - this.#context.now());
   }
 
-  /** Why a publish is refused; undefined where it is not, and then it counts. */
+  /** Returns why a publish is refused, or undefined if it is allowed. An allowed publish counts. */
   publishFault(topic: string, bytes: number): ErrorCode | undefined {
     if (topic !== this.#lastTopic) {
       this.#lastTopic = topic;
@@ -84,7 +88,10 @@ export class LinkAccess {
     return this.#takes(bytes) ? undefined : "SHARDCAST_RATE_LIMITED";
   }
 
-  /** Why nothing may be published to a topic, or, where none is named, to any at all. It counts for nothing. */
+  /**
+   * Returns why the client may not publish to a topic or, if `topic` is undefined, to any topic.
+   * Counts nothing.
+   */
   mayPublishFault(topic: string | undefined): ErrorCode | undefined {
     const { permissions } = this.#identity;
     const isAllowed =
@@ -92,14 +99,17 @@ export class LinkAccess {
     return isAllowed ? undefined : "SHARDCAST_FORBIDDEN";
   }
 
-  /** Why no further topic may be begun; undefined where one may, and then it counts. */
+  /**
+   * Returns why the client may not create another topic, or undefined if it may. An allowed topic
+   * counts.
+   */
   newTopicFault(): ErrorCode | undefined {
     const { newTopics, now } = this.#context;
     if (newTopics === undefined) return undefined;
     return newTopics.take(holdersOf(this), now()) ? undefined : "SHARDCAST_RATE_LIMITED";
   }
 
-  /** Why a topic may not be followed from a place on. */
+  /** Returns why the client may not subscribe to a topic from a position. */
   followFault(topic: string, from: From): ErrorCode | undefined {
     const { permissions } = this.#identity;
     const watched = topicOfPresence(topic);
@@ -109,24 +119,27 @@ export class LinkAccess {
     return this.historyFault(topic);
   }
 
-  /** Why what was stored before may not be read. */
+  /** Returns why the client may not read messages that were stored earlier. */
   historyFault(topic: string): ErrorCode | undefined {
     return this.#identity.permissions.allows("history", topic) ? undefined : "SHARDCAST_FORBIDDEN";
   }
 
-  /** Why somebody may not be on a topic, or know who is. */
+  /** Returns why the client may not be present on a topic, or see who is. */
   presenceFault(topic: string): ErrorCode | undefined {
     return this.#identity.permissions.allows("presence", topic) ? undefined : "SHARDCAST_FORBIDDEN";
   }
 
-  /** From when on messages are given to a subscription that resumes; undefined where it may have all. */
+  /**
+   * The time (ms since 1970) from which a resuming subscription gets messages; undefined if it may
+   * get all.
+   */
   resumesFrom(topic: string): number | undefined {
     const mayReadAll =
       topicOfPresence(topic) !== undefined || this.historyFault(topic) === undefined;
     return mayReadAll ? undefined : this.#context.now() - this.#context.limits.resumeWindowMs;
   }
 
-  /** Another token of the same user was accepted. */
+  /** Called when another token of the same user was accepted. */
   renew(identity: Identity): void {
     this.#identity = identity;
     this.#lastTopic = undefined;

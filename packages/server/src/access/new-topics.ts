@@ -1,17 +1,20 @@
-// How many topics one user, and one address, may begin in a time: topics that this node has not routed lately. Each
-// of them costs its owner memory and disk for a day at the least.
+// Limits how many topics one user, and one address, may create per second. A topic counts if this
+// node has not routed to it lately. Each costs its owner memory and disk for at least a day.
 import { TokenBucket } from "@shardcast/process";
 
 export class NewTopics {
   readonly #topicsPerSecond: number;
   readonly #buckets = new Map<string, TokenBucket>();
 
-  /** @param topicsPerSecond of one of them; Infinity where there is no limit */
+  /** @param topicsPerSecond the limit of each user and each address; Infinity for no limit */
   constructor(topicsPerSecond: number) {
     this.#topicsPerSecond = topicsPerSecond;
   }
 
-  /** @param holders whose limits it counts against: all of them have to have room */
+  /**
+   * Counts one topic against every holder. @param holders the user and the address @returns false,
+   * and counts nothing, if one of them has reached its limit
+   */
   take(holders: readonly string[], now: number): boolean {
     if (this.#topicsPerSecond === Infinity) return true;
     const buckets = holders.map((holder) => this.#bucketOf(holder, now));
@@ -21,7 +24,7 @@ export class NewTopics {
     return false;
   }
 
-  /** Forgets those whom a new bucket would allow no more. */
+  /** Deletes the buckets that are full, since new ones would allow no more. */
   tidy(now: number): void {
     for (const [holder, bucket] of this.#buckets) {
       if (bucket.isFull(now)) this.#buckets.delete(holder);

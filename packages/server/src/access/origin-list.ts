@@ -1,18 +1,19 @@
-// Whose pages may connect: the Origin that a browser sends. Whoever is no browser sends none, or any.
+// The web pages that may connect, by the Origin header that browsers send. Other clients send no
+// Origin, or any value they like.
 import { optionInvalid } from "@shardcast/options";
 
-/** What `*` stands for: names, and nothing that could end the host's. */
+/** What `*` matches: host name characters only, so that it cannot reach past the host. */
 const SUBDOMAINS = /^[a-z0-9_.-]+$/;
 const ORIGIN = /^[a-z][a-z0-9+.-]*:\/\/(\*\.)?[a-z0-9.[\]:-]+$/;
 
 export class OriginList {
   readonly isAny: boolean;
   readonly #exact = new Set<string>();
-  /** `https://` and `.example.com` */
+  /** Pairs of a scheme and a host suffix, such as `https://` and `.example.com`. */
   readonly #wild: (readonly [string, string])[] = [];
 
   /**
-   * @param list `*`, or origins set apart by commas; `https://*.example.com` stands for all subdomains
+   * @param list `*`, or comma-separated origins; `https://*.example.com` stands for all subdomains
    * @throws SHARDCAST_OPTION_INVALID
    */
   constructor(list: string) {
@@ -29,7 +30,7 @@ export class OriginList {
     }
   }
 
-  /** @param origin undefined where the request has none: it comes from no page */
+  /** @param origin undefined if the request has no Origin header, and so comes from no web page */
   allows(origin: string | undefined): boolean {
     if (this.isAny || origin === undefined) return true;
     const name = origin.toLowerCase();

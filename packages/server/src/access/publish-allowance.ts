@@ -1,4 +1,4 @@
-// How many publishes, and how many bytes of them, may come in a time: each publish takes of both, or is refused.
+// Limits publishes per second, and their bytes per second. A publish must fit in both limits.
 import { TokenBucket } from "@shardcast/process";
 
 export class PublishAllowance {
@@ -10,7 +10,10 @@ export class PublishAllowance {
     this.#bytes = new TokenBucket(bytesPerSecond, now);
   }
 
-  /** Takes one publish of so many bytes; nothing where either is used up. */
+  /**
+   * Takes one publish of `bytes` bytes. Returns false, and takes nothing, if either limit is
+   * reached.
+   */
   take(bytes: number, now: number): boolean {
     if (!this.#publishes.take(1, now)) return false;
     if (this.#bytes.take(bytes, now)) return true;
@@ -18,13 +21,13 @@ export class PublishAllowance {
     return false;
   }
 
-  /** Gives back what was taken for a publish that was refused after all. */
+  /** Returns what a publish took that was refused after all. */
   giveBack(bytes: number): void {
     this.#publishes.giveBack(1);
     this.#bytes.giveBack(bytes);
   }
 
-  /** Nobody would notice if it were a new one. */
+  /** Whether a new allowance would allow no more. */
   isFull(now: number): boolean {
     return this.#publishes.isFull(now) && this.#bytes.isFull(now);
   }

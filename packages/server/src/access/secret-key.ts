@@ -1,10 +1,11 @@
-// A key that is shown whole, as `Authorization: Bearer <key>`: kept as its digest, compared in constant time.
+// A key that is sent as `Authorization: Bearer <key>`. It is held as its digest, and compared in
+// constant time.
 import { createHash, timingSafeEqual } from "node:crypto";
 
 export class SecretKey {
   readonly #digest: Buffer | undefined;
 
-  /** @param key undefined where nobody has it */
+  /** @param key undefined if the key is not set: then no text matches */
   constructor(key: string | undefined) {
     this.#digest = key === undefined ? undefined : digestOf(key);
   }
@@ -13,7 +14,10 @@ export class SecretKey {
     return this.#digest !== undefined;
   }
 
-  /** Digests have one length, so that the time of the comparison says nothing of the key's. */
+  /**
+   * Compares digests, which all have one length, so that the time reveals nothing about the key's
+   * length.
+   */
   matches(text: string): boolean {
     return this.#digest !== undefined && timingSafeEqual(digestOf(text), this.#digest);
   }

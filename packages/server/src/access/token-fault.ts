@@ -1,4 +1,4 @@
-// The code that a link ends with whose token was refused.
+// The code with which a link is closed when its token is refused.
 import { ShardcastError, isCloseReason, type CloseReason } from "@shardcast/protocol";
 
 export function tokenFault(error: unknown): CloseReason {

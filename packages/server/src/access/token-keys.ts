@@ -1,5 +1,5 @@
-// The keys that tokens are signed with: secrets, public keys from a file, or a set of them at a URL. Each kind
-// takes the algorithms of its own keys only, whatever the token's head says.
+// The keys that tokens are signed with: secrets, public keys from a file, or a key set at a URL.
+// Each kind accepts only the algorithms of its own keys, whatever the token's header says.
 import { createPublicKey, type KeyObject } from "node:crypto";
 import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTHeaderParameters } from "jose";
 import { ShardcastError } from "@shardcast/protocol";
@@ -12,22 +12,23 @@ const KEY_ALGORITHMS: readonly string[] = [
   ...["ES256", "ES384", "ES512", "EdDSA", "Ed25519"],
 ];
 
-/** Keys that `jose` can check a signature with. */
+/** Keys with which `jose` can verify a signature. */
 export type SigningKey = Uint8Array | KeyObject | CryptoKey;
 
 /** Finds the keys that may have signed a token. */
 export interface TokenKeys {
   readonly algorithms: readonly string[];
-  /** @throws SHARDCAST_TOKEN_KEYS_UNAVAILABLE */
+  /** Returns the keys that may have signed the token. @throws SHARDCAST_TOKEN_KEYS_UNAVAILABLE */
   candidates(header: JWTHeaderParameters): Promise<readonly SigningKey[]>;
   /**
-   * Those of newer keys, for a token that no candidate has signed; left out where keys stay as they are.
-   * @throws SHARDCAST_TOKEN_KEYS_UNAVAILABLE where they cannot be had at the moment
+   * Fetches the keys again and returns the candidates among them, for a token that no candidate has
+   * signed. Undefined if the keys never change.
+   * @throws SHARDCAST_TOKEN_KEYS_UNAVAILABLE if the keys cannot be fetched at the moment
    */
   renewed?(header: JWTHeaderParameters): Promise<readonly SigningKey[]>;
 }
 
-/** Secrets that both ends know: the newest first. */
+/** Shared secrets, the newest first. */
 export class SecretKeys implements TokenKeys {
   readonly algorithms = SECRET_ALGORITHMS;
   readonly #secrets: readonly Uint8Array[];
@@ -41,12 +42,12 @@ export class SecretKeys implements TokenKeys {
   }
 }
 
-/** One public key, in PEM. */
+/** One public key, as PEM. */
 export class PemKey implements TokenKeys {
   readonly algorithms = KEY_ALGORITHMS;
   readonly #key: KeyObject;
 
-  /** @throws whatever node:crypto throws where it is none */
+  /** @throws the error of node:crypto if `pem` is not a public key */
   constructor(pem: string) {
     this.#key = createPublicKey(pem);
   }
@@ -79,26 +80,36 @@ export class JwksKeys implements TokenKeys {
   }
 }
 
-/** So long is a set good without asking for a newer one. */
+/** How long a set is used before it is fetched again. */
 const FRESH_MS = 5 * 60_000;
-/** From then on it serves only while a newer one cannot be had: keys may have been taken out of it. */
+/**
+ * A set older than this is used only while a newer one cannot be fetched, because keys may have
+ * been removed from it.
+ */
 const STALE_MS = 2 * FRESH_MS;
-/** So long the set is not asked for again, whatever comes: clients with a new key try again meanwhile. */
+/**
+ * The least time between two fetches, whatever tokens arrive. Clients with a new key retry
+ * meanwhile.
+ */
 const COOLDOWN_MS = 1000;
-/** Less than a handshake's time, so that who has waited for it is let in by the last set. */
+/**
+ * Less than the time of a handshake, so that a client that waited for a failed fetch is still
+ * admitted by the last set.
+ */
 const FETCH_TIMEOUT_MS = 2500;
 const SET_MAX_BYTES = 1024 * 1024;
 
 export interface RemoteKeysOptions {
   readonly url: URL;
   readonly logger: Logger;
-  /** A clock that nobody sets. @default performance.now */
+  /** A monotonic clock, in ms. @default performance.now */
   readonly now?: () => number;
 }
 
 /**
- * A set of public keys at a URL. It is fetched again where a token comes after five minutes, names a key that is
- * not in it, or names none and is signed by none of it; while that fails, the last one serves.
+ * A set of public keys at a URL. It is fetched again when a token arrives after more than five
+ * minutes, when a token names a key that is not in the set, or when a token names no key and no key
+ * of the set has signed it. If that fails, the last set stays in use.
  */
 export class RemoteKeys implements TokenKeys {
   readonly algorithms = KEY_ALGORITHMS;
@@ -131,7 +142,10 @@ export class RemoteKeys implements TokenKeys {
     return isNewest ? [] : this.renewed(header);
   }
 
-  /** Who signs may have a key that is not known yet, as long as nobody was asked: that may be tried again. */
+  /**
+   * If no fetch was made, the token's key may be a new one: the error is one that the client may
+   * retry.
+   */
   async renewed(header: JWTHeaderParameters): Promise<readonly SigningKey[]> {
     const fetchCount = this.#fetchCount;
     if (this.#isDue || this.#fetching !== undefined) await this.refresh();
@@ -141,7 +155,10 @@ export class RemoteKeys implements TokenKeys {
     return this.#keys.candidates(header);
   }
 
-  /** Fetches the set, once at a time. Never rejects: where it fails, what was there stays. */
+  /**
+   * Fetches the set; concurrent calls share one fetch. Never rejects: if the fetch fails, the last
+   * set stays.
+   */
   refresh(): Promise<void> {
     if (this.#fetching !== undefined) return this.#fetching;
     this.#triedAt = this.#now();
@@ -191,7 +208,7 @@ async function textOf(response: Response): Promise<string> {
   return Buffer.concat(chunks).toString("utf8");
 }
 
-/** What `fetch` says is that it failed; why, is its cause. */
+/** An error of `fetch` says only that it failed; its cause says why. */
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return error.cause instanceof Error ? error.cause.message || error.message : error.message;

@@ -1,4 +1,4 @@
-// From a signed token (JWT, RFC 7519) to an identity. docs/protocol.md#tokens
+// Verifies a signed token (JWT, RFC 7519) and returns its identity. docs/protocol.md#tokens
 import {
   MEMBER_USER_MAX_BYTES,
   Permissions,
@@ -19,18 +19,20 @@ import {
 import type { Identity } from "./identity.ts";
 import type { SigningKey, TokenKeys } from "./token-keys.ts";
 
-/** A secret's or a key's mac, behind the head and the claims. */
+/** The signature of a token, after its header and its claims. */
 const SIGNATURE = /^[^.]+\.[^.]*\.([\w-]+)$/;
 
 export interface TokenVerifierOptions {
-  /** At the most one of each kind takes an algorithm. */
+  /**
+   * The key sources. A token is verified with every source that accepts its algorithm, in order.
+   */
   readonly keys: readonly TokenKeys[];
-  /** Undefined where tokens that are made for somebody are for somebody else. */
+  /** The audience that tokens must name. If undefined, tokens with an audience are refused. */
   readonly audience: string | undefined;
   readonly issuer: string | undefined;
-  /** How far the clocks of those who sign may be off. */
+  /** The clock difference to allow for, in ms. */
   readonly leewayMs: number;
-  /** What a token allows that has no claim `caps`. */
+  /** The permissions of a token without the claim `caps`. */
   readonly defaultPermissions: Permissions;
   /** @default Date.now */
   readonly now?: () => number;
@@ -61,7 +63,7 @@ export class TokenVerifier {
     throw invalid("its signature matches no key");
   }
 
-  /** Undefined where none of these keys has signed it. */
+  /** Returns undefined if none of these keys has signed the token. */
   async #signed(
     token: string,
     header: JWTHeaderParameters,
@@ -69,7 +71,7 @@ export class TokenVerifier {
   ): Promise<JWTPayload | undefined> {
     const { algorithms } = source;
     const payload = await this.#claims(token, await source.candidates(header), algorithms);
-    // A token that names no key may be signed by one that is new.
+    // A token that names no key may be signed by a new one.
     if (payload !== undefined || header.kid !== undefined) return payload;
     return this.#claims(token, (await source.renewed?.(header)) ?? [], algorithms);
   }
@@ -86,7 +88,7 @@ export class TokenVerifier {
     return undefined;
   }
 
-  /** Undefined where another key has signed it. */
+  /** Returns undefined if another key has signed the token. */
   async #claimsBy(
     token: string,
     key: SigningKey,
@@ -110,7 +112,7 @@ export class TokenVerifier {
           `its claim ${error.claim} is ${error.reason === "missing" ? "missing" : "refused"}`,
         );
       }
-      // A signature that does not match; or a key of another kind than the algorithm asks for.
+      // The signature does not match, or the key is of another kind than the algorithm needs.
       if (error instanceof errors.JWSSignatureVerificationFailed) return undefined;
       if (error instanceof TypeError) return undefined;
       throw invalid("it cannot be understood");
@@ -118,7 +120,7 @@ export class TokenVerifier {
   }
 
   #identity(payload: JWTPayload): Identity {
-    // What jose says of the types of sub and caps nobody has checked.
+    // jose does not check the types of `sub` and `caps`.
     const { exp = 0, aud } = payload;
     const { sub, caps } = payload as Readonly<Record<string, unknown>>;
     if (!isUser(sub)) {
@@ -128,11 +130,11 @@ export class TokenVerifier {
     }
     const { leewayMs, defaultPermissions } = this.#options;
     const expiresAt = Math.floor(exp * 1000) + leewayMs;
-    // One in ms instead of seconds would be good for ever.
+    // An `exp` in ms instead of seconds would never expire.
     if (expiresAt > UINT48_MAX) throw invalid("its claim exp is in seconds since 1970");
-    // jose goes by whole seconds, the clock that ends links does not.
+    // jose compares whole seconds; the clock that ends links compares ms.
     if (expiresAt <= this.#now()) throw new ShardcastError("SHARDCAST_TOKEN_EXPIRED");
-    // RFC 7519 §4.1.3: who does not know itself in it must refuse.
+    // RFC 7519 §4.1.3: a recipient that `aud` does not name must refuse the token.
     if (aud !== undefined && this.#options.audience === undefined) {
       throw invalid("its claim aud is refused: the node has no --token-audience");
     }
@@ -153,7 +155,10 @@ function headerOf(token: string): JWTHeaderParameters {
   }
 }
 
-/** One token has one spelling: base64url leaves bits of the last character open. RFC 4648 §3.5 */
+/**
+ * Whether the signature has its only canonical spelling: base64url leaves bits of the last
+ * character unused. RFC 4648 §3.5
+ */
 function isCanonical(token: string): boolean {
   const signature = SIGNATURE.exec(token)?.[1];
   return signature === Buffer.from(signature ?? "", "base64url").toString("base64url");

@@ -1,4 +1,4 @@
-// What the links of one user take of a node together.
+// What all links of one user together use of a node.
 import { PublishAllowance } from "./publish-allowance.ts";
 
 export class UserUsage {
@@ -9,7 +9,7 @@ export class UserUsage {
     this.allowance = new PublishAllowance(publishesPerSecond, bytesPerSecond, now);
   }
 
-  /** It may be forgotten: a new one would allow no more. */
+  /** Whether it can be deleted, because a new one would allow no more. */
   isIdle(now: number): boolean {
     return this.linkCount === 0 && this.allowance.isFull(now);
   }

@@ -1,4 +1,4 @@
-// Back ends that sign what they send (Standard Webhooks): each with keys of its own, and what it may do.
+// Back ends that sign their requests (Standard Webhooks), each with its own keys and permissions.
 import type { IncomingHttpHeaders } from "node:http";
 import { optionInvalid, readJsonFile } from "@shardcast/options";
 import { SteadyClock } from "@shardcast/process";
@@ -7,7 +7,10 @@ import { ReplayGuard, WebhookKeys, verifyWebhook, type ReplayClaim } from "@shar
 import type { Identity } from "./identity.ts";
 
 const NO_BYTES = new Uint8Array(0);
-/** In front of the id where a request has no body. With the blank, it is no webhook, whatever a webhook's body says. */
+/**
+ * Stands before the id in the signed text of a request without a body. With its space, the text
+ * cannot be that of a webhook, whatever the webhook's body is.
+ */
 const TARGET_PREFIX = "request ";
 
 interface Sender {
@@ -15,10 +18,10 @@ interface Sender {
   readonly identity: Identity;
 }
 
-/** A request whose signature is right, and which did not come before. */
+/** A request with a valid signature that was not sent before. */
 export interface SignedRequest {
   readonly identity: Identity;
-  /** `webhook-id`: the same for each try of the same message. */
+  /** `webhook-id`: the same for each retry of a message. */
   readonly id: string;
   readonly claim: ReplayClaim;
 }
@@ -48,7 +51,7 @@ export class WebhookSenders {
   }
 
   /**
-   * Refuses what can be refused by the headers alone, before there is a body.
+   * Refuses a request by its headers alone, before the body is read.
    * @throws SHARDCAST_UNAUTHORIZED
    */
   check(headers: IncomingHttpHeaders): void {
@@ -59,7 +62,8 @@ export class WebhookSenders {
   }
 
   /**
-   * Finds out who has signed a message: Standard Webhooks, over the body.
+   * Verifies the signature of a message (Standard Webhooks), which covers the body, and returns its
+   * sender.
    * @throws SHARDCAST_UNAUTHORIZED, SHARDCAST_REQUEST_REPLAYED, SHARDCAST_NODE_FULL
    */
   verifyMessage(headers: IncomingHttpHeaders, body: Uint8Array): SignedRequest {
@@ -67,8 +71,9 @@ export class WebhookSenders {
   }
 
   /**
-   * Finds out who has signed a request without a body: over `request <id>.<timestamp>.<method> <target>`.
-   * @param target as `GET /topics/news`
+   * Verifies the signature of a request without a body, which covers `request
+   * <id>.<timestamp>.<method> <target>`, and returns its sender.
+   * @param target the method and target, such as `GET /topics/news`
    * @throws SHARDCAST_UNAUTHORIZED, SHARDCAST_REQUEST_REPLAYED, SHARDCAST_NODE_FULL
    */
   verifyTarget(headers: IncomingHttpHeaders, target: string): SignedRequest {

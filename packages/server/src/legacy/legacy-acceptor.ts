@@ -1,5 +1,5 @@
-// The original queue's protocol, behind --legacy-protocol: which endpoints speak it, and what their links
-// do. A link goes through LegacyPending, and is then a LegacyLink in one of two roles.
+// Accepts links of the original queue's protocol (--legacy-protocol): chooses their endpoints and
+// roles. A socket is first a LegacyPending, and then a LegacyLink with one of two roles.
 import type { Socket } from "node:net";
 import { type PskKeys, createLegacyOnce } from "@shardcast/protocol/proof";
 import type { LegacyAcceptor } from "../link/acceptor.ts";
@@ -15,15 +15,18 @@ import type { Sweep } from "../link/sweep.ts";
 import type { LinkContext } from "../link/turn-link.ts";
 import type { PublishHandler } from "../link/publish-handler.ts";
 
-/** What the role lends to links of the original protocol. */
+/** The parts of the consumer or producer that links of the original protocol use. */
 export interface LegacyParts {
-  /** Takes publishes to any topic: a producer of the original picks a consumer by a hash of its own. */
+  /**
+   * Accepts publishes to any topic: a producer of the original queue chooses a consumer by a hash
+   * of its own.
+   */
   readonly publishes: PublishHandler;
   /** Undefined on a producer node. */
   readonly subscriptions: LegacySubscriptions | undefined;
 }
 
-/** What links of the original protocol need of their node. */
+/** The parts of a node that links of the original protocol use. */
 export interface LegacyContext {
   readonly options: {
     readonly isLegacySpoken: boolean;
@@ -37,7 +40,9 @@ export interface LegacyContext {
   readonly metrics: NodeMetrics;
 }
 
-/** The acceptor of a node that was started with `--legacy-protocol`; undefined for any other. */
+/**
+ * Returns the acceptor of a node that was started with `--legacy-protocol`; otherwise undefined.
+ */
 export function createLegacyAcceptor(
   core: LegacyContext,
   parts: LegacyParts,

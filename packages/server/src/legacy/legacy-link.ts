@@ -1,5 +1,5 @@
-// A link of the original protocol, from the client's proof on: frames of text in and out, one write a
-// turn, and the node's own answer, which leaves when the link's role is ready and not before.
+// A link of the original protocol, after the client's proof: text frames in and out, and one write
+// per turn. The node sends its own answer to the handshake when the link's role is ready.
 import { randomUUID } from "node:crypto";
 import type { Socket } from "node:net";
 import {
@@ -15,13 +15,16 @@ import type { NodeSocket } from "../link/node-socket.ts";
 import { TurnLink, type LinkContext } from "../link/turn-link.ts";
 import { frameText, PING } from "@shardcast/protocol/websocket";
 
-/** What the link's endpoint does with it. */
+/** What the link's endpoint does with the link. */
 export interface LegacyRole {
-  /** The client has proved itself. Calls `ready` on the link when the client may be told so. */
+  /**
+   * The client has proved itself. The role calls `ready` on the link when the node may send its
+   * answer.
+   */
   opened(): void;
-  /** A message, subscribe or unsubscribe frame. */
+  /** Called with a message, subscribe or unsubscribe frame. */
   received(frame: LegacyFrame): void;
-  /** All that was written has left the process, after the link had been congested. */
+  /** Called when a link that was congested has handed all its bytes to the kernel. */
   writable(): void;
   closed(): void;
 }
@@ -36,7 +39,7 @@ export interface LegacyLinkOptions {
 export class LegacyLink extends TurnLink {
   readonly id = randomUUID();
   readonly address: string;
-  /** Who knows the key may do all. */
+  /** Undefined: a client that knows the pre-shared key may do everything. */
   readonly access = undefined;
   readonly #handshake: LegacyHandshake;
   readonly #role: LegacyRole;
@@ -55,7 +58,7 @@ export class LegacyLink extends TurnLink {
     this.#role.opened();
   }
 
-  /** The client may be told that it is in: a subscription that it asked for stands. */
+  /** Sends the node's answer to the handshake, once the client has sent its challenge. */
   ready(): void {
     this.#isReady = true;
     this.#answer();
@@ -76,14 +79,15 @@ export class LegacyLink extends TurnLink {
     this.queue(chunk);
   }
 
-  /** The original has no heartbeat, but every WebSocket client answers a ping by itself. */
+  /** The original protocol has no heartbeat, but every WebSocket client answers a ping. */
   beat(): void {
     this.write(PING);
   }
 
   /**
-   * The original cannot be told to move: a client is closed some time within the time that the others have.
-   * A producer of the original stays to the end, as all nodes do.
+   * The original protocol cannot ask a client to move, so the node closes the link at a random time
+   * within `withinMs`. Links from producers of the original queue stay until the end, as those of
+   * all nodes do.
    */
   drain(withinMs: number): void {
     if (this.endpoint === "producer") return;
@@ -91,7 +95,7 @@ export class LegacyLink extends TurnLink {
   }
 
   regroup(): void {
-    // The original knows its nodes from its own options.
+    // The original queue reads its nodes from its own options.
   }
 
   close(code: ErrorCode): void {
@@ -99,7 +103,7 @@ export class LegacyLink extends TurnLink {
   }
 
   protected seal(): void {
-    // Texts are queued whole.
+    // Nothing to do: texts are queued whole.
   }
 
   protected writable(): void {
@@ -115,7 +119,7 @@ export class LegacyLink extends TurnLink {
       this.#role.received(frame);
       return;
     }
-    // The client's challenge may come after its answer; anything else of the handshake is over.
+    // The client's challenge may come after its answer; any other handshake frame is unexpected.
     if (this.#handshake.receive(frame) === "wait") this.#answer();
     else this.close("SHARDCAST_FRAME_UNEXPECTED");
   }
@@ -127,7 +131,7 @@ export class LegacyLink extends TurnLink {
     this.write(frameText(encodeLegacyFrame({ type: "answer", answer })));
   }
 
-  /** Ends the link for what the peer did, or for a fault of the node's own. */
+  /** Closes the link after a fault of the peer, or of the node itself. */
   #fail(error: unknown): void {
     const code = error instanceof ShardcastError ? error.code : "SHARDCAST_INTERNAL";
     this.close(code);
@@ -135,7 +139,10 @@ export class LegacyLink extends TurnLink {
   }
 }
 
-/** The original knows none of Shardcast's close codes, and looks at none: those of RFC 6455 §7.4.1 do. */
+/**
+ * The original queue ignores close codes and knows none of Shardcast's, so use those of RFC 6455
+ * §7.4.1.
+ */
 export function legacyCloseCodeOf(code: ErrorCode): number {
   switch (code) {
     case "SHARDCAST_NODE_DRAINING":

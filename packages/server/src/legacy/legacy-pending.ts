@@ -1,5 +1,5 @@
-// A socket of the original protocol between its upgrade and the client's proof, within the same limits
-// of time and bytes as any other handshake.
+// A socket of the original protocol between its upgrade and the client's proof, with the same
+// limits of time and bytes as other handshakes.
 import type { Socket } from "node:net";
 import {
   LegacyHandshake,
@@ -18,7 +18,7 @@ export interface LegacyPendingOptions extends PendingOptions {
   readonly keys: LegacyKeys;
   /** The node's challenge. */
   readonly once: number;
-  /** The client has proved itself; the socket has no owner any more. */
+  /** Called when the client has proved itself. The socket has no owner then. */
   readonly onOpen: (handshake: LegacyHandshake) => void;
 }
 
@@ -48,7 +48,8 @@ export class LegacyPending extends PendingSocket {
         this.#options.onOpen(this.#handshake);
         return;
       case "wrong-answer":
-        // A client of the original tells a wrong key from a lost connection by an answer that does not match.
+        // Send an answer that does not match: by that, a client of the original queue distinguishes
+        // a wrong key from a lost connection.
         this.#socket.send(encodeLegacyFrame({ type: "answer", answer: decoy() }));
         this.fail("SHARDCAST_HANDSHAKE_FAILED");
         return;
@@ -71,7 +72,7 @@ export class LegacyPending extends PendingSocket {
   }
 }
 
-/** Looks like an answer and says nothing about the key. */
+/** A random answer, which reveals nothing about the key. */
 function decoy(): string {
   return Buffer.from(createNonce()).toString("base64");
 }

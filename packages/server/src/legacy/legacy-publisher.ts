@@ -1,5 +1,6 @@
-// A link of the original protocol that publishes: a client on /produce, or a producer of the original on
-// /producer. It carries no ids and gets no acks; where the owner is slow, the link is read no further.
+// A publishing link of the original protocol: a client on /produce, or a producer of the original
+// queue on /producer. Publishes have no ids and get no acks. If the topic's owner is slow, the node
+// stops reading from the link.
 import {
   ERRORS,
   ShardcastError,
@@ -16,19 +17,22 @@ import type { PublishOrigin, Refusal } from "../publish/publish-target.ts";
 export interface LegacyPublisherOptions {
   readonly publishes: PublishHandler;
   readonly maxPayloadBytes: number;
-  /** Publishes without an answer from which on the link is read no further. */
+  /** The node stops reading from the link when this many publishes have no answer. */
   readonly windowMessages: number;
-  /** The link carries the publishes of many clients: what one of them does wrong must not end it. */
+  /**
+   * Whether the link carries the publishes of many clients. If so, a fault of one client must not
+   * close it.
+   */
   readonly isShared: boolean;
   readonly counters: { refused: number };
 }
 
 export class LegacyPublisher implements LegacyRole, PublishOrigin {
   inFlightCount = 0;
-  /** Nothing that was refused comes again: the protocol has no answer that could ask for it. */
+  /** Undefined: the protocol has no refusals, so publishers do not retry. */
   readonly refusedTopics = undefined;
   readonly isNode = false;
-  /** Who knows the key may do all. */
+  /** Undefined: a client that knows the pre-shared key may do everything. */
   readonly access = undefined;
   readonly #link: LegacyLink;
   readonly #options: LegacyPublisherOptions;
@@ -63,7 +67,8 @@ export class LegacyPublisher implements LegacyRole, PublishOrigin {
       return;
     }
     const bytes = encodeFrame({ type: "publish", seq: 0, timeoutMs: 0, topic, payload });
-    // The original has no window that could be full, and no answer that could tell so: it waits in TCP.
+    // The original protocol has no window and no refusals. Instead of refusing, the node stops
+    // reading.
     publishes.publish(this, bytes, 0, bytes.length, Infinity);
     if (this.inFlightCount >= windowMessages && !this.#isHeld) {
       this.#isHeld = true;
@@ -86,11 +91,11 @@ export class LegacyPublisher implements LegacyRole, PublishOrigin {
   }
 
   writable(): void {
-    // Nothing is sent to a publisher but pings.
+    // A publisher's link carries only pings, so there is nothing to resume.
   }
 
   closed(): void {
-    // What is in flight goes on to its owner.
+    // Publishes in flight still go to the topic's owner.
   }
 
   #answered(): void {
@@ -100,7 +105,10 @@ export class LegacyPublisher implements LegacyRole, PublishOrigin {
     this.source.resumeReading();
   }
 
-  /** Delivery is at most once here, as it was; the one answer that the protocol has is to end the link. */
+  /**
+   * Counts a refused publish, which is lost: the original protocol delivers at most once. Its only
+   * answer is to close the link.
+   */
   #refused(code: ErrorCode): void {
     this.#options.counters.refused += 1;
     if (!this.#options.isShared && !ERRORS[code].retryable) this.#link.close(code);

@@ -1,5 +1,6 @@
-// A link of the original protocol that follows topics: /subscribe/:topic, and further ones by
-// {"t":"s"} and {"t":"u"}. From now on only; of gaps the original has no word.
+// A subscriber's link of the original protocol: /subscribe/:topic, and more topics by {"t":"s"} and
+// {"t":"u"}. Subscriptions start at the current message only, and the protocol cannot announce
+// gaps.
 import {
   ShardcastError,
   isErrorCode,
@@ -16,12 +17,15 @@ import type { LegacyLink, LegacyRole } from "./legacy-link.ts";
 import type { LegacyTexts } from "./legacy-texts.ts";
 import type { SharedFrames } from "@shardcast/protocol/websocket";
 
-/** On a relay the owner is asked first. Clients of the original give up after 500 ms without an answer. */
+/**
+ * On a relay, the node first subscribes at the owner. Clients of the original queue give up after
+ * 500 ms without an answer.
+ */
 const LIVE_TIMEOUT_MS = 400;
 const LIVE: From = { type: "live" };
 const FIRST_SUB = 0;
 
-/** The consumer's subscriptions, by the link's own numbers. */
+/** The consumer's subscriptions, by the numbers that the link gives them. */
 export interface LegacySubscriptions {
   subscribe(sink: FrameSink, sub: number, topic: string, from: From): void;
   unsubscribe(sink: FrameSink, sub: number): void;
@@ -30,7 +34,7 @@ export interface LegacySubscriptions {
 }
 
 export interface LegacySubscriberOptions {
-  /** The topic that the path names. */
+  /** The topic in the request path. */
   readonly topic: string | undefined;
   readonly subscriptions: LegacySubscriptions;
   readonly texts: LegacyTexts;
@@ -38,17 +42,17 @@ export interface LegacySubscriberOptions {
 
 interface Followed {
   readonly topic: string;
-  /** The node's number for the topic, known when the subscription stands. */
+  /** The node's number for the topic; undefined until the subscription is confirmed. */
   topicId: number | undefined;
 }
 
 export class LegacySubscriber implements LegacyRole, FrameSink {
-  /** Who knows the key may do all. */
+  /** Undefined: a client that knows the pre-shared key may do everything. */
   readonly access = undefined;
   readonly #link: LegacyLink;
   readonly #options: LegacySubscriberOptions;
   readonly #followed = new Map<number, Followed>();
-  /** By the node's number. */
+  /** Topics by the node's numbers. */
   readonly #topics = new Map<number, string>();
   #nextSub = FIRST_SUB;
   #liveTimer: NodeJS.Timeout | undefined;
@@ -98,7 +102,10 @@ export class LegacySubscriber implements LegacyRole, FrameSink {
     }
   }
 
-  /** Of what a subscription is told, the original knows only the messages. */
+  /**
+   * Handles frames about subscriptions. The original protocol has frames for messages only, so
+   * nothing is sent.
+   */
   send(frame: Frame): void {
     if (frame.type === "subscribed") this.#subscribed(frame);
     else if (frame.type === "unsubscribed") this.#unsubscribed(frame);
@@ -107,7 +114,8 @@ export class LegacySubscriber implements LegacyRole, FrameSink {
   sendShared(shared: SharedFrames): void {
     const { texts } = this.#options;
     const topic = this.#topics.get(readMessageTopicId(shared.frames, 0));
-    // Thrown, it would cost the topic's other subscribers their messages.
+    // Close the link instead of throwing, which would cost the topic's other subscribers their
+    // messages.
     if (topic === undefined) this.#link.close("SHARDCAST_INTERNAL");
     else this.#link.write(texts.of(shared, topic));
   }
@@ -141,11 +149,14 @@ export class LegacySubscriber implements LegacyRole, FrameSink {
     if (sub === FIRST_SUB) this.#ready();
   }
 
-  /** Refused, or ended by the node: the original has no frame for it, so the link ends. */
+  /**
+   * A subscription was refused, or ended by the node. The original protocol has no frame for that,
+   * so the link is closed.
+   */
   #unsubscribed({ sub, code }: UnsubscribedFrame): void {
     this.#forget(sub);
     if (code === "") return;
-    // The client has proved itself, and is told so: it is the topic that is wrong.
+    // Answer the handshake first: the client's key is right, only the topic is refused.
     this.#ready();
     this.#link.close(isErrorCode(code) ? code : "SHARDCAST_INTERNAL");
   }

@@ -1,5 +1,6 @@
-// Batches of messages as the original protocol has them: one text a message. Made when the first legacy
-// subscriber is sent a batch, and shared by all others; gone with the batch.
+// Batches of messages in the original protocol: one WebSocket message per message. The texts of a
+// batch are encoded when the first legacy subscriber needs them, shared by the others, and freed
+// with the batch.
 import {
   FRAME_TYPES,
   MESSAGE_HEAD_BYTES,
@@ -13,7 +14,7 @@ import { frameText } from "@shardcast/protocol/websocket";
 export class LegacyTexts {
   readonly #texts = new WeakMap<SharedFrames, Buffer>();
 
-  /** A batch of a topic as whole WebSocket messages, end to end. */
+  /** Returns a topic's batch as whole WebSocket messages, end to end. */
   of(shared: SharedFrames, topic: string): Buffer {
     const known = this.#texts.get(shared);
     if (known !== undefined) return known;
@@ -23,7 +24,7 @@ export class LegacyTexts {
   }
 }
 
-/** A payload that is not UTF-8 has no text: what cannot be read of it becomes U+FFFD. */
+/** Texts must be UTF-8: invalid bytes of a payload become U+FFFD. */
 function encodeTexts(frames: Buffer, topic: string): Buffer {
   const texts: Buffer[] = [];
   forEachFrame(frames, (type, start, end) => {

@@ -1,4 +1,4 @@
-// What a consumer tells Prometheus.
+// The Prometheus metrics of a consumer.
 import type { NodeCore, Uplinks } from "@shardcast/server";
 import type { DamageTally, Log } from "@shardcast/log";
 import type { Owner } from "./owner/owner.ts";

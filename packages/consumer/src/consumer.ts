@@ -1,5 +1,5 @@
-// A consumer node: owns topics by the ring, stores their messages, and fans them out; relays topics that
-// others own; and routes publishes that clients send over /connect.
+// A consumer node. It owns topics by the ring, stores their messages and fans them out; it relays
+// topics that others own; and it routes publishes that clients send over /connect.
 import { optionInvalid } from "@shardcast/options";
 import {
   ShardcastNode,
@@ -24,7 +24,8 @@ import { openStorage } from "./start/storage.ts";
 import { startTidying } from "./start/tidying.ts";
 
 /**
- * @throws SHARDCAST_OPTION_INVALID where the node is not among the consumers, SHARDCAST_PORT_TAKEN,
+ * Starts a consumer; resolves when clients can connect.
+ * @throws SHARDCAST_OPTION_INVALID if the node is not among the consumers, SHARDCAST_PORT_TAKEN,
  * SHARDCAST_DATA_LOCKED, SHARDCAST_DATA_FOREIGN, SHARDCAST_DATA_CORRUPT
  */
 export async function startConsumer(
@@ -45,7 +46,7 @@ export async function startConsumer(
   const { uplinks } = publishing;
   const push = new Push({ core, topics, log, publisher: publishing.node, options: options.push });
   owner.onStored((topic, first) => push.stored(topic, first));
-  // In this order: topics have left before what waits for them is routed again.
+  // The order matters: topics must be released before their waiting publishes are routed again.
   membership.onChange(() => {
     topics.regroup();
     upstreams.regroup();
@@ -122,7 +123,7 @@ export async function startConsumer(
   });
   uplinks.start();
   core.events.start(publishing.node);
-  // Without Redis there are no push subscriptions to read yet.
+  // With Redis, push subscriptions can be read only when it is connected.
   if (redis === undefined) push.start();
   else void redis.connected.then(() => push.start());
   redis?.members.join({ id, url: options.advertise ?? advertisedUrl(host, node) });

@@ -1,7 +1,7 @@
-// @shardcast/consumer: a consumer node to be started within another program.
+// @shardcast/consumer: starts a consumer node within another program.
 //
 //   owner → owned-topic → log          publishes: numbered, stored, acked
-//   topic → subscription               fan-out and catching up, owned or relayed
-//   relayed-topic                      what another consumer owns
+//   fan-out → subscription             fan-out and catching up, for owned and relayed topics
+//   relayed-topic                      topics that another consumer owns
 export { parseConsumerOptions } from "./start/consumer-options.ts";
 export { startConsumer } from "./consumer.ts";

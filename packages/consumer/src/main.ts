@@ -1,4 +1,4 @@
-// The command shardcast-consumer: options in, a running node out.
+// The command shardcast-consumer: parses options and starts a node.
 import { hostname } from "node:os";
 import { CONSUMER_OPTIONS } from "@shardcast/options";
 import { runNode } from "@shardcast/server";
@@ -13,7 +13,7 @@ export function main(): Promise<void> {
     options: CONSUMER_OPTIONS,
     resolveId: async ({ id, consumers, port }, members) => {
       if (id !== AUTO_ID) return id;
-      // There is a list to choose from, or the machine's own name has to do.
+      // Find the id in the list of consumers; without a list, use the host name.
       const isListed = consumers.type === "list" || consumers.type === "file";
       return isListed ? ownId(members, port) : hostname();
     },

@@ -14,10 +14,7 @@ const PAGE_BYTES = 64 * 1024;
 /** How long to wait before reading again after the log could not be read. */
 const RETRY_MS = 250;
 
-/**
- * Shared by all topics without such subscribers, so that a node with very many topics holds one
- * empty set. Never add to it.
- */
+/** The empty set that most topics share, so that a node may have very many topics. Never add to it. */
 const NOBODY = new Set<Subscription>();
 
 export interface FanOutContext {

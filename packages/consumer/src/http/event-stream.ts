@@ -1,5 +1,5 @@
-// One topic followed over HTTP, as server-sent events (WHATWG HTML §9.2). It is a link among the others: it
-// gets heartbeats, is drained, and ends with its token.
+// A subscription to one topic over HTTP, as server-sent events (WHATWG HTML §9.2). The stream
+// counts as a link: it sends heartbeats, is drained, and ends when its token expires.
 import type { ServerResponse } from "node:http";
 import { bytesTaken } from "@shardcast/process";
 import {
@@ -18,9 +18,9 @@ import type { EventTexts } from "./event-texts.ts";
 import { STREAM_HEADERS, endEvent, retryLine } from "./stream-retry.ts";
 
 const SUB = 0;
-/** How long a client may take to read what is left when its stream has ended. */
+/** After the stream has ended, how long a client may take to read the rest. */
 const END_MS = 5000;
-/** No client sees it. */
+/** A comment, which clients ignore. */
 const COMMENT = Buffer.from(":\n\n");
 export interface EventStreamOptions {
   readonly core: NodeCore;
@@ -45,7 +45,7 @@ export class EventStream implements FrameSink, SweptLink, AccessHolder {
   readonly #response: ServerResponse;
   readonly #options: EventStreamOptions;
   #epoch = "";
-  /** Why the next gap is one. */
+  /** The cause of the next gap. */
   #cause: string | undefined;
   #chunks: Buffer[] = [];
   #queuedBytes = 0;
@@ -61,15 +61,18 @@ export class EventStream implements FrameSink, SweptLink, AccessHolder {
     this.#options = options;
   }
 
-  /** Nothing ever comes from the client: a dead one shows by what it does not take. */
+  /**
+   * Clients send nothing on a stream, so a dead client is detected by the bytes that it does not
+   * take.
+   */
   get progress(): number {
     const { socket } = this.#response;
     return this.isCongested && socket !== null ? bytesTaken(socket) : this.#beats;
   }
 
   /**
-   * Resolves when the subscription stands, and the first bytes are on their way.
-   * @throws the code that it is refused with
+   * Resolves when the subscription is confirmed and the first bytes are queued.
+   * @throws the code with which the subscription is refused
    */
   start(from: Parameters<SubscriberHandler["subscribe"]>[3]): Promise<void> {
     const { core, handler, topic } = this.#options;
@@ -95,7 +98,7 @@ export class EventStream implements FrameSink, SweptLink, AccessHolder {
       case "subscribed":
         this.#epoch = frame.position.epoch;
         this.#response.writeHead(200, STREAM_HEADERS);
-        // An id without data is no event, and yet what the client resumes from.
+        // An id without data dispatches no event, but sets the id from which the client resumes.
         this.#write(Buffer.from(`${retryLine()}id: ${formatPosition(frame.position)}\n\n`));
         this.#started?.();
         return;
@@ -106,7 +109,7 @@ export class EventStream implements FrameSink, SweptLink, AccessHolder {
         this.#epoch = frame.epoch;
         const { epoch, first, last } = frame;
         const id = formatPosition({ epoch, offset: last });
-        // Without a cause, JSON leaves the code out.
+        // JSON.stringify omits the code if it is undefined.
         const data = JSON.stringify({ epoch, first, last, code: this.#cause });
         this.#cause = undefined;
         this.#write(Buffer.from(`id: ${id}\nevent: gap\ndata: ${data}\n\n`));
@@ -146,14 +149,15 @@ export class EventStream implements FrameSink, SweptLink, AccessHolder {
   }
 
   expiring(): void {
-    // A stream cannot be told anything: it ends, and its client comes again with another token.
+    // A stream cannot ask its client for a token. It ends, and its client reconnects with another
+    // token.
   }
 
   expired(): void {
     this.close("SHARDCAST_TOKEN_EXPIRED");
   }
 
-  /** Writes all that the turn has brought. */
+  /** Writes everything that this turn queued. */
   endTurn(): void {
     this.#isDeferred = false;
     const chunks = this.#chunks;
@@ -168,7 +172,10 @@ export class EventStream implements FrameSink, SweptLink, AccessHolder {
     this.#response.uncork();
   }
 
-  /** Queues bytes for the end of this turn. From the high-water mark on the topic holds back what follows. */
+  /**
+   * Queues bytes for the end of this turn. Over the high-water mark, the topic stops pushing to
+   * this stream.
+   */
   #write(chunk: Buffer): void {
     if (!this.isOpen) return;
     this.#chunks.push(chunk);
@@ -180,7 +187,7 @@ export class EventStream implements FrameSink, SweptLink, AccessHolder {
     this.#options.core.turn.deferWrite(this);
   }
 
-  /** All that was written has left the process, after the stream had been congested. */
+  /** Called when a stream that was congested has handed all its bytes to the kernel. */
   #writable(): void {
     if (!this.isOpen) return;
     this.isCongested = false;
@@ -196,7 +203,7 @@ export class EventStream implements FrameSink, SweptLink, AccessHolder {
     }
     this.#write(Buffer.from(endEvent(code)));
     this.endTurn();
-    // One that reads no more is not waited for: its link counts no longer.
+    // Do not wait for a client that has stopped reading: its link no longer counts.
     const response = this.#response;
     const timer = setTimeout(() => response.destroy(), END_MS).unref();
     response.end(() => clearTimeout(timer));

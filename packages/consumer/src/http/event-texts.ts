@@ -1,10 +1,10 @@
-// Batches as server-sent events: written once for all streams that get the same.
+// Batches as server-sent events, encoded once for all streams that get the same batch.
 import type { SharedFrames } from "@shardcast/protocol/websocket";
 import { messagesOf } from "./message-json.ts";
 
 interface Text {
   readonly epoch: string;
-  /** Kept by the streams that have it still to send, and by nobody else. */
+  /** Held only by the streams that have not sent it yet. */
   readonly bytes: WeakRef<Buffer>;
 }
 

@@ -1,4 +1,4 @@
-// A message as HTTP gives it: one JSON object, in event streams and in pages alike. docs/http.md#subscribe
+// A message as one JSON object, in event streams and in pages. docs/http.md#subscribe
 import {
   decodeFrames,
   decodeText,
@@ -12,13 +12,13 @@ export interface MessageJson {
   readonly time: number;
   readonly messageId?: string;
   readonly attributes?: Attributes;
-  /** Where the payload is UTF-8. */
+  /** Set if the payload is UTF-8. */
   readonly payload?: string;
-  /** Where it is not. */
+  /** Set if the payload is not UTF-8. */
   readonly payloadBase64?: string;
 }
 
-/** The messages of some frames, of a topic whose epoch is this one. */
+/** Decodes the messages in `frames`; their topic has the epoch `epoch`. */
 export function messagesOf(frames: Uint8Array, epoch: string): MessageJson[] {
   return decodeFrames(frames).flatMap((frame) =>
     frame.type === "message" ? [messageJson(frame, epoch)] : [],

@@ -1,5 +1,5 @@
-// Reads some of a topic's messages, once: a subscription that ends when it has enough, whoever owns the topic
-// and wherever it is kept.
+// Reads one page of a topic's messages: a subscription that ends when it has enough. It works for
+// any owner of the topic, and any log.
 import {
   ShardcastError,
   formatPosition,
@@ -16,17 +16,20 @@ import type { SubscriberHandler } from "../links/subscriber-handler.ts";
 import { messagesOf, type MessageJson } from "./message-json.ts";
 
 const TIMEOUT_MS = 10_000;
-/** Of the messages as JSON. */
+/** The most bytes of a page's messages, as JSON. */
 const MAX_BYTES = 1024 * 1024;
 const SUB = 0;
 
 export interface Page {
   readonly messages: readonly MessageJson[];
-  /** Of the last message, or of the place where there is none: where the next page begins. */
+  /**
+   * The position of the last message or, without messages, the start position. The next page begins
+   * after it.
+   */
   readonly position: string;
   readonly head: string;
   readonly oldest: string;
-  /** Messages that were asked for and cannot be had; with a code where they are damaged. */
+  /** Offsets of messages that are gone; with a code if they are damaged. */
   readonly gap?: { readonly first: number; readonly last: number; readonly code?: string };
 }
 
@@ -37,7 +40,10 @@ export interface PageRequest {
   readonly access: LinkAccess | undefined;
 }
 
-/** @throws the code that the subscription is refused with, SHARDCAST_OWNER_UNAVAILABLE */
+/**
+ * Reads one page. @throws the code with which the subscription is refused,
+ * SHARDCAST_OWNER_UNAVAILABLE
+ */
 export function readPage(handler: SubscriberHandler, request: PageRequest): Promise<Page> {
   return new Promise((resolve, reject) => {
     const sink = new PageSink(request, (result) => {
@@ -63,7 +69,7 @@ class PageSink implements FrameSink {
   #offset = 0;
   #bytes = 0;
   #gap: Page["gap"];
-  /** Why the next gap is one. */
+  /** The cause of the next gap. */
   #cause: string | undefined;
 
   constructor({ access, limit }: PageRequest, done: (result: Page | ShardcastError) => void) {
@@ -78,7 +84,7 @@ class PageSink implements FrameSink {
         this.#subscribed = frame;
         this.#epoch = frame.position.epoch;
         this.#offset = frame.position.offset;
-        // A gap follows at once, or not at all.
+        // If there is a gap, its frame follows in the same turn.
         queueMicrotask(() => this.#finishIfEnough());
         return;
       case "cause":
@@ -99,7 +105,7 @@ class PageSink implements FrameSink {
     if (!this.isOpen) return;
     for (const message of messagesOf(shared.frames, this.#epoch)) {
       const bytes = Buffer.byteLength(JSON.stringify(message));
-      // At least one goes, however large it is.
+      // A page has at least one message, even one that exceeds MAX_BYTES.
       if (this.#messages.length > 0 && this.#bytes + bytes > MAX_BYTES) {
         this.#finish();
         return;
@@ -118,7 +124,10 @@ class PageSink implements FrameSink {
     this.#done(new ShardcastError(code));
   }
 
-  /** A gap is told at the beginning of a page: where there is something before it, the page ends. */
+  /**
+   * A page reports a gap only at its beginning: if the page has messages before the gap, it ends
+   * there.
+   */
   #missed({ epoch, first, last }: GapFrame): void {
     if (!this.isOpen) return;
     if (this.#messages.length > 0 || this.#gap !== undefined) {

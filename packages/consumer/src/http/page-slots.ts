@@ -1,23 +1,25 @@
-// Pages of messages that a node has in hand: being read, or not taken by their clients yet. Each may be some MiB, so
-// there are only so many, one user or address has a share of them alone, and none waits for a client that does not
-// read.
+// Limits the pages of messages that a node holds: pages that are being read, and pages that clients
+// have not taken yet. A page may have some MiB. Each user or address may use only a share of the
+// slots, and a client that does not read loses its slot.
 import type { ServerResponse } from "node:http";
 import { Shares, bytesTaken } from "@shardcast/process";
 import { ShardcastError } from "@shardcast/protocol";
 
 const MAX_PAGES = 128;
-/** One user or address may have so many times less. */
+/** One user or address may use this fraction of the slots: 1/SHARES. */
 const SHARES = 8;
 const STALL_MS = 5000;
 const LOOKS = 4;
-/** However slowly it is read; and one that waits behind another answer of its connection. */
+/**
+ * The longest time for sending a page, and for waiting behind another response of the connection.
+ */
 const MAX_SEND_MS = 120_000;
 const MAX_WAIT_MS = 30_000;
 
 export interface PageSlotsOptions {
   /** @default 128 */
   readonly maxPages?: number;
-  /** How long a client may take nothing of a page, in ms. @default 5000 */
+  /** How long a client may take no bytes of a page, in ms. @default 5000 */
   readonly stallMs?: number;
 }
 
@@ -37,8 +39,8 @@ export class PageSlots {
   }
 
   /**
-   * Takes a slot until the response has left, or is not read any more.
-   * @param holders whose shares it takes
+   * Takes a slot, and holds it until the response was sent or its client has stopped reading.
+   * @param holders the user and the address whose shares are used
    * @throws SHARDCAST_NODE_FULL
    */
   take(response: ServerResponse, holders: readonly string[]): void {
@@ -61,7 +63,7 @@ export class PageSlots {
     };
     const timer = this.#watch(response, () => {
       response.destroy();
-      // A response that waits behind another one is not told when its connection ends.
+      // A response that waits behind another one gets no event when its connection ends.
       release();
     });
     response.once("close", release);

@@ -1,5 +1,6 @@
-// When an EventSource comes again. It goes on by itself where a stream ends, and gives up for good where the answer is
-// anything but a stream (WHATWG HTML §9.2.3): so a node that cannot serve it now answers by a stream that ends at once.
+// When an EventSource reconnects. It reconnects when a stream ends, but gives up for good after any
+// other response (WHATWG HTML §9.2.3). So a node that cannot serve it now answers with a stream
+// that ends at once.
 import { ERRORS, ShardcastError } from "@shardcast/protocol";
 import type { FastifyReply, FastifyRequest } from "fastify";
 
@@ -9,13 +10,14 @@ const MAX_RETRY_MS = 3000;
 export const STREAM_HEADERS = {
   "content-type": "text/event-stream; charset=utf-8",
   "cache-control": "no-store",
-  // Whoever resumes finds a node anew: this one may be stopping.
+  // Closes the connection, so that a client which resumes connects again: this node may be
+  // stopping.
   connection: "close",
-  // A proxy that gathers what it passes on would keep it from the client. nginx heeds this.
+  // Asks proxies such as nginx not to buffer the response, which would delay events.
   "x-accel-buffering": "no",
 };
 
-/** Not the same for all: those whose node has stopped do not come at once. */
+/** A random delay, so that the clients of a stopped node do not all reconnect at once. */
 export function retryLine(): string {
   const waitMs = MIN_RETRY_MS + Math.random() * (MAX_RETRY_MS - MIN_RETRY_MS);
   return `retry: ${Math.round(waitMs)}\n`;
@@ -25,7 +27,10 @@ export function endEvent(code: string): string {
   return `event: end\ndata: ${JSON.stringify({ code })}\n\n`;
 }
 
-/** Answers whoever wants a stream alone and may have it later. @throws what anybody else is to be told */
+/**
+ * If the error is retryable and the client accepts only a stream, answers with a stream that ends
+ * at once. @throws the error otherwise
+ */
 export function answerLater(error: Error, request: FastifyRequest, reply: FastifyReply): void {
   const isLater = error instanceof ShardcastError && ERRORS[error.code].retryable;
   if (!isLater || request.headers.accept !== "text/event-stream") throw error;

@@ -1,4 +1,5 @@
-// Reading over HTTP: event streams, pages of messages, and what topics there are. docs/http.md#subscribe
+// Routes that read: event streams, pages of messages, and the list of topics.
+// docs/http.md#subscribe
 import { randomUUID } from "node:crypto";
 import { ShardcastError, formatFrom, parseFrom, type From } from "@shardcast/protocol";
 import type { Log } from "@shardcast/log";
@@ -27,7 +28,7 @@ import {
 } from "./topic-schemas.ts";
 import { TopicsCursor } from "./topics-cursor.ts";
 
-/** Names that are looked at for one page of topics. */
+/** How many names are examined for one page of topics. */
 const MAX_NAMES = 10_000;
 
 export interface TopicRoutesOptions {
@@ -35,7 +36,7 @@ export interface TopicRoutesOptions {
   readonly access: HttpAccess;
   readonly handler: SubscriberHandler;
   readonly log: Log;
-  /** Whether the log has what all consumers own. */
+  /** Whether the log has the topics of all consumers. */
   readonly isLogShared: boolean;
 }
 
@@ -69,7 +70,7 @@ export function addTopicRoutes(http: FastifyInstance, options: TopicRoutesOption
 
   http.get<TopicRequest>("/subscribe/:topic", {
     schema: SUBSCRIBE_SCHEMA,
-    // It has no end, and nothing that its head alone would tell.
+    // A stream has no end, and its head alone has no use.
     exposeHeadRoute: false,
     errorHandler: answerLater,
     handler: async (request, reply) => {
@@ -79,16 +80,17 @@ export function addTopicRoutes(http: FastifyInstance, options: TopicRoutesOption
         throw new ShardcastError("SHARDCAST_NODE_FULL");
       }
       const from = startOf(request);
-      // Before it there are answers that are not finished; such a one is not told when the client goes.
+      // Without a socket, the response waits behind an unfinished one, and gets no event when its
+      // client disconnects.
       if (reply.raw.socket === null && !reply.raw.destroyed) {
         throw new ShardcastError("SHARDCAST_REQUEST_INVALID", "a stream cannot be pipelined");
       }
-      // Nobody is told again of one that has gone already.
+      // No further event would report that the client has disconnected.
       if (reply.raw.destroyed || request.raw.socket.destroyed) {
         throw new ShardcastError("SHARDCAST_LINK_LOST");
       }
       const address = access.addressOf(request);
-      // It counts as a link, not as a request.
+      // The stream counts as a link, not as a request.
       const entered = caller === undefined ? undefined : core.gate.enter(caller.identity, address);
       const parts = { core, handler, texts, id: randomUUID(), topic, address, access: entered };
       const stream = new EventStream(reply.raw, parts);
@@ -157,11 +159,11 @@ async function listTopics(
   return { topics, next: cursor.seal(last) };
 }
 
-/** Where a stream starts: after the last event that the client has, or as it asks. */
+/** Where a stream starts: after the client's last event, or as the query asks. */
 function startOf({ headers, query }: FastifyRequest<TopicRequest>): From {
   const header = headers["last-event-id"];
   const given = typeof header === "string" && header !== "" ? header : query.lastEventId;
-  // Empty is what a client has that had no event yet.
+  // A client without an event yet sends an empty id.
   const last = given === "" ? undefined : given;
   const from = parseFrom(last ?? query.from ?? "live");
   if (last !== undefined && from.type !== "position") {

@@ -1,4 +1,4 @@
-// What the routes that read take and give: it checks requests, and is what /openapi.json says of them.
+// JSON Schemas of the routes that read. They validate requests and describe them in /openapi.json.
 import {
   CLIENT_SECURITY,
   MESSAGE_SCHEMA,
@@ -7,7 +7,7 @@ import {
   TOPIC_PARAMS,
 } from "@shardcast/server";
 
-/** Messages, or topics, of one page. */
+/** The number of messages or topics in one page. */
 export const DEFAULT_LIMIT = 100;
 export const MAX_LIMIT = 1000;
 

@@ -1,9 +1,10 @@
-// Where the next page of topics begins. It may be at a name that the caller may not know, so it is sealed: with a key
-// that follows from the pre-shared key, so that every node of the cluster reads it (AES-256-GCM).
+// The cursor of the next page of topics. It may contain a name that the caller may not see, so it
+// is encrypted (AES-256-GCM). The key is derived from the pre-shared key, so every node of the
+// cluster can read the cursor.
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
 import { ShardcastError, type HandshakeKeys } from "@shardcast/protocol";
 
-/** No topic of a client begins like that. */
+/** No client's topic begins with this prefix. */
 const PREFIX = "$cursor/";
 const CURSOR = /^\$cursor\/([^./]+)\.([\w-]+)$/;
 const ALGORITHM = "aes-256-gcm";
@@ -30,8 +31,10 @@ export class TopicsCursor {
   }
 
   /**
-   * The name that a page begins after: a cursor's, or one that a caller gives itself.
-   * @throws SHARDCAST_REQUEST_INVALID where it is a cursor, and none of this cluster
+   * Returns the name after which a page begins: the name in a cursor, or a name that the caller
+   * gave.
+   * @throws SHARDCAST_REQUEST_INVALID if `after` looks like a cursor, but is not one of this
+   * cluster
    */
   nameOf(after: string): string {
     if (!after.startsWith(PREFIX)) return after;

@@ -1,5 +1,5 @@
-// Who is present on topics through this node's own links, and what the topics' presence owners are told of
-// it: again, where the ring is another one, or the link to an owner was lost.
+// The members present through this node's own links. It reports them to the presence owners of
+// their topics, and again when the ring changes or an owner's link was lost.
 import {
   ShardcastError,
   isSameMember,
@@ -17,9 +17,9 @@ import { WATCHED_ELSEWHERE, type PresenceDesk } from "./presence-desk.ts";
 import type { PresenceAnswer, PresenceOwner } from "./presence-owner.ts";
 import { PresenceShares, presenceHoldersOf } from "./presence-shares.ts";
 
-/** How long an owner that refuses is given, before it is told again. */
+/** The wait before reporting again to a node that does not know yet that it is the owner, in ms. */
 const RETRY_MS = 250;
-/** And one that has no room. */
+/** The same for an owner that refuses for another reason, for example because it is full. */
 const REFUSED_MS = 2000;
 const WAKE_TRIES = 40;
 
@@ -27,11 +27,11 @@ interface Attendee {
   readonly sink: FrameSink;
   readonly topic: string;
   readonly member: PresenceMember;
-  /** Who is told. */
+  /** The presence owner that has the report. */
   readonly owner: RingMember;
-  /** By whose shares it is counted. */
+  /** The holders whose shares the member uses. */
   readonly holders: readonly string[];
-  /** It is being told again. */
+  /** Whether a repeated report is in progress. */
   isTelling: boolean;
 }
 
@@ -39,17 +39,17 @@ export interface AttendanceOptions {
   readonly membership: Membership;
   readonly owner: PresenceOwner;
   readonly upstreamTo: (owner: RingMember) => Upstream;
-  /** Members that one link may bring. */
+  /** The most members of one link. */
   readonly maxMembers: number;
-  /** Members of one topic that one user, or one address, may bring. */
+  /** The most members of one topic per user, and per address. */
   readonly maxEach: number;
-  /** The presence topics that somebody follows here. */
+  /** The presence topics that have subscribers at this node. */
   readonly watched: () => Iterable<string>;
 }
 
 export class Attendance implements PresenceDesk {
   readonly #options: AttendanceOptions;
-  /** Each with the link that brought it last. */
+  /** Each with the link that reported it last. */
   readonly #attendees = new Map<string, Attendee>();
   readonly #keys = new Map<FrameSink, Set<string>>();
   readonly #shares: PresenceShares;
@@ -59,7 +59,10 @@ export class Attendance implements PresenceDesk {
     this.#shares = new PresenceShares(options.maxEach);
   }
 
-  /** @throws SHARDCAST_OWNER_UNAVAILABLE, SHARDCAST_NOT_OWNER, SHARDCAST_PRESENCE_FULL, SHARDCAST_TOPICS_LIMIT */
+  /**
+   * @throws SHARDCAST_OWNER_UNAVAILABLE, SHARDCAST_NOT_OWNER, SHARDCAST_PRESENCE_FULL,
+   * SHARDCAST_TOPICS_LIMIT
+   */
   async enter(sink: FrameSink, { topic, memberId, user, info }: EnterFrame): Promise<void> {
     const member = { memberId, user, info };
     const holders = presenceHoldersOf(topic, sink.access);
@@ -87,9 +90,9 @@ export class Attendance implements PresenceDesk {
       await this.#tell(attendee);
     } catch (error) {
       const isCurrent = this.#attendees.get(key) === attendee;
-      // Its client asks again, at the latest; the owner is told as soon as it can be reached.
+      // The client asks again, and this node reports the member as soon as the owner is available.
       if (isUnavailable(error)) throw error;
-      // One that was there with another info stays there.
+      // A member that was present with another info stays present.
       if (isCurrent && before?.sink === sink) this.#put(key, before);
       else if (isCurrent) this.#leave(key, attendee, false);
       throw error;
@@ -102,7 +105,7 @@ export class Attendance implements PresenceDesk {
     if (attendee?.sink === sink) this.#leave(key, attendee, lost);
   }
 
-  /** Takes a link's members off the lists of topics that it may not be on any more. */
+  /** Removes a link's members from topics on which it may no longer be present. */
   retain(sink: FrameSink, isAllowed: (topic: string) => boolean): void {
     for (const key of [...(this.#keys.get(sink) ?? [])]) {
       const attendee = this.#attendees.get(key);
@@ -114,7 +117,7 @@ export class Attendance implements PresenceDesk {
   closed(sink: FrameSink): void {
     for (const key of this.#keys.get(sink) ?? []) {
       const attendee = this.#attendees.get(key);
-      // Its client may have come back over another link already.
+      // The client may already be back on another link.
       if (attendee?.sink === sink) this.#leave(key, attendee, true);
     }
     this.#keys.delete(sink);
@@ -125,25 +128,26 @@ export class Attendance implements PresenceDesk {
     const { membership, owner, upstreamTo } = this.#options;
     const member = this.#ownerOf(topic);
     if (membership.isSelf(member)) return owner.page(topic, after, limit);
-    // What a place means without a limit, only nodes may say to one another.
+    // With `limit` 0, `after` may be WATCHED_ELSEWHERE, which only nodes may send.
     return upstreamTo(member).presence(topic, limit === 0 ? 0 : after, limit);
   }
 
-  /** Goes by the ring as it is now. */
+  /** Applies the current ring. */
   regroup(): void {
     for (const [key, attendee] of this.#attendees) {
       const owner = this.#options.membership.ownerOf(presenceTopic(attendee.topic));
       if (owner === undefined || isSameMember(owner, attendee.owner)) continue;
       const moved = { ...attendee, owner, isTelling: false };
       this.#attendees.set(key, moved);
-      // Not as one that leaves: the old owner may still take itself for the owner, and tell so.
+      // Report it as lost, not as left: the old owner may still act as the owner, and would notify
+      // watchers.
       this.#take(attendee, true);
       this.#tellUntilKnown(key, moved);
     }
     for (const [topic, owner] of this.#watched()) this.#wake(topic, owner, 0);
   }
 
-  /** An owner can be reached (again), and may know nothing any more. */
+  /** Called when an owner is available, perhaps again. It may have lost all reports. */
   reached(owner: RingMember): void {
     for (const [key, attendee] of this.#attendees) {
       if (isSameMember(attendee.owner, owner)) this.#tellUntilKnown(key, attendee);
@@ -153,7 +157,7 @@ export class Attendance implements PresenceDesk {
     }
   }
 
-  /** Topics that are watched here, and who keeps their lists. */
+  /** Yields the topics that are watched here, with their presence owners. */
   *#watched(): Generator<readonly [topic: string, owner: RingMember]> {
     for (const name of this.#options.watched()) {
       const topic = topicOfPresence(name);
@@ -163,8 +167,9 @@ export class Attendance implements PresenceDesk {
   }
 
   /**
-   * Has an owner look after what is watched here: a new one tells the watchers to ask anew. One whose ring is
-   * behind gets to know of it soon; of one out of reach `reached` tells.
+   * Asks an owner to look after a topic that is watched here; a new owner asks the watchers to read
+   * the members again. If the owner's ring is out of date, this node tries again. If the owner is
+   * unavailable, `reached` does so later.
    */
   #wake(topic: string, owner: RingMember, after: number, tries = WAKE_TRIES): void {
     const { membership, upstreamTo } = this.#options;
@@ -184,7 +189,10 @@ export class Attendance implements PresenceDesk {
     else await upstreamTo(owner).enter(topic, member);
   }
 
-  /** An owner that cannot be reached is told when it can be. */
+  /**
+   * Reports a member until the owner accepts it. If the owner is unavailable, `reached` reports it
+   * later.
+   */
   #tellUntilKnown(key: string, attendee: Attendee): void {
     if (this.#attendees.get(key) !== attendee || attendee.isTelling) return;
     attendee.isTelling = true;
@@ -204,7 +212,7 @@ export class Attendance implements PresenceDesk {
     );
   }
 
-  /** In the place of whoever brought the member before. */
+  /** Replaces the attendee that reported the member before. */
   #put(key: string, attendee: Attendee | undefined): void {
     this.#shares.give(this.#attendees.get(key)?.holders ?? []);
     this.#shares.take(attendee?.holders ?? []);
@@ -218,7 +226,7 @@ export class Attendance implements PresenceDesk {
     this.#take(attendee, isLost);
   }
 
-  /** Takes it back from the owner that was told. */
+  /** Withdraws the report from the owner. */
   #take({ topic, member, owner }: Attendee, isLost: boolean): void {
     const { membership, upstreamTo } = this.#options;
     if (membership.isSelf(owner)) this.#options.owner.leave(this, topic, member, isLost);

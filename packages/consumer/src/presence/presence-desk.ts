@@ -1,25 +1,31 @@
-// Where frames about presence are worked off: for clients by what this node tells the owners, for other
-// consumers by the owner itself.
+// Handles presence frames: for clients by reporting to the presence owners, and for other consumers
+// by the owner itself.
 import type { EnterFrame, LeaveFrame } from "@shardcast/protocol";
 import type { FrameSink } from "@shardcast/server";
 import type { PresenceAnswer, PresenceOwner } from "./presence-owner.ts";
 
-/** What another node asks for after a new link where it has watchers: `limit` 0, after a place that nobody has. */
+/**
+ * A node that watches a topic sends this as `after`, with `limit` 0, when it reconnects to the
+ * owner. No member has this number.
+ */
 export const WATCHED_ELSEWHERE = 2 ** 48 - 1;
 
 export interface PresenceDesk {
-  /** Resolves when the topic's presence owner knows. @throws a ShardcastError with a code for the client */
+  /**
+   * Resolves when the topic's presence owner has the member. @throws ShardcastError with a code for
+   * the client
+   */
   enter(sink: FrameSink, frame: EnterFrame): Promise<void>;
   leave(sink: FrameSink, frame: LeaveFrame): void;
-  /** @throws a ShardcastError with a code for the client */
+  /** Returns one page of the members. @throws ShardcastError with a code for the client */
   page(topic: string, after: number, limit: number): Promise<PresenceAnswer>;
-  /** Takes back what came over a link for topics that it may not be on any more. */
+  /** Removes members of a link from topics on which it may no longer be present. */
   retain(sink: FrameSink, isAllowed: (topic: string) => boolean): void;
-  /** All that came over a link is lost. */
+  /** Marks all members of a closed link as lost. */
   closed(sink: FrameSink): void;
 }
 
-/** For links of other consumers, which tell of their own clients. */
+/** The desk for links of other consumers, which report their own clients. */
 export function deskOf(owner: PresenceOwner): PresenceDesk {
   return {
     enter: (sink, { topic, memberId, user, info }) => {
@@ -33,7 +39,7 @@ export function deskOf(owner: PresenceOwner): PresenceDesk {
       if (limit === 0 && after === WATCHED_ELSEWHERE) owner.watchedElsewhere(topic);
       return owner.page(topic, after, limit);
     },
-    // Other consumers may all.
+    // Other consumers may be present on every topic.
     retain: () => undefined,
     closed: (sink) => owner.lost(sink),
   };

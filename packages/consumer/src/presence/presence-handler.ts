@@ -1,4 +1,4 @@
-// What is done with frames about presence: each question is checked, and answered once.
+// Handles presence frames: checks each request, and answers it once.
 import {
   PRESENCE_PAGE_MAX_COUNT,
   ShardcastError,
@@ -16,10 +16,10 @@ import type { PresenceDesk } from "./presence-desk.ts";
 export class PresenceHandler {
   readonly #desk: PresenceDesk;
   readonly #window: number;
-  /** Questions without an answer. */
+  /** The number of requests without an answer, by link. */
   readonly #asked = new Map<FrameSink, number>();
 
-  /** @param window questions of one link that may be without an answer */
+  /** @param window the most requests of one link that may be without an answer */
   constructor(desk: PresenceDesk, window: number) {
     this.#desk = desk;
     this.#window = window;
@@ -53,7 +53,7 @@ export class PresenceHandler {
     }
   }
 
-  /** Takes the link's members off the lists that it may not be on any more. */
+  /** Removes the link's members from topics on which it may no longer be present. */
   permitted(sink: FrameSink, access: LinkAccess): void {
     this.#desk.retain(sink, (topic) => access.presenceFault(topic) === undefined);
   }
@@ -89,7 +89,7 @@ export class PresenceHandler {
   }
 }
 
-/** Who came with a token is the user whom it names, and nobody else. */
+/** Sets the user of a frame to the token's user, on a link that has a token. */
 function ownMember<Named extends EnterFrame | LeaveFrame>(sink: FrameSink, frame: Named): Named {
   return sink.access === undefined ? frame : { ...frame, user: sink.access.user };
 }

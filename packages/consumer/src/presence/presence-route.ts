@@ -1,4 +1,4 @@
-// GET /topics/:topic/presence: who is on a topic, for back ends.
+// GET /topics/:topic/presence: the members of a topic, for back ends.
 import {
   PRESENCE_PAGE_MAX_COUNT,
   ShardcastError,

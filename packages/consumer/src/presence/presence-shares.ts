@@ -1,4 +1,5 @@
-// How many members of a topic one user, and one address, has brought to this node: nobody fills a list alone.
+// Counts the members of a topic per user and per address at this node, so that none of them fills a
+// topic alone.
 import { holdersOf, type LinkAccess } from "@shardcast/server";
 
 export class PresenceShares {
@@ -10,7 +11,7 @@ export class PresenceShares {
     this.#maxEach = maxEach;
   }
 
-  /** Whether each of the holders may have one more. */
+  /** Whether each of the holders may have one more member. */
   hasRoom(holders: readonly string[]): boolean {
     return holders.every((holder) => (this.#counts.get(holder) ?? 0) < this.#maxEach);
   }
@@ -28,7 +29,7 @@ export class PresenceShares {
   }
 }
 
-/** By whose shares of a topic a member is counted. */
+/** The holders, per topic, whose shares a member uses. */
 export function presenceHoldersOf(
   topic: string,
   access: LinkAccess | undefined,

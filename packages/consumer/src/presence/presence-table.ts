@@ -1,4 +1,5 @@
-// Who is on one topic, as its presence owner knows it, and what has changed since its watchers were told.
+// The members of one topic, held by its presence owner, and the changes since its watchers were
+// last notified.
 import {
   memberKey,
   type MemberIdentity,
@@ -6,13 +7,16 @@ import {
   type PresentFrame,
 } from "@shardcast/protocol";
 
-/** Of users and infos in one page: no answer is much larger than a page of messages. */
+/**
+ * The size of the users and infos in one page, in characters. It keeps answers about as large as a
+ * page of messages.
+ */
 const PAGE_CHARS = 64 * 1024;
 
-/** Through whom a member is there: a link of another consumer, or this node's own clients. */
+/** The reporter of a member: a link of another consumer, or this node for its own clients. */
 export type Reporter = object;
 
-/** What watchers are told, as the text of a message. docs/protocol.md#members */
+/** The text of a message to watchers. docs/protocol.md#members */
 export interface PresenceChange {
   readonly joined: readonly PresenceMember[];
   readonly left: readonly PresenceMember[];
@@ -22,26 +26,26 @@ export interface PresenceChange {
 
 export type PresencePage = Omit<PresentFrame, "type" | "seq" | "position">;
 
-/** Somebody who says that a member is there. */
+/** A reporter's claim that a member is present. */
 interface Report {
   readonly reporter: Reporter;
-  /** When it does not count any more, unless it is renewed; Infinity while the member's link is open. */
+  /** When the report expires, unless it is renewed; Infinity while the member's link is open. */
   leavesAt: number;
 }
 
 interface Entry {
   readonly member: PresenceMember;
-  /** 1, 2, 3, … in the order of coming: where a page goes on. */
+  /** 1, 2, 3, … in the order of arrival. A page continues after such a number. */
   readonly number: number;
-  /** Mostly one; more while an old link of a client that has moved is not known to be dead yet. */
+  /** Usually one. More if a client has moved and its old link is not known to be dead yet. */
   readonly reports: Report[];
 }
 
 export class PresenceTable {
   readonly #entries = new Map<string, Entry>();
-  /** How many members each user has; those that are nobody's do not count. */
+  /** How many members each user has. Anonymous members are not counted. */
   readonly #users = new Map<string, number>();
-  /** Members that have changed since the watchers were told, as they were then. */
+  /** Members that have changed since the watchers were notified, with their state at that time. */
   readonly #changed = new Map<string, PresenceMember | undefined>();
   #lost = 0;
   #nextNumber = 1;
@@ -50,7 +54,7 @@ export class PresenceTable {
     return this.#entries.size;
   }
 
-  /** Some of its members are lost, and have to be looked after. */
+  /** Whether some members are lost, and must be checked for expiry. */
   get hasLost(): boolean {
     return this.#lost > 0;
   }
@@ -63,7 +67,7 @@ export class PresenceTable {
     return this.#entries.has(memberKey(member));
   }
 
-  /** Adds a member, or gives it another info. Whoever else has it there goes on having it there. */
+  /** Adds a member, or changes its info. Reports by other reporters remain. */
   enter(reporter: Reporter, member: PresenceMember): void {
     const key = memberKey(member);
     const known = this.#entries.get(key);
@@ -80,25 +84,28 @@ export class PresenceTable {
     this.#entries.set(key, { member, number, reports });
   }
 
-  /** One of a reporter's members has left. */
+  /** Removes a member, if this reporter has reported it. */
   leave(reporter: Reporter, member: MemberIdentity): void {
     const key = memberKey(member);
     const entry = this.#entries.get(key);
     if (entry?.reports.some((one) => one.reporter === reporter) === true) this.#remove(key, entry);
   }
 
-  /** One of a reporter's members is lost: at `leavesAt` it is gone, unless somebody has it there by then. */
+  /**
+   * Marks a reporter's member as lost: it is removed at `leavesAt`, unless another report of it
+   * remains.
+   */
   lose(reporter: Reporter, member: MemberIdentity, leavesAt: number): void {
     const entry = this.#entries.get(memberKey(member));
     if (entry !== undefined) this.#lose(reporter, entry, leavesAt);
   }
 
-  /** All of a reporter's members are lost. */
+  /** Marks all members of a reporter as lost. */
   loseAll(reporter: Reporter, leavesAt: number): void {
     for (const entry of this.#entries.values()) this.#lose(reporter, entry, leavesAt);
   }
 
-  /** Lets go of those whose time is over. */
+  /** Removes the members whose last report has expired. */
   expire(now: number): void {
     if (this.#lost === 0) return;
     for (const [key, entry] of this.#entries) {
@@ -112,7 +119,10 @@ export class PresenceTable {
     }
   }
 
-  /** What has changed since the last call. Whoever came and went in between did not change. */
+  /**
+   * Returns the changes since the last call. A member that entered and left in between is not
+   * included.
+   */
   takeChange(): PresenceChange {
     const joined: PresenceMember[] = [];
     const left: PresenceMember[] = [];
@@ -125,7 +135,7 @@ export class PresenceTable {
     return { joined, left, count: this.count, users: this.#users.size };
   }
 
-  /** Members that came after the one with a number, up to `limit`, and not much over PAGE_CHARS. */
+  /** Returns the members after a number: at most `limit`, and about PAGE_CHARS characters. */
   page(after: number, limit: number): PresencePage {
     const numbers = { count: this.count, users: this.#users.size };
     const members: PresenceMember[] = [];

@@ -1,4 +1,5 @@
-// Messages that were given up, as messages of another topic, with where they came from.
+// Messages that could not be delivered, as messages of another topic with attributes about their
+// origin.
 import {
   ATTRIBUTES_MAX_COUNT,
   ATTRIBUTE_MAX_BYTES,
@@ -14,16 +15,19 @@ const ORIGIN = "shardcast-origin-position";
 export interface DeadLetter extends PushPlace {
   readonly subscription: string;
   readonly attempts: number;
-  /** Of the last failure. */
+  /** The reason of the last failure. */
   readonly reason: string;
 }
 
-/** One that was given up before stays where it is: else it would go round. */
+/**
+ * Whether a message is a dead letter. If it fails again, it is dropped; otherwise it would
+ * circulate for ever.
+ */
 export function isDeadLetter({ attributes }: MessageFrame): boolean {
   return attributes !== undefined && ORIGIN in attributes;
 }
 
-/** The message as it is published to another topic: again and again, it is stored once. */
+/** The message as it is published to another topic. Publishing it again stores it only once. */
 export function deadLetterOf(
   message: MessageFrame,
   topic: string,

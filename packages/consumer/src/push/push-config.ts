@@ -1,4 +1,5 @@
-// What a push subscription is configured by, in a file and over HTTP alike: read once, and then believed.
+// Parses the configuration of a push subscription, from a file or from the HTTP API. Later code
+// need not check it again.
 import {
   isPlainText,
   isWellFormed,
@@ -19,27 +20,32 @@ const MAX_TIMEOUT_MS = 120_000;
 const DEFAULT_TIMEOUT_MS = 15_000;
 const MAX_CONCURRENCY = 256;
 const DEFAULT_CONCURRENCY = 16;
-/** Of the system's topics, those that may be pushed. */
+/** The system's topics that may be pushed. */
 const SYSTEM_PREFIXES = ["$presence/", "$events/"];
 const NOTHING = new Uint8Array(0);
 
-/** Of every field that may be left out, what counts then is filled in. */
+/** The configuration with all defaults filled in. */
 export interface PushConfig {
   readonly topics: readonly string[];
   readonly url: string;
-  /** As `WebhookKeys` takes them, newest first. */
+  /** In the format of `WebhookKeys`, newest first. */
   readonly keys: readonly string[];
-  /** Where a topic starts of which nothing was delivered yet: with what was stored since, or with all there is. */
+  /**
+   * Where a topic without a stored position starts: at messages stored since the subscription was
+   * created, or at the earliest.
+   */
   readonly from: "created" | "earliest";
-  /** The waits before each further attempt; undefined for those of Standard Webhooks. */
+  /**
+   * The waits before each further attempt, in ms; undefined for the schedule of Standard Webhooks.
+   */
   readonly retryMs: readonly number[] | undefined;
-  /** So long after the first attempt, the last of these waits comes again and again. */
+  /** Until this time after the first attempt, in ms, the last wait is repeated. */
   readonly retryForMs: number;
-  /** Of one attempt. */
+  /** The time limit of one attempt, in ms. */
   readonly timeoutMs: number;
-  /** Requests at once, of one node. */
+  /** The most requests at once, per node. */
   readonly concurrency: number;
-  /** The topic of messages that were given up. */
+  /** The topic of messages that could not be delivered. */
   readonly deadLetter: string;
   readonly enabled: boolean;
 }
@@ -49,7 +55,7 @@ const FIELDS = new Set([
   ...["concurrency", "deadLetter", "enabled"],
 ]);
 
-/** @throws Error, whose message says what is wrong and never repeats a key */
+/** @throws Error with a message that says what is wrong and contains no key */
 export function checkPushName(name: unknown): asserts name is string {
   if (typeof name !== "string" || !NAME.test(name)) {
     throw new Error("a name is 1 to 64 letters, digits, or any of . _ -");
@@ -57,9 +63,9 @@ export function checkPushName(name: unknown): asserts name is string {
 }
 
 /**
- * Reads a configuration. Whether its URL may be sent to is for the caller to ask.
- * @param defaultKeys those that count where it names none
- * @throws Error, whose message says what is wrong and never repeats a key
+ * Parses a configuration. The caller must check whether the node may send to its URL.
+ * @param defaultKeys used if the configuration has no keys
+ * @throws Error with a message that says what is wrong and contains no key
  */
 export function parsePushConfig(
   name: string,

@@ -1,10 +1,13 @@
-// One message of the topic $push: how a subscription is from now on, the whole of it. Of two entries of a name the
-// one with the later time counts, so entries can be told again, in any order, by whoever knows them.
+// A message of the topic $push: the whole state of one subscription. Of two entries with the same
+// name, the later one counts. So any node may publish an entry again, in any order.
 import { checkPushName, parsePushConfig, type PushConfig } from "./push-config.ts";
 
 /** A subscription that was made over HTTP. */
 export interface StoredPush {
-  /** Another one for each life of a name: positions of one that was deleted say nothing of the next. */
+  /**
+   * New for each subscription of the same name, so that a deleted one leaves no positions to the
+   * next.
+   */
   readonly id: string;
   /** In ms since 1970. */
   readonly createdAt: number;
@@ -13,11 +16,11 @@ export interface StoredPush {
 
 export interface PushEntry {
   readonly name: string;
-  /** When it was said, in ms since 1970. */
+  /** When the entry was made, in ms since 1970. */
   readonly at: number;
-  /** Null where it was deleted, and where it is of a file. */
+  /** Null if the subscription was deleted, or comes from a file. */
   readonly push: StoredPush | null;
-  /** Why its endpoint wants nothing more; null where it does. */
+  /** Why the endpoint wants no more messages; null if it is not disabled. */
   readonly disabled: string | null;
 }
 
@@ -25,7 +28,7 @@ export function encodePushEntry(entry: PushEntry): string {
   return JSON.stringify(entry);
 }
 
-/** @throws Error where a text is none */
+/** @throws Error if the text is not a valid entry */
 export function decodePushEntry(text: string): PushEntry {
   const value = parseJson(text);
   if (typeof value !== "object" || value === null) throw new Error("an entry is an object");
@@ -36,7 +39,7 @@ export function decodePushEntry(text: string): PushEntry {
   return { name, at, push: decodePush(name, push), disabled: reason };
 }
 
-/** What JSON.parse says quotes the text, and there are keys in it. */
+/** Hides the error of JSON.parse, which quotes the text with its keys. */
 function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);

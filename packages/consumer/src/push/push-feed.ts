@@ -1,4 +1,5 @@
-// Follows the topic $push from its beginning, through every loss and every change of its owner.
+// Subscribes to the topic $push from its beginning, and subscribes again after errors and changes
+// of its owner.
 import { decodeFrames, decodeText, type Frame } from "@shardcast/protocol";
 import type { SharedFrames } from "@shardcast/protocol/websocket";
 import type { FrameSink } from "@shardcast/server";
@@ -12,10 +13,10 @@ const SUB = 0;
 
 export interface PushFeedOptions {
   readonly topics: Topics;
-  /** The topic is told from its beginning, perhaps not for the first time. */
+  /** The topic's messages follow from the beginning, perhaps not for the first time. */
   readonly onBegin: () => void;
   readonly onMessage: (text: string, offset: number) => void;
-  /** All that there was has been told. */
+  /** All messages up to the head were passed on. */
   readonly onCaughtUp: () => void;
 }
 
@@ -34,7 +35,7 @@ export class PushFeed implements FrameSink {
     this.#options = options;
   }
 
-  /** Follows the topic, if it does not yet. */
+  /** Subscribes to the topic, unless it is subscribed. */
   start(): void {
     if (this.#subscription !== undefined || !this.isOpen) return;
     clearTimeout(this.#timer);
@@ -52,11 +53,11 @@ export class PushFeed implements FrameSink {
         this.#head = frame.head;
         this.#isCaughtUp = false;
         this.#options.onBegin();
-        // A gap follows at once, or not at all.
+        // If there is a gap, its frame follows in the same turn.
         queueMicrotask(() => this.#reached(frame.position.offset));
         return;
       case "gap":
-        // Of a new epoch, its own beginning is not known to be told.
+        // After a new epoch, messages from its beginning may be missing, so subscribe again.
         if (frame.epoch === this.#epoch) this.#reached(frame.last);
         else queueMicrotask(() => this.#stop());
         return;

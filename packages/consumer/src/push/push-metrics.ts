@@ -1,4 +1,4 @@
-// What push subscriptions tell Prometheus.
+// The Prometheus metrics of push subscriptions.
 import type { NodeMetrics } from "@shardcast/server";
 import type { Push } from "./push.ts";
 

@@ -1,5 +1,5 @@
-// How far each subscription is in each topic, kept in the log's engine. Written some at a time: what was delivered
-// since the last write is delivered again after a crash.
+// The position of each subscription in each topic, stored in the log's engine. Positions are
+// written in batches: after a crash, messages delivered since the last write are delivered again.
 import { formatPosition, parsePosition, type Position } from "@shardcast/protocol";
 import type { Runtime, Timer } from "@shardcast/process";
 import type { StateStore } from "@shardcast/log";
@@ -26,13 +26,13 @@ export class PushPositions {
     this.#onError = onError;
   }
 
-  /** @throws SHARDCAST_LOG_UNAVAILABLE */
+  /** Returns a stored position, or undefined. @throws SHARDCAST_LOG_UNAVAILABLE */
   async get(key: string): Promise<Position | undefined> {
     const text = this.#dirty.get(key) ?? this.#writing.get(key) ?? (await this.#state.get(key));
     return text === undefined ? undefined : parsePosition(text);
   }
 
-  /** One more message was delivered. */
+  /** Sets the position after one more message was delivered. */
   set(key: string, position: Position): void {
     this.#dirty.set(key, formatPosition(position));
     this.#messages += 1;
@@ -44,7 +44,7 @@ export class PushPositions {
       );
   }
 
-  /** Writes what is to be written, behind the write that is under way. */
+  /** Writes the changed positions, unless a write is in progress, which is followed by another. */
   flush(): void {
     if (this.#writing.size > 0 || this.#dirty.size === 0) return;
     this.#runtime.clear(this.#timer);
@@ -58,7 +58,7 @@ export class PushPositions {
     );
   }
 
-  /** Waits until all is written, or the time is over. */
+  /** Waits until everything is written, or until the deadline. */
   async settled(deadline: number): Promise<void> {
     while (this.#dirty.size + this.#writing.size > 0 && this.#runtime.steady() < deadline) {
       if (!this.#isFailing) this.flush();
@@ -66,7 +66,7 @@ export class PushPositions {
     }
   }
 
-  /** Forgets all keys that begin so. */
+  /** Deletes all keys with a prefix. */
   async forget(prefix: string): Promise<void> {
     for (const key of this.#dirty.keys()) if (key.startsWith(prefix)) this.#dirty.delete(key);
     for (;;) {
@@ -83,7 +83,7 @@ export class PushPositions {
   #written(): void {
     this.#writing = new Map();
     this.#isFailing = false;
-    // What has come meanwhile waited long enough.
+    // Positions set meanwhile have waited long enough.
     this.flush();
   }
 

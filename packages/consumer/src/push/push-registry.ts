@@ -1,6 +1,6 @@
-// The push subscriptions of the cluster: those of this node's file, and those that were made over HTTP, which are
-// messages of the topic $push and known to every consumer. Each keeps a copy of its own, and tells again what a new
-// owner of the topic does not have. docs/architecture.md#push
+// The push subscriptions of the cluster: those in this node's file, and those made over HTTP. The
+// latter are messages of the topic $push, which every consumer reads. Each consumer keeps a copy,
+// and publishes again the entries that a new owner of the topic lacks. docs/architecture.md#push
 import { createHash, randomBytes } from "node:crypto";
 import { ShardcastError, encodeText } from "@shardcast/protocol";
 import type { StateStore } from "@shardcast/log";
@@ -10,10 +10,13 @@ import { decodePushEntry, encodePushEntry, type PushEntry, type StoredPush } fro
 import { PushSubscription } from "./push-subscription.ts";
 import { PUSH_TOPIC } from "./push-topic.ts";
 
-/** Messages that the topic keeps. What still counts is told again before it is as old as that. */
+/**
+ * How many messages the topic keeps. Entries that are still valid are published again before they
+ * are dropped.
+ */
 export const PUSH_TOPIC_MESSAGES = 8192;
 const MAX_SUBSCRIPTIONS = 1000;
-/** How long it is known that one was deleted. */
+/** How long the deletion of a subscription is remembered. */
 const FORGET_MS = 30 * 24 * 60 * 60 * 1000;
 const RETRY_MS = 5000;
 const APPLY_MS = 5000;
@@ -27,12 +30,12 @@ export interface PushRegistryOptions {
   /** By name. */
   readonly files: ReadonlyMap<string, PushConfig>;
   readonly publish: (message: NodeMessage) => Promise<unknown>;
-  /** Whether this node owns the topic. */
+  /** Whether this node owns the topic $push. */
   readonly isOwner: () => boolean;
-  /** A subscription is another one, or gone. `goneId` names the life that has ended. */
+  /** A subscription was changed or deleted. `goneId` is the id of a deleted subscription. */
   readonly onChange: (name: string, goneId: string | undefined) => void;
   readonly onError: (error: unknown) => void;
-  /** Now, in ms since 1970. */
+  /** Returns the current time, in ms since 1970. */
   readonly now: () => number;
 }
 
@@ -41,19 +44,22 @@ export class PushRegistry {
   readonly #entries = new Map<string, PushEntry>();
   readonly #subscriptions = new Map<string, PushSubscription>();
   readonly #fileCreatedAt = new Map<string, number>();
-  /** What the topic has of each name, as far as it was told. */
+  /** The last entry of each name that was read from the topic. */
   readonly #told = new Map<string, { readonly at: number; readonly offset: number }>();
   #copying: Promise<void> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
   #isClosed = false;
-  /** Whether the topic was told up to its end. */
+  /** Whether the topic was read up to its head. */
   isCaughtUp = false;
 
   constructor(options: PushRegistryOptions) {
     this.#options = options;
   }
 
-  /** Reads what this node knew before it was stopped. @throws SHARDCAST_LOG_UNAVAILABLE */
+  /**
+   * Reads the entries that this node stored before it was stopped. @throws
+   * SHARDCAST_LOG_UNAVAILABLE
+   */
   async load(): Promise<void> {
     const { state, files, onError } = this.#options;
     for (const name of files.keys()) {
@@ -87,13 +93,13 @@ export class PushRegistry {
     return this.#subscriptions.get(name);
   }
 
-  /** The topic is told from its beginning. */
+  /** The topic's messages follow from the beginning. */
   began(): void {
     this.#told.clear();
     this.isCaughtUp = false;
   }
 
-  /** A message of the topic. */
+  /** Applies a message of the topic. */
   received(text: string, offset: number): void {
     let entry: PushEntry;
     try {
@@ -114,8 +120,9 @@ export class PushRegistry {
   }
 
   /**
-   * Makes a subscription or changes it.
-   * @throws SHARDCAST_FORBIDDEN where a file has it, SHARDCAST_NODE_FULL, and what a publish is refused with
+   * Creates or updates a subscription.
+   * @throws SHARDCAST_FORBIDDEN if a file configures it, SHARDCAST_NODE_FULL, and the errors of a
+   * publish
    */
   async put(name: string, config: PushConfig): Promise<PushSubscription> {
     this.#checkNoFile(name);
@@ -130,14 +137,20 @@ export class PushRegistry {
     return subscriptionOf(name, push, null);
   }
 
-  /** @throws SHARDCAST_NOT_FOUND, SHARDCAST_FORBIDDEN, and what a publish is refused with */
+  /**
+   * Deletes a subscription. @throws SHARDCAST_NOT_FOUND, SHARDCAST_FORBIDDEN, and the errors of a
+   * publish
+   */
   async delete(name: string): Promise<void> {
     this.#checkNoFile(name);
     if (this.#entries.get(name)?.push == null) throw new ShardcastError("SHARDCAST_NOT_FOUND");
     await this.#say({ name, at: this.#nextTime(name), push: null, disabled: null });
   }
 
-  /** Lets one that was disabled go on. @throws SHARDCAST_NOT_FOUND, and what a publish is refused with */
+  /**
+   * Enables a subscription that was disabled. @throws SHARDCAST_NOT_FOUND, and the errors of a
+   * publish
+   */
   async enable(name: string): Promise<PushSubscription> {
     const subscription = this.get(name);
     if (subscription === undefined) throw new ShardcastError("SHARDCAST_NOT_FOUND");
@@ -148,8 +161,9 @@ export class PushRegistry {
   }
 
   /**
-   * Its endpoint wants nothing more: at once here, and elsewhere as soon as they can be told.
-   * @returns false where it is another one by now, or disabled already
+   * Disables a subscription whose endpoint wants no more messages: here at once, and at other nodes
+   * as soon as the entry can be published.
+   * @returns false if the subscription was changed meanwhile, or is already disabled
    */
   disable(subscription: PushSubscription, reason: string): boolean {
     const { name } = subscription;
@@ -175,12 +189,12 @@ export class PushRegistry {
     return push === null && disabled === null && at < this.#options.now() - FORGET_MS;
   }
 
-  /** Later than what is known, whatever the clocks of the nodes say. */
+  /** Later than the last entry, even if the nodes' clocks differ. */
   #nextTime(name: string): number {
     return Math.max(this.#options.now(), (this.#entries.get(name)?.at ?? 0) + 1);
   }
 
-  /** Resolves when it is stored and counts here. */
+  /** Resolves when the entry is stored, and applied at this node. */
   async #say(entry: PushEntry): Promise<void> {
     await this.#publish(entry);
     const deadline = performance.now() + APPLY_MS;
@@ -226,7 +240,7 @@ export class PushRegistry {
     onChange(name, goneId);
   }
 
-  /** Publishes what this node knows and the topic does not have: its owner is a new one, or was not in reach. */
+  /** Publishes the entries that the topic lacks because its owner is new, or was unavailable. */
   #tellMissing(): void {
     if (!this.isCaughtUp || this.#isClosed) return;
     const missing = [...this.#entries.values()].filter(
@@ -235,11 +249,11 @@ export class PushRegistry {
     if (missing.length === 0) return;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#tellMissing(), RETRY_MS).unref();
-    // Who cannot be told now is told with the next try.
+    // Errors are ignored: the timer tries again.
     for (const entry of missing) this.#publish(entry).catch(() => undefined);
   }
 
-  /** What the topic would soon drop comes to its end, where it is kept. */
+  /** Publishes again the entries that the topic would soon drop, so that it keeps them. */
   #tellOldAgain(head: number): void {
     for (const [name, { offset }] of this.#told) {
       if (offset > head - PUSH_TOPIC_MESSAGES / 2) continue;

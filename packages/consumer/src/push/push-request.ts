@@ -1,13 +1,14 @@
-// A message as a request: the payload as it is, signed anew for each attempt. docs/push.md#what-comes
+// A message as an HTTP request: the payload unchanged, with a new signature for each attempt.
+// docs/push.md#what-comes
 import { createHash } from "node:crypto";
 import { isUtf8 } from "node:buffer";
 import type { MessageFrame } from "@shardcast/protocol";
 import { isWebhookId, signWebhook, type WebhookKeys } from "@shardcast/webhooks";
 
-/** Printable ASCII: what a header may carry as it is. */
+/** Printable ASCII, which a header may carry unchanged. */
 const HEADER_VALUE = /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/;
 const ATTRIBUTE_NAME = /^[A-Za-z0-9_-]{1,64}$/;
-/** Of all attributes: servers take 8 KiB of headers, not always more. */
+/** The most bytes of all attributes. Servers accept 8 KiB of headers, not always more. */
 const MAX_ATTRIBUTE_BYTES = 4096;
 
 export interface PushPlace {
@@ -17,7 +18,7 @@ export interface PushPlace {
 }
 
 export interface PushAttempt extends PushPlace {
-  /** 1 for the first. */
+  /** 1 for the first attempt. */
   readonly attempt: number;
   readonly timestampS: number;
   readonly keys: WebhookKeys;
@@ -36,7 +37,7 @@ export function pushHeaders(message: MessageFrame, attempt: PushAttempt): Record
   };
 }
 
-/** The same at each attempt, whichever node makes it. */
+/** The same at each attempt, from any node. */
 function webhookIdOf({ messageId }: MessageFrame, place: PushPlace): string {
   if (messageId !== undefined && isWebhookId(messageId)) return messageId;
   return `sc_${placeHash(place)}`;

@@ -1,4 +1,4 @@
-// Push subscriptions over HTTP, for administrators. docs/push.md
+// Routes for administrators that manage push subscriptions. docs/push.md
 import { randomBytes } from "node:crypto";
 import { ShardcastError } from "@shardcast/protocol";
 import type { HttpAccess } from "@shardcast/server";
@@ -16,7 +16,7 @@ import {
 import type { PushDescription, PushSubscription } from "./push-subscription.ts";
 
 const SECRET_BYTES = 32;
-/** How long a node that has just started may take to know what there is. */
+/** How long a request waits for a node that has just started to read all subscriptions. */
 const CATCH_UP_MS = 3000;
 const POLL_MS = 10;
 
@@ -30,7 +30,7 @@ interface NameRequest {
   readonly Params: { readonly name: string };
 }
 
-/** Adds the routes to a context of their own. */
+/** Adds the routes to `http`, which must be a context for them alone. */
 export function addPushRoutes(http: FastifyInstance, options: PushRoutesOptions): void {
   const { access, registry } = options;
   http.addHook("onRequest", access.onAdminRequest);
@@ -104,7 +104,10 @@ function found(registry: PushRegistry, name: string): PushSubscription {
   return subscription;
 }
 
-/** Waits until all is known that there is; where the owner of it is out of reach, what is known has to do. */
+/**
+ * Waits until the registry has read all subscriptions. If the topic's owner is unavailable, the
+ * request uses those that are known.
+ */
 async function caughtUp(registry: PushRegistry): Promise<void> {
   const deadline = performance.now() + CATCH_UP_MS;
   while (!registry.isCaughtUp && performance.now() < deadline) {

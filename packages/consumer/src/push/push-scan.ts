@@ -1,14 +1,14 @@
-// Goes over the topics of this node, in the background, for those of which something is left to deliver: after a
-// start, for a new subscription, and for topics that have come from another owner.
+// Searches this node's topics, in the background, for messages left to deliver: after a start, for
+// a new subscription, and for topics taken over from another owner.
 import type { Log } from "@shardcast/log";
 import type { Topics } from "../topics/topics.ts";
 import type { PushPositions } from "./push-positions.ts";
 import type { PushQueue, PushScheduler } from "./push-scheduler.ts";
 import { PUSH_TOPIC } from "./push-topic.ts";
 
-/** With Redis, each page asks all shards. */
+/** With Redis, each page queries all shards. */
 const PAGE_TOPICS = 5000;
-/** What one piece of the work takes, about. */
+/** The approximate time of one slice of work, in ms. */
 const SLICE_MS = 2;
 const RETRY_MS = 1000;
 
@@ -31,7 +31,7 @@ export class PushScan {
     this.#options = options;
   }
 
-  /** Goes over all topics, from the beginning; what is under way is done first. */
+  /** Scans all topics from the beginning; a scan in progress finishes first. */
   request(): void {
     this.#isWanted = true;
     if (this.#isRunning || this.#isClosed) return;
@@ -52,7 +52,7 @@ export class PushScan {
   async #run(): Promise<void> {
     while (this.#isWanted && !this.#isClosed) {
       this.#isWanted = false;
-      // Several may be asked for at once.
+      // Merges requests that are made in the same turn.
       await pause();
       await this.#scan();
     }
@@ -104,7 +104,7 @@ export class PushScan {
   }
 }
 
-/** Sockets are read in between. */
+/** Lets the event loop read sockets. */
 function pause(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }

@@ -1,35 +1,36 @@
-// Whose turn it is: subscriptions one after another, and within each its topics one after another, so that neither a
-// slow endpoint nor a busy topic keeps the others waiting longer than it must.
+// Chooses the next topic to run: round-robin over subscriptions, and over the topics of each
+// subscription. So neither a slow endpoint nor a busy topic delays the others longer than
+// necessary.
 //
-//   news of a topic ─▶ ready ─▶ running ─┬▶ nothing is left: forgotten
-//                        ▲               ├▶ others wait: ready again, behind them
-//                        └── waiting ◀───┴▶ its head message is to be tried later
+//   a topic has news ─▶ ready ─▶ running ─┬▶ nothing left: removed
+//                         ▲               ├▶ others wait: ready again, behind them
+//                         └── waiting ◀───┴▶ its next message must be retried later
 import type { PushSubscription } from "./push-subscription.ts";
 import { TopicPush, type PushContext } from "./topic-push.ts";
 
-/** Requests of one node at once. */
+/** The most requests of one node at once. */
 const MAX_RUNNING = 256;
-/** Topics of one subscription that have something to deliver; where there are more, they are found again later. */
+/** The most topics of one subscription that are scheduled. A later scan finds the others. */
 const MAX_TOPICS = 10_000;
 
 export interface PushSchedulerOptions {
   readonly context: PushContext;
-  /** Topics were left out for want of room, and now there is some. */
+  /** Called when topics were left out because a queue was full, and it has room again. */
   readonly onRoom: () => void;
   readonly onError: (error: unknown) => void;
 }
 
-/** What one subscription has to do at this node. */
+/** The scheduled topics of one subscription at this node. */
 export class PushQueue {
   subscription: PushSubscription;
   readonly topics = new Map<string, TopicPush>();
-  /** In the order in which they came. */
+  /** In the order in which they became ready. */
   readonly ready = new Set<TopicPush>();
   runningCount = 0;
   isStopped = false;
-  /** Topics were left out. */
+  /** Whether topics were left out because the queue was full. */
   isOverfull = false;
-  /** When each kind of trouble was logged the last time. */
+  /** When each kind of error was last logged. */
   readonly toldAt = new Map<string, number>();
 
   constructor(subscription: PushSubscription) {
@@ -45,7 +46,7 @@ export class PushQueue {
 export class PushScheduler {
   readonly #options: PushSchedulerOptions;
   readonly #queues = new Map<string, PushQueue>();
-  /** Those that may have a topic to run, in the order of their turns. */
+  /** Queues that may have a topic to run, in the order of their turns. */
   readonly #turns = new Set<PushQueue>();
   #runningCount = 0;
   #isStopped = false;
@@ -62,7 +63,7 @@ export class PushScheduler {
     return this.#queues.values();
   }
 
-  /** Takes a subscription as it is from now on. Its topics are found by whoever looks for them. */
+  /** Adds or updates a subscription. The caller then requests a scan, which finds its topics. */
   update(subscription: PushSubscription): void {
     const known = this.#queues.get(subscription.name);
     if (known !== undefined && known.subscription.id === subscription.id) {
@@ -86,7 +87,7 @@ export class PushScheduler {
     if (queue !== undefined) this.#stop(queue);
   }
 
-  /** A topic has something to deliver, from an offset on where it is known. */
+  /** Schedules a topic that has messages to deliver; `first` is their first offset, if known. */
   wake(queue: PushQueue, name: string, first?: number): void {
     if (this.#isStopped || queue.isStopped || !queue.subscription.isActive) return;
     const known = queue.topics.get(name);
@@ -103,14 +104,17 @@ export class PushScheduler {
     this.#ready(queue, topic);
   }
 
-  /** The ring is another one: what was delivered elsewhere meanwhile, the stored positions know. */
+  /**
+   * The ring has changed. Another node may have delivered messages meanwhile, so positions are read
+   * again.
+   */
   regroup(): void {
     for (const queue of this.#queues.values()) {
       for (const topic of queue.topics.values()) topic.forgetPosition();
     }
   }
 
-  /** Begins nothing any more. */
+  /** Starts no further deliveries. */
   stop(): void {
     this.#isStopped = true;
     for (const queue of this.#queues.values()) {
@@ -124,7 +128,7 @@ export class PushScheduler {
     for (const topic of queue.topics.values()) this.#drop(queue, topic);
   }
 
-  /** What is on its way comes to its end. */
+  /** Removes a topic; a running delivery finishes first. */
   #drop(queue: PushQueue, topic: TopicPush): void {
     topic.stopWaiting();
     queue.ready.delete(topic);

@@ -1,4 +1,4 @@
-// What the routes of push subscriptions take and give: it checks requests, and is what /openapi.json says of them.
+// JSON Schemas of the push routes. They validate requests and describe them in /openapi.json.
 import { ADMIN_SECURITY, PROBLEM_RESPONSES } from "@shardcast/server";
 
 const NAME_PARAMS = {

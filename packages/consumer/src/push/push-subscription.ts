@@ -1,20 +1,20 @@
-// One push subscription as it stands: what it is configured by, wherever that was said.
+// One push subscription with its current configuration, from a file or from the HTTP API.
 import { TopicPattern } from "@shardcast/protocol";
 import { RETRY_SCHEDULE_MS, WebhookKeys, retryDelayMs } from "@shardcast/webhooks";
 import type { PushConfig } from "./push-config.ts";
 
-/** What is waited again and again is never shorter. */
+/** The shortest wait that is repeated during `retryForMs`. */
 const LAST_WAIT_MIN_MS = 100;
 
-/** What anybody with the admin key may see of it: everything but its keys. */
+/** Everything except the keys: what administrators may see of a subscription. */
 export interface PushDescription extends Omit<PushConfig, "keys" | "retryMs"> {
   readonly name: string;
   readonly source: "file" | "api";
-  /** How many keys sign. */
+  /** The number of keys. */
   readonly keys: number;
   readonly retryMs: readonly number[];
   readonly createdAt: number;
-  /** Why it was disabled by its endpoint. */
+  /** Why its endpoint disabled it. */
   readonly disabled?: string;
 }
 
@@ -35,7 +35,7 @@ export class PushSubscription {
   readonly config: PushConfig;
   readonly disabled: string | null;
   readonly keys: WebhookKeys;
-  /** The waits before each attempt, the first included. */
+  /** The waits before each attempt, including the first, in ms. */
   readonly scheduleMs: readonly number[];
   readonly #patterns: readonly TopicPattern[];
 
@@ -52,7 +52,10 @@ export class PushSubscription {
     this.#patterns = config.topics.map((text) => new TopicPattern(text));
   }
 
-  /** @returns how long to wait after so many attempts, the first of them so long ago; undefined where to give up */
+  /**
+   * @returns the wait before the next attempt, in ms, after `attempts` attempts, the first of them
+   * `sinceMs` ago; undefined to give up
+   */
   retryDelayMs(attempts: number, sinceMs: number, random: number): number | undefined {
     const { scheduleMs, config } = this;
     const delayMs = retryDelayMs(attempts, random, scheduleMs);
@@ -64,13 +67,16 @@ export class PushSubscription {
     return this.config.enabled && this.disabled === null;
   }
 
-  /** What was given up is not for the endpoint that did not take it. */
+  /**
+   * Whether the subscription gets a topic. Its own dead letters are not delivered to the endpoint
+   * that failed.
+   */
   matches(topic: string): boolean {
     if (topic === this.config.deadLetter) return false;
     return this.#patterns.some((pattern) => pattern.matches(topic));
   }
 
-  /** Where it is kept how far a topic was delivered. */
+  /** The key under which the position in a topic is stored. */
   positionKey(topic: string): string {
     return `${positionPrefix(this.name, this.id)}${topic}`;
   }
@@ -89,7 +95,7 @@ export class PushSubscription {
   }
 }
 
-/** What the keys of its positions begin with. */
+/** The prefix of all position keys of a subscription. */
 export function positionPrefix(name: string, id: string): string {
   return `push/${name}/${id}/`;
 }

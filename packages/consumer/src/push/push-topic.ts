@@ -1,15 +1,16 @@
-// The topic on which the cluster keeps its push subscriptions. Their secrets are in there: no client may follow it.
+// The topic in which the cluster keeps its push subscriptions. It contains their secrets, so no
+// client may subscribe to it.
 import { followedTopicFault, type TopicFault } from "@shardcast/protocol";
 import { eventsPublishFault } from "@shardcast/server";
 
 export const PUSH_TOPIC = "$push";
 
-/** What is wrong with a topic that a node follows at another one. */
+/** Returns why a node may not subscribe to a topic at another node. */
 export function relayedTopicFault(topic: string): TopicFault | undefined {
   return topic === PUSH_TOPIC ? undefined : followedTopicFault(topic);
 }
 
-/** What is wrong with a topic that a node publishes to. */
+/** Returns why a node may not publish to a topic. */
 export function nodePublishFault(topic: string): TopicFault | undefined {
   return topic === PUSH_TOPIC ? undefined : eventsPublishFault(topic);
 }

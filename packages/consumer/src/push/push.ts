@@ -1,7 +1,8 @@
-// Push subscriptions: topics delivered to URLs, each by the node that owns it. What is configured is the registry's
-// business, whose turn it is the scheduler's, and how far each topic is the positions'. docs/architecture.md#push
+// Push subscriptions: topics delivered to URLs, each topic by the node that owns it. The registry
+// holds the configuration, the scheduler decides which topic runs next, and the positions hold the
+// progress of each topic. docs/architecture.md#push
 //
-//   push-options, push-routes ─▶ push-registry ◀─▶ $push      what there is, the same at every consumer
+//   push-options, push-routes ─▶ push-registry ◀─▶ $push      the subscriptions, the same at every consumer
 //   a topic was stored to, push-scan ─▶ push-scheduler ─▶ topic-push ─▶ WebhookSender
 //                                                             ├▶ push-positions ─▶ log.state
 //                                                             └▶ dead-letter ─▶ another topic
@@ -22,12 +23,18 @@ import type { PushCounters } from "./topic-push.ts";
 const MAX_SOCKETS = 256;
 const LOAD_RETRY_MS = 1000;
 const POLL_MS = 5;
-/** How long nodes may take to see a new ring: until then another one may have stored to a topic. */
+/**
+ * How long the nodes may take to see a new ring. Until then, another node may have stored to a
+ * topic.
+ */
 const REGROUP_MS = 10_000;
-/** Topics whose subscriptions are remembered; more of them start the memory anew. */
+/** The number of topics whose subscriptions are cached. If there are more, the cache is cleared. */
 const REMEMBERED_TOPICS = 50_000;
 const NO_QUEUES: readonly PushQueue[] = [];
-/** Of the time to stop in: the positions come after the deliveries. */
+/**
+ * The share of the time for stopping that deliveries may take. The rest is for writing the
+ * positions.
+ */
 const DELIVERY_SHARE = 0.8;
 
 export interface PushNodeOptions {
@@ -35,7 +42,7 @@ export interface PushNodeOptions {
   readonly options: PushOptions;
   readonly topics: Topics;
   readonly log: Log;
-  /** Also publishes to the topic $push. */
+  /** Publishes dead letters and the messages of the topic $push. */
   readonly publisher: NodePublisher;
 }
 
@@ -120,7 +127,7 @@ export class Push {
     });
   }
 
-  /** Topics that have something to deliver, or wait to be tried again. */
+  /** The number of topics that have messages to deliver, or wait for a retry. */
   get activeCount(): number {
     let count = 0;
     for (const { topics } of this.#scheduler.queues()) count += topics.size;
@@ -131,7 +138,7 @@ export class Push {
     return this.#scheduler.runningCount;
   }
 
-  /** Messages that those topics are yet to deliver, as far as is known. */
+  /** The number of messages that those topics have not delivered yet, as far as it is known. */
   get lag(): number {
     let lag = 0;
     for (const { topics } of this.#scheduler.queues()) {
@@ -143,7 +150,7 @@ export class Push {
     return lag;
   }
 
-  /** To be called when the node listens. What it needs may be out of reach yet. */
+  /** Call this when the node listens. Retries until the log is available. */
   start(): void {
     if (this.#isStopping) return;
     this.registry.load().then(
@@ -157,7 +164,10 @@ export class Push {
     );
   }
 
-  /** A topic that this node owns has got messages, from an offset on where it is known. The hot path. */
+  /**
+   * Called when a topic that this node owns has stored messages; `first` is their first offset, if
+   * known. This is the hot path.
+   */
   stored(name: string, first?: number): void {
     if (name === PUSH_TOPIC) {
       this.#feed.start();
@@ -167,7 +177,7 @@ export class Push {
     for (const queue of queues) this.#scheduler.wake(queue, name, first);
   }
 
-  /** Goes by the ring as it is now. */
+  /** Applies the current ring. */
   regroup(): void {
     this.#scheduler.regroup();
     this.#scan.request();
@@ -175,7 +185,7 @@ export class Push {
     this.#regroupTimer = setTimeout(() => this.#scan.request(), REGROUP_MS).unref();
   }
 
-  /** Lets what is on its way come to its end, and keeps how far it has come. */
+  /** Lets running deliveries finish, and stores the positions. */
   async drain(deadline: number): Promise<void> {
     this.#isStopping = true;
     clearTimeout(this.#timer);
@@ -190,13 +200,13 @@ export class Push {
     await this.#positions.settled(deadline);
   }
 
-  /** To be called while the log is open. */
+  /** Call this while the log is open. */
   async close(): Promise<void> {
     this.#isStopping = true;
     this.#feed.close();
     this.#sender.close();
     await this.registry.close();
-    // What has ended at the last moment.
+    // Positions of deliveries that ended at the last moment.
     this.#positions.flush();
     this.#positions.close();
   }

@@ -1,5 +1,5 @@
-// By which URL other nodes and clients reach a consumer that is not told: at the address that it listens on,
-// or, where it listens on all, at the first that is not for this machine alone.
+// The URL at which other nodes and clients reach a consumer without --advertise: the address that
+// it listens on or, if it listens on all, the first one that is not local to the machine.
 import { networkInterfaces } from "node:os";
 
 export function advertisedUrl(

@@ -1,4 +1,5 @@
-// Presence at a consumer: the lists of the topics that it owns, and what it reports of its own clients.
+// Creates the presence parts of a consumer: the members of the topics that it owns, and its reports
+// of its own clients.
 import { encodeText } from "@shardcast/protocol";
 import { NodePublisher, type NodeCore } from "@shardcast/server";
 import { Attendance } from "../presence/attendance.ts";
@@ -16,7 +17,8 @@ export function createPresence(
   options: ConsumerOptions,
   { topics, owner: topicOwner, upstreams }: TopicParts,
 ): PresenceParts {
-  // Not by the ring: a node that owns a topic no longer must not publish its list elsewhere.
+  // Publish to this node itself, not by the ring: a node that no longer owns a topic must not
+  // publish its members elsewhere.
   const publisher = NodePublisher.to(topicOwner);
   const owner = new PresenceOwner({
     runtime,

@@ -1,5 +1,5 @@
-// The ways that publishes take through a consumer: from clients on /connect, from other nodes on /producer, and
-// from the node itself.
+// Creates the publish paths of a consumer: from clients on /connect, from other nodes on /producer,
+// and from the node itself.
 import {
   NodePublisher,
   PublishHandler,
@@ -14,7 +14,7 @@ import { nodePublishFault } from "../push/push-topic.ts";
 
 const PEER_WINDOW_MESSAGES = 65_536;
 
-/** Refuses what a node with another ring sends here. */
+/** Refuses publishes from a node with another ring. */
 const NOT_OWNER: PublishTarget = {
   publish: (origin, { seq, topic }) => {
     origin.refuse({ seq, topic, code: "SHARDCAST_NOT_OWNER", reason: "" });
@@ -23,13 +23,13 @@ const NOT_OWNER: PublishTarget = {
 
 export interface Publishing {
   readonly uplinks: Uplinks;
-  /** Publishes of clients: to this node's topics, and to those of other consumers. */
+  /** Publishes of clients, to this node's topics and to those of other consumers. */
   readonly clients: PublishHandler;
   /** Publishes that other nodes send to the owner of their topics. */
   readonly peers: PublishHandler;
-  /** To any topic, also to those of the system. */
+  /** The node's own publishes, to any topic, including the system's. */
   readonly node: NodePublisher;
-  /** Sends publishes without an answer to the owners that the ring names now. */
+  /** Sends publishes without an answer to the owners in the current ring. */
   reroute(): void;
 }
 
@@ -54,7 +54,7 @@ export function createPublishing(core: NodeCore, owner: Owner): Publishing {
     node: new NodePublisher(nodeRouter.publish.bind(nodeRouter)),
     reroute: () => {
       const isOwned = (topic: string): boolean => membership.owns(topic);
-      // What is on its way was let through before; some of it is the node's own.
+      // Use the node's router: these publishes were accepted before, and some are the node's own.
       nodeRouter.reroute([...owner.takeMoved(isOwned), ...uplinks.regroup()]);
       router.reroute([]);
     },

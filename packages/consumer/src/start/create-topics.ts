@@ -1,4 +1,5 @@
-// The topics of a consumer: those that it owns, with the owner that stores their messages, and those that it relays.
+// Creates the topics of a consumer: those that it owns, with the owner that stores their messages,
+// and those that it relays.
 import { Upstreams, type NodeCore } from "@shardcast/server";
 import { FanOutCounters } from "../fan-out/fan-out-counters.ts";
 import { Occupancy } from "../fan-out/occupancy.ts";

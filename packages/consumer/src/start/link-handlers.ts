@@ -1,4 +1,4 @@
-// What a consumer's WebSocket endpoints do with their links.
+// Creates the handlers of a consumer's WebSocket endpoints.
 import { followedTopicFault, type Endpoint } from "@shardcast/protocol";
 import type { LinkHandler, NodeCore } from "@shardcast/server";
 import { ConnectHandler } from "../links/connect-handler.ts";
@@ -11,7 +11,7 @@ import type { PresenceParts } from "./create-presence.ts";
 import type { Publishing } from "./create-publishing.ts";
 
 const PEER_TOPICS = 1_000_000;
-/** Presence requests of one client's link without an answer. */
+/** The most presence requests of one client's link without an answer. */
 const PRESENCE_WINDOW = 16;
 
 export interface ConsumerHandlers extends Partial<Record<Endpoint, LinkHandler>> {

@@ -1,24 +1,25 @@
-// Which entry of --consumers this machine is, by address and port: what the replicas of a service in a
-// container cluster have to find out, being started with the same options (docker/entrypoint.js).
+// Finds this machine's entry in --consumers by address and port. Replicas of a service in a
+// container cluster need this, because they are all started with the same options
+// (docker/entrypoint.js).
 import { lookup } from "node:dns/promises";
 import { networkInterfaces } from "node:os";
 import { optionInvalid } from "@shardcast/options";
 import type { RingMember } from "@shardcast/protocol";
 
-/** The id that is no name: the node finds out which entry is its own. */
+/** The value of --id with which the node finds its own entry. */
 export const AUTO_ID = "auto";
 
-/** What is asked of the machine that the consumer runs on. */
+/** The machine that the consumer runs on. */
 export interface Machine {
-  /** Its own addresses. */
+  /** Returns the machine's own addresses. */
   readonly addresses: () => readonly string[];
-  /** The addresses of a host. Rejects where it has none. */
+  /** Returns the addresses of a host. Rejects if it has none. */
   readonly resolve: (host: string) => Promise<readonly string[]>;
 }
 
 /**
- * The id of the member whose port is this one and whose host is this machine.
- * @throws SHARDCAST_OPTION_INVALID where there is none
+ * Returns the id of the member with this port whose host is this machine.
+ * @throws SHARDCAST_OPTION_INVALID if there is none
  */
 export async function ownId(
   members: readonly RingMember[],
@@ -28,7 +29,7 @@ export async function ownId(
   const own = new Set(machine.addresses());
   const candidates = members.filter(({ url }) => portOf(new URL(url)) === port);
   try {
-    // The first that fits: names of members that are not up yet may take long to resolve.
+    // Take the first match: names of members that are not up yet may take long to resolve.
     return await Promise.any(candidates.map((member) => idOfOwn(member, own, machine)));
   } catch (cause) {
     if (!(cause instanceof AggregateError)) throw cause;
@@ -59,7 +60,7 @@ function portOf({ port, protocol }: URL): number {
   return protocol === "wss:" ? 443 : 80;
 }
 
-/** A URL has brackets around an IPv6 address, the resolver wants none. */
+/** A URL has brackets around an IPv6 address; the resolver accepts none. */
 function hostOf({ hostname }: URL): string {
   return hostname.replace(/^\[|\]$/g, "");
 }

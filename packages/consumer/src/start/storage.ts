@@ -1,4 +1,4 @@
-// Where a consumer stores messages: the log that its options ask for, and Redis where they name one.
+// Opens the storage of a consumer: the log that its options name, and Redis if they name it.
 import { join } from "node:path";
 import { DamageTally, LmdbLog, MemoryLog, type Log } from "@shardcast/log";
 import type { RedisCluster } from "@shardcast/redis";
@@ -9,15 +9,21 @@ const TAIL_OF_TOPIC_BYTES = 1024 * 1024;
 
 export interface Storage {
   readonly log: Log;
-  /** Damaged places that the log has found. */
+  /** Counts the damaged places that the log has found. */
   readonly damage: DamageTally;
   readonly redis: RedisCluster | undefined;
-  /** Where every consumer reads every topic; undefined where only its owner has it. */
+  /**
+   * A source from which every consumer reads every topic; undefined if only the owner has a topic's
+   * log.
+   */
   readonly shared: TopicSource | undefined;
   close(): Promise<void>;
 }
 
-/** @throws SHARDCAST_DATA_LOCKED, SHARDCAST_DATA_FOREIGN, SHARDCAST_DATA_CORRUPT, SHARDCAST_OPTION_INVALID */
+/**
+ * @throws SHARDCAST_DATA_LOCKED, SHARDCAST_DATA_FOREIGN, SHARDCAST_DATA_CORRUPT,
+ * SHARDCAST_OPTION_INVALID
+ */
 export async function openStorage(core: NodeCore, options: ConsumerOptions): Promise<Storage> {
   const { logger, membership, clock } = core;
   const { retention, maxLogBytes: maxBytes, redis: redisOptions } = options;
@@ -27,7 +33,7 @@ export async function openStorage(core: NodeCore, options: ConsumerOptions): Pro
   });
   const nodeId = core.options.id;
   const { now, cutoff } = clock;
-  // A window has two generations.
+  // A dedupe window has two generations.
   const ids = { ageMs: 2 * windowMs, count: 2 * maxIds };
   if (redisOptions !== undefined) {
     const { RedisCluster, RedisLog, RedisSource } = await import("@shardcast/redis");

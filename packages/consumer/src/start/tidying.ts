@@ -1,11 +1,12 @@
-// The periodic work of a consumer: drops what is past its retention, and probes a log that could not be written.
+// The periodic work of a consumer: deletes messages past their retention, and probes a log that
+// could not be written.
 import type { Log } from "@shardcast/log";
 import type { NodeCore } from "@shardcast/server";
 import type { TopicParts } from "./create-topics.ts";
 
 const INTERVAL_MS = 250;
 
-/** @returns what stops it */
+/** @returns a function that stops the work */
 export function startTidying(
   { clock, logger }: NodeCore,
   log: Log,
@@ -23,7 +24,7 @@ export function startTidying(
       if (isTidy) logger.error({ error }, "topics could not be tidied");
       isTidy = false;
     }
-    // The next commit writes what that changed on disk; it need not wait for a publish.
+    // Commit the changes on disk now, without waiting for a publish.
     if (owner.isIdle) owner.flush();
     owner.health.probe();
   }, INTERVAL_MS);

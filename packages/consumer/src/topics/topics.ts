@@ -1,4 +1,4 @@
-// All topics that this node knows: those it owns, and those it relays.
+// The topics that this node uses: those that it owns, and those that it relays.
 import {
   ShardcastError,
   isSameMember,
@@ -16,12 +16,18 @@ import { RelayedTopic } from "./relayed-topic.ts";
 import type { Occupancy } from "../fan-out/occupancy.ts";
 import { FanOut, type FanOutContext } from "../fan-out/fan-out.ts";
 
-/** What one call of `tidy` takes, about, and how far apart two rounds of all topics begin. */
+/**
+ * The approximate time of one call of `tidy`, and the least time from the start of one round to the
+ * next.
+ */
 const TIDY_MS = 2;
 const TIDY_ROUND_MS = 5000;
-/** Between two looks at the clock. */
+/** How many topics are visited before the clock is read again. */
 const TIDY_TOPICS = 32;
-/** Behind a round comes a rest of so many times what it took, within a limit: very many topics cost no more than few. */
+/**
+ * After a round, `tidy` rests for this many times the round's duration, up to MAX_REST_MS, so that
+ * very many topics cost no more than a few.
+ */
 const REST_FACTOR = 500;
 const MAX_REST_MS = 60_000;
 
@@ -29,35 +35,41 @@ export interface TopicsOptions {
   readonly membership: Membership;
   readonly log: Log;
   readonly dedupe: DedupeOptions;
-  /** Owned topics that may be in use at once. */
+  /** The most owned topics that may be in use at once. */
   readonly maxOwned: number;
-  /** Messages by which a subscription may fall behind before its link is ended; Infinity for any number. */
+  /**
+   * How many messages a subscription may fall behind before its link is closed; Infinity for no
+   * limit.
+   */
   readonly maxLag: number;
-  /** Now, in ms since 1970. */
+  /** Returns the current time, in ms since 1970. */
   readonly now: () => number;
   readonly turn: Turn;
   readonly context: FanOutContext;
   readonly occupancy: Occupancy;
-  /** What a relay keeps of each topic. */
+  /** Options of the log that a relay keeps for each topic. */
   readonly tail: MemoryTopicLogOptions;
   readonly upstreamOf: (owner: RingMember) => TopicSource;
-  /** Where every node reads every topic; undefined where only its owner has it. */
+  /**
+   * A source from which every node reads every topic; undefined if only the owner has a topic's
+   * log.
+   */
   readonly shared: TopicSource | undefined;
 }
 
 export class Topics {
   readonly #options: TopicsOptions;
   readonly #context: FanOutContext;
-  /** Of topics whose subscribers in reach are all here: those of relays as well. */
+  /** For topics whose available subscribers are all counted here, including those of relays. */
   readonly #watchedContext: FanOutContext;
   readonly #owned = new Map<string, OwnedTopic>();
-  /** One at a time: two of a topic would each number its messages. */
+  /** Only one at a time: two instances of a topic would each number its messages. */
   readonly #opening = new Map<string, Promise<OwnedTopic>>();
   readonly #relayed = new Map<string, RelayedTopic>();
-  /** Topics that this node owned, and whose logs have something left to commit. */
+  /** Topics that this node owned, whose logs still have messages to commit. */
   #left: string[] = [];
   #nextId = 1;
-  /** What is left of a round of `tidy`, and when the next may begin. */
+  /** The rest of the current round of `tidy`, and when the next round may begin. */
   #toTidy: Generator<OwnedTopic | RelayedTopic, undefined> | undefined;
   #tidyAgain = 0;
   #tidyTookMs = 0;
@@ -77,19 +89,19 @@ export class Topics {
     return this.#relayed.size;
   }
 
-  /** Every topic, owned or relayed, as its subscribers see it. */
+  /** The fan-out of every topic, owned or relayed. */
   *views(): Generator<FanOut> {
     for (const { view } of this.#all()) yield view;
   }
 
-  /** The presence topics that somebody follows here. */
+  /** The presence topics that have subscribers at this node. */
   *presenceNames(): Generator<string> {
     for (const { name, subscriberCount } of this.views()) {
       if (subscriberCount > 0 && topicOfPresence(name) !== undefined) yield name;
     }
   }
 
-  /** Where a topic stands that this node owns; undefined where nobody uses it. */
+  /** The position of a topic that this node owns; undefined if the topic is not in use. */
   positionOf(name: string): Position | undefined {
     const log = this.#owned.get(name)?.log;
     return log === undefined ? undefined : { epoch: log.epoch, offset: log.head };
@@ -104,7 +116,7 @@ export class Topics {
     return this.#options.membership.ownerOf(name) !== undefined;
   }
 
-  /** Tells whether a topic is known, or may be made. */
+  /** Whether a topic is in use, or may be opened. */
   hasRoomFor(name: string): boolean {
     return this.#owned.size < this.#options.maxOwned || this.#owned.has(name);
   }
@@ -121,7 +133,7 @@ export class Topics {
     if (!(log instanceof Promise)) return this.#own(name, id, log);
     const owned = log
       .then((opened) => {
-        // The ring may be another one by now.
+        // The ring may have changed meanwhile.
         if (!this.isOwned(name)) throw new ShardcastError("SHARDCAST_NOT_OWNER");
         return this.#own(name, id, opened);
       })
@@ -131,7 +143,8 @@ export class Topics {
   }
 
   /**
-   * Where an owned topic stands, and after which offset a place in it is. One that nobody uses is let go of at once.
+   * The position of an owned topic, and the offset before the place that `from` names. A topic that
+   * is not in use is released at once.
    * @throws SHARDCAST_NOT_OWNER, SHARDCAST_LOG_UNAVAILABLE, SHARDCAST_OWNER_UNAVAILABLE
    */
   async standing(
@@ -149,7 +162,7 @@ export class Topics {
     return { epoch: topic.epoch, head: topic.head, after };
   }
 
-  /** What this node serves a topic's subscribers from. */
+  /** The topic object that serves this node's subscribers. */
   served(name: string): OwnedTopic | RelayedTopic {
     if (this.#options.shared !== undefined || !this.isOwned(name)) return this.relayed(name);
     const owned = this.owned(name);
@@ -170,7 +183,10 @@ export class Topics {
     return relayed;
   }
 
-  /** Goes by the ring as it is now: topics with another owner end for their subscribers, who come again. */
+  /**
+   * Applies the current ring. Ends the subscriptions of topics that have another owner now; their
+   * clients subscribe again.
+   */
   regroup(): void {
     const { membership, shared } = this.#options;
     this.#toTidy = undefined;
@@ -190,8 +206,8 @@ export class Topics {
   }
 
   /**
-   * Lets go of what is past its time, and of topics that nobody uses: a few of them a call, so that no
-   * turn is long however many there are.
+   * Deletes expired messages, and releases topics that are not in use: a few topics per call, so
+   * that no turn is long.
    */
   tidy(now: number): void {
     this.#left = this.#left.filter(
@@ -239,7 +255,7 @@ export class Topics {
     }
   }
 
-  /** Forgets a topic that has no messages, where nobody uses it: nothing of it stays behind. */
+  /** Removes a topic that has no messages and is not in use, without a trace. */
   letGo(name: string): void {
     const owned = this.#owned.get(name);
     const relayed = this.#relayed.get(name);
@@ -256,7 +272,7 @@ export class Topics {
     }
   }
 
-  /** A map can be changed while it is gone through. */
+  /** Maps may change during this iteration. */
   *#all(): Generator<OwnedTopic | RelayedTopic, undefined> {
     yield* this.#owned.values();
     yield* this.#relayed.values();
@@ -286,7 +302,8 @@ export class Topics {
 
   #takeId(): number {
     const id = this.#nextId;
-    // 32 bits on the wire; a node that has seen so many topics starts over, far from those in use.
+    // Topic ids have 32 bits on the wire. After the last one, ids start again, far from those in
+    // use.
     this.#nextId = id === 0xffff_ffff ? 1 : id + 1;
     return id;
   }

@@ -1,2 +1,2 @@
-// @shardcast/producer: a producer node to be started within another program.
+// @shardcast/producer: starts a producer node within another program.
 export { startProducer } from "./producer.ts";

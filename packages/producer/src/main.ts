@@ -1,4 +1,4 @@
-// The command shardcast-producer: options in, a running node out.
+// The command shardcast-producer: parses options and starts a node.
 import { PRODUCER_OPTIONS } from "@shardcast/options";
 import { parseRedisOptions } from "@shardcast/redis/options";
 import { runNode } from "@shardcast/server";

@@ -1,5 +1,5 @@
-// A producer node: /produce takes publishes, the ring tells each one's owner, an uplink takes it there.
-// It keeps nothing but what has no ack yet.
+// A producer node: /produce accepts publishes, the ring names the owner of each, and an uplink
+// sends it there. The node holds only publishes without an ack.
 import type { RedisOptions } from "@shardcast/redis/options";
 import {
   NodePublisher,
@@ -14,7 +14,10 @@ import {
   type PublishRouterOptions,
 } from "@shardcast/server";
 
-/** Listens, and dials all consumers; it is ready when they are there, and needs none of them to start. */
+/**
+ * Starts a producer, which listens and dials all consumers. It is ready when all of them are
+ * connected, but starts without any.
+ */
 export async function startProducer(
   core: NodeCore,
   redisOptions: RedisOptions | undefined,

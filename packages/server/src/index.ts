@@ -1,10 +1,11 @@
-// @shardcast/server: what every node has. A role (producer, consumer) brings handlers and topics.
+// @shardcast/server: what every node has in common. A role (producer, consumer) adds handlers and
+// topics.
 //
 //   run-node → node → acceptor → link → a LinkHandler of the role
 //   publish-router → uplink → peer          publishes on their way to an owner
-//   upstream → peer                         topics followed at their owner
+//   upstream → peer                         subscriptions to topics at their owner
 //   legacy-acceptor → legacy-link → legacy-publisher, legacy-subscriber
-//   turn, sweep, shared-frames              what makes many links cheap
+//   turn, sweep, shared-frames              make many links cheap
 export type { AccessHolder, LinkAccess } from "./access/link-access.ts";
 export { readCertificates } from "./options/certificates.ts";
 export type { FrameSink } from "./link/frame-sink.ts";

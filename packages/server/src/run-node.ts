@@ -1,4 +1,5 @@
-// From a command line to a running node: one clear line and exit code 1 where it cannot start, and a graceful stop.
+// Starts a node from a command line. If it cannot start, prints one line and exits with code 1.
+// Stops gracefully on signals.
 import { setFlagsFromString } from "node:v8";
 import { readOptions, type Row, type Values } from "@shardcast/options";
 import { createLogger, explain, outliveRejections, stopOnSignal } from "@shardcast/process";
@@ -12,9 +13,10 @@ import { createNodeCore, type NodeCore, type Role, type ShardcastNode } from "./
 import { parseNodeOptions, type NodeOptions, type NodeValues } from "./node/node-options.ts";
 
 /**
- * How far V8 lets the old part of the heap grow before it looks for garbage in all of it, in percent of what it
- * found alive the last time. By itself it takes less where the heap is small, and counts buffers, which come and
- * go here all the time: five full collections a second, 8 to 19 ms each, for 14 MB. docs/benchmarks.md#what-was-tried
+ * How far the old part of V8's heap may grow before a full collection, in percent of what was alive
+ * after the last one. V8's own value is smaller for small heaps, and counts buffers, which come and
+ * go here all the time: five full collections per second, 8 to 19 ms each, for 14 MB.
+ * docs/benchmarks.md#what-was-tried
  */
 const HEAP_GROWING_PERCENT = 300;
 
@@ -25,10 +27,10 @@ type NodeRows = { readonly [Key in keyof NodeValues]: Row<NodeValues[Key]> };
 
 export interface RunOptions<Rows extends NodeRows> {
   readonly role: Role;
-  /** For the help. */
+  /** For `--help`. */
   readonly description: string;
   readonly options: Rows;
-  /** Finds out what the node is called, where its options leave it open. */
+  /** Determines the node's id, if its options leave that open. */
   readonly resolveId?: (options: NodeOptions, members: readonly RingMember[]) => Promise<string>;
   readonly start: (core: NodeCore, values: Values<Rows>) => Promise<ShardcastNode>;
 }
@@ -51,7 +53,7 @@ export async function runNode<Rows extends NodeRows>(run: RunOptions<Rows>): Pro
     const options = { ...parsed, id };
     const labels = { role: run.role, node: options.id };
     const logger = createLogger(options.logLevel, labels);
-    // A producer is none of the consumers, whatever it is called.
+    // A producer is never one of the consumers, even with the same id.
     const isSelf = run.role === "producer" ? () => false : (consumers.isSelf ?? hasId(id));
     const membership = new Membership(consumers.members, isSelf);
     consumers.follow(membership, logger);
@@ -59,20 +61,20 @@ export async function runNode<Rows extends NodeRows>(run: RunOptions<Rows>): Pro
     node = await run.start(core, values);
   } catch (error) {
     process.stderr.write(`${scriptName}: ${explain(error)}\n`);
-    // Timers of what was begun must not keep the process.
+    // Timers that were started must not keep the process alive.
     process.exit(1);
   }
   if (core.options.psk === PUBLIC_PSK) {
     core.logger.warn("the pre-shared key is the original's public default: anyone can connect");
   }
-  // Before the lines that say so: whoever reads them may send a signal at once.
+  // Before the lines are logged, because their reader may send a signal at once.
   stopOnSignal(core.logger, node);
   outliveRejections(core.logger);
   core.logger.info({ url: node.url, port: node.port, pid: process.pid }, "listening");
   tellWhenReady(node, core.logger);
 }
 
-/** Says "ready" when /readyz does for the first time. */
+/** Logs "ready" when the node is ready for the first time, as /readyz reports it. */
 function tellWhenReady(node: ShardcastNode, logger: Logger): void {
   if (node.isStopping) return;
   if (node.waitingFor().length > 0) {

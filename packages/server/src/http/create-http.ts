@@ -104,7 +104,7 @@ export async function createHttp(
     origin: (origin, answer) => answer(null, origins.isAny || origins.allows(origin)),
     exposedHeaders: ["retry-after", "www-authenticate"],
     maxAge: CORS_MAX_AGE_S,
-    // An OPTIONS request that is not a preflight gets the same CORS headers as others.
+    // An OPTIONS request without the headers of a preflight gets the same answer, not an error.
     strictPreflight: false,
   });
   http.addHook("onRequest", (request, _reply, done) => {

@@ -33,7 +33,7 @@ export async function addOpenApi(
         description: "docs/http.md tells how to use it",
         license: { name: "MIT", identifier: "MIT" },
       },
-      // Relative to the document's own URL, whatever the node's public name is.
+      // Relative to the document's own URL, so that it holds for every name of the node.
       servers: [{ url: "/" }],
       components: { securitySchemes: SECURITY_SCHEMES },
     },

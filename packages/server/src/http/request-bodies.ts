@@ -63,9 +63,7 @@ export class RequestBodies {
     return this.#all.taken;
   }
 
-  /**
-   * From now on, the routes of this context get bodies as bytes, whatever their content type says.
-   */
+  /** From now on, the routes of this context get bodies of every content type as bytes. */
   serve(http: FastifyInstance): void {
     http.removeAllContentTypeParsers();
     http.addContentTypeParser("*", (request: FastifyRequest, payload: IncomingMessage) =>

@@ -271,7 +271,7 @@ export class Link extends TurnLink implements PublishOrigin, AccessHolder {
     this.send({ type: "reject", seq, code, reason });
     if (!ERRORS[code].retryable) return false;
     const isKnown = this.refusedTopics?.codeOf(topic) !== undefined;
-    // A node passes on the messages of many publishers. One refusal does not tell it which others
+    // A node passes on the messages of many publishers. One refusal does not show it which others
     // follow, so every refusal must be answered before the topic is accepted again. For a client,
     // the first refusal is enough.
     if (isKnown && !this.isNode) return false;

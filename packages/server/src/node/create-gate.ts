@@ -1,11 +1,11 @@
-// The gate that a node's options ask for.
+// Creates the gate that a node's options describe.
 import type { Logger } from "pino";
 import type { AccessOptions } from "../access/access-options.ts";
 import { Gate } from "../access/gate.ts";
 import { RemoteKeys } from "../access/token-keys.ts";
 import { TokenVerifier } from "../access/token-verifier.ts";
 
-/** @param now in ms since 1970 */
+/** @param now returns the current time, in ms since 1970 */
 export function createGate(options: AccessOptions, logger: Logger, now: () => number): Gate {
   const { jwksUrl, tokenKeys, anonymous, limits } = options;
   const remote = jwksUrl === undefined ? [] : [new RemoteKeys({ url: jwksUrl, logger })];

@@ -1,4 +1,4 @@
-// What every node answers over HTTP, whatever its role.
+// HTTP routes of every node, for any role.
 import { SHARD_COUNT } from "@shardcast/protocol";
 import type { FastifyInstance } from "fastify";
 import type { Membership } from "../cluster/membership.ts";
@@ -10,9 +10,9 @@ export interface NodeRoutesOptions {
   readonly role: string;
   readonly membership: Membership;
   readonly metrics: NodeMetrics;
-  /** Empty where the node is ready; else what it waits for. */
+  /** Returns what the node waits for; empty if it is ready. */
   readonly waitingFor: () => string[];
-  /** What the node does its work in spite of. */
+  /** Returns faults that do not keep the node from working. */
   readonly degraded: () => string[];
 }
 
@@ -33,7 +33,8 @@ export function addNodeRoutes(http: FastifyInstance, options: NodeRoutesOptions)
     reply.type(metrics.contentType).send(await metrics.render()),
   );
   http.get("/cluster", { schema: CLUSTER_SCHEMA }, () => ({
-    // Found by a host name, a consumer is called by its address in the list, whatever it calls itself.
+    // If consumers are found by a host name, the list has their addresses as ids, not the nodes'
+    // own ids.
     node: { id: membership.self?.id ?? id, role },
     shards: SHARD_COUNT,
     hash: "murmur3_32",

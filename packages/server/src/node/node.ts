@@ -1,4 +1,4 @@
-// A running node: HTTP routes, WebSocket endpoints, the sweep, metrics, and the way it stops.
+// A running node: HTTP routes, WebSocket endpoints, the sweep, metrics, and graceful stopping.
 import { EarlierAnswers, PROCESS_RUNTIME, SteadyClock, type Runtime } from "@shardcast/process";
 import type { AddressInfo } from "node:net";
 import { ShardcastError, type Endpoint } from "@shardcast/protocol";
@@ -23,10 +23,10 @@ import { Turn } from "../turn/turn.ts";
 import { UnfinishedMessages } from "../link/unfinished-messages.ts";
 import type { LinkContext } from "../link/turn-link.ts";
 
-/** A link between nodes carries the publishes of many clients. */
+/** Links from other nodes have a larger window, since they carry the publishes of many clients. */
 const PEER_WINDOW_MESSAGES = 65_536;
 
-/** Clients ask for the new list of consumers at a random moment within this. */
+/** When the consumers change, clients ask for the new list at random moments within this time. */
 const REGROUP_MS = 1000;
 
 export type Role = "producer" | "consumer";
@@ -36,26 +36,29 @@ export interface RoleParts {
   readonly role: Role;
   readonly handlers: Partial<Record<Endpoint, LinkHandler>>;
   readonly legacy: LegacyAcceptor | undefined;
-  /** Empty where the node is ready; else what it waits for. */
+  /** Returns what the node waits for; empty if it is ready. */
   readonly waitingFor: () => string[];
-  /** What an operator should look at, though the node does its work. @default nothing */
+  /** Returns faults that an operator should look at, although the node works. @default none */
   readonly degraded?: () => string[];
-  /** Adds HTTP routes of the role's own. What they throw as a ShardcastError is answered with its code. */
+  /**
+   * Adds the role's own HTTP routes. A ShardcastError that a route throws is answered with its
+   * code.
+   */
   readonly addRoutes?: (http: FastifyInstance, access: HttpAccess) => void;
-  /** Finishes what is under way, until the deadline at the latest, by the monotonic clock. */
+  /** Finishes work in progress until the deadline, by the monotonic clock, in ms. */
   readonly drain: (deadline: number) => Promise<void>;
   readonly close: () => Promise<void> | void;
 }
 
-/** What a node lends to its role. */
+/** The parts of a node that its role uses. */
 export interface NodeCore {
   readonly options: NodeOptions;
   readonly membership: Membership;
   readonly logger: Logger;
   readonly turn: Turn;
-  /** The time of day, for all that the node goes by it for. */
+  /** The time of day. */
   readonly clock: SteadyClock;
-  /** The time that passes, timers, random numbers. */
+  /** The monotonic clock, timers and random numbers. */
   readonly runtime: Runtime;
   readonly sweep: Sweep;
   readonly linkContext: LinkContext;
@@ -144,8 +147,9 @@ export class ShardcastNode {
   }
 
   /**
-   * Listens; resolves when clients can connect.
-   * @throws SHARDCAST_PORT_TAKEN
+   * Starts to listen; resolves when clients can connect.
+   * @throws SHARDCAST_PORT_TAKEN, SHARDCAST_OPTION_INVALID if the node cannot listen for another
+   * reason
    */
   static async listen(core: NodeCore, parts: RoleParts): Promise<ShardcastNode> {
     const { options, membership, sweep } = core;
@@ -187,12 +191,15 @@ export class ShardcastNode {
     return this.#stopping !== undefined;
   }
 
-  /** What it needs before it can do its work; empty where it can. */
+  /** What the node waits for before it can work; empty if it is ready. */
   waitingFor(): string[] {
     return this.#parts.waitingFor();
   }
 
-  /** Moves the clients away, finishes what is under way, and stops. Called again, it is the same stop. */
+  /**
+   * Moves clients to other nodes, finishes work in progress, and stops. Later calls return the same
+   * promise.
+   */
   drain(): Promise<void> {
     this.#stopping ??= this.#drain();
     return this.#stopping;
@@ -205,7 +212,8 @@ export class ShardcastNode {
     this.#acceptor.drain();
     sweep.drain(withinMs);
     await this.#parts.drain(deadline);
-    // Other nodes stay until the end: they dial again, and this one may be the only owner.
+    // Links from other nodes stay until the end: those nodes would dial again, and this node may be
+    // the only owner.
     const hasClients = (): boolean => [...sweep.links()].some((link) => !isPeer(link.endpoint));
     while (hasClients() && performance.now() < deadline) {
       await new Promise((resolve) => setTimeout(resolve, 20));
@@ -246,12 +254,14 @@ function createAcceptor(core: NodeCore, parts: RoleParts): Acceptor {
 function createHttpAccess({ options, gate, sweep }: NodeCore): HttpAccess {
   const { access } = options;
   return new HttpAccess({
-    ...{ ...access, gate, isAnonymousAllowed: access.anonymous !== undefined },
+    ...access,
+    gate,
+    isAnonymousAllowed: access.anonymous !== undefined,
     isDraining: () => sweep.isDraining,
   });
 }
 
-/** Endpoints that other nodes dial. */
+/** Whether other nodes dial the endpoint. */
 function isPeer(endpoint: Endpoint): boolean {
   return endpoint === "producer" || endpoint === "relay";
 }

@@ -1,7 +1,7 @@
-// What is sent and not answered yet, by sequence number: a ring of slots, so that an answer finds its
-// entry, in whatever order answers come, without a map.
+// Entries that were sent and have no answer yet, by sequence number. They are in a ring of slots,
+// so that answers in any order find their entries without a map.
 //
-//   slot = seq % size      oldest ─▶ [e][e][ ][e][e] ◀─ next      a hole is an answer that came early
+//   slot = seq % size      oldest ─▶ [e][e][ ][e][e] ◀─ next      a hole is an entry whose answer came early
 
 export class InFlight<Entry> {
   readonly #slots: (Entry | undefined)[];
@@ -11,7 +11,9 @@ export class InFlight<Entry> {
   #next = 0;
   #count = 0;
 
-  /** @param limit from the oldest without an answer to the newest, at the most */
+  /**
+   * @param limit the most sequence numbers from the oldest entry without an answer to the newest
+   */
   constructor(limit: number) {
     const size = 2 ** Math.ceil(Math.log2(Math.max(2, limit)));
     this.#slots = new Array<Entry | undefined>(size).fill(undefined);
@@ -27,7 +29,7 @@ export class InFlight<Entry> {
     return (this.#next - this.#oldest) >>> 0 >= this.#limit;
   }
 
-  /** @returns the seq that the entry has from now on, a 32-bit number that wraps */
+  /** @returns the seq of the entry, a 32-bit number that wraps */
   add(entry: Entry): number {
     const seq = this.#next;
     this.#slots[seq & this.#mask] = entry;
@@ -36,7 +38,7 @@ export class InFlight<Entry> {
     return seq;
   }
 
-  /** Removes the entry of a seq; undefined where it has had its answer, or never was. */
+  /** Removes and returns the entry of a seq; undefined if it had its answer, or never existed. */
   take(seq: number): Entry | undefined {
     if ((seq - this.#oldest) >>> 0 >= (this.#next - this.#oldest) >>> 0) return undefined;
     const entry = this.#slots[seq & this.#mask];
@@ -49,7 +51,7 @@ export class InFlight<Entry> {
     return entry;
   }
 
-  /** All entries, oldest first. */
+  /** All entries, the oldest first. */
   *entries(): Generator<Entry> {
     for (let seq = this.#oldest; seq !== this.#next; seq = (seq + 1) >>> 0) {
       const entry = this.#slots[seq & this.#mask];

@@ -1,4 +1,4 @@
-// A link to another node that this one dials, and dials again for as long as the node runs.
+// A link that this node dials to another node, and dials again as long as the node runs.
 import type { Socket } from "node:net";
 import { crc32 } from "node:zlib";
 import {
@@ -26,15 +26,17 @@ import type { PeerTls } from "../options/tls.ts";
 
 const BACKOFF = { minMs: 50, maxMs: 2000 };
 const HANDSHAKE_TIMEOUT_MS = 5000;
-/** A page or a turn of messages; a peer is trusted, but not with all of the memory. */
+/**
+ * Room for a page, or for the messages of a turn. A peer is trusted, but may not fill the memory.
+ */
 const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
 const HEARTBEAT = encodeFrame({ type: "heartbeat" });
 
-/** What the owner of a peer is told. */
+/** Receives the events of a peer. */
 export interface PeerHandler {
   opened(welcome: WelcomeFrame): void;
   received(type: number, bytes: Uint8Array, start: number, end: number): void;
-  /** The link is lost; another try follows by itself. @param closeCode of the WebSocket */
+  /** The link is lost; the peer dials again. @param closeCode of the WebSocket */
   lost(closeCode: number): void;
 }
 
@@ -56,11 +58,11 @@ export class Peer {
   #isClosed = false;
   #attempt = 0;
   #retryTimer: NodeJS.Timeout | undefined;
-  /** Ends a link that is silent for too long, be it in the handshake or afterwards. */
+  /** Ends a link that is silent for too long, during the handshake or later. */
   #silenceTimer: NodeJS.Timeout | undefined;
-  /** When the link was opened, by the monotonic clock. */
+  /** When the link was opened, by the monotonic clock, in ms. */
   #openedAt = 0;
-  /** What the next message has to be. */
+  /** The checksum of the next message. */
   #checksum: ChecksumFrame | undefined;
   #fault = "not connected yet";
 
@@ -74,12 +76,12 @@ export class Peer {
     return this.#isOpen;
   }
 
-  /** Why there is no link, for people. */
+  /** Why there is no link, as text for people. */
   get fault(): string | undefined {
     return this.#isOpen ? undefined : this.#fault;
   }
 
-  /** Bytes that the kernel has not taken yet. */
+  /** Bytes that the kernel has not accepted yet. */
   get unsentBytes(): number {
     return this.#socket?.bufferedAmount ?? 0;
   }
@@ -88,7 +90,7 @@ export class Peer {
     this.#dial();
   }
 
-  /** Sends whole frames; to be called while the link is open. The bytes must not change afterwards. */
+  /** Sends whole frames, if the link is open. The bytes must not change afterwards. */
   send(frames: Uint8Array): void {
     if (this.#isOpen) this.#socket?.send(frames);
   }
@@ -134,7 +136,7 @@ export class Peer {
     });
   }
 
-  /** For good: under another address it is another peer. */
+  /** Stops dialling for good: with another address, the member would be another peer. */
   #refuse(fault: string): void {
     const { member, endpoint, logger } = this.#options;
     this.#fault = fault;
@@ -156,7 +158,7 @@ export class Peer {
         { error, peer: this.member.id },
         "a peer's frame could not be used",
       );
-      // Of what came with it, nothing is used any more.
+      // Ignore the rest of the message, and later ones.
       socket.removeAllListeners("message");
       socket.terminate();
     }
@@ -166,7 +168,7 @@ export class Peer {
     if (frame?.type === "checksum") this.#checksum = frame;
   }
 
-  /** @throws SHARDCAST_MESSAGES_DAMAGED where it is not what its checksum says */
+  /** @throws SHARDCAST_MESSAGES_DAMAGED if the message does not match its checksum */
   #compare(data: Buffer): void {
     const expected = this.#checksum;
     if (expected === undefined) return;
@@ -211,10 +213,10 @@ export class Peer {
     else if (wasOpen) this.#fault = `the link ended with code ${code}`;
     if (wasOpen) this.#handler.lost(code);
     if (this.#isClosed) return;
-    // A link that is cut as soon as it is open is no better than none.
+    // A link that is cut soon after it opened counts as a failed attempt.
     if (wasOpen && performance.now() - this.#openedAt >= BACKOFF.maxMs) this.#attempt = 0;
     const retryInMs = backoffMs(BACKOFF, this.#attempt, Math.random());
-    // A wrong key is not given up on: it may be the peer that is about to get the new one.
+    // Keep dialling after a wrong key: the peer may be about to get the new key.
     const level = wasOpen || reason in ERRORS ? "warn" : "debug";
     this.#options.logger[level](
       { peer: this.member.id, endpoint: this.#options.endpoint, fault: this.#fault, retryInMs },
@@ -224,7 +226,7 @@ export class Peer {
     this.#retryTimer = setTimeout(() => this.#dial(), retryInMs);
   }
 
-  /** Bytes are a sign of life, though no message be whole. */
+  /** Any bytes are a sign of life, even if no message is complete. */
   #watch(socket: WebSocket, intervalMs: number): void {
     clearInterval(this.#silenceTimer);
     let lastReceived = receivedBytes(socket);
@@ -246,9 +248,10 @@ function receivedBytes(socket: WebSocket): number {
 }
 
 /**
- * The mask stays zeros, and ws then masks nothing: 0.2 µs less for each 200 bytes, on both ends. What a mask
- * is for (RFC 6455 §10.3), pages that make a browser send what a proxy takes for HTTP, is not between nodes.
+ * Leaves the mask as zeros, so that ws masks nothing, which saves 0.2 µs per 200 bytes on both
+ * ends. Masks protect proxies from web pages that make a browser send bytes that look like HTTP
+ * (RFC 6455 §10.3), which does not apply between nodes.
  */
 function leaveUnmasked(): void {
-  // The buffer that it is given is zeros.
+  // The buffer that ws passes contains zeros.
 }

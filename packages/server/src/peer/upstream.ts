@@ -1,5 +1,6 @@
-// The link over which a consumer follows topics that another one owns, one upstream subscription a topic,
-// however many local ones; reads their history; and tells and asks who is present on them.
+// The link from a consumer to the owner of topics that it relays. It has one subscription per
+// topic, for any number of local subscriptions. It also reads the topics' history, and reports and
+// reads their presence.
 import {
   FRAME_TYPES,
   ShardcastError,
@@ -26,7 +27,7 @@ import type { Follower, TopicSource } from "./topic-source.ts";
 const ANSWER_TIMEOUT_MS = 5000;
 const RETRY_MS = 500;
 
-/** What answers a question. */
+/** The frames that answer a request. */
 type Answer = PageFrame | EnteredFrame | PresentFrame;
 
 interface Question {
@@ -40,7 +41,7 @@ export interface UpstreamOptions {
   readonly keys: HandshakeKeys;
   readonly tls: PeerTls;
   readonly logger: Logger;
-  /** Told when the link is open, again and again. */
+  /** Called each time that the link opens. */
   readonly onOpen: () => void;
 }
 
@@ -48,13 +49,13 @@ export class Upstream implements PeerHandler, TopicSource {
   readonly #options: UpstreamOptions;
   readonly #peer: Peer;
   readonly #followers = new Map<number, Follower>();
-  /** The owner's numbers of topics, by ours for the subscription. */
+  /** The owner's topic ids, by our subscription numbers. */
   readonly #topicIds = new Map<number, number>();
   readonly #byTopicId = new Map<number, Follower>();
   readonly #questions = new Map<number, Question>();
-  /** Questions from before the first time that the link was open. */
+  /** Requests made before the link was open for the first time. */
   readonly #early = new Map<number, Frame>();
-  /** Of the gap that comes next. */
+  /** The cause of the next gap. */
   #cause: CauseFrame | undefined;
   #wasOpen = false;
   #nextNumber = 1;
@@ -69,7 +70,10 @@ export class Upstream implements PeerHandler, TopicSource {
     return this.#peer.isOpen;
   }
 
-  /** Follows a topic, through every loss of the link, until the returned function is called. */
+  /**
+   * Subscribes to a topic until the returned function is called, and again after each loss of the
+   * link.
+   */
   follow(follower: Follower): () => void {
     this.#start();
     const sub = this.#nextNumber;
@@ -94,14 +98,17 @@ export class Upstream implements PeerHandler, TopicSource {
   }
 
   /**
-   * Tells the owner of a presence topic that a member is there; it counts as lost when the link is.
+   * Reports a member to the owner of a presence topic. If the link is lost, the member counts as
+   * lost.
    * @throws SHARDCAST_OWNER_UNAVAILABLE, SHARDCAST_NOT_OWNER, SHARDCAST_PRESENCE_FULL
    */
   async enter(topic: string, member: PresenceMember): Promise<void> {
     await this.#ask((seq) => ({ type: "enter", seq, topic, ...member }));
   }
 
-  /** Tells it that a member is gone, or that its own link is lost. */
+  /**
+   * Reports to the owner that a member has left or, with `lost`, that the member's link is lost.
+   */
   leave(topic: string, { memberId, user }: MemberIdentity, lost: boolean): void {
     for (const [seq, frame] of this.#early) {
       if (frame.type !== "enter" || frame.topic !== topic || frame.user !== user) continue;
@@ -111,7 +118,7 @@ export class Upstream implements PeerHandler, TopicSource {
   }
 
   /**
-   * Asks it who is there.
+   * Reads one page of a topic's members from the owner.
    * @throws SHARDCAST_OWNER_UNAVAILABLE, SHARDCAST_NOT_OWNER
    */
   async presence(topic: string, after: number, limit: number): Promise<PresentFrame> {
@@ -142,7 +149,7 @@ export class Upstream implements PeerHandler, TopicSource {
 
   received(type: number, bytes: Uint8Array, start: number, end: number): void {
     if (type === FRAME_TYPES.message) {
-      // Frame by frame would do; the follower gathers what comes in one turn.
+      // Passed on frame by frame: the follower gathers the frames of one turn.
       this.#byTopicId.get(readMessageTopicId(bytes, start))?.delivered(bytes, start, end);
       return;
     }
@@ -192,13 +199,15 @@ export class Upstream implements PeerHandler, TopicSource {
     }
   }
 
-  /** The owner refuses: it is about to stop, or its ring is another one. Both pass. */
+  /**
+   * The owner refused the subscription: it is stopping, or has another ring. Both are temporary.
+   */
   #retryLater(sub: number, code: string): void {
     const follower = this.#followers.get(sub);
     if (follower === undefined) return;
     this.#forgetTopicId(sub);
     const { logger, member } = this.#options;
-    // While rings change, that is what nodes say of many topics.
+    // While the ring changes, nodes refuse many topics for this reason.
     const level = code === "SHARDCAST_NOT_OWNER" ? "debug" : "warn";
     logger[level]({ peer: member.id, topic: follower.topic, code }, "the owner refuses a relay");
     setTimeout(() => {

@@ -1,4 +1,5 @@
-// A consumer's upstreams, one to each owner that it follows topics of; dialled when the first is followed.
+// A consumer's upstreams, one per owner whose topics it relays. Each is dialled when its first
+// topic is subscribed to.
 import type { RingMember } from "@shardcast/protocol";
 import type { PskKeys } from "@shardcast/protocol/proof";
 import type { Logger } from "pino";
@@ -6,7 +7,7 @@ import type { Membership } from "../cluster/membership.ts";
 import type { TlsOptions } from "../options/tls.ts";
 import { Upstream } from "./upstream.ts";
 
-/** What upstreams need of their node. */
+/** The parts of a node that upstreams use. */
 export interface UpstreamsContext {
   readonly options: { readonly keys: PskKeys; readonly tls: TlsOptions };
   readonly membership: Membership;
@@ -22,7 +23,7 @@ export class Upstreams {
     this.#core = core;
   }
 
-  /** Calls back each time that a link to an owner opens. */
+  /** Sets the function that is called each time that a link to an owner opens. */
   onOpen(callback: (member: RingMember) => void): void {
     this.#onOpen = callback;
   }
@@ -42,7 +43,10 @@ export class Upstreams {
     return upstream;
   }
 
-  /** Goes by the ring as it is now: a node that is no consumer any more owns nothing to follow. */
+  /**
+   * Applies the current ring: closes the upstreams to nodes that are no longer consumers, and so
+   * own no topics.
+   */
   regroup(): void {
     const urls = new Set(this.#core.membership.members.map(({ url }) => url));
     for (const [url, upstream] of this.#byUrl) {

@@ -1,4 +1,4 @@
-// Publishes whose answers somebody awaits: those of one request over HTTP, or one of the node's own.
+// Publishes whose answers a caller awaits: those of one HTTP request, or one of the node itself.
 import {
   ACK_BYTES,
   ShardcastError,
@@ -12,14 +12,14 @@ import type { LinkAccess } from "../access/link-access.ts";
 import type { PublishOrigin, Refusal } from "./publish-target.ts";
 import { RefusedTopics } from "./refused-topics.ts";
 
-/** What became of a publish. */
+/** The answer to a publish that was stored. */
 export interface PublishAnswer {
   /** `<epoch>_<offset>` */
   readonly position: string;
   readonly duplicate: boolean;
 }
 
-/** Takes publish frames, as `PublishHandler.publish` does. */
+/** Accepts publish frames, as `PublishHandler.publish` does. */
 export type TakePublish = (
   origin: PublishOrigin,
   bytes: Uint8Array,
@@ -39,7 +39,7 @@ export class AwaitingPublisher implements PublishOrigin {
   readonly access: LinkAccess | undefined;
   readonly refusedTopics = new RefusedTopics();
   readonly source = undefined;
-  /** The request waits for its answer. */
+  /** Always true, since the request waits for the answer. */
   readonly isOpen = true;
   readonly #take: TakePublish;
   readonly #waiting = new Map<number, Waiting>();
@@ -50,8 +50,8 @@ export class AwaitingPublisher implements PublishOrigin {
   }
 
   /**
-   * Hands on a publish frame; `seq` is the frame's, and no other's of this request.
-   * @throws the code that it is refused with
+   * Publishes a frame. Its `seq` must be unique within this request.
+   * @throws the code with which the publish is refused
    */
   publish(seq: number, frame: Uint8Array): Promise<PublishAnswer> {
     return new Promise((resolve, reject) => {
@@ -75,7 +75,7 @@ export class AwaitingPublisher implements PublishOrigin {
   refuse({ seq, topic, code, reason }: Refusal): boolean {
     this.#answer(seq)?.reject(new ShardcastError(code, reason));
     if (!ERRORS[code].retryable || this.refusedTopics.codeOf(topic) !== undefined) return false;
-    // Until the end of the request: nothing of the topic overtakes it.
+    // Until the end of the request, so that no later publish of the topic overtakes this one.
     this.refusedTopics.add(topic, code, 1);
     return true;
   }

@@ -1,5 +1,5 @@
-// What happens to links and topics, told as messages of the topics $events/…: for back ends and administrators
-// that follow them. Off by default. docs/protocol.md#events
+// Publishes events of links and topics as messages of the topics $events/…, for back ends and
+// administrators. Off by default. docs/protocol.md#events
 import type { EventKind } from "@shardcast/options";
 import {
   encodeText,
@@ -13,10 +13,10 @@ import {
 import type { LinkAccess } from "../access/link-access.ts";
 import type { NodePublisher } from "./node-publisher.ts";
 
-/** Events without an answer; beyond it they are dropped, and counted. */
+/** The most events without an answer. Further events are dropped and counted. */
 const MAX_PENDING = 10_000;
 
-/** A link, as its events tell of it. */
+/** The fields of a link that its events contain. */
 export interface EventLink {
   readonly id: string;
   readonly endpoint: string;
@@ -24,7 +24,7 @@ export interface EventLink {
 }
 
 export class LifecycleEvents {
-  /** For the node's metrics. */
+  /** Counts for the node's metrics. */
   readonly counters = { told: 0, dropped: 0 };
   readonly #nodeId: string;
   readonly #now: () => number;
@@ -32,14 +32,17 @@ export class LifecycleEvents {
   #publisher: NodePublisher | undefined;
   #pending = 0;
 
-  /** @param now in ms since 1970 */
+  /** @param now returns the current time, in ms since 1970 */
   constructor(nodeId: string, kinds: readonly EventKind[], now: () => number) {
     this.#nodeId = nodeId;
     this.#now = now;
     this.#kinds = new Set(kinds);
   }
 
-  /** Begins to tell. Of what this node told before it was started anew, nothing holds any more. */
+  /**
+   * Starts to publish events. The event `started` cancels all events that this node published
+   * before it restarted.
+   */
   start(publisher: NodePublisher): void {
     this.#publisher = publisher;
     if (this.has("links")) this.#tellLinks({ event: "started" });
@@ -86,7 +89,7 @@ export class LifecycleEvents {
     this.#tell(linkEventsTopic(this.#nodeId), fields);
   }
 
-  /** Of the system's own topics nothing is told: each event would be followed by another one. */
+  /** Events about the system's own topics are not published: each would cause another event. */
   #tellTopic(topic: string, fields: Readonly<Record<string, string>>): void {
     if (topicOfPresence(topic) !== undefined || isEventsTopic(topic)) return;
     this.#tell(topicEventsTopic(topic), { topic, ...fields });
@@ -114,7 +117,7 @@ export class LifecycleEvents {
   }
 }
 
-/** What is wrong with a topic that a node publishes to by itself. */
+/** Returns why the node itself may not publish to a topic. */
 export function eventsPublishFault(topic: string): TopicFault | undefined {
   return isEventsTopic(topic) ? undefined : topicFault(topic);
 }

@@ -1,12 +1,12 @@
-// The lines of one request, published in their order, and the lines that answer them. No more are published than
-// somebody takes the answers of; once nobody does any more, the rest is published all the same.
+// Publishes the lines of one request in order, and collects their answers. It publishes only as far
+// ahead as the client takes answers. If the client disconnects, the rest is published all the same.
 import { Readable } from "node:stream";
 import { setImmediate } from "node:timers/promises";
 
-/** Published, and not taken by the client yet. */
+/** How many published lines may have an answer that the client has not taken. */
 const AHEAD_LINES = 2048;
 const CHUNK_LINES = 256;
-/** Of lines, what is published in one turn. */
+/** How many bytes of lines are published in one turn. */
 const TURN_BYTES = 256 * 1024;
 
 /** Publishes a line, and never rejects. */
@@ -24,12 +24,12 @@ export class LineBatch {
     this.#publish = publish;
   }
 
-  /** All lines are published, and their answers taken. */
+  /** Whether all lines are published, and their answers taken. */
   get isOver(): boolean {
     return this.#next === this.#lines.length && this.#pending.length === 0;
   }
 
-  /** The answers to the next lines, or null behind the last. */
+  /** Returns the answers to the next lines, or null after the last. */
   async take(): Promise<string | null> {
     await this.#publishAhead();
     const answers = await Promise.all(this.#pending.splice(0, CHUNK_LINES));
@@ -37,7 +37,7 @@ export class LineBatch {
     return answers.map((answer) => `${JSON.stringify(answer)}\n`).join("");
   }
 
-  /** Publishes the rest. Nobody hears the answers. */
+  /** Publishes the rest, and drops the answers. */
   async finish(): Promise<void> {
     while (!this.isOver) {
       await this.#publishAhead();
@@ -45,7 +45,7 @@ export class LineBatch {
     }
   }
 
-  /** The answers as somebody reads them, behind those that were taken before. */
+  /** A stream of the answers, which begins with `taken`, the answers taken before. */
   stream(taken: string): Readable {
     const stream = new Readable({
       read: () => void this.take().then((text) => stream.push(text)),
@@ -63,7 +63,7 @@ export class LineBatch {
       this.#next += 1;
       this.#turnBytes += line.length;
       if (this.#turnBytes < TURN_BYTES) continue;
-      // Others have their turn in between.
+      // Give other work its turn.
       this.#turnBytes = 0;
       await setImmediate();
     }

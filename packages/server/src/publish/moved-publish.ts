@@ -1,16 +1,19 @@
-// A publish whose topic has got another owner before its answer: it goes there, and its place is left empty.
+// A publish whose topic got another owner before its answer. It is sent there, and its old place is
+// left empty.
 import type { PublishOrigin } from "./publish-target.ts";
 
 export interface MovedPublish {
   readonly origin: PublishOrigin;
-  /** A frame as the origin brought it. */
+  /** The frame that the origin sent. */
   readonly frame: Buffer;
 }
 
-/** What is told of one that cannot be moved: without an id, it might be stored twice. */
+/**
+ * The reason for refusing a publish that cannot be moved: without an id, it might be stored twice.
+ */
 export const MOVED_REASON = "the topic has got another owner before the ack";
 
-/** Replaces the origin of a publish that has moved. */
+/** Replaces the origin of a publish that was moved. */
 export const NOBODY: PublishOrigin = {
   inFlightCount: 0,
   isOpen: false,

@@ -1,6 +1,6 @@
-// Sources that a node does not read from while it holds too much.
+// The sources that a node has paused because it holds too many bytes.
 
-/** Can be read no further for a while. Each pause needs a resume of its own. */
+/** A source whose reading can be paused. Each pause needs its own resume. */
 export interface Pausable {
   pauseReading(): void;
   resumeReading(): void;

@@ -29,12 +29,12 @@ import {
 
 const NDJSON = "application/x-ndjson";
 const MAX_LINES = 10_000;
-/** Of a request with many publishes. */
+/** The largest body of a request with many publishes. */
 const MAX_BATCH_BYTES = 16 * 1024 * 1024;
 const NEWLINE = 0x0a;
-/** In UTF-8, which some editors and libraries begin a file with. */
+/** In UTF-8. Some editors and libraries begin files with it. */
 const BYTE_ORDER_MARK = Uint8Array.of(0xef, 0xbb, 0xbf);
-/** A space, a tab, and the CR of those who end their lines with two. */
+/** A space, a tab, and the CR of lines that end with CR LF. */
 const BLANKS = new Set([0x20, 0x09, 0x0d]);
 
 export interface ProduceRoutesOptions {
@@ -55,7 +55,10 @@ type LineAnswer =
   | ({ readonly topic: string } & PublishAnswer)
   | { readonly topic?: string; readonly code: string; readonly detail: string };
 
-/** Adds the routes to a context of their own, in which a body is bytes, whatever its type. */
+/**
+ * Adds the routes to `http`, which must be a context for them alone: its bodies are bytes of any
+ * type.
+ */
 export function addProduceRoutes(http: FastifyInstance, options: ProduceRoutesOptions): void {
   const { access, publish, metrics, maxPayloadBytes, maxBodyBytes, maxBodyBytesEach } = options;
   http.addHook("onRequest", access.onRequest);
@@ -100,7 +103,8 @@ export function addProduceRoutes(http: FastifyInstance, options: ProduceRoutesOp
     handler: async (request) => {
       const { topic } = request.params;
       const { signedId } = access.callerOf(request);
-      // Of a signed request the header is anybody's, and the signed id is the sender's.
+      // In a signed request, the signature covers the webhook-id, but not the header
+      // Idempotency-Key.
       const messageId =
         signedId === undefined ? headerOf(request, "idempotency-key") : idOf(signedId);
       const content: Content = {
@@ -141,7 +145,7 @@ export function addProduceRoutes(http: FastifyInstance, options: ProduceRoutesOp
         return publishLine(publisher, line, seq, id);
       });
       const answers = (await batch.take()) ?? "";
-      // Nobody is there any more who would read them.
+      // The client has disconnected.
       if (request.raw.socket.destroyed) await batch.finish();
       reply.type(NDJSON);
       return batch.isOver ? reply.send(answers) : reply.send(streamTo(request, batch, answers));
@@ -149,7 +153,7 @@ export function addProduceRoutes(http: FastifyInstance, options: ProduceRoutesOp
   });
 }
 
-/** An answer that waits behind another one is not told when its connection ends. */
+/** A response that waits behind another one gets no event when its connection ends. */
 function streamTo({ raw: { socket } }: FastifyRequest, batch: LineBatch, taken: string): Readable {
   const stream = batch.stream(taken);
   const ended = (): void => void stream.destroy();
@@ -194,7 +198,10 @@ const IDEMPOTENCY = {
   },
 } as const;
 
-/** The line has the fields of a publish frame in JSON; its place in the body is the frame's seq. */
+/**
+ * Publishes a line with the fields of a publish frame in JSON. The line's index in the body is the
+ * frame's seq.
+ */
 async function publishLine(
   publisher: AwaitingPublisher,
   line: Uint8Array,
@@ -233,7 +240,7 @@ function frameOf(line: Uint8Array, seq: number, messageId: string | undefined): 
   try {
     again = JSON.stringify({ ...id, ...fields, type: "publish", seq });
   } catch {
-    // Its stack does not suffice.
+    // JSON.stringify has exceeded the call stack.
     throw invalid("the line is nested too deeply");
   }
   const [frame] = decodeJsonFrames(again);
@@ -241,7 +248,7 @@ function frameOf(line: Uint8Array, seq: number, messageId: string | undefined): 
   return frame;
 }
 
-/** Those that are not blank. */
+/** Returns the lines that are not blank. */
 function linesOf(body: Uint8Array): Uint8Array[] {
   const lines: Uint8Array[] = [];
   const hasMark = BYTE_ORDER_MARK.every((byte, index) => body[index] === byte);
@@ -257,7 +264,7 @@ function linesOf(body: Uint8Array): Uint8Array[] {
   return lines;
 }
 
-/** What a sender calls its message, as an id that a message may have. */
+/** Turns a signed id into a valid message id. */
 function idOf(signedId: string): string {
   if (signedId.length <= MESSAGE_ID_MAX_BYTES) return signedId;
   return createHash("sha256").update(signedId).digest("base64url");

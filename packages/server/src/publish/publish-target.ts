@@ -1,5 +1,5 @@
-// The two ends of a publish within a node: the origin that brought it, and the target that stores it or takes it
-// to its owner.
+// The two ends of a publish within a node: the origin that sent it, and the target that stores it
+// or sends it to its owner.
 import type { AckFields, ErrorCode, PublishHead } from "@shardcast/protocol";
 import type { LinkAccess } from "../access/link-access.ts";
 import type { Pausable } from "./paused-sources.ts";
@@ -13,37 +13,47 @@ export interface Refusal {
   readonly reason: string;
 }
 
-/** Brings publishes, and receives their answers: a link, or a request over HTTP. */
+/** Sends publishes and receives their answers: a link, or an HTTP request. */
 export interface PublishOrigin {
-  /** Publishes without an answer. The router adds one before it does anything else; each answer takes one off. */
+  /**
+   * The number of publishes without an answer. The router adds one before anything else; each
+   * answer subtracts one.
+   */
   inFlightCount: number;
   /** Whether an answer still reaches the client. */
   readonly isOpen: boolean;
-  /** Undefined where it may publish to any topic, and as much as it likes. */
+  /** Undefined if the origin may publish to any topic, without limits. */
   readonly access: LinkAccess | undefined;
-  /** Another node, which routes by its own ring. */
+  /** Whether the origin is another node, which routes by its own ring. */
   readonly isNode: boolean;
-  /** Topics of which it gets nothing stored at the moment; undefined where there are none. */
+  /** Topics whose publishes are refused at the moment; undefined if there are none. */
   readonly refusedTopics: RefusedTopics | undefined;
-  /** What a target may pause while it is full; undefined where the bytes are here already. */
+  /**
+   * The source that a target may pause while it is full; undefined if all bytes have already
+   * arrived.
+   */
   readonly source: Pausable | undefined;
-  /** The publish is stored. */
+  /** Answers a publish that was stored. */
   ack(fields: AckFields): void;
-  /** The same, with an ack frame that another node made. */
+  /** Answers a publish with the ack frame of another node. */
   passAck(seq: number, bytes: Uint8Array, start: number): void;
   /**
-   * The publish is not stored, as far as this node knows.
-   * @returns whether the origin refuses later publishes of the topic from now on; the caller refuses earlier ones
+   * Answers a publish that was not stored, as far as this node knows.
+   * @returns whether the origin refuses later publishes of the topic from now on; the caller
+   * refuses earlier ones
    */
   refuse(refusal: Refusal): boolean;
 }
 
-/** Stores a topic's messages, or takes them to the owner: this node's own log, or the link to the owner. */
+/**
+ * Stores a topic's messages or sends them to the owner: this node's own log, or the link to the
+ * owner.
+ */
 export interface PublishTarget {
   /**
-   * Takes the publish frame between `start` and `end`, which is well-formed and counted as in flight. `head`
-   * is valid for the call only. The bytes stay as they are until the publish has its answer, but as long as the
-   * target keeps them it keeps everything that came with them.
+   * Accepts the publish frame between `start` and `end`, which is well-formed and counted as in
+   * flight. `head` is valid only during the call. The bytes do not change until the publish has its
+   * answer, but a target that keeps them also keeps everything else in their buffer.
    */
   publish(
     origin: PublishOrigin,

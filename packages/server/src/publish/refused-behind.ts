@@ -1,6 +1,6 @@
-// What waits in a node behind a refused publish of the same origin and topic is refused as well. The origin sends
-// both again, in their order; a message that stayed would be stored before the one that it follows.
-// docs/protocol.md#publishing
+// Refuses the publishes that wait in a node behind a refused one of the same origin and topic. The
+// origin sends both again, in order; otherwise the later message would be stored before the earlier
+// one. docs/protocol.md#publishing
 import { readPublishTopic } from "@shardcast/protocol";
 import type { PublishOrigin, Refusal } from "./publish-target.ts";
 
@@ -8,7 +8,7 @@ import type { PublishOrigin, Refusal } from "./publish-target.ts";
 export interface WaitingPublish {
   readonly origin: PublishOrigin;
   readonly seq: number;
-  /** Its place among all that wait. */
+  /** Its place among all waiting publishes. */
   readonly ordinal: number;
   readonly bytes: Uint8Array;
   readonly start: number;
@@ -17,7 +17,7 @@ export interface WaitingPublish {
 interface FirstRefused {
   readonly refusal: Refusal;
   readonly ordinal: number;
-  /** Publishes from this place on came when the origin could know. */
+  /** From this place on, the origin knew of the refusal when it sent the publish. */
   readonly until: number;
 }
 
@@ -29,8 +29,8 @@ export class RefusedBehind {
   }
 
   /**
-   * Refuses a publish, and remembers it where its origin sends it again.
-   * @param until the place of the next publish that comes
+   * Refuses a publish, and remembers the refusal if the origin will send the publish again.
+   * @param until the place of the next publish to arrive
    */
   refuse(origin: PublishOrigin, refusal: Refusal, ordinal: number, until = Infinity): void {
     if (!origin.refuse(refusal)) return;
@@ -38,7 +38,7 @@ export class RefusedBehind {
     this.#first.set(origin, topics.set(refusal.topic, { refusal, ordinal, until }));
   }
 
-  /** Refuses a publish that waits behind one that was. @returns whether it does */
+  /** Refuses a publish that waits behind a refused one. @returns whether it does */
   includes({ origin, seq, ordinal, bytes, start }: WaitingPublish): boolean {
     const topics = this.#first.get(origin);
     if (topics === undefined) return false;
@@ -48,7 +48,7 @@ export class RefusedBehind {
     return true;
   }
 
-  /** Forgets refusals that no publish from this place on is behind. */
+  /** Forgets refusals that concern no publish from this place on. */
   forget(oldest: number): void {
     for (const [origin, topics] of this.#first) {
       for (const [topic, { until }] of topics) if (until <= oldest) topics.delete(topic);

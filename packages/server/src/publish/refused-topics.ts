@@ -1,16 +1,19 @@
-// The topics of one link of which a publish was refused that may come again. What the client had sent behind it,
-// before it could know, is refused as well: nothing overtakes it. docs/protocol.md#publishing
+// The topics of one link with a refused publish that the client may send again. Publishes of such a
+// topic that the client sent before it knew of the refusal are refused too, so that none overtakes
+// it. docs/protocol.md#publishing
 //
-// A heartbeat goes out behind the refusals of a turn, and the client answers each: once the answer is there,
-// whatever follows was sent by somebody who knew.
+// A heartbeat follows the refusals of a turn, and the client answers each heartbeat. What arrives
+// after the answer was sent by a client that knew of the refusal.
 import type { ErrorCode } from "@shardcast/protocol";
 
-/** Beyond it, everything on the link is refused for as long. */
+/**
+ * If there are more topics, every publish on the link is refused until the heartbeat is answered.
+ */
 const MAX_TOPICS = 4096;
 
 interface RefusedTopic {
   readonly code: ErrorCode;
-  /** The heartbeat whose answer has to come first. */
+  /** The topic is refused until this heartbeat is answered. */
   readonly beat: number;
 }
 
@@ -23,19 +26,22 @@ export class RefusedTopics {
     return this.#topics.size === 0 && this.#all === undefined;
   }
 
-  /** What a publish of the topic is refused with; undefined where it is not. */
+  /** The code with which a publish of the topic is refused; undefined if it is not refused. */
   codeOf(topic: string): ErrorCode | undefined {
     return (this.#all ?? this.#topics.get(topic))?.code;
   }
 
-  /** @param beat the number of the heartbeat that goes out behind the refusal: none before had a higher one */
+  /**
+   * @param beat the number of the heartbeat that follows the refusal; at least that of earlier
+   * calls
+   */
   add(topic: string, code: ErrorCode, beat: number): void {
     this.#topics.delete(topic);
     if (this.#topics.size < MAX_TOPICS) this.#topics.set(topic, { code, beat });
     else this.#all = { code, beat };
   }
 
-  /** The answers to all heartbeats up to this one have come. */
+  /** Called when all heartbeats up to this one are answered. */
   answered(beat: number): void {
     for (const [topic, refused] of this.#topics) {
       if (refused.beat > beat) break;

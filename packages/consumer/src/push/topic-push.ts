@@ -90,8 +90,10 @@ export class TopicPush {
   /** Of what was delivered last; undefined where the stored one is to be asked. */
   #position: Position | undefined;
   #page: MessageFrame[] = [];
-  /** Attempts that the head message has had. */
+  /** Attempts that the message at #failed has had. */
   #attempts = 0;
+  /** The message that failed last, which need not be the next one any more: see {@link #forgetOtherFailure}. */
+  #failed: Position | undefined;
   /** When the first of them failed, by the monotonic clock. */
   #failedAt = 0;
   /** Why the head message was given up, which is yet to be stored among the dead letters. */
@@ -240,6 +242,7 @@ export class TopicPush {
 
   /** @returns how long to wait before it is tried again; undefined where the topic can go on */
   async #deliver(message: MessageFrame): Promise<number | undefined> {
+    if (this.#attempts > 0) this.#forgetOtherFailure(message);
     if (this.#givenUpFor === undefined) {
       // It may be another one when the answer comes.
       const { subscription } = this.#queue;
@@ -256,7 +259,7 @@ export class TopicPush {
       }
       // What was broken off by this node says nothing of the endpoint.
       if (signal.aborted) return TROUBLE_MS;
-      const waitMs = this.#failed(message, result);
+      const waitMs = this.#fail(message, result);
       if (waitMs !== undefined) return waitMs;
     }
     return this.#giveUp(message, this.#givenUpFor ?? "");
@@ -276,8 +279,19 @@ export class TopicPush {
     });
   }
 
+  /**
+   * Another node may have delivered the message that failed, or the log may have trimmed it. The next one then has
+   * all its attempts.
+   */
+  #forgetOtherFailure({ offset }: MessageFrame): void {
+    const failed = this.#failed;
+    if (failed?.offset === offset && failed.epoch === this.#position?.epoch) return;
+    this.#attempts = 0;
+    this.#givenUpFor = undefined;
+  }
+
   /** @returns how long to wait; undefined where that was the last attempt */
-  #failed(
+  #fail(
     message: MessageFrame,
     result: Extract<PostResult, { readonly reason: string }>,
   ): number | undefined {
@@ -287,6 +301,7 @@ export class TopicPush {
     else counters.failed += 1;
     if (this.#attempts === 0) this.#failedAt = runtime.steady();
     this.#attempts += 1;
+    this.#failed = { epoch: this.#position?.epoch ?? "", offset: message.offset };
     const position = this.#positionOf(message);
     const { reason } = result;
     this.#tell("warn", "a push failed", { position, attempts: this.#attempts, reason });

@@ -1,7 +1,8 @@
-// One topic that this node follows in Redis: hands its messages to the follower, each once and in order.
+// One topic that this node follows in Redis. Passes its messages to the follower, each exactly once
+// and in order.
 //
-//   reading ─▶ live     reading: pages of the stream, until it is at head; notifications only say "again".
-//      ▲        │       live: notifications that go on where it is; any other makes it read.
+//   reading ─▶ live     reading: reads pages of the stream up to the head; a notification repeats the read.
+//      ▲        │       live: delivers notifications that continue its position; any other starts a read.
 //      └────────┘
 import {
   FRAME_TYPES,
@@ -22,23 +23,26 @@ const RETRY_MS = 250;
 /** Receives the messages of one topic. */
 export interface StreamFollower {
   readonly topic: string;
-  /** The last position that it received; undefined to follow from now on. */
+  /** The last position received; undefined to follow from the present head. */
   readonly position: Position | undefined;
   followed(frame: SubscribedFrame): void;
-  /** A message frame; the bytes are valid for the call only. */
+  /** Delivers a message frame. The bytes are valid only during the call. */
   delivered(bytes: Uint8Array, start: number, end: number): void;
-  /** @param code why messages are missing, unless they are too old */
+  /** @param code the reason if messages are damaged; undefined if they were trimmed */
   missed(frame: GapFrame, code?: string): void;
 }
 
-/** Reads what follows an offset; undefined where the topic is not there. */
+/**
+ * Reads the messages after an offset, about `limitBytes` of them. Creates the topic if it does not
+ * exist.
+ */
 export type ReadAfter = (after: number, limitBytes: number, epoch: string) => Promise<TopicPage>;
 
 export class FollowedTopic {
   readonly #follower: StreamFollower;
   readonly #read: ReadAfter;
   #isReading = false;
-  /** Something came that a read under way may not have seen. */
+  /** Whether something has arrived that the current read may not include. */
   #isStale = false;
   #isClosed = false;
 
@@ -47,7 +51,7 @@ export class FollowedTopic {
     this.#read = read;
   }
 
-  /** Whether it has had no messages up to now. */
+  /** Whether the topic has had no messages so far. */
   get isUnborn(): boolean {
     return this.#follower.position?.offset === 0;
   }
@@ -66,7 +70,7 @@ export class FollowedTopic {
     else this.sync();
   }
 
-  /** Reads until it is at head. */
+  /** Reads up to the head. */
   sync(): void {
     this.#isStale = true;
     if (this.#isReading || this.#isClosed) return;
@@ -84,7 +88,7 @@ export class FollowedTopic {
     );
   }
 
-  /** Goes by a page that was read for somebody else, where it shows that the log has begun anew. */
+  /** Checks a page that was read for another purpose: follows the new epoch if the log has one. */
   noticed(page: TopicPage): void {
     const { position } = this.#follower;
     if (position !== undefined && position.epoch !== page.epoch) this.#take(page);
@@ -105,7 +109,11 @@ export class FollowedTopic {
     }
   }
 
-  /** @throws where the page did not bring it any further: to ask at once would go on for ever */
+  /**
+   * Whether the follower has not reached the page's head.
+   * @throws SHARDCAST_LOG_UNAVAILABLE if the page brought no progress, so that the next read waits
+   * instead of looping
+   */
   #isBehind({ epoch, head }: TopicPage, before: Position | undefined): boolean {
     const { position } = this.#follower;
     if (position?.epoch !== epoch || position.offset >= head) return false;
@@ -152,7 +160,7 @@ export class FollowedTopic {
     if (read !== undefined) this.#deliver(read.shared.frames);
   }
 
-  /** What the follower has already is skipped. */
+  /** Delivers the frames that follow the position, and skips those already delivered. */
   #deliver(frames: Buffer): void {
     let next = (this.#follower.position?.offset ?? 0) + 1;
     forEachFrame(frames, (type, start, end) => {

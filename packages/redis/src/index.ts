@@ -1,12 +1,13 @@
-// @shardcast/redis: what a cluster keeps in Redis or Valkey. Its options are an entry of their own,
-// @shardcast/redis/options: a node without Redis loads no more than that, and is there 0.1 s sooner.
+// @shardcast/redis: stores a cluster's topics and members in Redis or Valkey. The options have
+// their own entry point, @shardcast/redis/options: a node without Redis loads only that, and starts
+// 0.1 s faster.
 //
 //   redis-options, redis-target, redis-connection     which Redis; commands, scripts, channels
-//   keys, scripts                                     what is kept, and all that changes it
-//   redis-cluster → redis-members                     which consumers there are
+//   keys, scripts                                     the keys, and the scripts that change them
+//   redis-cluster → redis-members                     the cluster's consumers
 //   redis-log → redis-topic-log                       the log of the topics that a node owns
-//   redis-state, state-scripts                        small texts by key that are kept beside the topics
-//   redis-source → followed-topic                     topics followed by any node
+//   redis-state, state-scripts                        a key-value store
+//   redis-source → followed-topic                     lets any node follow topics
 export { RedisCluster } from "./redis-cluster.ts";
 export { RedisLog } from "./redis-log.ts";
 export { RedisSource } from "./redis-source.ts";

@@ -1,14 +1,14 @@
-// What everything is called in Redis. All that belongs to one shard has the same hash tag, so a cluster
-// keeps it in one slot, and one script can change it at once.
+// The names of all keys in Redis. Keys of one shard have the same hash tag, so a cluster keeps them
+// in one slot and one script can change them atomically.
 //
 //   <prefix>{<shard>}             hash: fence, node, events       and the channel of its notifications
 //   <prefix>{<shard>}:t:<topic>   hash: epoch, head, time, …      docs/architecture.md#the-log-in-redis
 //   <prefix>{<shard>}:m:<topic>   stream of message batches; an entry's id is its last offset
 //   <prefix>{<shard>}:i:<topic>   stream of message ids; an entry's id is its time
-//   <prefix>{<shard>}:topics      sorted set of the names of its topics, and of some that are gone since
-//   <prefix>{<part>}:state        hash: what is kept beside the topics, by its key, in 64 parts; and
-//                                 :state:keys, a sorted set of the keys
-//   <prefix>{nodes}               sorted set of the members by the end of their time, and :url, a hash
+//   <prefix>{<shard>}:topics      sorted set of topic names, including some of topics that no longer exist
+//   <prefix>{<part>}:state        hash: one of 64 parts of the key-value store; and :state:keys, a sorted set
+//                                 of its keys
+//   <prefix>{nodes}               sorted set of the members by expiry time, and :url, a hash
 //   <prefix>{nodes}:births        string: the secret of the epochs of topics without messages
 import { shardOf } from "@shardcast/protocol";
 
@@ -17,7 +17,7 @@ export interface TopicKeys {
   readonly topic: string;
   readonly messages: string;
   readonly ids: string;
-  /** The names of all topics of the shard. */
+  /** The names of the shard's topics. */
   readonly list: string;
 }
 
@@ -41,7 +41,7 @@ export class Keys {
     return `${this.#prefix}{nodes}:url`;
   }
 
-  /** What the epochs of topics without messages follow from. */
+  /** The secret from which the epochs of topics without messages are derived. */
   get births(): string {
     return `${this.#prefix}{nodes}:births`;
   }
@@ -55,7 +55,7 @@ export class Keys {
     return `${this.shard(shard)}:topics`;
   }
 
-  /** What the names of a shard's topics are behind, in the keys of their hashes. */
+  /** The prefix of the keys of a shard's topics; the rest of a key is the topic name. */
   topicStem(shard: number): string {
     return `${this.shard(shard)}:t:`;
   }

@@ -1,14 +1,14 @@
-// One list of what lies in many places, each in order: as one place would give it, at the cost of one question
-// to each, and of a few more where chance has put many names into one.
+// Merges sorted lists into one page. Usually queries each list once; a few more times if one list
+// has an unusual share of the names.
 import { compareNames } from "@shardcast/log";
 
-/** What one place has after a name, in order: as many as asked for, and fewer only where no more follow. */
+/** The items of one list after a name, in order: at most `limit`, fewer only if no more follow. */
 export type PageAfter<Item> = (after: string, limit: number) => Promise<readonly Item[]>;
 
-/** Each place is asked for its share of the limit and so many more. */
+/** Each list is queried for its share of the limit plus this many items. */
 const SPARE = 2;
 
-/** The first items of all places after a name, `limit` at the most. */
+/** The first `limit` items of all lists after a name. */
 export async function mergedPage<Item>(
   places: readonly PageAfter<Item>[],
   nameOf: (item: Item) => string,
@@ -24,7 +24,8 @@ export async function mergedPage<Item>(
       .sort((one, other) => compareNames(nameOf(one), nameOf(other)))
       .slice(0, limit);
     const bound = found[limit - 1];
-    // Whoever has given all that was asked for, and nothing beyond the page's end, may have more of the page.
+    // A list may have more items for the page if it returned as many as requested, all before the
+    // page's end.
     open = open.flatMap(({ page }, index) => {
       const items = pages[index] ?? [];
       const last = items.at(-1);

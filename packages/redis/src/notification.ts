@@ -1,11 +1,11 @@
-// What the append script says on a shard's channel of one batch.
+// The message that the append script publishes on a shard's channel for one batch.
 //
 //   +--------+-------+---------------+------------------------+----------------+----------+
 //   | length | topic | epoch, 16 hex | event, 16 decimal      | message frames | checksum |
 //   +--------+-------+---------------+------------------------+----------------+----------+
 //
-// Without frames, there is something new to be read; so there is where they are not what the checksum says.
-// Earlier versions send none, and skip it.
+// If it has no frames, or their checksum does not match, followers must read the topic. Earlier
+// versions send no checksum, and skip it.
 import { messagesBefore } from "./frames-checksum.ts";
 
 const EPOCH_CHARS = 16;
@@ -14,13 +14,15 @@ const EVENT_CHARS = 16;
 export interface Notification {
   readonly topic: string;
   readonly epoch: string;
-  /** The shard's number of it: 1, 2, 3, … */
+  /** The sequence number of the notification in its shard, from 1. */
   readonly event: number;
-  /** Of messages; empty where they are to be read. */
+  /** Message frames; empty if the topic must be read instead. */
   readonly frames: Buffer;
 }
 
-/** Undefined where it is something else: whoever may publish in Redis can send anything. */
+/**
+ * Undefined if the bytes are not a notification: any client of Redis can publish on the channel.
+ */
 export function readNotification(bytes: Buffer): Notification | undefined {
   const topicEnd = 1 + (bytes[0] ?? 0);
   const epochEnd = topicEnd + EPOCH_CHARS;

@@ -1,4 +1,4 @@
-// Reads of a topic in Redis, by whoever: its owner, and every node that serves it.
+// Reads a topic from Redis, for its owner and for every node that serves it.
 import { Batch, Damage, type Page } from "@shardcast/log";
 import type { From, Position } from "@shardcast/protocol";
 import { isWhole } from "./frames-checksum.ts";
@@ -8,33 +8,33 @@ import { asList, asNumber, asText } from "./reply.ts";
 import { BEFORE, READ } from "./scripts.ts";
 
 const NOTHING = Buffer.alloc(0);
-/** Of each batch in an answer. */
+/** Fields per batch in a reply. */
 const FIELDS = 3;
 
 export interface ReadRequest {
   readonly after: number;
   readonly limitBytes: number;
-  /** Messages of another epoch are not wanted; empty for any. */
+  /** The epoch whose messages to read; empty for any. */
   readonly epoch: string;
 }
 
-/** A batch as it lies in Redis. */
+/** A batch as stored in Redis. */
 export interface StoredBatch {
   /** The offset of its last message. */
   readonly last: number;
   readonly frames: Buffer;
-  /** Of the frames; empty where an earlier version has stored them. */
+  /** The checksum of the frames; empty if an earlier version stored them. */
   readonly checksum: Buffer;
 }
 
-/** Where a topic stands, and what was read of it. */
+/** The state of a topic, and the batches read. */
 export class TopicPage {
   readonly epoch: string;
   readonly head: number;
   readonly oldest: number;
-  /** The epoch that was asked for: of another one, nothing was read. */
+  /** The requested epoch. If the topic has another one, no batches were read. */
   readonly wanted: string;
-  /** The first may begin before what was asked for. */
+  /** The first batch may begin before the requested offset. */
   readonly batches: readonly StoredBatch[];
 
   constructor(
@@ -49,20 +49,22 @@ export class TopicPage {
   }
 
   /**
-   * What follows the offset that was asked for, up to about a limit and at least one message, or how far it is
-   * damaged; before head it is always one of them. Undefined also where another epoch was asked for.
+   * The messages after the requested offset: about a limit of bytes, at least one message; or the
+   * damaged range if it comes first. Never undefined before the head, unless another epoch was
+   * requested.
    */
   after(offset: number, limitBytes: number, topicId: number): Page | undefined {
     if (this.wanted !== this.epoch) return undefined;
     const from = Math.max(offset, this.oldest - 1);
-    // There is a head, and no way to it.
+    // Offsets up to the head exist, but no batch was found.
     if (this.batches.length === 0 && from < this.head) return new Damage(from + 1, this.head);
     const whole: Batch[] = [];
     let last = from;
     let damagedTo = from;
     for (const stored of this.batches) {
       const batch = wholeBatch(stored, topicId);
-      // A whole one says itself where it begins: what it does not follow on is not there.
+      // An intact batch contains its first offset: the offsets between `last` and that one are
+      // missing.
       if (batch === undefined || batch.first > last + 1) {
         if (whole.length > 0) break;
         if (batch !== undefined) return new Damage(from + 1, batch.first - 1);
@@ -78,7 +80,7 @@ export class TopicPage {
 }
 
 /**
- * Undefined where there is no such topic.
+ * @returns undefined if the topic does not exist
  * @throws SHARDCAST_LOG_UNAVAILABLE, SHARDCAST_LOG_CORRUPT
  */
 export async function readTopic(
@@ -99,7 +101,7 @@ export async function readTopic(
   return new TopicPage({ ...place, wanted: epoch }, batches);
 }
 
-/** The messages of a batch; undefined where they are not what was stored. */
+/** The messages of a batch; undefined if they are damaged. */
 function wholeBatch({ last, frames, checksum }: StoredBatch, topicId: number): Batch | undefined {
   if (!isWhole(frames, checksum)) return undefined;
   try {
@@ -114,7 +116,7 @@ function asBytes(reply: Reply | undefined): Buffer {
   return Buffer.isBuffer(reply) ? reply : NOTHING;
 }
 
-/** The offset after which a subscription begins that starts there. */
+/** The offset after which a subscription from `from` starts. */
 export async function resolveStart(
   connection: RedisConnection,
   keys: TopicKeys,

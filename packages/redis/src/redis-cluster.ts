@@ -1,4 +1,4 @@
-// What every node of a cluster on Redis has: the connection, and who the consumers are.
+// Shared by all nodes of a cluster on Redis: the connection, and the list of consumers.
 import type { Logger } from "pino";
 import { Keys } from "./keys.ts";
 import { RedisConnection } from "./redis-connection.ts";
@@ -9,10 +9,10 @@ export class RedisCluster {
   readonly connection: RedisConnection;
   readonly keys: Keys;
   readonly members: RedisMembers;
-  /** Resolves when Redis is there for the first time. */
+  /** Resolves when Redis is connected for the first time. */
   readonly connected: Promise<void>;
 
-  /** Connects, however long that takes, and keeps the membership up to date. */
+  /** Connects, retrying without limit, and keeps the membership up to date. */
   constructor(options: RedisOptions, membership: MemberList, logger: Logger) {
     const { target, ca, prefix, memberTimeoutMs } = options;
     const connection = new RedisConnection({ target, logger, ...(ca === undefined ? {} : { ca }) });
@@ -23,13 +23,13 @@ export class RedisCluster {
     this.connected = connection.connect().then(() => this.members.start());
   }
 
-  /** What the node waits for; empty where it need not. */
+  /** What the node still waits for; empty if it is ready. */
   waitingFor(): string[] {
     const { fault } = this.connection;
     return fault === undefined ? [] : [`Redis: ${fault}`];
   }
 
-  /** For the node's metrics. */
+  /** Gauges for the node's metrics. */
   gauges(): { name: string; help: string; value: () => number }[] {
     return [
       {

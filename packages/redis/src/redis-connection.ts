@@ -1,5 +1,6 @@
-// A connection to Redis, whatever its kind: commands, and channels that are followed. What is sent while
-// there is no connection fails at once; what was sent before it was lost fails then, and may have been done.
+// A connection to Redis of any kind: commands and subscribed channels. A command sent while
+// disconnected fails at once. A command in flight when the connection is lost fails then, and Redis
+// may have executed it.
 import { createHash } from "node:crypto";
 import { ErrorReply, RESP_TYPES, createClient, createCluster, createSentinel } from "@redis/client";
 import { ShardcastError } from "@shardcast/protocol";
@@ -9,33 +10,33 @@ import type { Logger } from "pino";
 import { ReplicaWait } from "./replica-wait.ts";
 import type { RedisTarget } from "./redis-target.ts";
 
-/** A server that is silent for so long is as good as gone. */
+/** A server that is silent for this long counts as lost. */
 const SILENCE_MS = 5000;
 const PING_MS = 1000;
 const CONNECT_MS = 5000;
 const MAX_BACKOFF_MS = 1000;
-/** How long one wait for replicas may take. */
+/** The maximum duration of a wait for replicas. */
 const REPLICAS_WAIT_MS = 500;
 const BUFFERS = { [RESP_TYPES.BLOB_STRING]: Buffer } as const;
 
-/** What goes into a command. */
+/** An argument of a command. */
 export type Argument = string | Buffer;
-/** What comes back: texts and values as bytes. */
+/** A reply: texts and values are bytes. */
 export type Reply = Buffer | string | number | null | readonly Reply[];
 export type ChannelListener = (payload: Buffer) => void;
 
-/** What the three kinds of clients have in common. */
+/** The common interface of the three kinds of clients. */
 interface Client {
   connect(): Promise<unknown>;
   command(key: string, args: readonly Argument[]): Promise<unknown>;
-  /** Over the very connection that a key's commands go over. */
+  /** Sends WAIT on the connection that the key's commands use. */
   wait(key: string, args: readonly string[]): Promise<unknown>;
   subscribe(channel: string, listener: ChannelListener): Promise<unknown>;
   unsubscribe(channel: string): Promise<unknown>;
   destroy(): void;
 }
 
-/** A program that a server runs at once, without anything in between. */
+/** A Lua script, which Redis runs atomically. */
 export class Script {
   readonly text: string;
   readonly sha: string;
@@ -49,7 +50,10 @@ export class Script {
 export interface RedisConnectionOptions {
   readonly target: RedisTarget;
   readonly logger: Logger;
-  /** The certificate of who signed the servers', in PEM; the system's own list otherwise. */
+  /**
+   * Certificates, in PEM, of the authorities that sign the servers' certificates. @default the
+   * system's list
+   */
   readonly ca?: readonly string[];
 }
 
@@ -61,17 +65,19 @@ export class RedisConnection {
   constructor(options: RedisConnectionOptions) {
     const { logger } = options;
     this.#outage = new Outage({
-      ...{ logger, begins: "Redis is out of reach", ends: "Redis is in reach" },
+      logger,
+      begins: "Redis is out of reach",
+      ends: "Redis is in reach",
     });
     this.#client = createAny(options, (error) => this.#failed(error));
   }
 
-  /** Why the last command could not be done; undefined where it could. */
+  /** Why the last command failed; undefined if it succeeded. */
   get fault(): string | undefined {
     return this.#fault;
   }
 
-  /** Connects; goes on trying until it is. */
+  /** Connects, and retries until it succeeds. */
   async connect(): Promise<void> {
     for (;;) {
       try {
@@ -86,7 +92,7 @@ export class RedisConnection {
   }
 
   /**
-   * @param key one of the command's keys: tells a cluster where it belongs
+   * @param key one of the command's keys, which selects the node of a cluster
    * @throws SHARDCAST_LOG_UNAVAILABLE
    */
   async command(key: string, args: readonly Argument[]): Promise<Reply> {
@@ -100,8 +106,8 @@ export class RedisConnection {
   }
 
   /**
-   * Resolves when so many replicas have all that was sent for a key before.
-   * @throws SHARDCAST_LOG_UNAVAILABLE where they do not in time
+   * Resolves when `wanted` replicas have everything sent earlier for a key.
+   * @throws SHARDCAST_LOG_UNAVAILABLE if they do not within REPLICAS_WAIT_MS
    */
   async replicated(key: string, wanted: number): Promise<void> {
     if (wanted === 0) return;
@@ -111,20 +117,25 @@ export class RedisConnection {
     throw new ShardcastError("SHARDCAST_LOG_UNAVAILABLE", detail);
   }
 
-  /** Runs a script, which the server may know already. The first key tells a cluster where. */
+  /**
+   * Runs a script, by its hash if the server knows it. The first key selects the node of a cluster.
+   */
   async run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<Reply> {
     const [key = ""] = keys;
     const rest = [String(keys.length), ...keys, ...args];
     try {
       return await this.command(key, ["EVALSHA", script.sha, ...rest]);
     } catch (error) {
-      // A server that was started again, or told to forget, knows none.
+      // The server has restarted or has flushed its scripts.
       if (!isNoScript(error)) throw error;
       return this.command(key, ["EVAL", script.text, ...rest]);
     }
   }
 
-  /** Follows a channel, through every loss of the connection. What is published meanwhile does not come. */
+  /**
+   * Subscribes to a channel, and again after each reconnect. Messages published while disconnected
+   * are lost.
+   */
   async subscribe(channel: string, listener: ChannelListener): Promise<void> {
     try {
       await this.#client.subscribe(channel, listener);
@@ -145,7 +156,7 @@ export class RedisConnection {
     try {
       this.#client.destroy();
     } catch {
-      // It was closed before it was open.
+      // The connection was closed before it opened.
     }
   }
 
@@ -160,14 +171,14 @@ export class RedisConnection {
 
   #unavailable(error: unknown): ShardcastError {
     const reason = publicReason(error);
-    // A refusal is an answer: the server is there.
+    // An error reply also shows that the server is reachable.
     this.#fault = reason;
     return new ShardcastError("SHARDCAST_LOG_UNAVAILABLE", `Redis: ${reason}`, { cause: error });
   }
 
   #failed(error: unknown): void {
     this.#fault = publicReason(error);
-    // The log may know addresses.
+    // Some errors have no message; the log may name the addresses.
     const fault = error instanceof Error ? error.message : String(error);
     this.#outage.failed(fault === "" ? this.#fault : fault, this.#fault);
   }
@@ -179,7 +190,7 @@ export class RedisConnection {
   }
 }
 
-/** Whether a server itself refused a command: then it was not done. */
+/** Whether the server rejected a command, which it then has not executed. */
 export function isRefusal(error: unknown): boolean {
   return error instanceof Error && error.cause instanceof ErrorReply;
 }
@@ -235,7 +246,7 @@ function createAny(
         connect: () => cluster.connect(),
         command: (key, args) => cluster.sendCommand(key, false, [...args], options),
         wait: async (key, args) => {
-          // As a command of the cluster's, all of its masters would wait.
+          // Sent through the cluster client, WAIT would block all of its masters.
           const node = await cluster.getNodeClientForKey(key, false);
           const ofNode = waits.get(node) ?? new ReplicaWait();
           waits.set(node, ofNode);

@@ -1,5 +1,5 @@
-// The log in Redis: state that outlives every node. Which shards this node may append to, Redis itself says:
-// to take a shard raises its fence, and Redis refuses appends under a lower one.
+// The log in Redis, which outlives every node. Redis decides which shards this node may append to:
+// a node that takes a shard raises its fence, and Redis rejects appends with a lower one.
 // docs/architecture.md#the-log-in-redis
 import {
   DamageTally,
@@ -25,7 +25,7 @@ import { RedisTopicLog } from "./redis-topic-log.ts";
 import { asNumber, asText, asTexts } from "./reply.ts";
 import { OPEN, RENEW, TAKE, TOPICS } from "./scripts.ts";
 
-/** Entries of ids that are read at once. */
+/** The number of id entries to read at once. */
 const IDS_AT_ONCE = 200;
 
 export interface RedisLogOptions extends LogClock {
@@ -34,25 +34,25 @@ export interface RedisLogOptions extends LogClock {
   readonly nodeId: string;
   readonly retention: RetentionRules;
   readonly ids: IdRetention;
-  /** Replicas that have to have an append before it is acked. */
+  /** The number of replicas that must have an append before it is acked. */
   readonly replicas: number;
-  /** Told of what is damaged. @default nobody */
+  /** Collects damage. @default reports nothing */
   readonly damage?: DamageTally;
 }
 
 export class RedisLog implements Log {
-  /** Redis may come back at any time. */
+  /** Always undefined: Redis may become reachable again at any time. */
   readonly fault = undefined;
   readonly state: RedisState;
   readonly #options: RedisLogOptions;
   readonly #now: () => number;
   readonly #damage: DamageTally;
-  /** The fences of the shards that this node has taken, or is about to. */
+  /** The fences of the shards that this node has taken or is taking. */
   readonly #fences = new Map<number, Promise<string>>();
   readonly #open = new Map<string, RedisTopicLog>();
   readonly #staged = new Map<number, Set<RedisTopicLog>>();
   readonly #size = { bytes: 0 };
-  /** How far topics were that are to be opened again. */
+  /** The last acked positions of topics that must be opened again. */
   readonly #acked = new Map<string, Position>();
 
   constructor(options: RedisLogOptions) {
@@ -62,12 +62,12 @@ export class RedisLog implements Log {
     this.#damage = options.damage ?? new DamageTally();
   }
 
-  /** Of topics that are open here. */
+  /** Counts open topics only. */
   get bytes(): number {
     return this.#size.bytes;
   }
 
-  /** What is to be sent again soon is kept by whoever follows a topic. */
+  /** The followers of a topic keep the messages to send again. */
   get tailBytes(): number {
     return 0;
   }
@@ -92,23 +92,32 @@ export class RedisLog implements Log {
     const [epoch, head, time, sum, floor, floorSum] = asTexts(answer);
     const position = { epoch: asText(epoch), offset: asNumber(head) };
     const state = {
-      ...{
-        epoch: await this.#epochOf(topic, position, fence),
-        head: asNumber(head),
-        time: asNumber(time),
-      },
-      ...{ sum: asNumber(sum), floor: asNumber(floor), floorSum: asNumber(floorSum) },
+      epoch: await this.#epochOf(topic, position, fence),
+      head: asNumber(head),
+      time: asNumber(time),
+      sum: asNumber(sum),
+      floor: asNumber(floor),
+      floorSum: asNumber(floorSum),
     };
     const cutoff = (ageMs: number, time: number): number =>
       this.#options.cutoff?.(ageMs) ?? time - ageMs;
     const stored = await this.#idsOf(names.ids, cutoff(ids.ageMs, now));
     const log = new RedisTopicLog(state, stored, {
-      ...{ topic, topicId, connection, keys: names, ids, now, cutoff, damage: this.#damage },
-      ...{ retention: retention.of(topic), size: this.#size, forgetAfterMs: FORGET_AFTER_MS },
+      topic,
+      topicId,
+      connection,
+      keys: names,
+      ids,
+      now,
+      cutoff,
+      damage: this.#damage,
+      retention: retention.of(topic),
+      size: this.#size,
+      forgetAfterMs: FORGET_AFTER_MS,
       isShownLater: this.#options.replicas > 0,
       staged: (one) => this.#stage(one),
     });
-    // What an owner before has appended, and perhaps not shown any more.
+    // The previous owner may have appended messages without making them visible.
     await this.#showReplicated(shardOf(topic), [log]);
     this.#open.set(topic, log);
     return log;
@@ -123,15 +132,16 @@ export class RedisLog implements Log {
 
   release(topic: string): boolean {
     const log = this.#open.get(topic);
-    // Another node may append from now on: it is opened again before this one does.
+    // Another node may append from now on, so the topic must be opened again before this node
+    // appends.
     log?.lose();
     this.#open.delete(topic);
     return true;
   }
 
   /**
-   * All topics of the cluster, by one question to each shard. One that was last opened by a version that kept
-   * no list is missing until a node opens it for a publish.
+   * All topics of the cluster, usually with one query per shard. A topic that was last opened by a
+   * version without the list is missing until a node opens it for a publish.
    * @throws SHARDCAST_LOG_UNAVAILABLE
    */
   topics(after: string, limit: number): Promise<readonly string[]> {
@@ -145,9 +155,8 @@ export class RedisLog implements Log {
     return mergedPage(shards, (name) => name, { after, limit });
   }
 
-  /** Redis forgets by itself what has had its time. */
   tidy(): void {
-    // Nothing is left to do.
+    // Nothing to do: keys in Redis expire.
   }
 
   close(): Promise<void> {
@@ -159,7 +168,7 @@ export class RedisLog implements Log {
   async #commit(lane: number, staged: readonly RedisTopicLog[]): Promise<void> {
     try {
       const fence = await this.#fenceOf(lane);
-      // Written in one piece, since all of it is sent in one turn: one way to Redis and back.
+      // All commands are sent in the same turn, so they take one round trip.
       const done = await Promise.allSettled(staged.map((log) => log.commit(fence, this.#now())));
       const failed = done.find((one) => one.status === "rejected");
       if (failed !== undefined) throw failed.reason;
@@ -170,7 +179,10 @@ export class RedisLog implements Log {
     }
   }
 
-  /** What it knew of the shard's topics may be wrong: they are opened again, under a new fence. */
+  /**
+   * Discards the state of a shard's topics, which may be wrong: they are opened again under a new
+   * fence.
+   */
   #lose(lane: number): void {
     this.#fences.delete(lane);
     this.#staged.delete(lane);
@@ -183,8 +195,9 @@ export class RedisLog implements Log {
   }
 
   /**
-   * A replica that became the master may lack what the old one had acked. Its offsets would be given again,
-   * and whoever has seen them would miss the new ones: so the topic gets another epoch.
+   * The epoch to use for a topic. A replica that became master may lack acked messages. Their
+   * offsets would be used again, and readers that received them would miss the new messages, so the
+   * topic then gets a new epoch.
    */
   async #epochOf(topic: string, { epoch, offset }: Position, fence: string): Promise<Epoch> {
     const { connection, keys } = this.#options;
@@ -219,7 +232,7 @@ export class RedisLog implements Log {
     else staged.add(log);
   }
 
-  /** Entries `<time>-<head>`, each with the ids of one batch. */
+  /** Reads the stored ids: entries `<time>-<head>`, each with the ids of one commit. */
   async #idsOf(key: string, since: number): Promise<{ time: number; record: Buffer }[]> {
     const found: { time: number; record: Buffer }[] = [];
     let from = String(Math.max(0, since));
@@ -238,7 +251,7 @@ export class RedisLog implements Log {
     }
   }
 
-  /** Waits until as many replicas as are asked for have all that was appended so far, and shows it. */
+  /** Waits until the required number of replicas have all appends, and makes them visible. */
   async #showReplicated(lane: number, logs: readonly RedisTopicLog[]): Promise<void> {
     const { replicas, connection, keys } = this.#options;
     if (replicas === 0) return;
@@ -247,7 +260,7 @@ export class RedisLog implements Log {
   }
 }
 
-/** A script says by the first word what it refuses for. */
+/** Converts the rejection of a script, whose text begins with the error's code. */
 function refusalOf(error: unknown): unknown {
   if (!isRefusal(error) || !(error instanceof Error)) return error;
   const text = error.cause instanceof Error ? error.cause.message : "";

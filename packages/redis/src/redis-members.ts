@@ -1,5 +1,5 @@
-// Which consumers there are, by what they say in Redis: each says that it is there, again and again, and is
-// forgotten when it has not for its time. All nodes follow.
+// The cluster's consumers. Each announces itself in Redis at intervals, and is removed when it has
+// not done so for `ttlMs`. All nodes read the list.
 import type { RingMember } from "@shardcast/protocol";
 import { nodeUrl } from "@shardcast/protocol";
 import type { Logger } from "pino";
@@ -8,10 +8,10 @@ import type { RedisConnection } from "./redis-connection.ts";
 import { asTexts } from "./reply.ts";
 import { BEAT, LEAVE } from "./scripts.ts";
 
-/** So often within its time a consumer says that it is there. */
+/** How often a consumer announces itself within its `ttlMs`. */
 const BEATS_PER_TTL = 5;
 
-/** The consumers that a node knows, which this keeps up to date. */
+/** The consumers known to a node, which this class updates. */
 export interface MemberList {
   readonly members: readonly RingMember[];
   /** @returns whether the members have changed */
@@ -23,7 +23,7 @@ export interface RedisMembersOptions {
   readonly keys: Keys;
   readonly membership: MemberList;
   readonly logger: Logger;
-  /** How long a consumer that says nothing counts as there. */
+  /** How long a consumer counts as a member after its last announcement, in ms. */
   readonly ttlMs: number;
 }
 
@@ -37,7 +37,7 @@ export class RedisMembers {
     this.#options = options;
   }
 
-  /** Begins, when Redis is there. */
+  /** Starts to read the list, as soon as Redis is connected. */
   start(): void {
     const { connection, keys, ttlMs, logger } = this.#options;
     this.#timer = setInterval(() => void this.#beat(), ttlMs / BEATS_PER_TTL);
@@ -49,13 +49,13 @@ export class RedisMembers {
     void this.#beat();
   }
 
-  /** This node is a consumer from now on, as soon as Redis knows. */
+  /** Announces this node as a consumer, as soon as Redis is reachable. */
   join(self: RingMember): void {
     this.#self = self;
     if (this.#timer !== undefined) void this.#beat();
   }
 
-  /** This node is none any more: the others take its shards at once. */
+  /** Removes this node from the consumers, so that the others take over its shards at once. */
   async leave(): Promise<void> {
     const { connection, keys, membership, logger } = this.#options;
     const self = this.#self;
@@ -82,7 +82,7 @@ export class RedisMembers {
         logger.info({ consumers: membership.members }, "the consumers are others now");
       }
     } catch {
-      // While Redis is out of reach, the ring stays as it was; its connection tells why.
+      // While Redis is unreachable, the ring stays as it was; the connection reports the reason.
     }
     this.#isBeating = false;
   }

@@ -1,4 +1,4 @@
-// How a node reaches Redis.
+// The options with which a node connects to Redis.
 import type { REDIS_OPTIONS, Values } from "@shardcast/options";
 import { readCertificates } from "@shardcast/server";
 import { parseRedisTarget, type RedisTarget } from "./redis-target.ts";
@@ -10,7 +10,10 @@ export interface RedisOptions {
   readonly memberTimeoutMs: number;
 }
 
-/** Undefined where the options name no Redis. @throws SHARDCAST_OPTION_INVALID */
+/**
+ * @returns undefined if --redis is not set
+ * @throws SHARDCAST_OPTION_INVALID
+ */
 export function parseRedisOptions(values: Values<typeof REDIS_OPTIONS>): RedisOptions | undefined {
   const { redisUrl, redisPrefix, redisCaFile, memberTimeoutMs } = values;
   if (redisUrl === undefined) return undefined;

@@ -1,6 +1,6 @@
-// Topics followed straight from Redis, by any node: what their owners append comes over one channel a shard.
-// Each notification has the shard's number of it and its messages' offsets, so that whatever did not come is
-// noticed, and read from the stream.
+// Lets any node follow topics directly in Redis. Owners publish their appends on one channel per
+// shard. Each notification has a sequence number and its messages' offsets, so that the node
+// detects lost notifications and reads the messages from the stream.
 import { randomBytes } from "node:crypto";
 import { BirthEpochs, Damage, createEpoch, type DamageTally } from "@shardcast/log";
 import {
@@ -19,10 +19,16 @@ import type { RedisConnection } from "./redis-connection.ts";
 import { asNumber, asText } from "./reply.ts";
 import { FOLLOW } from "./scripts.ts";
 
-/** How often a shard's number is asked for: a notification that was the last for now may be the lost one. */
+/**
+ * How often a shard's sequence number is checked, since no later notification may reveal the loss
+ * of the last one.
+ */
 const CHECK_MS = 2000;
 const RETRY_MS = 250;
-/** How long the epoch of a topic without messages is kept that nobody follows, and how often it is kept anew. */
+/**
+ * How long the epoch of a topic without messages is kept, and how often it is renewed while the
+ * topic is followed.
+ */
 const UNBORN_MS = 10 * 60_000;
 const KEEP_MS = UNBORN_MS / 4;
 const SECRET_BYTES = 16;
@@ -31,7 +37,7 @@ const NOTHING = new Uint8Array(0);
 interface FollowedShard {
   readonly channel: string;
   readonly topics: Map<string, FollowedTopic>;
-  /** The number of the last notification that came; undefined before the first. */
+  /** The sequence number of the last notification; undefined before the first. */
   events: number | undefined;
 }
 
@@ -39,7 +45,7 @@ export interface RedisSourceOptions {
   readonly connection: RedisConnection;
   readonly keys: Keys;
   readonly logger: Logger;
-  /** Told of what is damaged. */
+  /** Collects damage. */
   readonly damage: DamageTally;
   /** Now, in ms since 1970. @default Date.now */
   readonly now?: () => number;
@@ -50,7 +56,7 @@ export class RedisSource {
   readonly #shards = new Map<number, FollowedShard>();
   readonly #checkTimer: NodeJS.Timeout;
   readonly #keepTimer: NodeJS.Timeout;
-  /** Undefined before the secret was asked for. */
+  /** Undefined until the secret has been read. */
   #births: BirthEpochs | undefined;
   readonly #now: () => number;
 
@@ -63,7 +69,7 @@ export class RedisSource {
     this.#keepTimer.unref();
   }
 
-  /** Follows a topic, through every trouble of Redis, until the returned function is called. */
+  /** Follows a topic, including across failures of Redis, until the returned function is called. */
   follow(follower: StreamFollower): () => void {
     const { topic: name } = follower;
     const number = shardOf(name);
@@ -73,7 +79,7 @@ export class RedisSource {
     const known = this.#shards.get(number);
     const shard = known ?? this.#newShard(number);
     shard.topics.set(name, topic);
-    // The first of a shard is read when the channel stands.
+    // For the first topic of a shard, the read starts when the channel is subscribed.
     if (known !== undefined) topic.sync();
     return () => {
       topic.close();
@@ -82,7 +88,10 @@ export class RedisSource {
     };
   }
 
-  /** @throws SHARDCAST_LOG_UNAVAILABLE */
+  /**
+   * Reads a page of a topic.
+   * @throws SHARDCAST_LOG_UNAVAILABLE
+   */
   async read(
     name: string,
     from: From,
@@ -99,7 +108,7 @@ export class RedisSource {
     const read = page.after(start, limitBytes, 0);
     if (read instanceof Damage) {
       this.#options.damage.messages(name, read);
-      // Damaged messages are gone over: the page begins behind them.
+      // Skips damaged messages: the page starts after them.
       return { position: { epoch, offset: read.last }, head, oldest, frames: NOTHING };
     }
     const frames = read?.shared.frames ?? NOTHING;
@@ -118,14 +127,17 @@ export class RedisSource {
     this.#shards.clear();
   }
 
-  /** A topic that nobody has published to has an epoch as long as it is followed, and a while longer. */
+  /**
+   * Reads a topic. Gives it an epoch if it has none, which is kept while the topic is followed and
+   * for UNBORN_MS after that.
+   */
   async #readOrMake(
     name: string,
     request: { readonly after: number; readonly limitBytes: number; readonly epoch: string },
   ): Promise<TopicPage> {
     const { connection, keys } = this.#options;
     const names = keys.topic(name);
-    // Whoever is told an epoch may come back with it.
+    // Needed before a client receives an epoch: the client may resume with it.
     this.#births ??= await this.#readBirths();
     const page = await readTopic(connection, names, request);
     if (page !== undefined) return page;
@@ -151,13 +163,13 @@ export class RedisSource {
       for (const [name, { isUnborn }] of topics) {
         if (!isUnborn) continue;
         this.#keep(name).catch(() => {
-          // Redis is out of reach; the next time is soon enough.
+          // Redis is unreachable; the next interval is soon enough.
         });
       }
     }
   }
 
-  /** One secret for all nodes: the first of them makes it. */
+  /** Reads the secret that all nodes share; the first node creates it. */
   async #readBirths(): Promise<BirthEpochs> {
     const { connection, keys } = this.#options;
     const own = randomBytes(SECRET_BYTES).toString("hex");
@@ -202,14 +214,14 @@ export class RedisSource {
     if (this.#shards.get(number) !== shard) return;
     this.#shards.delete(number);
     this.#options.connection.unsubscribe(shard.channel).catch(() => {
-      // A channel that nobody here has a shard for is heard and forgotten.
+      // Messages on a channel without a shard are ignored.
     });
   }
 
   #checkAll(): void {
     for (const shard of this.#shards.values()) {
       this.#check(shard).catch(() => {
-        // Redis is out of reach; the next check is soon.
+        // Redis is unreachable; the next check follows soon.
       });
     }
   }
@@ -222,7 +234,7 @@ export class RedisSource {
       "events",
     ]);
     const events = answer === null ? 0 : asNumber(answer);
-    // What came while it was asked needs no check.
+    // A notification that arrived during the query makes the check unnecessary.
     if (shard.events !== before || events === (before ?? 0)) return;
     shard.events = events;
     this.#syncAll(shard);

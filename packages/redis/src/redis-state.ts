@@ -1,5 +1,5 @@
-// The state in Redis, in 64 parts by the hash of the key: of each a hash of the values, and a sorted set of the
-// keys, so that a list is a range of it and no scan of all that Redis has.
+// The key-value store in Redis. Keys are hashed to 64 parts, each with a hash of the values and a
+// sorted set of the keys, so that a list is a range query and not a scan of the whole database.
 import {
   checkStateEntry,
   checkStateKey,
@@ -14,15 +14,18 @@ import type { Argument, RedisConnection, Script } from "./redis-connection.ts";
 import { asText, asTexts } from "./reply.ts";
 import { STATE_DELETE, STATE_LIST, STATE_SET } from "./state-scripts.ts";
 
-/** Few enough to ask all of them for a list, and enough for a cluster's masters to share them. */
+/**
+ * Few enough to query all of them for a list, and enough to spread them over the masters of a
+ * cluster.
+ */
 const PART_COUNT = 64;
-/** Follows everything in UTF-8. */
+/** Sorts after all UTF-8. */
 const LAST = Buffer.of(0xff);
 
 export interface RedisStateOptions {
   readonly connection: RedisConnection;
   readonly keys: Keys;
-  /** Replicas that have to have a write before it is done. */
+  /** The number of replicas that must have a write before it resolves. */
   readonly replicas: number;
 }
 
@@ -68,7 +71,7 @@ export class RedisState implements StateStore {
     return mergedPage(places, ([key]) => key, { after, limit });
   }
 
-  /** Each part's share is one script: all of it, or nothing. */
+  /** Writes each part with one script, which is atomic. */
   async #write(script: Script, lines: readonly (readonly [string, ...string[]])[]): Promise<void> {
     const { connection, replicas } = this.#options;
     const shares = new Map<number, Argument[]>();

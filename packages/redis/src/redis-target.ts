@@ -1,4 +1,4 @@
-// Which Redis: one server, a group that Sentinel watches, or a cluster, as --redis names it.
+// The Redis that --redis names: one server, a group watched by Sentinel, or a cluster.
 import { optionInvalid } from "@shardcast/options";
 
 interface RedisAddress {
@@ -8,9 +8,9 @@ interface RedisAddress {
 
 export interface RedisTarget {
   readonly type: "single" | "sentinel" | "cluster";
-  /** The server; or some of the Sentinels; or some of the cluster's nodes. */
+  /** The server's address, or those of some Sentinels, or those of some nodes of the cluster. */
   readonly addresses: readonly RedisAddress[];
-  /** What the Sentinels call the group; empty otherwise. */
+  /** The name of the group in the Sentinels' configuration; empty for the other types. */
   readonly group: string;
   readonly database: number;
   readonly isTls: boolean;
@@ -24,7 +24,7 @@ const FORMS =
   "redis+cluster://host[:port],…; rediss for TLS";
 const SHAPE = /^(rediss?)(?:\+(sentinel|cluster))?:\/\/(?:([^@/]*)@)?([^@/]+)(?:\/(.*))?$/;
 
-/** @throws SHARDCAST_OPTION_INVALID; the text itself is not repeated, for it may hold a password */
+/** @throws SHARDCAST_OPTION_INVALID, without the option's value, which may contain a password */
 export function parseRedisTarget(value: string): RedisTarget {
   const found = SHAPE.exec(value);
   if (found === null) throw optionInvalid(`--redis is ${FORMS}`);

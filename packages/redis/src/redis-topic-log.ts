@@ -1,5 +1,5 @@
-// The log of one topic that this node owns, in Redis. What is appended is sent with the next commit of its
-// shard; what is kept is told to Redis with it.
+// The log in Redis of one topic that this node owns. Appends are sent with the next commit of the
+// shard, together with the retention limits.
 import {
   Damage,
   IdRecord,
@@ -19,16 +19,19 @@ import type { RedisConnection } from "./redis-connection.ts";
 import { asNumber, asTexts } from "./reply.ts";
 import { APPEND, SHOW } from "./scripts.ts";
 
-/** A topic is trimmed when it is over a limit by this part of it, so that few entries are read for it. */
+/**
+ * A topic is trimmed when it exceeds a limit by this fraction, so that not every append has to read
+ * old entries.
+ */
 const SLACK = 1 / 16;
 const EXPIRY_MS = 60_000;
 
 export interface TopicState {
   readonly epoch: Epoch;
   readonly head: number;
-  /** Of the newest message. */
+  /** The time of the newest message, in ms since 1970. */
   readonly time: number;
-  /** Bytes that were ever appended. */
+  /** Bytes ever appended. */
   readonly sum: number;
   readonly floor: number;
   readonly floorSum: number;
@@ -41,18 +44,18 @@ export interface RedisTopicLogOptions {
   readonly keys: TopicKeys;
   readonly retention: Retention;
   readonly ids: IdRetention;
-  /** How long a topic without messages is known. */
+  /** How long Redis keeps a topic without messages, in ms. */
   readonly forgetAfterMs: number;
   readonly damage: DamageTally;
-  /** Of all open topics together. */
+  /** The bytes of all open topics. */
   readonly size: { bytes: number };
-  /** Whether appends are shown only when replicas have them: by `show`. */
+  /** Whether appends stay invisible until the replicas have them and `show` is called. */
   readonly isShownLater: boolean;
-  /** When it was opened. */
+  /** When it was opened, in ms since 1970. */
   readonly now: number;
-  /** The latest time of what is older than so many ms. */
+  /** Messages stored at or before the returned time are older than `ageMs`. */
   readonly cutoff: (ageMs: number, now: number) => number;
-  /** Told before the first of what is committed together. */
+  /** Called when a topic first stages a change, before the commit. */
   readonly staged: (log: RedisTopicLog) => void;
 }
 
@@ -66,7 +69,7 @@ export class RedisTopicLog implements TopicLog {
   #isStaged = false;
   #isTrimming = false;
   #isStale = false;
-  /** When its age was looked at the last time. */
+  /** When the age of its messages was last checked. */
   #trimmedAt: number;
 
   constructor(
@@ -102,7 +105,9 @@ export class RedisTopicLog implements TopicLog {
     return this.#state.time;
   }
 
-  /** Whether a commit has failed, or Redis has lost the topic: it is to be opened again. */
+  /**
+   * Whether a commit has failed, or Redis has lost the topic. The topic must then be opened again.
+   */
   get isStale(): boolean {
     return this.#isStale;
   }
@@ -137,7 +142,7 @@ export class RedisTopicLog implements TopicLog {
   append(batch: Batch, ids: IdRecord): void {
     this.#stage();
     this.#batches.push(batch);
-    // One record for all that is committed together: a topic's ids are never asked for by batch.
+    // The ids of all batches in a commit share one record, since no reader needs them by batch.
     if (ids.count === 0) return;
     const all = (this.#ids ??= new IdRecord());
     ids.forEach((offset, bytes, start, end) => all.add(offset, bytes, start, end));
@@ -159,8 +164,8 @@ export class RedisTopicLog implements TopicLog {
   }
 
   /**
-   * Sends what is staged.
-   * @throws SHARDCAST_LOG_UNAVAILABLE, which leaves open whether Redis has it
+   * Sends the staged changes.
+   * @throws SHARDCAST_LOG_UNAVAILABLE; Redis may or may not have stored the changes
    */
   async commit(fence: string, now: number): Promise<void> {
     const { connection, keys, retention, ids, forgetAfterMs, size, topic, cutoff } = this.#options;
@@ -172,7 +177,8 @@ export class RedisTopicLog implements TopicLog {
     this.#isStaged = false;
     this.#isTrimming = false;
     const { ageMs, count, bytes } = retention;
-    // Redis' own clock is for what nobody owns any more; messages are dropped by their time before.
+    // The expiry of keys only removes topics that have no owner; owners drop messages by age before
+    // that.
     const keptMs = ageMs + EXPIRY_MS;
     const knownMs = Math.max(forgetAfterMs, 2 * keptMs);
     const numbers = [
@@ -209,14 +215,14 @@ export class RedisTopicLog implements TopicLog {
     if (!this.#isStale) size.bytes += this.#bytes - before;
   }
 
-  /** Shows what is committed to whoever follows. */
+  /** Makes the committed messages visible to followers. */
   async show(): Promise<void> {
     const { connection, keys, topic } = this.#options;
     const args = [topic, this.epoch, String(this.head)];
     await connection.run(SHOW, [keys.shard, keys.topic], args);
   }
 
-  /** Somebody else may have appended, or what was sent may have come to nothing. */
+  /** Marks the log as stale: another node may have appended, or a commit may have failed. */
   lose(): void {
     if (this.#isStale) return;
     this.#isStale = true;

@@ -1,11 +1,11 @@
-// WAIT, one at a time on a connection: Redis takes nothing else from a connection that waits, and one WAIT
-// covers all that was written before it.
+// Sends WAIT, one at a time per connection: a connection that waits processes no other command, and
+// one WAIT covers everything written before it.
 
 export class ReplicaWait {
   #current: Promise<unknown> | undefined;
   #next: Promise<unknown> | undefined;
 
-  /** Resolves with what a WAIT says that was sent after this call. */
+  /** Resolves with the result of a WAIT that is sent after this call. */
   wait(send: () => Promise<unknown>): Promise<unknown> {
     if (this.#current === undefined) return this.#start(send);
     this.#next ??= this.#current.then(

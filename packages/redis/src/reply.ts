@@ -1,8 +1,8 @@
-// What Redis answers, as what it is expected to be.
+// Converts replies of Redis to the expected type.
 import { ShardcastError } from "@shardcast/protocol";
 import type { Reply } from "./redis-connection.ts";
 
-/** @throws SHARDCAST_LOG_CORRUPT where it is none */
+/** @throws SHARDCAST_LOG_CORRUPT if it is not a text */
 export function asText(reply: Reply | undefined): string {
   if (typeof reply === "string") return reply;
   if (Buffer.isBuffer(reply)) return reply.toString("utf8");
@@ -10,20 +10,20 @@ export function asText(reply: Reply | undefined): string {
   throw unexpected();
 }
 
-/** @throws SHARDCAST_LOG_CORRUPT where it is no whole number */
+/** @throws SHARDCAST_LOG_CORRUPT if it is not a whole number */
 export function asNumber(reply: Reply | undefined): number {
   const number = Number(asText(reply));
   if (!Number.isSafeInteger(number)) throw unexpected();
   return number;
 }
 
-/** @throws SHARDCAST_LOG_CORRUPT where it is no list */
+/** @throws SHARDCAST_LOG_CORRUPT if it is not a list */
 export function asList(reply: Reply | undefined): readonly Reply[] {
   if (!Array.isArray(reply)) throw unexpected();
   return reply as readonly Reply[];
 }
 
-/** @throws SHARDCAST_LOG_CORRUPT where it is no list of texts */
+/** @throws SHARDCAST_LOG_CORRUPT if it is not a list of texts */
 export function asTexts(reply: Reply | undefined): string[] {
   return asList(reply).map(asText);
 }

@@ -1,14 +1,16 @@
-// The programs that Redis runs. Each touches the keys of one shard only, and all of it or nothing.
+// Lua scripts that Redis runs. Each touches the keys of one shard only, and is atomic.
 //
-// Batches are entries `<last offset>-<time>` of a stream, with the message frames as they are sent in the
-// field m, and their checksum (a frame of that type) in the field c, which entries of earlier versions lack.
+// A batch is a stream entry with the id `<last offset>-<time>`. Its field m has the message frames
+// as they are sent, and its field c their checksum (a checksum frame), which entries of earlier
+// versions lack.
 //
-// The hash of a topic says in `floor` (an offset) and `floorsum` (bytes) what was dropped of it: entries up to
-// there may still lie in the stream, and are not read. Redis may have lost more than that: a key can expire, be
-// evicted, trimmed or deleted without the others. What is there, the stream itself says.
+// A topic's hash records in `floor` (an offset) and `floorsum` (bytes) what was dropped: entries up
+// to the floor may still be in the stream, and are not read. Redis may have lost more: a key can
+// expire, be evicted, trimmed or deleted independently of the others. Only the stream itself shows
+// what is still there.
 import { Script } from "./redis-connection.ts";
 
-/** Lua would write a large number as 1e+15. */
+/** Lua would format a large number as 1e+15. */
 const NUMBER = `
 local function text(number) return string.format('%.0f', number) end
 local function parse(id)
@@ -18,9 +20,9 @@ end
 `;
 
 /**
- * The first offset behind the floor that the stream still has, head + 1 where it has none; and the floor that
- * follows from it. The bytes of what was lost are estimated by the number of messages.
- * The offset stands in an entry's first frame (message-layout.ts); one that is damaged may say anything.
+ * The first offset after the floor that the stream still has, or head + 1; and the resulting floor.
+ * The bytes of lost messages are estimated from their number. The offset is in the entry's first
+ * frame (message-layout.ts); in a damaged entry it may have any value.
  */
 const FIRST = `
 local function first(messages, floor, head)
@@ -38,7 +40,7 @@ local function found(messages, floor, floorsum, head, sum)
 end
 `;
 
-/** notification.ts reads what this writes. */
+/** The message format is in notification.ts. */
 const NOTIFY = `
 local function notify(shard, topic, epoch, frames)
   local event = redis.call('HINCRBY', shard, 'events', 1)
@@ -47,8 +49,8 @@ end
 `;
 
 /**
- * Becomes the owner of a shard: whoever was it before cannot append any more. No fence is given twice, also
- * where Redis has lost the last one: the first is the time in ms.
+ * Makes a node the owner of a shard; the previous owner can no longer append. No fence is used
+ * twice, even if Redis has lost the last one, since a new sequence starts at the time in ms.
  * KEYS shard · ARGV node · returns the fence
  */
 export const TAKE = new Script(`${NUMBER}
@@ -63,12 +65,14 @@ return text(fence)
 `);
 
 /**
- * Where a topic stands; one that is not there is made. Its name is put on the shard's list also where it is
- * there already: a topic may be older than the list. With each that is made, names are looked at by chance, and
- * those of topics that Redis has forgotten taken off: so the list does not grow for ever.
+ * Returns the state of a topic, and creates the topic if it does not exist. Its name is added to
+ * the shard's list even if the topic exists, since the topic may be older than the list. Each time
+ * a topic is created, some random names are checked, and those of topics that Redis has forgotten
+ * are removed, so that the list stays bounded.
  * KEYS topic, messages, ids, list
- * ARGV epoch for a new one, now, ms that one without messages is kept, the topic's name
- * Returns epoch, head, time of the newest, bytes ever, floor, bytes up to the floor
+ * ARGV epoch for a new topic, now, ms to keep a topic without messages, topic name
+ * Returns epoch, head, time of the newest message, bytes ever appended, floor, bytes up to the
+ * floor
  */
 export const OPEN = new Script(`${NUMBER}${FIRST}
 local known = redis.call('HMGET', KEYS[1], 'epoch', 'head', 'time', 'sum', 'floor', 'floorsum')
@@ -92,10 +96,11 @@ return known
 `);
 
 /**
- * Gives an epoch to a topic that is only followed or read. Redis keeps it for a while, and lists no such topic. A topic
- * that left a key behind, or is on the list, had messages: its hash is lost, and it gets an epoch that no topic had.
- * KEYS topic, messages, ids, list · ARGV epoch of a new topic, now, ms that one without messages is kept, epoch of one
- * that lost its hash, topic
+ * Gives an epoch to a topic that is only followed or read. Redis keeps it for a limited time, and
+ * does not list the topic. If the topic left another key, or is on the list, it had messages and
+ * its hash is lost: it then gets a random epoch.
+ * KEYS topic, messages, ids, list · ARGV epoch of a new topic, now, ms to keep a topic without
+ * messages, epoch if the hash was lost, topic name
  */
 export const FOLLOW = new Script(`
 local head = redis.call('HGET', KEYS[1], 'head')
@@ -112,8 +117,8 @@ return 0
 `);
 
 /**
- * Names of a shard's topics, in order; those that Redis has forgotten meanwhile go.
- * KEYS list · ARGV the name before, how many, what the topics' keys begin with
+ * The names of a shard's topics, in order. Removes names of topics that Redis has forgotten.
+ * KEYS list · ARGV the name before the first, limit, prefix of the topics' keys
  */
 export const TOPICS = new Script(`
 local names, limit, start = {}, tonumber(ARGV[2]), '(' .. ARGV[1]
@@ -133,8 +138,8 @@ return names
 `);
 
 /**
- * Gives a topic another epoch: positions of the old one say nothing any more.
- * KEYS shard, topic · ARGV fence, the epoch that it has, the new one
+ * Gives a topic a new epoch, so that positions of the old one are no longer valid.
+ * KEYS shard, topic · ARGV fence, present epoch, new epoch
  */
 export const RENEW = new Script(`
 if redis.call('HGET', KEYS[1], 'fence') ~= ARGV[1] then
@@ -145,12 +150,12 @@ return redis.call('HGET', KEYS[2], 'epoch')
 `);
 
 /**
- * Appends batches of the owner, tells whoever follows, and drops what is not to be kept.
+ * Appends the owner's batches, notifies followers, and drops what the retention no longer keeps.
  * KEYS shard, topic, messages, ids
- * ARGV fence, topic's name, epoch, head before, the ids' record or empty, ms that ids are kept, ms that
- *      messages are kept, ms that the topic is known, messages kept, bytes kept, time up to which nothing is
- *      kept, 1 where it is to drop, 1 where it is to be shown at once, then for each batch: last offset, time,
- *      frames, checksum
+ * ARGV fence, topic name, epoch, head before, record of ids or empty, ms to keep ids,
+ *      ms to keep messages, ms to keep the topic, messages to keep, bytes to keep,
+ *      time up to which to drop messages, 1 to trim, 1 to notify at once,
+ *      then for each batch: last offset, time, frames, checksum
  * Returns floor, bytes up to the floor
  */
 export const APPEND = new Script(`${NUMBER}${FIRST}${NOTIFY}
@@ -211,8 +216,8 @@ return {text(floor), text(floorsum)}
 `);
 
 /**
- * Shows what was appended and not shown, now that replicas have it, too.
- * KEYS shard, topic · ARGV topic's name, epoch, offset
+ * Makes appended messages visible and notifies followers, after the replicas have them.
+ * KEYS shard, topic · ARGV topic name, epoch, offset
  */
 export const SHOW = new Script(`${NUMBER}${NOTIFY}
 local known = redis.call('HMGET', KEYS[2], 'epoch', 'shown')
@@ -223,10 +228,10 @@ return 1
 `);
 
 /**
- * A page of what is shown of a topic, and where the topic stands.
- * KEYS topic, messages · ARGV first offset wanted, bytes, epoch that they are wanted of or empty for any
- * Returns epoch, head, the first offset that is there, and for each batch: last offset, frames, checksum or
- * empty; nothing where there is no topic
+ * Returns a page of a topic's visible messages, and the topic's state.
+ * KEYS topic, messages · ARGV first offset, limit in bytes, required epoch or empty for any
+ * Returns epoch, head, the first available offset, and for each batch: last offset, frames,
+ * checksum or empty; nothing if the topic does not exist
  */
 export const READ = new Script(`${NUMBER}${FIRST}
 local known = redis.call('HMGET', KEYS[1], 'epoch', 'shown', 'floor')
@@ -262,7 +267,7 @@ return page
 `);
 
 /**
- * The last offset of the batches stored before a time, found by halving.
+ * The last offset of the batches stored before a time, by binary search.
  * KEYS topic, messages · ARGV time · returns the offset
  */
 export const BEFORE = new Script(`${NUMBER}
@@ -279,8 +284,8 @@ return text(low - 1)
 `);
 
 /**
- * Says that a consumer is there, for a while; forgets those whose time is over.
- * KEYS nodes, urls · ARGV id or empty, url, ms · returns ids and urls in turn
+ * Announces a consumer for a limited time, and removes consumers whose time is over.
+ * KEYS nodes, urls · ARGV id or empty, url, ms · returns alternating ids and urls
  */
 export const BEAT = new Script(`
 local clock = redis.call('TIME')
@@ -302,7 +307,7 @@ if isChanged then redis.call('SPUBLISH', KEYS[1], '') end
 return redis.call('HGETALL', KEYS[2])
 `);
 
-/** A consumer goes. KEYS nodes, urls · ARGV id */
+/** Removes a consumer. KEYS nodes, urls · ARGV id */
 export const LEAVE = new Script(`
 redis.call('ZREM', KEYS[1], ARGV[1])
 redis.call('HDEL', KEYS[2], ARGV[1])

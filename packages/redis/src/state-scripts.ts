@@ -1,7 +1,7 @@
-// The programs that Redis runs for what is kept beside the topics. Each touches one part of it.
+// Lua scripts of the key-value store. Each touches the keys of one part only.
 import { Script } from "./redis-connection.ts";
 
-/** Writes entries of one part of the state. KEYS values, keys · ARGV key and value in turn */
+/** Writes entries of one part. KEYS values, keys · ARGV alternating keys and values */
 export const STATE_SET = new Script(`
 for index = 1, #ARGV, 2 do
   if redis.call('HSET', KEYS[1], ARGV[index], ARGV[index + 1]) == 1 then
@@ -11,7 +11,7 @@ end
 return 0
 `);
 
-/** KEYS values, keys · ARGV keys to be taken away */
+/** Deletes entries of one part. KEYS values, keys · ARGV keys to delete */
 export const STATE_DELETE = new Script(`
 for _, key in ipairs(ARGV) do
   redis.call('HDEL', KEYS[1], key)
@@ -20,7 +20,10 @@ end
 return 0
 `);
 
-/** KEYS values, keys · ARGV bounds of a range by name, how many · returns keys and values in turn */
+/**
+ * Lists entries of one part. KEYS values, keys · ARGV lower and upper bound of the keys, limit ·
+ * returns alternating keys and values
+ */
 export const STATE_LIST = new Script(`
 local entries = {}
 for _, key in ipairs(redis.call('ZRANGE', KEYS[2], ARGV[1], ARGV[2], 'BYLEX', 'LIMIT', 0, ARGV[3])) do

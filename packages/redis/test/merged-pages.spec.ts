@@ -3,7 +3,7 @@ import { expect } from "chai";
 import { mergedPage, type PageAfter } from "../src/merged-pages.ts";
 
 describe("a page of many places", () => {
-  /** A place with some names, which counts what it is asked. */
+  /** A list of names that records each query. */
   function placeOf(names: readonly string[], asked: string[]): PageAfter<string> {
     return (after, limit) => {
       asked.push(after);

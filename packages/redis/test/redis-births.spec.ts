@@ -56,7 +56,11 @@ describeWith(
       it(`is another one when ${lost.join(" and ")} are lost after it, since offsets begin again`, async () => {
         const told = await epoch();
         const log = new RedisLog({
-          ...{ connection, keys, damage: new DamageTally(), nodeId: "c1", replicas: 0 },
+          connection,
+          keys,
+          damage: new DamageTally(),
+          nodeId: "c1",
+          replicas: 0,
           ids: { ageMs: MANY, count: MANY },
           retention: new RetentionRules({ count: MANY, bytes: MANY, ageMs: MANY }),
         });

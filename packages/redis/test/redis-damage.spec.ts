@@ -45,7 +45,12 @@ describeWith(["redis-server", "redis-cli"], "messages in Redis that are damaged"
     found = [];
     damage = new DamageTally(({ what }) => found.push(what));
     log = new RedisLog({
-      ...{ connection, keys, damage, nodeId: "c1", replicas: 0, now: () => 1000 },
+      connection,
+      keys,
+      damage,
+      nodeId: "c1",
+      replicas: 0,
+      now: () => 1000,
       ids: { ageMs: MANY, count: MANY },
       retention: new RetentionRules({ count: MANY, bytes: MANY, ageMs: MANY }),
     });
@@ -56,7 +61,7 @@ describeWith(["redis-server", "redis-cli"], "messages in Redis that are damaged"
     await log.commit(log.laneOf("news"));
   });
 
-  /** Puts other entries in the place of those that there are. */
+  /** Replaces each entry of the stream. */
   async function rewrite(change: (fields: Buffer[], index: number) => Buffer[]): Promise<void> {
     const { messages } = keys.topic("news");
     const entries = (await connection.command(messages, [

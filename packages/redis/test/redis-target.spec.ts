@@ -14,12 +14,18 @@ describe("--redis", () => {
   it("names one server", () => {
     const addresses = [{ host: "cache.test", port: 6379 }];
     expect(parseRedisTarget("redis://cache.test")).to.deep.equal({
-      ...{ type: "single", addresses },
+      type: "single",
+      addresses,
       ...PLAIN,
     });
     expect(parseRedisTarget("rediss://ann:p%40ss@cache.test:7000/3")).to.deep.equal({
-      ...{ type: "single", addresses: [{ host: "cache.test", port: 7000 }], group: "" },
-      ...{ database: 3, isTls: true, username: "ann", password: "p@ss" },
+      type: "single",
+      addresses: [{ host: "cache.test", port: 7000 }],
+      group: "",
+      database: 3,
+      isTls: true,
+      username: "ann",
+      password: "p@ss",
     });
     expect(parseRedisTarget("redis://:secret@[::1]:6380")).to.deep.include({
       addresses: [{ host: "::1", port: 6380 }],

@@ -1,4 +1,5 @@
-// What becomes of the log when nodes disagree, or Redis is not what it was.
+// Tests the log when nodes disagree about ownership, and when Redis restarts, fails over or loses
+// data.
 import { RetentionRules, type TopicLog } from "@shardcast/log";
 import { ShardcastError, shardOf } from "@shardcast/protocol";
 import { expect } from "chai";
@@ -76,7 +77,7 @@ describeWith(["redis-server", "redis-cli"], "the log in Redis, in trouble", func
     expect(before.isStale).to.equal(true);
     await append(second, after, 2);
     expect(offsetsOf(await after.read(0, MANY))).to.deep.equal([1, 2]);
-    // It may take the shard back, and knows then what the other has appended.
+    // The first node may take the shard back, and then has the other's appends.
     expect(await first.open("news", 1)).to.include({ head: 2, isStale: false });
   });
 
@@ -96,7 +97,7 @@ describeWith(["redis-server", "redis-cli"], "the log in Redis, in trouble", func
     const log = await logOf("c1");
     const topic = await log.open("news", 1);
     for (let offset = 1; offset <= 3; offset += 1) await append(log, topic, offset);
-    // As a replica has it that became the master before the last append came to it.
+    // The state of a replica that became master before it received the last append.
     const keys = new Keys(`trouble-${prefix}:`).topic("news");
     server.cli("xtrim", keys.messages, "MAXLEN", "2");
     server.cli("hset", keys.topic, "head", "2");
@@ -185,7 +186,7 @@ describeWith(["redis-server", "redis-cli"], "the log in Redis, in trouble", func
   });
 
   it("refuses what too few replicas have", async () => {
-    // Nor is a topic opened whose messages may be on one server alone.
+    // A topic cannot be opened either, since its messages may be on one server only.
     const log = await logOf("c1", 1);
     expect(await codeOf(log.open("news", 1))).to.equal("SHARDCAST_LOG_UNAVAILABLE");
   });
@@ -236,7 +237,7 @@ describeWith(["redis-server", "redis-cli"], "the log in Redis, in trouble", func
     const { list } = new Keys(`trouble-${prefix}:`).topic("0");
     for (const [index, name] of names.entries()) {
       await log.open(name, 1);
-      // Redis forgets each when the next four are there.
+      // Redis forgets each topic once four newer ones exist.
       const old = names[index - 4];
       if (old !== undefined) server.cli("del", new Keys(`trouble-${prefix}:`).topic(old).topic);
     }

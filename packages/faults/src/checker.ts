@@ -1,11 +1,11 @@
-// Decides whether a history keeps the promises, and says exactly which message broke which. In the manner of
-// Jepsen: it knows nothing of how the cluster works. docs/reliability.md#what-is-checked
+// Checks that a history keeps the promises, and reports which message broke which promise. Like
+// Jepsen, it knows nothing of how the cluster works. docs/reliability.md#what-is-checked
 import type { History, PublishRecord, SeenRecord, View } from "./history.ts";
 import { checkLossCode, checkLossyTopic } from "./lossy-checker.ts";
 import { checkOrder } from "./publisher-order.ts";
 import { nameOf, type Report, type Violation } from "./violation.ts";
 
-/** One topic's messages by offset, as all views together have them. */
+/** One topic's messages by offset, merged from all views. */
 type Log = Map<number, SeenRecord>;
 
 export function check(history: History): Violation[] {

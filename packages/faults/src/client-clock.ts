@@ -1,4 +1,4 @@
-// The wall clock of this process, where its clients run, and how it is moved.
+// Shifts the wall clock of this process, in which the clients run.
 
 export class ClientClock {
   readonly #real = Date.now;

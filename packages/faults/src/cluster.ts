@@ -1,4 +1,4 @@
-// The cluster under test: producers and consumers as processes, each behind a proxy of its own.
+// The cluster under test: producers and consumers as processes, each behind its own proxy.
 import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -20,28 +20,33 @@ export interface ClusterOptions {
   readonly bins: NodeBins;
   readonly producers: number;
   readonly consumers: number;
-  /** Messages and members in a Redis cluster, of three masters with a replica each. @default false */
+  /**
+   * Stores messages and members in a Redis cluster of three masters with one replica each. @default
+   * false
+   */
   readonly isOnRedis?: boolean;
-  /** What each consumer is told beside the usual. */
+  /** Additional options for each consumer. */
   readonly consumerArgs?: readonly string[];
-  /** Loaded by each node before its own code: how tests break it. */
+  /**
+   * Node.js options that load a module before each node's code, with which tests break the node.
+   */
   readonly execArgv?: readonly string[];
 }
 
-/** Short, so that a run meets many losses of links in little time. */
+/** Short, so that links are lost often during a run. */
 const HEARTBEAT_MS = 500;
-/** Consumers that join and leave. */
+/** The number of consumers that join and leave. */
 const SPARES = 2;
 const MEMBER_TIMEOUT_MS = 1500;
 
-/** Nothing is trimmed in a run: whatever is missing is lost. */
+/** Nothing is trimmed in a run, so every missing message was lost. */
 const KEEP_ALL = ["--retain-count=100000000", "--retain-bytes=100000000000"];
 
 export class Cluster {
   readonly psk: string;
   readonly producers: readonly NodeProcess[];
   readonly consumers: readonly NodeProcess[];
-  /** Consumers that are not there at first. */
+  /** Consumers that are not started at first. */
   readonly spares: readonly NodeProcess[];
   readonly #folder: string;
   readonly #redis: RedisClusterServers | undefined;
@@ -73,7 +78,7 @@ export class Cluster {
     const psk = randomBytes(16).toString("hex");
     const folder = mkdtempSync(join(tmpdir(), "shardcast-faults-"));
     const redis = options.isOnRedis === true ? await RedisClusterServers.start() : undefined;
-    // Without Redis, a ring stays as it is.
+    // Without Redis, the ring is fixed.
     const spares = redis === undefined ? 0 : SPARES;
     const count = options.producers + options.consumers + spares;
     const fronts = await Promise.all(
@@ -117,7 +122,7 @@ export class Cluster {
     return cluster;
   }
 
-  /** Ends every fault: all nodes run, and everything passes. */
+  /** Ends every fault: all nodes run, and all proxies pass traffic. */
   async heal(): Promise<void> {
     const all = [...this.nodes, ...this.redisServers];
     for (const { proxy } of all) proxy.set({ type: "pass" });

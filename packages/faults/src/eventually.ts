@@ -1,9 +1,9 @@
-// Waits for what another process is about to do.
+// Waits for another process to reach a state.
 
 const INTERVAL_MS = 10;
 const LIMIT_MS = 15_000;
 
-/** Asks until there is something other than undefined, null or false; what it throws ends the waiting. */
+/** Polls until the result is neither undefined, null nor false. Rejects if the poll throws. */
 export async function eventually<Value>(
   what: string,
   ask: () => Value | Promise<Value>,

@@ -1,19 +1,19 @@
-// Flips one bit of a payload in a log's file, as a disk that rots. Only of topics that may lose messages: their payloads
-// have a mark in them that other payloads do not have.
+// Flips one bit of a payload in a log's file, like decay of a disk. Only topics that may lose
+// messages are affected: their payloads contain a mark that no other payload has.
 import { closeSync, fstatSync, openSync, readSync, writeSync } from "node:fs";
 import type { Random } from "./random.ts";
 
-/** In the text of each message of a topic that may lose some, behind its number. */
+/** Follows the number in the text of each message of a lossy topic. */
 export const LOSSY_MARK = "|lossy ";
 
-/** What is looked at at once: the file may be large. */
+/** The size of one search window: the file may be large. */
 const WINDOW_BYTES = 4 * 1024 * 1024;
 const WINDOWS = 8;
 const BITS = 8;
 
 /**
  * Flips a bit of a message's number.
- * @returns where, in words; undefined where no such message was found
+ * @returns a description of the place; undefined if no such message was found
  */
 export function flipPayloadBit(path: string, random: Random): string | undefined {
   const handle = openSync(path, "r+");

@@ -1,15 +1,15 @@
-// A TCP port that stays free while its process is down. Systems give the ports from 32,768 on to outgoing connections:
-// one of those could take the port before the process starts again.
+// Finds TCP ports that stay free while their process is down. Operating systems assign ports from
+// 32,768 up to outgoing connections, which could occupy the port before the process restarts.
 import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:net";
 
 const PORT_MIN = 12_000;
 const PORT_MAX = 22_000;
-/** A node of a Redis cluster uses a second port, 10,000 higher. */
+/** A node of a Redis cluster also uses the port 10,000 higher. */
 const BUS_OFFSET = 10_000;
 
-/** A free port of 127.0.0.1; the port 10,000 above it is free as well. */
+/** A free port on 127.0.0.1; the port 10,000 higher is free too. */
 export async function freePort(): Promise<number> {
   for (;;) {
     const port = randomInt(PORT_MIN, PORT_MAX);

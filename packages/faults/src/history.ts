@@ -1,12 +1,14 @@
-// What happened in a run, as its clients saw it. Nothing here comes from a node's own word.
+// The history of a run, recorded only by its clients: nothing here comes from a node's own reports.
 
-/** One publish: who sent it to which topic, as the how-manieth of that publisher there, and what came of it. */
+/** One publish: its publisher, topic and sequence number, and its outcome. */
 export interface PublishRecord {
   readonly topic: string;
   readonly publisher: string;
   /** Counts up from 1 for each publisher and topic, in the order of the calls. */
   readonly sequence: number;
-  /** `acked`: stored, at this position. `failed`: it may be stored or not. `open`: no answer yet. */
+  /**
+   * `acked`: stored at this position. `failed`: it may or may not be stored. `open`: no answer yet.
+   */
   outcome: "open" | "acked" | "failed";
   epoch: string;
   offset: number;
@@ -14,7 +16,7 @@ export interface PublishRecord {
   code: string;
 }
 
-/** One message as a subscriber got it. */
+/** One message as a subscriber received it. */
 export interface SeenRecord {
   readonly epoch: string;
   readonly offset: number;
@@ -27,31 +29,33 @@ export interface GapRecord {
   readonly first: number;
   readonly last: number;
   readonly isNewEpoch: boolean;
-  /** The offset of the last message before it. */
+  /** The offset of the message before it. */
   readonly after: number;
   /** How many messages came before it. */
   readonly seenBefore: number;
   readonly code?: string;
 }
 
-/** All that one subscriber saw of one topic, in the order in which it came. */
+/** All that one subscriber received of one topic, in order of arrival. */
 export interface View {
   readonly topic: string;
   readonly subscriber: string;
-  /** Whether it began with the topic's first message; else it began with the first it got. */
+  /**
+   * Whether it started at the topic's first message; otherwise at the first message it received.
+   */
   readonly isFromStart: boolean;
   readonly seen: SeenRecord[];
   readonly gaps: GapRecord[];
-  /** Why its subscription ended, where it should not have. */
+  /** Unexpected errors that ended its subscription. */
   readonly errors: string[];
 }
 
 export interface History {
   readonly published: readonly PublishRecord[];
-  /** Of subscribers that were there to the end: all of them have to have everything. */
+  /** The views of subscribers that stayed until the end: each must have every message. */
   readonly views: readonly View[];
-  /** Topics that Redis loses keys of, or that have bits flipped. @default none */
+  /** Topics whose keys Redis loses, or whose bits are flipped. @default none */
   readonly lossyTopics?: ReadonlySet<string>;
-  /** What their gaps have for a code; with one, their logs never begin anew. @default none */
+  /** The code of their gaps. If it is set, their logs never start a new epoch. @default none */
   readonly lossCode?: string | undefined;
 }

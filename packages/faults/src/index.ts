@@ -1,7 +1,7 @@
-// @shardcast/faults: what a run under faults is made of, for the tests that look at it.
+// @shardcast/faults: the parts of a run under faults, for tests.
 //
-//   workload → history → checker      clients, what they saw, and whether that keeps the promises
-//   nemesis → node-process, tcp-proxy  what is done to the cluster meanwhile
+//   workload → history → checker      clients, what they received, and whether the cluster kept its promises
+//   nemesis → node-process, tcp-proxy  the faults of the cluster
 export { eventually } from "./eventually.ts";
 export { freePort } from "./free-port.ts";
 export { NodeClock, WRONG_CLOCKS } from "./node-clock.ts";

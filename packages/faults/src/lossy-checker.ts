@@ -1,5 +1,6 @@
-// Checks a topic that Redis loses keys of, or whose records rot on disk: messages may be gone, in Redis its log may
-// begin anew, and every subscriber is told exactly what it cannot have.
+// Checks a topic whose keys Redis loses, or whose records decay on disk. Messages may be missing,
+// and in Redis its log may start a new epoch, but every subscriber must be notified of exactly what
+// it misses.
 import type { GapRecord, PublishRecord, SeenRecord, View } from "./history.ts";
 import { checkOrder } from "./publisher-order.ts";
 import { nameOf, type Report } from "./violation.ts";
@@ -28,7 +29,10 @@ export function checkLossyTopic(
   }
 }
 
-/** What is damaged is called so, and is no reason to begin anew; what is gone is not damaged. */
+/**
+ * Checks that gaps of damaged messages have the loss code, that gaps of other messages do not, and
+ * that damage starts no new epoch.
+ */
 export function checkLossCode(
   views: readonly View[],
   lossCode: string | undefined,
@@ -45,7 +49,7 @@ export function checkLossCode(
   }
 }
 
-/** Each message follows the one before, or a gap that says what is missing between them. */
+/** Each message must follow the one before, or a gap that covers the messages between them. */
 function checkView({ subscriber, seen, gaps, errors }: View, report: Report): void {
   for (const error of errors) report("subscription-ended", `${subscriber}: ${error}`);
   let place: Place | undefined;
@@ -66,8 +70,8 @@ function checkView({ subscriber, seen, gaps, errors }: View, report: Report): vo
 }
 
 /**
- * The place behind all announced gaps that follow on a place, one after the other.
- * An iterator reads messages after later gaps were announced, so a gap may have to wait for its place.
+ * The position after all announced gaps that follow a position without interruption. An iterator
+ * may read messages after later gaps were announced, so a gap may apply only to a later position.
  */
 function behindGaps(
   announced: readonly GapRecord[],
@@ -104,7 +108,7 @@ function checkSame(
   }
 }
 
-/** Once in each epoch: the ids go with the log. */
+/** A message may be stored once in each epoch, since the ids are lost with the log. */
 function checkStoredOnce(records: readonly SeenRecord[], report: Report): void {
   const places = new Map<string, string>();
   for (const record of records) {
@@ -115,7 +119,7 @@ function checkStoredOnce(records: readonly SeenRecord[], report: Report): void {
   }
 }
 
-/** What was published when all was whole again, everybody has. */
+/** Everything published after the faults ended must reach every subscriber. */
 function checkEnd(
   published: readonly PublishRecord[],
   views: readonly View[],
@@ -137,8 +141,9 @@ function checkEnd(
 }
 
 /**
- * Whether a message was stored before in an epoch whose ids are lost, and its successor in this one. Where both acks
- * were lost, the publisher sent both again: the successor was known, and the message was stored again behind it.
+ * Whether a message was stored first in an epoch whose ids are lost, and its successor in the
+ * present one. If both acks were lost, the publisher repeated both: the successor was recognised as
+ * a duplicate, and the message was stored again after it.
  */
 function isStoredAgain(earlier: PublishRecord, later: PublishRecord): boolean {
   return later.isDuplicate && !earlier.isDuplicate;

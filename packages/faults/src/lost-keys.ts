@@ -1,17 +1,18 @@
-// Has Redis lose keys of a topic, or a part of its messages: as by an eviction, an expiry, or an operator's hand.
-// docs/architecture.md#the-log-in-redis says what the keys are.
+// Makes Redis lose keys of a topic or part of its messages, as by an eviction, an expiry, or an
+// operator's command. For the keys see docs/architecture.md#the-log-in-redis.
 import { shardOf } from "@shardcast/protocol";
 import type { Random } from "./random.ts";
 import type { RedisServer } from "./redis-server.ts";
 
-/** Topics that lose keys of their own in a run. */
+/** Topics whose own keys are lost in a run. */
 export const LOSSY_TOPICS: ReadonlySet<string> = new Set(["lossy 1", "lossy 2"]);
 
 const MAX_LEFT = 50;
 
 /**
- * One command. The ids are never lost alone: without them, a repeat is stored twice, as documented.
- * What belongs to a shard and to no topic alone may be lost of any.
+ * A command that deletes, expires or trims keys. It never deletes only the ids: without them, a
+ * repeat is stored twice, as documented. Keys that belong to a whole shard may be lost for any
+ * topic.
  */
 export function keyLoss(topic: string, random: Random): readonly string[] {
   const shard = `shardcast:{${shardOf(topic)}}`;
@@ -37,7 +38,7 @@ export function keyLoss(topic: string, random: Random): readonly string[] {
   return random.pick(kinds);
 }
 
-/** On all servers: those that do not have the keys, or are replicas, refuse. */
+/** Sends the command to all servers. Replicas, and masters without the keys, reject it. */
 export async function loseKeys(
   servers: readonly RedisServer[],
   command: readonly string[],

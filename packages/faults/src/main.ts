@@ -1,4 +1,4 @@
-// The command: npm run faults -- --minutes 10 --seed 7
+// The command line: npm run faults -- --minutes 10 --seed 7
 import { randomInt } from "node:crypto";
 import { choice, optionInvalid, readOptions, text, whole } from "@shardcast/options";
 import type { NodeBins } from "./cluster.ts";
@@ -24,7 +24,7 @@ const FAULTS_OPTIONS = {
   }),
 };
 
-/** Ends with exit code 1 where a promise was broken. */
+/** Runs faults as the command line says. Exits with code 1 if a promise was broken. */
 export async function main(bins: NodeBins): Promise<void> {
   const options = readOptions(FAULTS_OPTIONS, {
     argv: process.argv.slice(2),

@@ -1,4 +1,5 @@
-// Brings faults about, one after another, as a seed has it. Each ends by itself; what was broken works again.
+// Injects faults one after another, in an order given by a seed. Each fault ends after a while, and
+// is repaired.
 import type { Cluster } from "./cluster.ts";
 import { LOSSY_TOPICS, keyLoss, loseKeys } from "./lost-keys.ts";
 import { WRONG_CLOCKS } from "./node-clock.ts";
@@ -8,29 +9,31 @@ import { Random } from "./random.ts";
 export interface NemesisOptions {
   readonly cluster: Cluster;
   readonly random: Random;
-  /** What is done; a kind that stands twice comes twice as often. @default every kind */
+  /**
+   * The kinds of faults; a kind that is listed twice is chosen twice as often. @default every kind
+   */
   readonly kinds?: readonly FaultKind[] | undefined;
-  /** The most from the beginning of one fault to that of the next. @default 2500 */
+  /** The maximum time from the start of one fault to that of the next, in ms. @default 2500 */
   readonly pauseMaxMs?: number | undefined;
-  /** Those that Redis may lose something of. */
+  /** Topics of which Redis may lose keys. */
   readonly topics: readonly string[];
-  /** Moves the clients' clock, where they all are. */
+  /** Shifts the wall clock of the process in which all clients run. */
   readonly stepClock: (ms: number) => void;
-  /** Told of each fault as it begins. */
+  /** Called when a fault starts, with a description. */
   readonly log: (text: string) => void;
 }
 
-/** From the beginning of one fault to that of the next, in ms. */
+/** The time from the start of one fault to that of the next, in ms. */
 const PAUSE_MIN_MS = 300;
 const PAUSE_MAX_MS = 2500;
-/** Over two heartbeats: long enough for links to be given up. */
+/** Longer than two heartbeats, so that nodes give up links. */
 const HOLD_MAX_MS = 3000;
-/** Bits that are flipped at once. */
+/** The maximum number of bits flipped at once. */
 const MAX_FLIPS = 5;
 const MAX_SEED = 2 ** 32 - 1;
 const HOUR_MS = 3_600_000;
 
-/** What is done to the cluster, by its name. */
+/** Faults of any cluster. */
 const KINDS = [
   "kill-consumer",
   "kill-consumer",
@@ -51,10 +54,10 @@ const KINDS = [
   "set-clock",
 ] as const;
 
-/** What is done beside that where messages are in a file. */
+/** Additional faults if messages are in a file. */
 const STORE_KINDS = ["fill-disk", "lose-file", "flip-bits"] as const;
 
-/** What is done beside that where messages are in Redis. */
+/** Additional faults if messages are in Redis. */
 const REDIS_KINDS = [
   "kill-redis",
   "stop-redis",
@@ -69,9 +72,9 @@ const REDIS_KINDS = [
 
 export type FaultKind = (typeof KINDS | typeof STORE_KINDS | typeof REDIS_KINDS)[number];
 
-/** What faults are done to: a node, or a Redis server. */
+/** The target of a fault: a node or a Redis server. */
 type Victim = Pick<NodeProcess, "id" | "proxy" | "start" | "end" | "pause" | "resume">;
-/** A line on which a large message takes longer than two heartbeats. */
+/** Rates, in bytes per second, at which a large message takes longer than two heartbeats. */
 const TRICKLE_MIN = 40_000;
 const TRICKLE_MAX = 150_000;
 
@@ -90,7 +93,7 @@ export class Nemesis {
     return [...this.counts.values()].reduce((sum, count) => sum + count, 0);
   }
 
-  /** Goes on for a time, and then until every fault has ended. */
+  /** Injects faults for `durationMs`, and waits until every fault has ended. */
   async run(durationMs: number): Promise<void> {
     const { random, cluster, pauseMaxMs = PAUSE_MAX_MS } = this.#options;
     const isOnRedis = cluster.redisServers.length > 0;
@@ -105,7 +108,7 @@ export class Nemesis {
     await Promise.all(this.#running);
   }
 
-  /** Begins no other fault. */
+  /** Starts no further faults. */
   stop(): void {
     this.#isOver = true;
   }
@@ -114,9 +117,9 @@ export class Nemesis {
     const { cluster, random, log } = this.#options;
     const node = random.pick(nodesFor(kind, cluster));
     const holdMs = random.between(50, HOLD_MAX_MS);
-    // One fault a node at a time; the next draw is another one.
+    // At most one fault per node at a time; the next draw chooses again.
     if (this.#busy.has(node)) return;
-    // A master and its replica at once are more than a Redis cluster promises to survive.
+    // A Redis cluster does not promise to survive the loss of a master together with its replica.
     if (kind.endsWith("redis") && cluster.redisServers.some((one) => this.#busy.has(one))) return;
     this.#busy.add(node);
     this.counts.set(kind, (this.counts.get(kind) ?? 0) + 1);
@@ -164,7 +167,7 @@ export class Nemesis {
         return;
       case "cut-redis":
       case "cut": {
-        // Drawn now: what passes when may differ from run to run.
+        // Drawn before any wait, since the order of the following events may differ between runs.
         const share = random.next();
         let drawn = 0;
         node.proxy.cut(() => {
@@ -203,7 +206,7 @@ export class Nemesis {
         return;
       case "lose-keys": {
         const { topics, log } = this.#options;
-        // As often of one that loses more than others.
+        // Half of the losses affect a topic whose own keys may be lost too.
         const topic = random.pick([random.pick(topics), random.pick([...LOSSY_TOPICS])]);
         const command = keyLoss(topic, random);
         log(command.join(" "));
@@ -237,7 +240,7 @@ export class Nemesis {
       return;
     }
     if (kind === "flip-bits") {
-      // Drawn now, as with cut.
+      // Drawn before any wait, as for cut.
       const random = new Random(this.#options.random.between(0, MAX_SEED));
       await node.end("SIGKILL");
       for (let count = random.between(1, MAX_FLIPS); count > 0; count -= 1) {

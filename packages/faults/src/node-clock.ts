@@ -1,8 +1,9 @@
-// The wall clock of a node's process, by Debian's libfaketime. Its monotonic clock goes on as it is.
+// Shifts the wall clock of a node's process with Debian's libfaketime. The monotonic clock is not
+// affected.
 import { spawnSync } from "node:child_process";
 import { renameSync, writeFileSync } from "node:fs";
 
-/** Set wrongly, by minutes and by days, both ways. */
+/** Clocks that are wrong by minutes or days, in both directions. */
 export const WRONG_CLOCKS = ["+3d", "-3d", "+10m", "-10m"] as const;
 const RIGHT = "+0";
 
@@ -16,14 +17,14 @@ export class NodeClock {
     this.set(RIGHT);
   }
 
-  /** @returns undefined where the machine has no faketime */
+  /** @returns undefined if faketime is not installed */
   static at(file: string): NodeClock | undefined {
     const command = ["-f", RIGHT, "sh", "-c", "echo $LD_PRELOAD"];
     const { status, stdout } = spawnSync("faketime", command, { encoding: "utf8" });
     return status === 0 ? new NodeClock(file, stdout.trim()) : undefined;
   }
 
-  /** What a process goes by that has this clock. */
+  /** The environment of a process that uses this clock. */
   get env(): Readonly<Record<string, string>> {
     return {
       LD_PRELOAD: this.#library,
@@ -34,9 +35,9 @@ export class NodeClock {
     };
   }
 
-  /** @param clock how far it is from the right one, as `+3d` */
+  /** @param clock the difference from the right time, such as `+3d` */
   set(clock: string): void {
-    // Whole before it has its name: the process reads it all the time.
+    // Replaces the file atomically, since the process reads it all the time.
     writeFileSync(`${this.#file}.new`, clock);
     renameSync(`${this.#file}.new`, this.#file);
   }

@@ -1,5 +1,5 @@
-// One node of the cluster under test: a real process behind its proxy, which can be killed, stopped and started
-// again with the same port and the same data.
+// One node of the cluster under test: a real process behind its proxy, which can be killed, paused,
+// and restarted with the same port and data.
 import { execFileSync, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { renameSync, statSync } from "node:fs";
@@ -12,19 +12,19 @@ import { spawnTied } from "./tied-process.ts";
 const START_LIMIT_MS = 30_000;
 const POLL_MS = 20;
 const LAST_WORDS = 2000;
-/** What the caller's environment must not tell a node. */
+/** Environment variables of the caller that must not reach a node. */
 const FOREIGN = /^(SHARDCAST_.*|PSK.*|PORT|TIMEOUT|NODE_OPTIONS)$/;
 
 export interface NodeSpec {
   readonly id: string;
   readonly bin: string;
   readonly args: readonly string[];
-  /** Of Node itself: what is loaded before the node. */
+  /** Node.js options, such as modules to load before the node. */
   readonly execArgv: readonly string[];
   readonly psk: string;
-  /** The file of its log, where it has one. */
+  /** The file of its log, if it has one. */
   readonly store?: string;
-  /** Where it can be set. */
+  /** Its clock, if it can be shifted. */
   readonly clock?: NodeClock | undefined;
 }
 
@@ -43,7 +43,7 @@ export class NodeProcess {
     this.#spec = spec;
   }
 
-  /** Where everybody else reaches it. */
+  /** The proxy's address, at which all others reach the node. */
   get url(): string {
     return `ws://127.0.0.1:${this.proxy.port}`;
   }
@@ -53,12 +53,12 @@ export class NodeProcess {
     return child !== undefined && child.exitCode === null && child.signalCode === null;
   }
 
-  /** The last that it said, for a run that goes wrong. */
+  /** The end of its output, to report when a run fails. */
   get lastWords(): string {
     return this.#output;
   }
 
-  /** Resolves when it takes connections. A node that ends instead is started again. */
+  /** Resolves when the node accepts connections. Restarts a node that exits instead. */
   async start(): Promise<void> {
     const deadline = performance.now() + START_LIMIT_MS;
     while (!this.isAlive || !this.#isListening) {
@@ -69,7 +69,7 @@ export class NodeProcess {
     }
   }
 
-  /** Ends it, and resolves when it is gone. */
+  /** Ends the process, and resolves when it has exited. */
   async end(signal: "SIGKILL" | "SIGTERM"): Promise<void> {
     const child = this.#child;
     if (child === undefined || !this.isAlive) return;
@@ -79,7 +79,7 @@ export class NodeProcess {
     await exited;
   }
 
-  /** Stops it in the middle of whatever it does. */
+  /** Pauses the process, whatever it is doing. */
   pause(): void {
     if (!this.isAlive) return;
     this.#isStopped = true;
@@ -96,7 +96,7 @@ export class NodeProcess {
     return this.#spec.clock;
   }
 
-  /** Its log cannot grow from now on, as on a disk that is full. */
+  /** Stops its log from growing, as on a full disk. */
   fillDisk(): void {
     const { store } = this.#spec;
     if (store !== undefined) this.#limitFiles(String(statSync(store).size));
@@ -106,7 +106,7 @@ export class NodeProcess {
     this.#limitFiles("unlimited");
   }
 
-  /** Its log's file is not under its name any more, until it is given back. */
+  /** Renames its log's file until it is restored. */
   hideStore(): void {
     const { store } = this.#spec;
     if (store !== undefined) renameSync(store, `${store}.hidden`);
@@ -117,7 +117,10 @@ export class NodeProcess {
     if (store !== undefined) renameSync(`${store}.hidden`, store);
   }
 
-  /** Flips a bit of a payload in its log's file. @returns where; undefined where there is none */
+  /**
+   * Flips a bit of a payload in its log's file.
+   * @returns a description of the place; undefined if no message was found
+   */
   flipBit(random: Random): string | undefined {
     const { store } = this.#spec;
     return store === undefined ? undefined : flipPayloadBit(store, random);

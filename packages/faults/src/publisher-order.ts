@@ -1,10 +1,10 @@
-// Checks that the acked messages of a publisher are in the order in which it sent them.
+// Checks that a publisher's acked messages are stored in the order in which it sent them.
 import type { PublishRecord } from "./history.ts";
 import { nameOf, type Report } from "./violation.ts";
 
 /**
- * Of publishes whose offsets can be compared.
- * @param isExcused whether a later message may be before an earlier one. @default never
+ * Checks publishes whose offsets are comparable.
+ * @param isExcused whether a later message may be stored before an earlier one. @default never
  */
 export function checkOrder(
   published: readonly PublishRecord[],

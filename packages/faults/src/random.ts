@@ -1,4 +1,5 @@
-// Random numbers that a seed brings back. Source: mulberry32, by T. Ettinger, in the public domain.
+// Random numbers that are reproducible from a seed. Source: mulberry32, by T. Ettinger, in the
+// public domain.
 
 export class Random {
   #state: number;
@@ -7,7 +8,7 @@ export class Random {
     this.#state = seed >>> 0;
   }
 
-  /** From 0 to below 1. */
+  /** A number from 0 up to, not including, 1. */
   next(): number {
     this.#state = (this.#state + 0x6d2b_79f5) >>> 0;
     let mixed = this.#state;
@@ -16,7 +17,7 @@ export class Random {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 0x1_0000_0000;
   }
 
-  /** A whole number, both ends included. */
+  /** A whole number from `min` to `max`, both included. */
   between(min: number, max: number): number {
     return min + Math.floor(this.next() * (max - min + 1));
   }

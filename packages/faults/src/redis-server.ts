@@ -1,4 +1,4 @@
-// Real Redis servers, on ports and in folders of their own, each behind a proxy.
+// Real Redis servers with their own ports and folders, each behind a proxy.
 import { execFile, execFileSync, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -15,7 +15,7 @@ const SLOTS_OK = "cluster_state:ok";
 export class RedisServer {
   readonly id: string;
   readonly port: number;
-  /** Clients and replicas reach it here; what servers tell of themselves does not pass it. */
+  /** Clients and replicas connect to the proxy; the servers' cluster bus does not use it. */
   readonly proxy: TcpProxy;
   readonly #folder: string;
   readonly #args: readonly string[];
@@ -30,7 +30,7 @@ export class RedisServer {
     this.#folder = mkdtempSync(join(tmpdir(), "shardcast-redis-"));
   }
 
-  /** @param args more options, as on redis-server's command line */
+  /** @param args additional options, as on redis-server's command line */
   static async start(args: readonly string[] = []): Promise<RedisServer> {
     const port = await freePort();
     const server = new RedisServer(port, await TcpProxy.listen(port), args);
@@ -46,7 +46,7 @@ export class RedisServer {
     return this.#child?.exitCode === null && this.#child.signalCode === null;
   }
 
-  /** Starts it, or starts it again with what it has on disk. */
+  /** Starts the server, with the data on disk if it ran before. */
   async start(): Promise<void> {
     if (this.isAlive) return;
     this.#child = spawnTied(
@@ -64,7 +64,7 @@ export class RedisServer {
     const failed = once(this.#child, "exit").then(() => {
       throw new Error("redis-server ended; is it installed? apt-get install redis-server");
     });
-    // Later it is a fault of the run, or the end.
+    // A later failure is either an intended fault or the end of the run.
     failed.catch(() => undefined);
     const ready = until(`redis-server on ${this.port}`, () => this.cli("ping") === "PONG");
     await Promise.race([ready, failed]);
@@ -94,7 +94,7 @@ export class RedisServer {
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
-  /** Sends a command, and lets everything else go on meanwhile; a server that does not answer is let be. */
+  /** Sends a command without blocking this process. Ignores a server that does not answer. */
   async command(...args: readonly string[]): Promise<void> {
     const options = { timeout: 5000 };
     await promisify(execFile)("redis-cli", ["-p", String(this.port), ...args], options).catch(
@@ -102,7 +102,7 @@ export class RedisServer {
     );
   }
 
-  /** What redis-cli says; empty where the server does not answer. */
+  /** The output of redis-cli; empty if the server does not answer. */
   cli(...args: readonly string[]): string {
     try {
       return execFileSync("redis-cli", ["-p", String(this.port), ...args], {
@@ -116,7 +116,7 @@ export class RedisServer {
   }
 }
 
-/** Three masters with a replica each. */
+/** Three masters with one replica each. */
 export class RedisClusterServers {
   readonly servers: readonly RedisServer[];
 
@@ -127,13 +127,14 @@ export class RedisClusterServers {
   static async start(): Promise<RedisClusterServers> {
     const args = [
       ...["--cluster-enabled", "yes", "--cluster-node-timeout", "2000"],
-      // By default a replica takes a minute to notice that its master has gone silent, and nothing is acked.
+      // By default a replica takes a minute to detect a silent master, and nothing is acked
+      // meanwhile.
       ...["--repl-timeout", "5", "--repl-ping-replica-period", "1"],
     ];
     const servers: RedisServer[] = [];
     for (let count = 0; count < 6; count += 1) servers.push(await RedisServer.start(args));
     const addresses = servers.map(({ port }) => `127.0.0.1:${port}`);
-    // Not in one go: it asks the servers through their proxies, which this process runs.
+    // Asynchronous, since it connects to the servers through proxies in this process.
     await promisify(execFile)("redis-cli", [
       ...["--cluster", "create", ...addresses, "--cluster-replicas", "1", "--cluster-yes"],
     ]);
@@ -147,7 +148,7 @@ export class RedisClusterServers {
     return `redis+cluster://${this.servers.map(({ proxy }) => `127.0.0.1:${proxy.port}`).join(",")}`;
   }
 
-  /** Those that are masters now. */
+  /** The present masters. */
   get masters(): RedisServer[] {
     return this.servers.filter((server) => server.cli("role").startsWith("master"));
   }
@@ -157,7 +158,7 @@ export class RedisClusterServers {
     return Number(this.servers[0]?.cli("cluster", "keyslot", key));
   }
 
-  /** Who has a slot now. */
+  /** The present master of a slot. */
   masterOf(slot: number): RedisServer {
     const found = this.masters.find(
       (server) => server.cli("cluster", "countkeysinslot", String(slot)) !== "0",
@@ -185,7 +186,7 @@ export class RedisClusterServers {
     await until("all know the slot's master", () => this.masterOf(slot) === to);
   }
 
-  /** Has the replica of a slot's master take its place, with all that it had. */
+  /** Makes the replica of a slot's master take over from it, with all of its data. */
   async failOver(slot: number): Promise<void> {
     const master = this.masterOf(slot);
     const id = master.cli("cluster", "myid");

@@ -1,4 +1,4 @@
-// One run: a cluster, clients, faults; then everything is made whole, and the history is checked.
+// One run: starts a cluster, clients and faults; then ends all faults and checks the history.
 import { check } from "./checker.ts";
 import { ClientClock } from "./client-clock.ts";
 import { Cluster, type ClusterOptions } from "./cluster.ts";
@@ -20,7 +20,7 @@ export interface RunOptions extends ClusterOptions {
   /** See {@link Nemesis}. */
   readonly kinds?: readonly FaultKind[];
   readonly pauseMaxMs?: number;
-  /** Told what happens, with the ms since the beginning. */
+  /** Called for each event, with the ms since the start. */
   readonly log: (text: string) => void;
 }
 
@@ -30,12 +30,12 @@ export interface RunResult {
   readonly faultCount: number;
   readonly published: number;
   readonly acked: number;
-  /** Acked as stored before: repeats that the owner recognised. */
+  /** Publishes acked as duplicates: repeats that the owner recognised. */
   readonly duplicates: number;
-  /** Publishes without an ack, by code: they may be stored or not. */
+  /** Publishes without an ack, by code. They may or may not be stored. */
   readonly failed: Readonly<Record<string, number>>;
   readonly deliveries: number;
-  /** The longest time from one ack of a topic to the next. */
+  /** The longest time between two acks of one topic. */
   readonly longestSilenceMs: number;
 }
 
@@ -48,7 +48,8 @@ export async function run(options: RunOptions): Promise<RunResult> {
   const clock = new ClientClock();
   let workload: Workload | undefined;
   try {
-    // Each draws from numbers of its own: what the clients do does not change the faults of a seed.
+    // Clients and faults use separate random sequences, so that a seed's faults do not depend on
+    // the clients.
     const isLossy = options.isOnRedis === true || (options.kinds ?? [FLIP]).includes(FLIP);
     const lossyTopics: ReadonlySet<string> = isLossy ? LOSSY_TOPICS : new Set();
     const own = { cluster, lossyTopics, random: new Random(options.seed + 1) };

@@ -1,15 +1,17 @@
-// A TCP proxy in front of one node, through which all others and all clients reach it: what passes it can be
-// slowed, held up, refused, or cut in the middle of a frame.
+// A TCP proxy in front of one node, used by all other nodes and all clients. It can slow down,
+// stall or refuse connections, or cut them in the middle of a frame.
 import { once } from "node:events";
 import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
 
-/** What happens to what passes. Rates are in bytes a second, of each connection and direction. */
+/**
+ * How the proxy treats traffic. Rates are in bytes per second, for each connection and direction.
+ */
 export type ProxyMode =
   | { readonly type: "pass" }
   | { readonly type: "slow"; readonly bytesPerSecond: number }
-  /** Nothing gets through, and nobody is told: as with a cable that was pulled. */
+  /** Nothing passes, and neither side is notified, as with an unplugged cable. */
   | { readonly type: "stall" }
-  /** Connections are cut, and new ones are not taken. */
+  /** Connections are cut, and new ones are refused. */
   | { readonly type: "refuse" };
 
 const PASS: ProxyMode = { type: "pass" };
@@ -18,13 +20,13 @@ const SLICE_MS = 20;
 interface Pair {
   readonly near: Socket;
   readonly far: Socket;
-  /** The next chunk passes in part, and then nothing more. */
+  /** The next chunk passes in part, then the connection is cut. */
   isToBeCut: boolean;
 }
 
 export class TcpProxy {
   readonly port: number;
-  /** Connections up to now. */
+  /** The number of connections accepted so far. */
   acceptedCount = 0;
   readonly #server: Server;
   readonly #targetPort: number;
@@ -56,7 +58,7 @@ export class TcpProxy {
     if (mode.type === "refuse") for (const pair of this.#pairs) end(pair);
   }
 
-  /** Cuts those connections that are chosen, each in the middle of the next that passes. */
+  /** Cuts the chosen connections, each in the middle of its next chunk. */
   cut(isChosen: () => boolean): void {
     for (const pair of this.#pairs) if (isChosen()) pair.isToBeCut = true;
   }
@@ -85,7 +87,7 @@ export class TcpProxy {
     for (const socket of [near, far]) {
       socket.on("error", () => end(pair));
       socket.on("close", () => {
-        // What is on its way in the other direction still gets there.
+        // Data in flight in the other direction still arrives.
         (socket === near ? far : near).destroySoon();
         if (near.destroyed && far.destroyed) this.#pairs.delete(pair);
       });
@@ -96,7 +98,7 @@ export class TcpProxy {
 
   async #pass(pair: Pair, from: Socket, to: Socket): Promise<void> {
     try {
-      // The other direction goes on when this one has ended.
+      // The other direction continues after this one has ended.
       const chunks = from.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
       for await (const chunk of chunks) {
         await this.#forward(pair, chunk, to);
@@ -129,7 +131,7 @@ export class TcpProxy {
   }
 }
 
-/** Resolves when a socket takes more, or will never take anything again. */
+/** Resolves when a socket can take more data, or is closed. */
 function drained(socket: Socket): Promise<void> {
   return new Promise((resolve) => {
     const done = (): void => {

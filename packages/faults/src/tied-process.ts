@@ -1,11 +1,14 @@
-// A process that does not outlive the one that started it, even one that is killed.
+// A process that ends when its parent ends, even if the parent is killed.
 import { spawn, type ChildProcess, type SpawnOptions } from "node:child_process";
 import { existsSync } from "node:fs";
 
-/** Of util-linux. */
+/** Part of util-linux. */
 const SETPRIV = "/usr/bin/setpriv";
 
-/** Like `spawn`. On Linux the kernel kills the process when this one is gone (prctl, PR_SET_PDEATHSIG). */
+/**
+ * Like `spawn`. On Linux, the kernel kills the process when this one ends (prctl,
+ * PR_SET_PDEATHSIG).
+ */
 export function spawnTied(
   command: string,
   args: readonly string[],

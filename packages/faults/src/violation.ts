@@ -1,31 +1,31 @@
-// How a broken promise is told.
+// Reports of broken promises.
 import type { SeenRecord } from "./history.ts";
 
-/** What can be broken. */
+/** The promises that can be broken. */
 export type Rule =
-  /** A message that was acked is not there. */
+  /** An acked message is missing. */
   | "acked-missing"
-  /** A message is there at another place than its ack said. */
+  /** A message is at a different position than its ack said. */
   | "acked-elsewhere"
-  /** A message is there twice. */
+  /** A message is stored twice. */
   | "stored-twice"
-  /** A message that was acked is behind a later one of its publisher that was acked too. */
+  /** An acked message is stored after a later acked message of its publisher. */
   | "publisher-order"
   /** Two subscribers have different messages at one offset. */
   | "views-differ"
-  /** A subscriber got an offset that does not follow the one before. */
+  /** A subscriber received an offset that does not follow the one before. */
   | "offset-hole"
-  /** A subscriber was told of a gap where nothing had been trimmed. */
+  /** A subscriber received a gap although nothing had been trimmed. */
   | "gap"
-  /** A topic's log began anew. */
+  /** A topic's log started a new epoch. */
   | "epoch-changed"
-  /** A subscriber does not have the topic's last messages. */
+  /** A subscriber lacks the topic's last messages. */
   | "view-short"
-  /** A subscription ended by an error. */
+  /** A subscription ended with an error. */
   | "subscription-ended"
-  /** A gap says that messages are damaged, and none is; or does not say so, and they are. */
+  /** A gap reports damage although no message is damaged, or does not report it although one is. */
   | "gap-code"
-  /** A message that nobody published. */
+  /** A message that no client published. */
   | "never-published";
 
 export interface Violation {
@@ -36,7 +36,7 @@ export interface Violation {
 
 export type Report = (rule: Rule, detail: string) => void;
 
-/** What a message is called. */
+/** The name of a message in reports. */
 export function nameOf({
   publisher,
   sequence,

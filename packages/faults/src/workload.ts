@@ -1,4 +1,5 @@
-// Clients of every kind that publish and subscribe all the while, and write down what they see.
+// Clients of every kind that publish and subscribe throughout the run, and record what they
+// receive.
 import { connect, type Client, type Message, type Subscription } from "@shardcast/client";
 import { ShardcastError } from "@shardcast/protocol";
 import type { Cluster } from "./cluster.ts";
@@ -9,30 +10,33 @@ import type { Random } from "./random.ts";
 export interface WorkloadOptions {
   readonly cluster: Cluster;
   readonly random: Random;
-  /** How many. */
+  /** The number of regular topics. */
   readonly topics: number;
-  /** Topics beside them that may lose messages. */
+  /** Additional topics that may lose messages. */
   readonly lossyTopics: ReadonlySet<string>;
   readonly publishers: number;
-  /** Of each topic. */
+  /** Subscribers per topic. */
   readonly subscribers: number;
-  /** Publishes a second, of all publishers together. */
+  /** Publishes per second, of all publishers together. */
   readonly rate: number;
-  /** How long subscribers may take to get everything, once all is whole again. @default 100_000 */
+  /**
+   * How long subscribers may take to receive everything after all faults have ended, in ms.
+   * @default 100_000
+   */
   readonly settleMs?: number | undefined;
 }
 
-/** How a client reaches the cluster. */
+/** How a client connects to the cluster. */
 const ROUTES = ["direct", "single", "lists"] as const;
 
 const CONNECT_TIMEOUT_MS = 60_000;
 const PUBLISH_TIMEOUT_MS = 60_000;
 const RECONNECT = { minMs: 20, maxMs: 500 };
 const TICK_MS = 10;
-/** Above what a publish may take. */
+/** Longer than the timeout of a publish. */
 const SETTLE_MS = 100_000;
 const POLL_MS = 50;
-/** Payloads beside their name: mostly small, some larger than a page of the log. */
+/** Sizes of the padding in a payload: mostly small, some larger than a page of the log. */
 const PADDINGS = [
   0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 100, 100, 1000, 1000, 20_000, 20_000, 100_000, 400_000,
 ];
@@ -42,7 +46,7 @@ const PAUSE_MAX_MS = 3000;
 interface Publisher {
   readonly name: string;
   readonly client: Client;
-  /** Of each topic. */
+  /** Sequence numbers by topic. */
   readonly sequences: Map<string, number>;
 }
 
@@ -56,9 +60,9 @@ export class Workload implements History {
   readonly #wanderers: Promise<void>[] = [];
   readonly topics: readonly string[];
   #isStopping = false;
-  /** By topic: when the last ack came. */
+  /** The time of the last ack, by topic. */
   readonly #ackedAt = new Map<string, number>();
-  /** The longest time from one ack of a topic to the next, in ms. */
+  /** The longest time between two acks of one topic, in ms. */
   longestSilenceMs = 0;
   #timer: NodeJS.Timeout | undefined;
   #debt = 0;
@@ -72,7 +76,7 @@ export class Workload implements History {
     return this.#options.lossyTopics;
   }
 
-  /** Connects everybody, on a cluster that is whole, and begins. */
+  /** Connects all clients to the intact cluster, and starts publishing. */
   static async start(options: WorkloadOptions): Promise<Workload> {
     const workload = new Workload(options);
     await workload.#subscribeAll();
@@ -88,19 +92,23 @@ export class Workload implements History {
     return this.views.reduce((sum, { seen }) => sum + seen.length, 0);
   }
 
-  /** Publishes nothing more, waits for every answer, and until every subscriber has everything. */
+  /**
+   * Stops publishing, and waits for every answer and until every subscriber has received
+   * everything.
+   */
   async settle(): Promise<void> {
     clearInterval(this.#timer);
     this.#isStopping = true;
     await Promise.all(this.#wanderers);
     const { settleMs = SETTLE_MS } = this.#options;
     await until("every publish has its answer", SETTLE_MS, () => this.#unanswered.size === 0);
-    // Offsets of another epoch cannot be compared: what shows that all is there is the last message.
+    // Offsets of different epochs are not comparable: in a lossy topic, receiving this last message
+    // proves completeness.
     for (const topic of this.lossyTopics) this.#publish(topic);
     await until("the last publishes have theirs", SETTLE_MS, () => this.#unanswered.size === 0);
     await this.#readAll();
     const heads = this.#heads();
-    // One that does not get there is the checker's business.
+    // The checker reports a subscriber that does not get there.
     await until("every subscriber is at head", settleMs, () =>
       this.views.every(({ topic, seen }) => {
         const head = heads.get(topic);
@@ -111,7 +119,7 @@ export class Workload implements History {
     ).catch(() => undefined);
   }
 
-  /** The furthest place of each topic that anybody knows; of a lossy one, that of its last message. */
+  /** The highest known offset of each topic; of a lossy topic, that of its last message. */
   #heads(): Map<string, { readonly epoch: string; readonly offset: number }> {
     const heads = new Map<string, { readonly epoch: string; readonly offset: number }>();
     const seen = this.views.flatMap(({ topic, seen: records }) =>
@@ -159,7 +167,7 @@ export class Workload implements History {
       const client = await this.#connect(number);
       for (const topic of this.topics) {
         const view = this.#newView(topic, `subscriber ${number}`);
-        // Every third comes and goes; each from where it was.
+        // Every third subscriber disconnects at times, and resumes where it left off.
         if (number % 3 === 0) this.#wanderers.push(this.#wander(client, view));
         else await this.#stay(client, view);
       }
@@ -179,7 +187,10 @@ export class Workload implements History {
     await subscription.ready.catch(() => undefined);
   }
 
-  /** Follows a topic in pieces, as an application that is closed and opened again; and reads slowly. */
+  /**
+   * Follows a topic with interruptions, like an application that is closed and reopened, and reads
+   * slowly.
+   */
   async #wander(client: Client, view: View): Promise<void> {
     const { random } = this.#options;
     let from = "earliest";
@@ -197,12 +208,12 @@ export class Workload implements History {
           if (view.seen.length % 50 === 0) await sleep(random.between(0, 50));
         }
       } catch {
-        // It has been told already.
+        // The subscription's error has already been recorded.
       }
       clearTimeout(timer);
       await sleep(random.between(0, PAUSE_MIN_MS));
     }
-    // To the end with everybody else.
+    // Then follows the topic to the end, like the other subscribers.
     const subscription = client.subscribe(view.topic, { from });
     this.#watch(subscription, view);
     subscription.on("message", (message) => view.seen.push(read(message)));
@@ -219,7 +230,7 @@ export class Workload implements History {
     subscription.on("error", (error) => view.errors.push(`${error.code}: ${error.message}`));
   }
 
-  /** What the log has in the end, as somebody reads it who was not there. */
+  /** The final content of the log, as a new subscriber reads it. */
   async #readAll(): Promise<void> {
     const client = await this.#connect(0);
     for (const topic of this.topics) {

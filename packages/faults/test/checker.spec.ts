@@ -5,7 +5,7 @@ import type { Rule } from "../src/violation.ts";
 
 const EPOCH = "0123456789abcdef";
 
-/** Two publishers, five messages of one topic, two subscribers: all as it should be. */
+/** A correct history: two publishers, five messages of one topic, two subscribers. */
 function clean(): { published: PublishRecord[]; views: View[] } {
   const places: [string, number][] = [
     ["ann", 1],
@@ -27,8 +27,14 @@ function seenAt(offset: number, publisher: string, sequence: number): SeenRecord
 
 function ackedAt(offset: number, publisher: string, sequence: number): PublishRecord {
   return {
-    ...{ topic: "news", publisher, sequence, epoch: EPOCH, offset },
-    ...{ outcome: "acked", isDuplicate: false, code: "" },
+    topic: "news",
+    publisher,
+    sequence,
+    epoch: EPOCH,
+    offset,
+    outcome: "acked",
+    isDuplicate: false,
+    code: "",
   };
 }
 
@@ -50,7 +56,7 @@ describe("the checker", () => {
     const { published, views } = clean();
     published.push({ ...ackedAt(0, "ben", 3), outcome: "failed" });
     expect(check({ published, views })).to.deep.equal([]);
-    // Stored late, behind one that came after it.
+    // A message stored after a later one of its publisher.
     published.push(ackedAt(6, "ben", 4));
     for (const { seen } of views) seen.push(seenAt(6, "ben", 4), seenAt(7, "ben", 3));
     expect(check({ published, views })).to.deep.equal([]);

@@ -1,5 +1,5 @@
-// The real thing, short: a cluster under faults that keeps its promises; and clusters that are broken on
-// purpose, which the checker has to catch. `npm run faults` runs long.
+// Short runs with real processes: a cluster under faults that keeps its promises, and deliberately
+// broken clusters that the checker must detect. `npm run faults` runs for longer.
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { expect } from "chai";
@@ -32,7 +32,7 @@ async function runFor(durationMs: number, options: Partial<RunOptions> = {}): Pr
       ...options,
     });
   } finally {
-    // Where it fails, this is what repeats it.
+    // The seed repeats a failed run.
     process.stdout.write(`      seed ${options.seed ?? SEED}: ${lines.join(", ")}\n`);
   }
 }
@@ -77,7 +77,7 @@ describe("a cluster that is broken on purpose", () => {
       this.timeout(300_000);
       const breaker = join("packages", "faults", "test", "support", `${what}.js`);
       const found = new Set<Rule>();
-      // Not every run meets the moment that shows it.
+      // Not every run reaches the moment that reveals the error.
       for (
         let seed = SEED;
         seed < SEED + TRIES && !rules.some((rule) => found.has(rule));

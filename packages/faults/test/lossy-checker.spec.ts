@@ -12,11 +12,15 @@ function gap(epoch: string, first: number, last: number, isNewEpoch = false): Ev
   return { epoch, first, last, isNewEpoch, seenBefore: 0 };
 }
 
-/** What one subscriber saw, in order. */
+/** What one subscriber received, in order. */
 function viewOf(...events: readonly Event[]): View {
   const view: View = {
-    ...{ topic: TOPIC, subscriber: "one", isFromStart: true },
-    ...{ seen: [], gaps: [], errors: [] },
+    topic: TOPIC,
+    subscriber: "one",
+    isFromStart: true,
+    seen: [],
+    gaps: [],
+    errors: [],
   };
   for (const event of events) {
     if ("first" in event) view.gaps.push({ ...event, after: 0, seenBefore: view.seen.length });
@@ -30,8 +34,14 @@ function viewOf(...events: readonly Event[]): View {
 
 function acked(epoch: string, offset: number, sequence: number): PublishRecord {
   return {
-    ...{ topic: TOPIC, publisher: "ann", sequence, epoch, offset },
-    ...{ outcome: "acked", isDuplicate: false, code: "" },
+    topic: TOPIC,
+    publisher: "ann",
+    sequence,
+    epoch,
+    offset,
+    outcome: "acked",
+    isDuplicate: false,
+    code: "",
   };
 }
 
@@ -90,7 +100,11 @@ describe("the checker of a topic that Redis loses keys of", () => {
 
   it("finds a gap that calls lost messages damaged, and a subscriber that lacks the end", () => {
     const damaged = viewOf([OLD, 1, 1], {
-      ...{ epoch: OLD, first: 2, last: 3, isNewEpoch: false, seenBefore: 1 },
+      epoch: OLD,
+      first: 2,
+      last: 3,
+      isNewEpoch: false,
+      seenBefore: 1,
       code: "SHARDCAST_MESSAGES_DAMAGED",
     });
     expect(rulesBroken(published, damaged)).to.deep.equal(["gap-code", "view-short"]);

@@ -1,10 +1,10 @@
-// Programs that tests run beside Node. Where one is missing, its tests are skipped, and `npm test` says how to
-// install it (scripts/test-programs.js).
+// External programs that tests need. If one is missing, its tests are skipped, and `npm test`
+// prints how to install it (scripts/test-programs.js).
 import { spawnSync } from "node:child_process";
 
 const FOUND = new Map<string, boolean>();
 
-/** A suite whose tests are skipped where one of the programs is missing. */
+/** A suite whose tests are skipped if one of the programs is missing. */
 export function describeWith(
   programs: readonly string[],
   title: string,
@@ -14,7 +14,7 @@ export function describeWith(
   else describe.skip(title, body);
 }
 
-/** Skips a test where one of the programs is missing. */
+/** Skips a test if one of the programs is missing. */
 export function skipWithout(context: Mocha.Context, ...programs: readonly string[]): void {
   if (!programs.every(isThere)) context.skip();
 }

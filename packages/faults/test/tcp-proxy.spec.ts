@@ -9,7 +9,7 @@ describe("TcpProxy", () => {
   const sockets: Socket[] = [];
 
   beforeEach(async () => {
-    // Says everything back.
+    // An echo server.
     server = createServer((socket) => {
       socket.on("error", () => undefined);
       socket.pipe(socket);

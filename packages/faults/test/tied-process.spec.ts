@@ -18,7 +18,7 @@ describe("a process that is tied to the one that started it", () => {
   });
 });
 
-/** One that has ended, and that nobody has asked about yet, runs no more. */
+/** Whether a process runs. A zombie does not count as running. */
 function isRunning(pid: number): boolean {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");

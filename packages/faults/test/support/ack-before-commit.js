@@ -1,4 +1,4 @@
-// Breaks a consumer: what is acked is on its way to the disk, and gets there a little later.
+// Breaks a consumer: it acks a message before the message is on disk.
 import { setTimeout } from "node:timers";
 import { Store } from "../../../log/dist/store.js";
 

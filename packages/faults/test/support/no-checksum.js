@@ -1,4 +1,4 @@
-// Breaks a node: every checksum is the same, so that nothing is found damaged.
+// Breaks a node: every checksum is the same, so that no damage is detected.
 import { syncBuiltinESMExports } from "node:module";
 import zlib from "node:zlib";
 

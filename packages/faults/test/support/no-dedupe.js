@@ -1,4 +1,4 @@
-// Breaks a consumer: a repeat is stored like any other message.
+// Breaks a consumer: it stores a repeat like any other message.
 import { DedupeWindow } from "../../../consumer/dist/owner/dedupe-window.js";
 
 if (typeof DedupeWindow.prototype.claim !== "function")

@@ -1,4 +1,5 @@
-// Breaks a consumer: of each page that it reads for those who are behind, it leaves the first message out.
+// Breaks a consumer: it leaves out the first message of each page that it reads for subscribers
+// that are behind.
 import { Batch, LmdbLog } from "../../../log/dist/index.js";
 
 const open = LmdbLog.prototype.open;
@@ -10,7 +11,7 @@ LmdbLog.prototype.open = function (topic, topicId) {
     const page = read.call(log, after, limitBytes);
     if (page === undefined || page.last <= page.first) return page;
     const rest = page.slice(page.first, Infinity);
-    // It says that it is whole.
+    // The page claims to be complete.
     return new Batch(page.first, rest.last, rest.shared);
   };
   return log;

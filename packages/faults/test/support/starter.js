@@ -1,4 +1,4 @@
-// Starts a process that would run for an hour, tells its pid, and stays.
+// Starts a process that would run for an hour, prints its pid, and keeps running.
 import process from "node:process";
 import { spawnTied } from "../../dist/tied-process.js";
 

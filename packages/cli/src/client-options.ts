@@ -1,4 +1,4 @@
-// What `publish` and `subscribe` have in common: how they reach the cluster.
+// Options of `publish` and `subscribe` for connecting to the cluster.
 import { connect, type Client } from "@shardcast/client";
 import { KEY_OPTIONS, USUAL_KEY_FILE, text, type Values } from "@shardcast/options";
 import { ShardcastError } from "@shardcast/protocol";
@@ -19,7 +19,7 @@ export const CLIENT_OPTIONS = {
 
 type ClientValues = Values<typeof CLIENT_OPTIONS>;
 
-/** @throws what `connect` throws, SHARDCAST_KEY_MISSING */
+/** @throws SHARDCAST_KEY_MISSING, and all errors of `connect` */
 export async function connectClient(values: ClientValues): Promise<Client> {
   try {
     return await connect({

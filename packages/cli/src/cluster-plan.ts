@@ -8,7 +8,7 @@ import {
   type CONSUMER_OPTIONS,
   type Values,
 } from "@shardcast/options";
-import type { NodeSpec } from "./supervised-node.ts";
+import type { PlannedNode } from "./supervised-node.ts";
 
 /** Difference between the first producer's port and the first consumer's. */
 export const CONSUMER_PORT_OFFSET = 100;
@@ -23,19 +23,19 @@ export interface NodeBins {
   readonly consumer: URL;
 }
 
-export interface ClusterOptions extends Pick<
+export interface LocalClusterOptions extends Pick<
   Values<typeof CONSUMER_OPTIONS>,
   "host" | "log" | "dataFolder" | "drainTimeoutMs" | "isLegacySpoken"
 > {
-  /** How many. */
+  /** Number of producers. */
   readonly producers: number;
   /** Number of consumers. */
   readonly consumers: number;
   /** The first producer's port. 0 selects free ports for all nodes. */
   readonly port: number;
-  /** Where consumers find one another and keep messages, with the log `redis`. */
+  /** The address of Redis, with the log `redis`. */
   readonly redis: string | undefined;
-  /** A file with more options of the consumers. */
+  /** A file with further options of the consumers. */
   readonly consumerConfig: string | undefined;
   /** The folder of the nodes' log files. */
   readonly logFolder: string;
@@ -43,7 +43,7 @@ export interface ClusterOptions extends Pick<
   readonly keyFile: string | undefined;
   /** The file with the token secret; undefined if the environment sets how tokens are signed. */
   readonly secretFile: string | undefined;
-  /** What `up` itself was started with. */
+  /** The environment of `up` itself. */
   readonly env: NodeJS.ProcessEnv;
   readonly bins: NodeBins;
 }
@@ -116,7 +116,7 @@ function consumerArgs({ log, dataFolder, consumerConfig }: LocalClusterOptions):
  * Passes on only those SHARDCAST_… variables that nodes of both roles know, because a variable for a single node would
  * reach all nodes. Passes on a key only if there is no key file, because a key in the environment overrides the file.
  */
-function nodeEnv({ env, keyFile, redis }: ClusterOptions): NodeJS.ProcessEnv {
+function nodeEnv({ env, keyFile, redis }: LocalClusterOptions): NodeJS.ProcessEnv {
   const known = new Set(
     Object.values({ ...NODE_OPTIONS, ...REDIS_OPTIONS }).map(({ name }) => variableOf(name)),
   );
@@ -133,8 +133,8 @@ function nodeEnv({ env, keyFile, redis }: ClusterOptions): NodeJS.ProcessEnv {
   };
 }
 
-/** Where nodes listen on every address, this machine reaches them by the loopback one. */
-function urlOf({ host, env }: ClusterOptions, port: number): string {
+/** If nodes listen on all addresses, this machine reaches them at the loopback address. */
+function urlOf({ host, env }: LocalClusterOptions, port: number): string {
   const scheme = (env["SHARDCAST_TLS_CERT"] ?? "") === "" ? "ws" : "wss";
   if (host === "0.0.0.0") return `${scheme}://127.0.0.1:${port}`;
   if (host === "::") return `${scheme}://[::1]:${port}`;

@@ -1,4 +1,4 @@
-// A command of `shardcast`: its rows, and what it does with their values.
+// Defines a command of `shardcast` by its option rows and a function that receives their values.
 import {
   addPositionals,
   readCommand,
@@ -10,12 +10,12 @@ import {
 import type { CommandModule } from "yargs";
 
 export interface Command extends CommandModule {
-  /** Of its options. */
+  /** The rows of its options. */
   readonly rows: readonly Row[];
 }
 
 export interface CommandSpec<Positionals extends Rows, Options extends Rows> {
-  /** `publish <topic> [message..]`, with the names of the positionals. */
+  /** The command with its positionals, such as `publish <topic> [message..]`. */
   readonly command: string;
   readonly describe: string;
   readonly positionals: Positionals;

@@ -16,11 +16,11 @@ const MEBIBYTE = 1024 * 1024;
 const FOLDER = {
   folder: text("folder", { isRequired: true, help: "The folder of one consumer: <data>/<id>" }),
 };
-const TO = { to: text("to", { isRequired: true, help: "A folder that is empty or not there" }) };
+const TO = { to: text("to", { isRequired: true, help: "An empty or new folder" }) };
 
 const checkCommand = command({
   command: "check <folder>",
-  describe: "Look at every message; exit code 1 where something is wrong",
+  describe: "Check every message; exit with 1 if there is a fault",
   positionals: FOLDER,
   options: {},
   run: async ({ folder: path }) => {
@@ -33,7 +33,7 @@ const checkCommand = command({
 
 const backupCommand = command({
   command: "backup <folder> <to>",
-  describe: "Copy it as it is at this moment into a new folder",
+  describe: "Copy the folder in its present state to a new folder",
   positionals: { ...FOLDER, ...TO },
   options: {},
   run: async ({ folder: path, to }) => {
@@ -51,16 +51,16 @@ const backupCommand = command({
 
 const repairCommand = command({
   command: "repair <folder> <to>",
-  describe: "Copy what is whole into a new folder",
+  describe: "Copy all undamaged data to a new folder",
   positionals: { ...FOLDER, ...TO },
   options: {
     hasNewEpochs: onOff("new-epochs", {
-      help: "Every topic begins a new epoch: for a backup that is older than what clients have seen",
+      help: "Start a new epoch in every topic, if clients have seen more than the backup",
     }),
   },
   run: async ({ folder: path, to, hasNewEpochs }) => {
     const folder = await openForReading(path);
-    // Where pages are lost, the last messages of every topic are unknown.
+    // If pages are lost, the last messages of each topic are unknown.
     const isAnew = hasNewEpochs || folder.faults.length > 0;
     const report = await writeFolder(to, folder.node, (target) =>
       repairStore(folder.records, target, { isAnew }),
@@ -85,7 +85,7 @@ export const dataCommand: Command = {
   handler: () => undefined,
 };
 
-/** @returns how many faults there are */
+/** @returns the number of faults */
 function tell(report: StoreReport, ofFile: readonly string[]): number {
   const { topics, messages, bytes, missing } = report;
   const faults = [...ofFile, ...report.faults];

@@ -9,7 +9,7 @@ import { subscribeCommand } from "./subscribe.ts";
 import { tokenCommand } from "./token.ts";
 import { upCommand } from "./up.ts";
 
-/** Runs what the command line says. A failure is one line on stderr and exit code 1. */
+/** Runs the command of the command line. On a failure, prints one line to stderr and sets exit code 1. */
 export async function main(bins: NodeBins): Promise<void> {
   process.stdout.on("error", stdoutOnError);
   try {
@@ -32,7 +32,7 @@ export async function main(bins: NodeBins): Promise<void> {
   }
 }
 
-/** Whoever read the output has gone: there is nobody left to work for, and nothing went wrong. */
+/** Exits without an error when the reader of the output has closed it. */
 function stdoutOnError(error: Error & { readonly code?: string }): void {
   if (error.code !== "EPIPE") throw error;
   process.exit();

@@ -12,13 +12,13 @@ const WINDOW_MESSAGES = 1000;
 const POSITIONALS = {
   topic: text("topic", { isRequired: true, help: "The topic" }),
   messages: texts("message", {
-    help: "Each argument is a message; without any, each line of stdin is one",
+    help: "Each argument is a message; without arguments, each line of stdin is one",
   }),
 };
 
 const OPTIONS = {
   ...CLIENT_OPTIONS,
-  messageId: text("id", { help: "Message id, for one message: repeated, it is stored once" }),
+  messageId: text("id", { help: "Message id, for a single message: a repeated id is stored once" }),
 };
 
 export const publishCommand = command({

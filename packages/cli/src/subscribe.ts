@@ -14,13 +14,13 @@ const POSITIONALS = {
 const OPTIONS = {
   ...CLIENT_OPTIONS,
   from: FROM_OPTION,
-  count: whole("count", { min: 1, help: "End after so many messages" }),
-  isJson: onOff("json", { help: "Print each as a JSON object" }),
+  count: whole("count", { min: 1, help: "End after this many messages" }),
+  isJson: onOff("json", { help: "Print each message as a JSON object" }),
 };
 
 export const subscribeCommand = command({
   command: "subscribe <topic..>",
-  describe: "Print the messages of topics as they come",
+  describe: "Print the messages of topics as they arrive",
   positionals: POSITIONALS,
   options: OPTIONS,
   run: subscribe,

@@ -22,14 +22,16 @@ const OPTIONS = {
   user: text("sub", { isRequired: true, help: "The user" }, userOf),
   allow: texts(
     "allow",
-    { help: "What it may do: publish,subscribe:chat/* (also history, presence); may come again" },
+    {
+      help: "What the client may do: publish,subscribe:chat/* (also history, presence); may be repeated",
+    },
     parseGrantText,
   ),
   expiresS: whole("expires", {
     default: HOUR_S,
     min: 1,
     max: MAX_EXPIRES_S,
-    help: "Seconds that it lasts",
+    help: "Lifetime in seconds",
   }),
   audience: text("audience", { help: "The claim aud" }),
   issuer: text("issuer", { help: "The claim iss" }),
@@ -43,7 +45,7 @@ type TokenValues = Values<typeof OPTIONS>;
 
 export const tokenCommand = command({
   command: "token",
-  describe: "Make a token for a client, and print it",
+  describe: "Create a token for a client, and print it",
   positionals: {},
   options: OPTIONS,
   run: token,
@@ -62,7 +64,7 @@ async function token(values: TokenValues): Promise<void> {
   process.stdout.write(`${await jwt.sign(new TextEncoder().encode(secretOf(values)))}\n`);
 }
 
-/** Nodes accept no token of another user. */
+/** Checks the user by the rules of the nodes, which refuse tokens of other users. */
 function userOf(user: string, label: string): string {
   if (textBytes(user) <= MEMBER_USER_MAX_BYTES && isPlainText(user)) return user;
   throw optionInvalid(
@@ -70,7 +72,7 @@ function userOf(user: string, label: string): string {
   );
 }
 
-/** A file that is named comes first, then the environment, then the usual file. */
+/** A file from the option has priority, then the environment, then the default file. */
 function secretOf({ secretFile }: TokenValues): string {
   const { SHARDCAST_TOKEN_SECRET: secret } = process.env;
   if (secretFile === undefined && secret !== undefined && secret !== "") {

@@ -34,21 +34,21 @@ const UP_OPTIONS = {
     default: 2,
     min: 1,
     max: CONSUMER_PORT_OFFSET,
-    help: "How many producer nodes",
+    help: "Number of producer nodes",
   }),
   consumers: whole("consumers", {
     group: "Cluster",
     default: 2,
     min: 1,
     max: CONSUMER_PORT_OFFSET,
-    help: "How many consumer nodes",
+    help: "Number of consumer nodes",
   }),
   port: whole("port", {
     group: "Node",
     default: 9000,
     min: 0,
     max: 65_535,
-    help: `The first producer's port, the others follow; the consumers' begin ${CONSUMER_PORT_OFFSET} higher. 0 picks free ones`,
+    help: `The first producer's port; the others follow; the consumers' ports start ${CONSUMER_PORT_OFFSET} higher. 0 selects free ports`,
   }),
   host: CONSUMER_OPTIONS.host,
   log: CONSUMER_OPTIONS.log,
@@ -60,12 +60,12 @@ const UP_OPTIONS = {
   }),
   consumerConfig: text("consumer-config", {
     group: "Cluster",
-    help: "A JSON file with options of the consumers, as they take it by --config",
+    help: "A JSON file with options of the consumers, passed to them as --config",
   }),
   pskFile: text("psk-file", {
     group: "Keys and tokens",
     shownDefault: "<data>/psk",
-    help: "File with the pre-shared key, made where there is none",
+    help: "File with the pre-shared key; created if it does not exist",
   }),
   drainTimeoutMs: CONSUMER_OPTIONS.drainTimeoutMs,
   isLegacySpoken: CONSUMER_OPTIONS.isLegacySpoken,
@@ -106,7 +106,7 @@ async function up(values: UpValues, bins: NodeBins): Promise<void> {
   print("stopped");
 }
 
-function clusterOptions(values: UpValues, bins: NodeBins): ClusterOptions {
+function clusterOptions(values: UpValues, bins: NodeBins): LocalClusterOptions {
   const { port, consumers, dataFolder } = values;
   const lastPort = port + CONSUMER_PORT_OFFSET + consumers - 1;
   if (port !== 0 && lastPort > 65_535) {
@@ -127,13 +127,13 @@ function clusterOptions(values: UpValues, bins: NodeBins): ClusterOptions {
 
 function redisOf({ log, redisUrl }: UpValues): string | undefined {
   const variable = variableOf("redis");
-  // A URL in the environment counts only where it is asked for.
+  // SHARDCAST_REDIS in the environment applies only with --log redis.
   const url = redisUrl ?? (log === "redis" ? process.env[variable] : undefined);
   if ((log === "redis") === (url !== undefined)) return url;
   throw optionInvalid(`--log redis and --redis <url> (or ${variable}) go together`);
 }
 
-/** A file that is named comes first, then a key in the environment, then the usual file. */
+/** A file from the option has priority, then a key in the environment, then the default file. */
 function keyFileOf({ pskFile, dataFolder }: UpValues): string | undefined {
   if (pskFile !== undefined) return pskFile;
   const { PSK, SHARDCAST_PSK } = process.env;

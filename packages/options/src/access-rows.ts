@@ -1,4 +1,4 @@
-// Options of all nodes: who may connect without the pre-shared key, and how much one client may use.
+// Options of all nodes for clients without the pre-shared key: tokens, origins, keys for HTTP, and limits.
 import { Permissions, parseGrantText } from "@shardcast/protocol";
 import { optionInvalid } from "./option-invalid.ts";
 import { limit, secret, text, whole } from "./row.ts";
@@ -8,7 +8,7 @@ const MEBIBYTE = 1024 * 1024;
 const KEYS = { group: "Keys and tokens" } as const;
 const LIMITS = { group: "Limits" } as const;
 
-/** What one client, or all links of one user, may use of a node. */
+/** The limits of one client, or of all links of one user, on a node. */
 export const ACCESS_LIMIT_OPTIONS = {
   /** How far back a client without the permission `history` may resume. */
   resumeWindowMs: whole("resume-window", {
@@ -28,7 +28,7 @@ export const ACCESS_LIMIT_OPTIONS = {
     default: 100,
     help: "Links that one user may have; 0 for no limit",
   }),
-  /** Of one link. */
+  /** The limit of one link. */
   publishesPerSecond: limit("link-publishes", {
     ...LIMITS,
     default: 100,

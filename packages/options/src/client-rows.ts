@@ -1,9 +1,9 @@
-// Options that several commands of clients have.
+// Options that several client commands share.
 import { join } from "node:path";
 import { parseFrom } from "@shardcast/protocol";
 import { text } from "./row.ts";
 
-/** Where `npm start` writes the pre-shared key. */
+/** The file in which `npm start` stores the pre-shared key. */
 export const USUAL_KEY_FILE = join("data", "psk");
 
 export const KEY_OPTIONS = {

@@ -1,20 +1,20 @@
-// What yargs needs to know of rows and arguments. yargs splits the command line and writes the help; every value
-// stays text, and the row parses it.
+// Prepares rows and arguments for yargs, which splits the command line and writes the help. yargs leaves every value
+// as text, because the rows parse the values.
 import { ShardcastError } from "@shardcast/protocol";
 import type { Argv, Options } from "yargs";
 import { optionInvalid } from "./option-invalid.ts";
 import { isOn, type Row, type Rows } from "./row.ts";
 
 const HELP_COLUMNS = 100;
-/** No argument of a process can hold it. */
+/** Marks texts. No argument of a process can contain this character. */
 const MARK = "\0";
 
-/** Rows as yargs takes them, by the names of the options. Defaults are only shown: a value that yargs returns was given. */
+/** Returns rows in the form of yargs, by option name. yargs only shows the defaults, so it returns only given values. */
 export function yargsOptions(rows: Rows): Record<string, Options> {
   return Object.fromEntries(Object.values(rows).map((row) => [row.name, yargsOption(row)]));
 }
 
-/** The positional arguments of a command, for yargs. */
+/** Adds the positional arguments of a command. */
 export function addPositionals(argv: Argv, rows: Rows): Argv {
   return Object.values(rows).reduce((all, row) => {
     const { describe = "", defaultDescription = "" } = yargsOption(row);
@@ -33,7 +33,7 @@ function yargsOption(row: Row): Options {
   const shown = row.shownDefault ?? (isList && row.default === "" ? undefined : row.default);
   return {
     type,
-    // Every value stays text until its row parses it.
+    // yargs must not convert the value, because the row parses it.
     ...(type === "boolean" ? {} : { string: true }),
     requiresArg: type !== "boolean",
     describe: `${help}${variable === undefined ? "" : ` (or ${variable})`}${isRequired ? " (required)" : ""}`,
@@ -44,9 +44,9 @@ function yargsOption(row: Row): Options {
 }
 
 /**
- * The arguments for yargs. Switches are spelt as yargs understands them. What stands after `--` is marked as text:
- * yargs would take `-5` there for a number, and lose it where a command has positionals.
- * @throws SHARDCAST_OPTION_INVALID where a switch is neither on nor off
+ * Returns the arguments for yargs. Switches become `true` or `false`, the only values that yargs understands. Arguments
+ * after `--` are marked as text, because yargs would read `-5` there as a number and drop it if a command has positionals.
+ * @throws SHARDCAST_OPTION_INVALID if a switch is neither on nor off
  */
 export function argumentsFor(argv: readonly string[], rows: readonly Row[]): string[] {
   const switches = new Set(rows.flatMap(({ type, name }) => (type === "boolean" ? [name] : [])));
@@ -61,7 +61,7 @@ export function argumentsFor(argv: readonly string[], rows: readonly Row[]): str
   ];
 }
 
-/** Everything that all commands expect of yargs. */
+/** Sets what all commands have in common: strict parsing, the form of the help, and errors in one line. */
 export function strict(argv: Argv): Argv {
   const columns = process.stdout.isTTY ? process.stdout.columns : HELP_COLUMNS;
   return argv
@@ -75,7 +75,7 @@ export function strict(argv: Argv): Argv {
     .fail((message: string | undefined, error: unknown) => {
       const isOfYargs = error instanceof Error && error.name === "YError";
       if (error instanceof ShardcastError || (error instanceof Error && !isOfYargs)) throw error;
-      // yargs explains a wrong value in several lines.
+      // yargs describes a wrong value in several lines.
       throw optionInvalid((message ?? "unusable options").trim().replace(/\s*\n\s*/g, " "));
     });
 }

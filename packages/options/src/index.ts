@@ -1,4 +1,4 @@
-// @shardcast/options: one row per option of every command, and how options are read.
+// @shardcast/options: defines each option of the commands in one row, and reads options.
 export { ACCESS_LIMIT_OPTIONS, ACCESS_OPTIONS } from "./access-rows.ts";
 export { FROM_OPTION, KEY_OPTIONS, USUAL_KEY_FILE } from "./client-rows.ts";
 export { addPositionals, argumentsFor, strict, yargsOptions } from "./command-line.ts";

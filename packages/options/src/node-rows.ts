@@ -9,7 +9,7 @@ export type EventKind = (typeof EVENT_KINDS)[number];
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 const MEBIBYTE = 1024 * 1024;
-/** Two of the largest bodies: half of it is for bodies whose sender is known only when they are there. */
+/** The size of two of the largest bodies. Half of it is for bodies whose sender is unknown until they have arrived. */
 const BODY_BYTES_EACH = 32 * MEBIBYTE;
 const REDIS_PREFIX = /^[^{}\s]{0,64}$/;
 const NODE = { group: "Node" } as const;

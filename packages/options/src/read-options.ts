@@ -1,4 +1,4 @@
-// The options of a command: from its arguments, the environment and a file.
+// Reads the options of a command from its arguments, the environment and a file.
 import yargs from "yargs";
 import { addPositionals, argumentsFor, strict, yargsOptions } from "./command-line.ts";
 import { readJsonFile } from "./json-file.ts";
@@ -9,16 +9,16 @@ import { optionsOf } from "./variables.ts";
 export interface OptionsSource {
   readonly argv: readonly string[];
   readonly env: NodeJS.ProcessEnv;
-  /** What the help calls the command. */
+  /** The command's name in the help. */
   readonly scriptName: string;
   readonly description: string;
-  /** `[topic]`: a positional argument, which one of the rows describes. */
+  /** A positional argument, such as `[topic]`. One of the rows has its name. */
   readonly positional?: string;
-  /** Whether SHARDCAST_… variables and a file of `--config` give options, too. */
+  /** Whether SHARDCAST_… variables and the file of `--config` can also set options. */
   readonly isNode?: boolean;
 }
 
-/** Values of one source, and how errors name them. */
+/** The values of one source, and their labels for errors. */
 interface Layer {
   readonly raw: Raw;
   readonly labelOf: (row: Row) => string;
@@ -28,7 +28,7 @@ const CONFIG = text("config", { help: "A JSON file with any of these options" })
 
 /**
  * Reads the options of a command.
- * @returns undefined where `--help` was given: the help is printed
+ * @returns undefined if `--help` was given; the help has then been printed
  * @throws SHARDCAST_OPTION_INVALID
  */
 export function readOptions<R extends Rows>(rows: R, source: OptionsSource): Values<R> | undefined {
@@ -44,8 +44,8 @@ export function readOptions<R extends Rows>(rows: R, source: OptionsSource): Val
 }
 
 /**
- * The options of a command that yargs has parsed.
- * @param args as yargs returns them
+ * Reads the options of a command whose arguments yargs has parsed.
+ * @param args the result of yargs
  * @throws SHARDCAST_OPTION_INVALID
  */
 export function readCommand<R extends Rows>(rows: R, args: Raw, env: NodeJS.ProcessEnv): Values<R> {
@@ -66,7 +66,7 @@ function parseArguments(rows: readonly Row[], source: OptionsSource): Raw {
   }
   const values = parser.options(options).parseSync() as Raw;
   const lists = new Set(rows.flatMap((row) => (row.isList ? [row.name] : [])));
-  // Where an option is repeated, the last value counts.
+  // If an option is repeated, its last value counts.
   return Object.fromEntries(
     Object.entries(values).map(([key, value]) => [
       key,
@@ -99,7 +99,7 @@ function argumentLayer(raw: Raw): Layer {
   return { raw, labelOf: ({ name }) => `--${name}` };
 }
 
-/** The rows' own variables. */
+/** The values of the variables that the rows name themselves. */
 function variableLayer(rows: readonly Row[], env: NodeJS.ProcessEnv): Layer {
   const given = rows.flatMap(({ name, variable }) => {
     const value = variable === undefined ? undefined : env[variable];
@@ -108,7 +108,7 @@ function variableLayer(rows: readonly Row[], env: NodeJS.ProcessEnv): Layer {
   return { raw: Object.fromEntries(given), labelOf: withVariable(({ variable }) => variable) };
 }
 
-/** @param layers the strongest first */
+/** @param layers the sources, in descending order of priority */
 function mergeLayers<R extends Rows>(rows: R, layers: readonly Layer[]): Values<R> {
   const merged: Record<string, unknown> = {};
   const labels = new Map<string, string>();

@@ -1,22 +1,22 @@
-// One row per option. The command line, the environment, the help, the documentation, the type and the parser of an
-// option follow from its row.
+// Defines an option in one row. Its command-line argument, environment variable, help, documentation, type and parser
+// are derived from the row.
 import { parseJson } from "./json-file.ts";
 import { numberOf } from "./number.ts";
 import { optionInvalid } from "./option-invalid.ts";
 import { checkSecret } from "./secret.ts";
 
 export interface Row<Value = unknown> {
-  /** On the command line, without the dashes: `max-payload`. */
+  /** The name on the command line, without the dashes: `max-payload`. */
   readonly name: string;
   readonly type: "string" | "number" | "boolean" | "array";
-  /** What may be given, for the documentation: `1 to 65535`. */
+  /** The permitted values, for the documentation: `1 to 65535`. */
   readonly values: string;
   readonly help: string;
   readonly group?: string;
   readonly default?: string | number | boolean;
-  /** In the help and the documentation, in place of the default. */
+  /** The text that the help and the documentation show instead of the default. */
   readonly shownDefault?: string;
-  /** Another variable, with less weight than all other sources: `PORT`. */
+  /** An additional environment variable, such as `PORT`. All other sources override it. */
   readonly variable?: string;
   readonly choices?: readonly string[];
   /** Whether the option may be repeated. */
@@ -25,7 +25,7 @@ export interface Row<Value = unknown> {
   /** Options with the same meaning. One of them from a stronger source replaces this one. */
   readonly replacedBy?: readonly string[];
   /**
-   * @param label names the option or variable, for the error
+   * @param label the option or variable, for errors
    * @throws SHARDCAST_OPTION_INVALID
    */
   readonly parse: (value: unknown, label: string) => Value;
@@ -38,7 +38,7 @@ export type Values<R extends Rows> = {
   readonly [Key in keyof R]: R[Key] extends Row<infer Value> ? Value : never;
 };
 
-/** Values as they were given, by the names of the options. */
+/** Unparsed values by the names of their options. */
 export type Raw = Readonly<Record<string, unknown>>;
 
 type Spec = Pick<Row, "help" | "group" | "shownDefault" | "variable" | "replacedBy"> & {
@@ -51,7 +51,7 @@ type Given<S, Value> = S extends { readonly default: unknown } | { readonly isRe
   : Value | undefined;
 type Convert<Value> = (text: string, label: string) => Value;
 
-/** @param convert makes the value of the text; left out, the text itself is the value */
+/** @param convert returns the value for the text; without it, the text is the value */
 export function text<S extends TextSpec, Value = string>(
   name: string,
   spec: S,
@@ -63,12 +63,12 @@ export function text<S extends TextSpec, Value = string>(
   });
 }
 
-/** A key or secret; see {@link checkSecret}. */
+/** A key or secret, which {@link checkSecret} checks. */
 export function secret<S extends TextSpec>(name: string, spec: S): Row<Given<S, string>> {
   return text(name, spec, (given, label) => checkSecret(label, given));
 }
 
-/** Texts, separated by commas or given by repeating the option; none where there is no default. */
+/** A list of texts, separated by commas or from a repeated option. Without a default, it may be empty. */
 export function list<Value = string>(
   name: string,
   spec: TextSpec,
@@ -92,7 +92,7 @@ export function list<Value = string>(
   });
 }
 
-/** Texts as they are, each an argument; none where none is given. */
+/** A list of texts, one per argument, which may contain commas. Without an argument, the list is empty. */
 export function texts<Value = string>(
   name: string,
   spec: Spec,
@@ -129,7 +129,7 @@ export function whole<S extends NumberSpec>(name: string, spec: S): Row<Given<S,
   );
 }
 
-/** A whole number, where 0 is no limit: Infinity. */
+/** A whole number. 0 means no limit, so its value is Infinity. */
 export function limit(name: string, spec: Spec & { readonly default: number }): Row<number> {
   const row = whole(name, { ...spec, min: 0 });
   return { ...row, parse: (value, label) => row.parse(value, label) || Infinity };
@@ -140,20 +140,20 @@ export function onOff(name: string, spec: Spec): Row<boolean> {
   return makeRow(row, isOn);
 }
 
-/** JSON text on a command line or in the environment, the value itself in a file. */
+/** JSON text in an argument or a variable. In a JSON file, the value itself. */
 export function json(name: string, spec: Spec): Row {
   return makeRow({ name, type: "string", values: "JSON", ...spec }, (value, label) =>
     typeof value === "string" ? parseJson(label, value) : value,
   );
 }
 
-/** The environment variable of an option of a node. */
+/** Returns the environment variable of a node's option. */
 export function variableOf(name: string): string {
   return `SHARDCAST_${name.toUpperCase().replaceAll("-", "_")}`;
 }
 
 /**
- * @param labels by name, what to call an option in errors: `--<name>` where there is none
+ * @param labels the labels for errors, by option name; the default is `--<name>`
  * @throws SHARDCAST_OPTION_INVALID
  */
 export function parseRows<R extends Rows>(
@@ -171,7 +171,7 @@ export function parseRows<R extends Rows>(
 const ON: readonly unknown[] = [true, "true", "1", "yes", "on"];
 const OFF: readonly unknown[] = [false, "false", "0", "no", "off"];
 
-/** The state of a switch. yargs would take `--name=1` and `--name=yes` for off. */
+/** Returns the value of a switch. yargs silently reads `--name=1` and `--name=yes` as off. */
 export function isOn(value: unknown, label: string): boolean {
   const word = typeof value === "string" ? value.toLowerCase() : value;
   if (ON.includes(word)) return true;

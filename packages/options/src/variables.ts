@@ -1,11 +1,11 @@
-// The SHARDCAST_… variables. One that no command reads is misspelt, and its setting would silently have no effect.
+// Reads the SHARDCAST_… variables. Unknown ones are refused, because a misspelt variable would silently have no effect.
 import { optionInvalid } from "./option-invalid.ts";
 import { CONSUMER_OPTIONS } from "./consumer-rows.ts";
 import { PRODUCER_OPTIONS } from "./node-rows.ts";
 import { variableOf } from "./row.ts";
 
 const PREFIX = "SHARDCAST_";
-/** Variables of other commands and of other nodes, which may share the environment. */
+/** Variables of other commands and of the other role of node, which may share the environment. */
 const ELSEWHERE: ReadonlySet<string> = new Set([
   ...["PRODUCERS", "TOKEN", "IMAGE", "E2E_PRODUCERS", "E2E_CONSUMERS", "MOCHA_STATS"].map(
     (name) => PREFIX + name,
@@ -20,7 +20,7 @@ const OF_SERVICES =
 const SERVICE_URL = /^(tcp|udp|sctp):\/\//;
 
 /**
- * The options that the environment gives, by name.
+ * Returns the options in the environment, by name.
  * @throws SHARDCAST_OPTION_INVALID for a SHARDCAST_… variable that Shardcast does not have
  */
 export function optionsOf(
@@ -31,7 +31,7 @@ export function optionsOf(
   const found: Record<string, string> = {};
   for (const [variable, value] of Object.entries(env)) {
     if (!variable.startsWith(PREFIX) || value === undefined) continue;
-    // For a service called shardcast, Kubernetes puts an address in SHARDCAST_PORT.
+    // For a service called shardcast, Kubernetes sets SHARDCAST_PORT to an address.
     if (OF_SERVICES.test(variable) && (variable !== "SHARDCAST_PORT" || SERVICE_URL.test(value)))
       continue;
     const name = options.get(variable);

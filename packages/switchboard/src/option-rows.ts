@@ -1,4 +1,4 @@
-// The options of a switchboard. The original's variables are kept.
+// The switchboard's options: names, environment variables, defaults and units. The variables keep the original's names.
 import { NODE_OPTIONS, list, onOff, optionInvalid, secret, text, whole } from "@shardcast/options";
 
 const DAY_S = 24 * 60 * 60;
@@ -9,7 +9,7 @@ const BACK_END = { group: "Back end" } as const;
 const SESSIONS = { group: "Sessions" } as const;
 const LIMITS = { group: "Limits" } as const;
 
-/** A row of the nodes, by another variable. */
+/** Returns a row of the nodes with another variable. */
 const shared = <R extends object, V extends string>(row: R, variable: V): R & { variable: V } => ({
   ...row,
   variable,
@@ -41,7 +41,7 @@ export const SWITCHBOARD_OPTIONS = {
       ...CLUSTER,
       variable: "SHARDCAST_CONSUMERS",
       default: "ws://127.0.0.1:9100,ws://127.0.0.1:9101",
-      help: "Consumer nodes of the cluster, separated by commas; the nodes' own list (c1=ws://…) also works",
+      help: "Consumer nodes of the cluster, separated by commas; the nodes' own list (c1=ws://…) is accepted too",
     },
     nodeUrlOf,
   ),
@@ -71,24 +71,24 @@ export const SWITCHBOARD_OPTIONS = {
     ...BACK_END,
     variable: "CONCIERGE_POSTBACK_SECRET_KEY",
     isRequired: true,
-    help: "Secret that signs the requests of the back end, and those to it",
+    help: "The secret that signs the back end's requests, and deliveries to the back end",
   }),
   accessId: text("access-id", {
     ...BACK_END,
     variable: "CONCIERGE_ACCESS_ID",
     shownDefault: "any",
-    help: "The only access id that the back end may sign with",
+    help: "The only access id that the back end may use",
   }),
   secret: secret("secret", {
     ...SESSIONS,
     variable: "SWITCHBOARD_SECRET_KEY",
     isRequired: true,
-    help: "Secret that seals sessions, the same on all switchboards",
+    help: "The secret that seals sessions, the same on all nodes",
   }),
   previousSecret: secret("secret-previous", {
     ...SESSIONS,
     variable: "SWITCHBOARD_SECRET_KEY_PREVIOUS",
-    help: "A second secret whose sessions are also accepted, for changing secrets",
+    help: "A second secret whose sessions are accepted, for changing secrets",
   }),
   sessionLifetimeS: whole("session-lifetime", {
     ...SESSIONS,
@@ -96,18 +96,18 @@ export const SWITCHBOARD_OPTIONS = {
     default: 30 * DAY_S,
     min: 1,
     max: 3650 * DAY_S,
-    help: "How long a session lasts after it was last used, in seconds",
+    help: "How long an unused session is valid, in s",
   }),
   areClientSessionsTaken: onOff("client-sessions", {
     ...SESSIONS,
     variable: "SWITCHBOARD_CLIENT_SESSIONS",
-    help: "Accept random UUIDs as sessions, as clients of the original make them",
+    help: "Also accept random UUIDs as sessions, which clients of the original create",
   }),
   origins: list("origins", {
     ...LIMITS,
     variable: "SWITCHBOARD_ORIGINS",
     shownDefault: "all",
-    help: "Origins of web pages that may open WebSockets, separated by commas",
+    help: "Origins whose pages may open WebSockets, separated by commas",
   }),
   maxSockets: whole("max-sockets", {
     ...LIMITS,
@@ -115,7 +115,7 @@ export const SWITCHBOARD_OPTIONS = {
     default: 10_000,
     min: 1,
     max: 1_000_000,
-    help: "WebSockets at once",
+    help: "Maximum number of open WebSockets",
   }),
   maxSocketsPerAddress: whole("max-address-sockets", {
     ...LIMITS,
@@ -123,7 +123,7 @@ export const SWITCHBOARD_OPTIONS = {
     default: 1000,
     min: 1,
     max: 1_000_000,
-    help: "WebSockets of one address at once",
+    help: "Maximum number of open WebSockets of one address",
   }),
   maxSessionsPerAddress: whole("max-address-sessions", {
     ...LIMITS,
@@ -131,7 +131,7 @@ export const SWITCHBOARD_OPTIONS = {
     default: 1000,
     min: 1,
     max: 1_000_000,
-    help: "New sessions that one address may begin in an hour",
+    help: "Maximum number of new sessions of one address per hour",
   }),
   trustedHops: shared(NODE_OPTIONS.trustedHops, "SWITCHBOARD_TRUSTED_HOPS"),
   maxSocketsPerSession: whole("max-session-sockets", {
@@ -140,7 +140,7 @@ export const SWITCHBOARD_OPTIONS = {
     default: 8,
     min: 1,
     max: 1000,
-    help: "WebSockets of one session at once; one more closes the oldest",
+    help: "Maximum number of open WebSockets of one session; a further one closes the oldest",
   }),
   maxFrameBytes: whole("max-frame", {
     ...LIMITS,
@@ -148,7 +148,7 @@ export const SWITCHBOARD_OPTIONS = {
     default: 64 * 1024,
     min: 128,
     max: 1024 * 1024,
-    help: "Largest frame of a client, in bytes",
+    help: "Maximum size of a client's frame, in bytes",
   }),
   maxBodyBytes: whole("max-body", {
     ...LIMITS,
@@ -156,7 +156,7 @@ export const SWITCHBOARD_OPTIONS = {
     default: 256 * 1024,
     min: 128,
     max: 1024 * 1024,
-    help: "Largest body of a request, in bytes",
+    help: "Maximum size of a request's body, in bytes",
   }),
   messagesPerSecond: whole("rate", {
     ...LIMITS,
@@ -172,7 +172,7 @@ export const SWITCHBOARD_OPTIONS = {
     default: 30,
     min: 1,
     max: 100_000,
-    help: "Messages that one WebSocket may send at once",
+    help: "Messages of one WebSocket that may exceed the rate at once",
   }),
   maxRemembered: whole("max-remembered", {
     ...LIMITS,
@@ -180,7 +180,7 @@ export const SWITCHBOARD_OPTIONS = {
     default: 500_000,
     min: 1,
     max: 10_000_000,
-    help: "Requests of the back end to remember for 15 to 30 minutes, against replays",
+    help: "Maximum number of back-end requests remembered for 15 to 30 minutes, against replays",
   }),
   publishTimeoutMs: whole("publish-timeout", {
     ...CLUSTER,
@@ -188,7 +188,7 @@ export const SWITCHBOARD_OPTIONS = {
     default: 5000,
     min: 1,
     max: 60_000,
-    help: "Time limit of storing a message, in ms",
+    help: "How long storing a message may take, in ms",
   }),
   heartbeatMs: whole("heartbeat-interval", {
     ...NODE,
@@ -196,7 +196,7 @@ export const SWITCHBOARD_OPTIONS = {
     default: 25_000,
     min: 20,
     max: DAY_MS,
-    help: "Time between pings, in ms",
+    help: "Interval between pings, in ms",
   }),
   drainTimeoutMs: shared(NODE_OPTIONS.drainTimeoutMs, "SWITCHBOARD_DRAIN_TIMEOUT"),
   adminKey: secret("admin-key", {

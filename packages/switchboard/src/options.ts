@@ -1,4 +1,5 @@
-// What a switchboard is started with: by the command line, or by the environment under the original's names.
+// Reads the switchboard's options from the command line, or from environment variables with the original's names. An
+// invalid option is reported in one line, before the switchboard listens.
 import {
   checkSecret,
   optionInvalid,
@@ -9,7 +10,7 @@ import {
 import { ShardcastError } from "@shardcast/client";
 import type { ApiAuthOptions } from "./api-auth.ts";
 import type { BackEndOptions } from "./back-end.ts";
-import type { ClusterOptions } from "./cluster.ts";
+import type { ClusterClientOptions } from "./cluster-client.ts";
 import { SWITCHBOARD_OPTIONS } from "./option-rows.ts";
 import type { SealOptions } from "./session-seal.ts";
 import type { SocketOptions } from "./socket-acceptor.ts";
@@ -27,7 +28,7 @@ export interface SwitchboardOptions extends Pick<
   | "adminKey"
   | "logLevel"
 > {
-  readonly cluster: ClusterOptions;
+  readonly cluster: ClusterClientOptions;
   readonly signature: ApiAuthOptions;
   readonly seal: SealOptions;
   readonly sockets: SocketOptions;
@@ -36,7 +37,7 @@ export interface SwitchboardOptions extends Pick<
 }
 
 /**
- * @returns undefined where `--help` was given
+ * @returns undefined if only the help was requested
  * @throws SHARDCAST_OPTION_INVALID, SHARDCAST_KEY_MISSING
  */
 export function readOptions(
@@ -47,7 +48,8 @@ export function readOptions(
     argv,
     env,
     scriptName: "shardcast-switchboard",
-    description: "Signed HTTP of a back end to WebSockets of its users, and back.",
+    description:
+      "Connects the signed HTTP requests of a back end with the WebSockets of its users.",
   });
   if (values === undefined) return undefined;
   const { producers, consumers, secret, previousSecret, messagesPerSecond, burstMessages } = values;

@@ -1,7 +1,7 @@
-// Bytes of publishes that wait for the commits under way, or for their topics to be opened.
+// Counts the bytes of publishes that wait for running commits, or for their topics to be opened.
 import { PausedSources, type Pausable } from "@shardcast/server";
 
-/** Sources that bring more are paused until less waits. */
+/** Above this, sources are paused until fewer bytes wait. */
 const MAX_BYTES = 64 * 1024 * 1024;
 
 export class Backlog {

@@ -1,11 +1,11 @@
-// The topics of one lane of the log: all that came in since the last commit is the next one; when the log has
-// it, the publishers get their acks and the subscribers their messages.
+// The topics of one lane of the log. Everything that arrived since the last commit becomes the next
+// commit. When the log has stored it, publishers get their acks and subscribers their messages.
 //
 //   idle ──add──▶ a turn ends ──▶ committing ──▶ done: acks, fan-out ──▶ idle, or the next commit
 //                                     │
 //                                     └─ failed: rejects, a pause ──▶ idle, or the next commit
 //
-// One commit at a time: what fails leaves no hole behind it that a later one would have to fill.
+// There is one commit at a time, so that a failed commit leaves no hole before a later one.
 import { ShardcastError } from "@shardcast/protocol";
 import type { Log } from "@shardcast/log";
 import { publicReason } from "@shardcast/process";
@@ -16,10 +16,10 @@ import type { OpeningTopics } from "./opening-topics.ts";
 import type { Appended, OwnedTopic } from "./owned-topic.ts";
 import type { Publish } from "./publish.ts";
 
-/** A log that could not be written is given a moment. */
+/** The pause after a failed commit. */
 const PAUSE_MS = 250;
 
-/** For the node's metrics. */
+/** Counts for the node's metrics. */
 export interface CommitCounters {
   stored: number;
   duplicates: number;
@@ -28,15 +28,15 @@ export interface CommitCounters {
 }
 
 export interface CommitLaneOptions {
-  /** The log commits the topics of each lane on their own. */
+  /** The number of the lane. The log commits the topics of each lane separately. */
   readonly number: number;
   readonly log: Log;
   readonly turn: Turn;
-  /** Now, in ms since 1970. */
+  /** Returns the current time, in ms since 1970. */
   readonly now: () => number;
   readonly backlog: Backlog;
   readonly health: LogHealth;
-  /** Takes topics of which the log no longer knows what is stored: they are opened again. */
+  /** Opens topics again whose stored messages the log no longer knows. */
   readonly opening: OpeningTopics;
   readonly counters: CommitCounters;
   readonly onStored: (topic: string, first?: number) => void;
@@ -44,14 +44,14 @@ export interface CommitLaneOptions {
 }
 
 export class CommitLane implements TurnWork {
-  /** Of publishes that are not appended yet. */
+  /** Bytes of publishes that are not appended yet. */
   waitingBytes = 0;
   readonly #options: CommitLaneOptions;
   #dirty: OwnedTopic[] = [];
-  /** What the commit under way stores. */
+  /** The batches that the running commit stores. */
   #committing: readonly Appended[] = [];
   #isDeferred = false;
-  /** A commit is under way, or has just failed. */
+  /** Whether a commit is running, or has just failed. */
   #isBusy = false;
 
   constructor(options: CommitLaneOptions) {
@@ -66,7 +66,10 @@ export class CommitLane implements TurnWork {
     return this.#isBusy;
   }
 
-  /** Gives away what has no answer yet and another owner now, each topic's in its order. */
+  /**
+   * Removes and returns the publishes without an answer whose topics have another owner now, in
+   * order within each topic.
+   */
   takeMoved(isOwned: (topic: string) => boolean): MovedPublish[] {
     const moved: MovedPublish[] = [];
     for (const { topic, publishes } of this.#committing) {
@@ -79,13 +82,13 @@ export class CommitLane implements TurnWork {
     return moved;
   }
 
-  /** A topic has something to append. */
+  /** Adds a topic that has messages to append. */
   add(topic: OwnedTopic): void {
     this.#dirty.push(topic);
     if (!this.#isBusy) this.flush();
   }
 
-  /** Commits what waits, and what the log itself has changed, at the end of this turn. */
+  /** At the end of this turn, commits waiting publishes and the log's own changes. */
   flush(): void {
     if (this.#isDeferred) return;
     this.#isDeferred = true;
@@ -130,7 +133,10 @@ export class CommitLane implements TurnWork {
     return appended;
   }
 
-  /** What waits of topics that were not part of the commit comes before all that is published from now on. */
+  /**
+   * Reopens stale topics that were not part of the commit, so that their waiting publishes come
+   * before later ones.
+   */
   #reopenStale(): void {
     this.#dirty = this.#dirty.filter((topic) => {
       if (topic.log.isStale) this.#reopen(topic, topic.takeWaiting());
@@ -138,7 +144,7 @@ export class CommitLane implements TurnWork {
     });
   }
 
-  /** The log does not know any more what is stored of a topic. */
+  /** Opens a topic again whose stored messages the log no longer knows. */
   #reopen(topic: OwnedTopic, publishes: readonly Publish[]): void {
     if (publishes.length > 0) this.#options.opening.add(topic.view.name, publishes);
   }
@@ -148,7 +154,7 @@ export class CommitLane implements TurnWork {
     this.#committing = [];
     this.#options.health.committed();
     this.#options.counters.commits += 1;
-    // The disk works on the next commit while the messages of this one go out.
+    // Start the next commit first, so that the disk works while the messages of this one are sent.
     if (this.#dirty.length > 0) this.#commit();
     this.#finish(appended);
   }
@@ -164,7 +170,8 @@ export class CommitLane implements TurnWork {
         counters.stored += batch.last - batch.first + 1;
         topic.view.deliver(batch);
       }
-      // Repeats count: what they repeat may have been stored when a commit had seemed to fail.
+      // Report duplicates too: the first message may have been stored by a commit that seemed to
+      // fail.
       onStored(topic.view.name, batches[0]?.first);
     }
   }
@@ -174,7 +181,7 @@ export class CommitLane implements TurnWork {
     counters.failedCommits += 1;
     const reason = publicReason(error).slice(0, 100);
     const code = error instanceof ShardcastError ? error.code : "SHARDCAST_INTERNAL";
-    // Whoever has taken the shard may have done so in passing: who owns it now, the ring says.
+    // The node that has taken the shard may not keep it: the ring names the owner.
     const isLost = code === "SHARDCAST_NOT_OWNER";
     if (!isLost) health.commitFailed(error);
     this.#committing = [];
@@ -182,11 +189,12 @@ export class CommitLane implements TurnWork {
       const { topic, publishes } = round;
       topic.revert(round);
       if (!topic.log.isStale) {
-        // What has come meanwhile must not be stored before what comes again.
+        // Publishes that arrived meanwhile must not be stored before those that are sent again.
         for (const publish of [...publishes, ...topic.takeWaiting()]) publish.refuse(code, reason);
         continue;
       }
-      // What has an id can go again, though it may be stored; what has none only where it is not.
+      // A publish with an id may be stored again without harm. One without an id may go again only
+      // if it was not stored.
       const again = publishes.filter(({ hasId }) => hasId || isLost);
       for (const publish of publishes) {
         if (!publish.hasId && !isLost) publish.refuse(code, reason);
@@ -202,7 +210,7 @@ export class CommitLane implements TurnWork {
   }
 }
 
-/** The log may have it already: only its id keeps it from being stored twice. */
+/** The log may have stored the publish, and only an id prevents storing it twice. */
 function moveSent(publish: Publish): MovedPublish[] {
   if (publish.hasId) return [publish.move()];
   publish.refuse("SHARDCAST_OWNER_UNAVAILABLE", MOVED_REASON);

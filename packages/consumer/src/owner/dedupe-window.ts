@@ -1,22 +1,23 @@
-// The message ids of a topic's last minutes. Two generations: looking up asks both, and when one has had
-// its time, the elder is dropped whole. So an id is known for one to two windows, and forgetting costs nothing.
+// The message ids of a topic's last minutes, in two generations. A lookup searches both; when a
+// generation's time is over, the older one is dropped as a whole. So an id is known for one to two
+// windows, and forgetting ids costs nothing.
 
 import { IdTable, hashId } from "./id-table.ts";
 
-/** Where a message is, and since when. */
+/** The offset of a message, and the time when it was stored. */
 export interface Stored {
   readonly offset: number;
   readonly time: number;
 }
 
 export interface DedupeOptions {
-  /** How long an id is known at the least. @default 120_000 */
+  /** The least time that an id is known, in ms. @default 120_000 */
   readonly windowMs: number;
-  /** Ids of one generation; with more, the window is cut short. @default 200_000 */
+  /** The most ids of one generation; if there are more, the window is shortened. @default 200_000 */
   readonly maxIds: number;
 }
 
-/** A table with more room than this for each id that comes is let go. */
+/** A table with more than this many places per id is not used again. */
 const MAX_ROOM = 8;
 
 export class DedupeWindow {
@@ -29,12 +30,15 @@ export class DedupeWindow {
     this.#options = options;
   }
 
-  /** Nothing is known: to begin anew would make no difference. */
+  /** Whether no id is known, so that a new window would make no difference. */
   get isEmpty(): boolean {
     return (this.#young?.size ?? 0) + (this.#old?.size ?? 0) === 0;
   }
 
-  /** The hash of the id between two indexes, which is to be claimed soon: for all ids of a batch, one after another. */
+  /**
+   * Returns the hash of the id between two indexes, and prefetches its slots. Call it for all ids
+   * of a batch before claiming them.
+   */
   prepare(bytes: Uint8Array, start: number, end: number): number {
     const hash = hashId(bytes, start, end);
     this.#young?.touch(hash);
@@ -43,9 +47,9 @@ export class DedupeWindow {
   }
 
   /**
-   * Takes the id between two indexes for a message, unless it is known.
+   * Claims the id between two indexes for a message, unless it is known.
    * @param hash of the id, from `prepare`
-   * @returns the offset under which it was stored before
+   * @returns the offset of the message that was stored with the id; undefined if the id was new
    */
   claim(
     hash: number,
@@ -61,21 +65,22 @@ export class DedupeWindow {
     return this.#young.add(hash, bytes, start, end, stored.offset);
   }
 
-  /** For a message that was not stored after all. */
+  /** Removes the id of a message that was not stored after all. */
   delete(bytes: Uint8Array, start: number, end: number): void {
     const hash = hashId(bytes, start, end);
     this.#young?.delete(hash, bytes, start, end);
     this.#old?.delete(hash, bytes, start, end);
   }
 
-  /** Drops what has had its time. */
+  /** Drops ids whose time is over. */
   expire(now: number): void {
     if (now < this.#turnsAt && (this.#young?.size ?? 0) < this.#options.maxIds) return;
     const isIdle = now >= this.#turnsAt + this.#options.windowMs;
     const spent = this.#old;
     this.#old = isIdle ? undefined : this.#young;
     this.#young = undefined;
-    // A table grows from small to large by copying: as long as as many ids come, one that is large is used again.
+    // Growing a table copies it. As long as the number of ids stays similar, use a large table
+    // again.
     if (spent !== undefined && this.#old !== undefined && spent.room <= MAX_ROOM * this.#old.size) {
       spent.clear();
       this.#young = spent;

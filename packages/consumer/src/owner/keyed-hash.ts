@@ -1,8 +1,8 @@
-// HalfSipHash-1-3: a hash of 32 bits under a secret key, for tables whose keys clients choose. Without the key nobody
-// can make many ids that share a slot. Source: Aumasson, Bernstein, SipHash; the Linux kernel's lib/siphash.c, whose
-// test vectors it passes.
+// HalfSipHash-1-3: a 32-bit hash with a secret key, for tables whose keys clients choose. Without
+// the key, an attacker cannot make many ids that share a slot. Source: Aumasson, Bernstein,
+// SipHash; the Linux kernel's lib/siphash.c, whose test vectors it passes.
 
-/** Two numbers of 32 bits. */
+/** Two 32-bit numbers. */
 export type HashKey = readonly [number, number];
 
 /** The hash of the bytes between two indexes. */
@@ -19,7 +19,7 @@ export function keyedHash(
   const count = end - start;
   const wordEnd = end - (count & 3);
   let at = start;
-  // The last word has what is left, and the length.
+  // The last word contains the remaining bytes and the length.
   for (let rest = wordEnd - start + 4; rest > 0; rest -= 4) {
     let word: number;
     if (at < wordEnd) {
@@ -48,7 +48,8 @@ export function keyedHash(
     v2 = (v2 << 16) | (v2 >>> 16);
     v0 ^= word;
   }
-  // The round stands here twice: one loop for all of them takes 15 to 25 % longer for ids of 8 to 32 bytes.
+  // The round is written twice: one loop for all rounds takes 15 to 25 % longer for ids of 8 to 32
+  // bytes.
   v2 ^= 0xff;
   for (let round = 0; round < 3; round += 1) {
     v0 = (v0 + v1) | 0;

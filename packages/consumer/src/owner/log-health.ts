@@ -1,10 +1,13 @@
-// Whether the log can be written: the result of the last commit, and of probes after one that failed. A node that
-// is not ready may get no publishes any more, so it has to try by itself.
+// Whether the log can be written, by the result of the last commit or, after a failed commit, of
+// the last probe. Probes are needed because a node that is not ready may get no more publishes.
 import type { Log } from "@shardcast/log";
 import { publicReason } from "@shardcast/process";
 
 const PROBE_MS = 1000;
-/** A probe writes these to the log's state. A small text may fit where no message does. */
+/**
+ * The keys in the log's state that a probe writes. A single small text might fit where no message
+ * does.
+ */
 const PROBE_KEYS = ["probe:1", "probe:2", "probe:3", "probe:4"];
 const PROBE_BYTES = 60_000;
 
@@ -20,7 +23,7 @@ export class LogHealth {
     this.#onError = onError;
   }
 
-  /** Why the log could not be written the last time; undefined where it could. */
+  /** Why the last write failed; undefined if it succeeded. */
   get fault(): string | undefined {
     return this.#log.fault ?? this.#fault;
   }
@@ -34,7 +37,7 @@ export class LogHealth {
     this.#fault = undefined;
   }
 
-  /** After a failed commit, writes something every second until that succeeds. */
+  /** After a failed commit, writes a probe every second until one succeeds. */
   probe(): void {
     const { state, fault } = this.#log;
     if (this.#fault === undefined || this.#isProbing || fault !== undefined) return;

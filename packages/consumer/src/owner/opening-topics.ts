@@ -1,5 +1,5 @@
-// Publishes of topics whose logs are being opened, in their order: for the first time, or again, where a log
-// has lost track of what is stored. They wait as long as their senders do.
+// Publishes of topics whose logs are being opened, in order. A log is opened for the first time, or
+// again after it lost track of what is stored. The publishes wait as long as their senders do.
 import { ShardcastError, type ErrorCode } from "@shardcast/protocol";
 import { publicReason } from "@shardcast/process";
 import { RefusedBehind, deadlineOf, hasOwnTime, type MovedPublish } from "@shardcast/server";
@@ -12,9 +12,9 @@ const RETRY_MS = 250;
 export interface OpeningTopicsOptions {
   /** @throws SHARDCAST_NOT_OWNER, SHARDCAST_LOG_UNAVAILABLE */
   readonly open: (topic: string) => OwnedTopic | Promise<OwnedTopic>;
-  /** Takes the publishes that have waited, in order. */
+  /** Called with the publishes that have waited, in order. */
   readonly onOpen: (topic: OwnedTopic, publishes: readonly Publish[]) => void;
-  /** How long a publish that names no time of its own waits. */
+  /** How long a publish without a timeout of its own waits, in ms. */
   readonly publishTimeoutMs: number;
   readonly backlog: Backlog;
   readonly onError: (error: unknown) => void;
@@ -42,8 +42,8 @@ export class OpeningTopics {
   }
 
   /**
-   * Keeps publishes, behind those that wait already, until the topic is open.
-   * @param opening the first try, where it has begun
+   * Adds publishes after those that wait already, until the topic is open.
+   * @param opening the first attempt, if it has begun
    */
   add(topic: string, publishes: readonly Publish[], opening?: Promise<OwnedTopic>): void {
     const added = publishes.map((publish) => ({
@@ -60,7 +60,7 @@ export class OpeningTopics {
     this.#open(topic, opening).catch(this.#options.onError);
   }
 
-  /** Gives away what waits for topics that have another owner now. */
+  /** Removes and returns the publishes of topics that have another owner now. */
   takeMoved(isOwned: (topic: string) => boolean): MovedPublish[] {
     const moved = [...this.#waiting.keys()].filter((topic) => !isOwned(topic));
     return moved.flatMap((topic) => this.#take(topic).map(({ publish }) => publish.move()));
@@ -93,7 +93,10 @@ export class OpeningTopics {
     return waiting;
   }
 
-  /** Refuses those whose time is over, and those behind one that may come again. @returns whether none is left */
+  /**
+   * Refuses publishes whose time is over, and those that wait behind one that may be sent again.
+   * @returns whether none is left
+   */
   #expire(topic: string, error: unknown): boolean {
     const now = performance.now();
     const waiting = this.#waiting.get(topic) ?? [];
@@ -113,7 +116,7 @@ export class OpeningTopics {
   }
 }
 
-/** Another node owns the topic, or what is stored of it cannot be understood. */
+/** Whether retrying is useless: another node owns the topic, or the stored data is invalid. */
 function isFinal(error: unknown): boolean {
   return !(error instanceof ShardcastError) || error.code !== "SHARDCAST_LOG_UNAVAILABLE";
 }

@@ -1,5 +1,5 @@
-// A topic that this node owns: numbers what a turn brought, writes it into one batch, and answers the
-// publishers when the log has it. docs/architecture.md#the-path-of-a-publish
+// A topic that this node owns. It numbers the publishes of a turn, encodes them as batches, and
+// appends them to the log. docs/architecture.md#the-path-of-a-publish
 import { MESSAGE_HEAD_BYTES, epochToBytes, writeMessageHead, type From } from "@shardcast/protocol";
 import { SharedFrames } from "@shardcast/protocol/websocket";
 import { WEBSOCKET_HEADER_BYTES } from "@shardcast/protocol/websocket";
@@ -9,30 +9,42 @@ import type { Publish } from "./publish.ts";
 import type { Subscription } from "../fan-out/subscription.ts";
 import type { FanOut } from "../fan-out/fan-out.ts";
 
-/** A topic's times do not go back for less: by more, they were wrong. */
+/**
+ * If the clock steps back by more than this, the previous time was wrong, and the topic's times
+ * step back too.
+ */
 const STEP_BACK_MS = 60_000;
-/** A batch is stored, sent and read as a whole: beyond this, what a turn brought becomes several of them. */
+/**
+ * A batch is stored, sent and read as a whole. The publishes of a turn become several batches if
+ * they exceed this.
+ */
 const BATCH_BYTES = 64 * 1024;
 
-/** What is to be done when the log has a turn's messages, or could not take them. */
+/**
+ * The publishes and batches of one append, for the acks and the fan-out or, if the commit fails,
+ * for reverting.
+ */
 export interface Appended {
   readonly topic: OwnedTopic;
   /** In the order of their offsets. */
   readonly batches: readonly Batch[];
-  /** All that wait for an answer, in the order in which they came. */
+  /** All publishes that wait for an answer, in the order in which they arrived. */
   readonly publishes: readonly Publish[];
 }
 
 export class OwnedTopic {
   readonly view: FanOut;
   readonly log: TopicLog;
-  /** Of its log: what is committed together. */
+  /** The lane of the log. The topics of one lane are committed together. */
   readonly lane: number;
   readonly #dedupe: DedupeWindow;
   #publishes: Publish[] = [];
   #lastTime: number;
 
-  /** @param now in ms since 1970 · @param steady in ms that never go back: by them ids are forgotten */
+  /**
+   * @param now the current time, in ms since 1970 · @param steady the monotonic time, in ms, by
+   * which ids expire
+   */
   constructor(
     view: FanOut,
     log: TopicLog,
@@ -46,8 +58,9 @@ export class OwnedTopic {
     this.lane = lane;
     this.#lastTime = log.lastTime;
     this.#dedupe = new DedupeWindow(dedupe);
-    // Two windows: that is how long an id may be known, and one that was acked again must not be forgotten. They are
-    // counted from the newest message, where that was before now: the clock may be wrong since.
+    // Read the ids of two windows: an id may be known for that long, and one that was acked again
+    // must not be forgotten. If the newest message is before now, count from it, because the clock
+    // may have been wrong since.
     const newest = Math.min(now, log.lastTime);
     for (const { time, ids } of log.ids(newest - 2 * dedupe.windowMs)) {
       ids.forEach((offset, bytes, start, end) => {
@@ -58,12 +71,12 @@ export class OwnedTopic {
     }
   }
 
-  /** @returns true where it is the first since the last append */
+  /** @returns whether it is the first publish since the last append */
   enqueue(publish: Publish): boolean {
     return this.#publishes.push(publish) === 1;
   }
 
-  /** Gives back what was not appended yet. */
+  /** Removes and returns the publishes that are not appended yet. */
   takeWaiting(): Publish[] {
     return this.#publishes.splice(0);
   }
@@ -72,7 +85,7 @@ export class OwnedTopic {
     this.view.subscribe(subscription, from);
   }
 
-  /** Appends what has come to the log. It is stored once the log has committed it. */
+  /** Appends the waiting publishes to the log. They are stored once the log has committed them. */
   append(now: number, steady = now): Appended {
     const publishes = this.#publishes;
     this.#publishes = [];
@@ -90,31 +103,34 @@ export class OwnedTopic {
     return { topic: this, batches, publishes };
   }
 
-  /** The log could not take it: a repeat is no repeat. */
+  /** Forgets the ids of an append that failed, so that a retry does not count as a duplicate. */
   revert({ publishes }: Appended): void {
     for (const { isDuplicate, bytes, idStart, idEnd } of publishes) {
       if (!isDuplicate && idEnd > 0) this.#dedupe.delete(bytes, idStart, idEnd);
     }
   }
 
-  /** The topic has another owner now: nobody gets anything here any more. */
+  /** The topic has another owner now: ends all subscriptions. */
   leave(): void {
     this.view.endAll("SHARDCAST_NOT_OWNER");
   }
 
-  /** Whether nobody has any use for it at the moment. */
+  /** Whether the topic has no subscribers, no publishes and no known ids. */
   get isUnused(): boolean {
     return this.view.subscriberCount === 0 && this.#publishes.length === 0 && this.#dedupe.isEmpty;
   }
 
-  /** Drops what has had its time; tells whether nobody has any use for the topic at the moment. */
+  /** Deletes expired messages and ids. @returns whether the topic is unused */
   expire(now: number, steady = now): boolean {
     this.log.trim(now);
     this.#dedupe.expire(steady);
     return this.isUnused;
   }
 
-  /** Gives offsets: those of the first ones to repeats, and the next ones to all others, which it returns. */
+  /**
+   * Assigns offsets: duplicates get the offset of the first message with their id, the others the
+   * next offsets. @returns the others
+   */
   #number(publishes: readonly Publish[], first: number, time: number): readonly Publish[] {
     const place = { offset: first, time };
     const dedupe = this.#dedupe;
@@ -144,7 +160,9 @@ export class OwnedTopic {
     return ids;
   }
 
-  /** One buffer for the WebSocket frame, the protocol's frames and the log. */
+  /**
+   * Encodes into one buffer, which serves the WebSocket frame, the protocol's frames and the log.
+   */
   #encode(publishes: readonly Publish[], first: number): Batch {
     const bytes = publishes.reduce(
       (sum, { start, end }) => sum + MESSAGE_HEAD_BYTES + end - start,
@@ -165,7 +183,10 @@ export class OwnedTopic {
   }
 }
 
-/** Runs of publishes that are a batch each; a publish larger than a batch has one of its own. */
+/**
+ * Splits publishes into runs that are one batch each. A publish larger than a batch has a batch of
+ * its own.
+ */
 function split(publishes: readonly Publish[]): Publish[][] {
   const parts: Publish[][] = [];
   let part: Publish[] = [];

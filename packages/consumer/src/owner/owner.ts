@@ -1,5 +1,5 @@
-// Takes publishes of the topics that this node owns. Each goes to its topic, and the topic's lane has the log
-// store it. docs/architecture.md#the-path-of-a-publish
+// Accepts publishes of the topics that this node owns. Each goes to its topic, and the topic's lane
+// commits it to the log. docs/architecture.md#the-path-of-a-publish
 import type { Log } from "@shardcast/log";
 import type { PublishHead } from "@shardcast/protocol";
 import type { MovedPublish, PublishOrigin, PublishTarget, Turn } from "@shardcast/server";
@@ -15,7 +15,7 @@ const SETTLE_POLL_MS = 5;
 export interface OwnerOptions {
   readonly log: Log;
   readonly turn: Turn;
-  /** Now, in ms since 1970. */
+  /** Returns the current time, in ms since 1970. */
   readonly now: () => number;
   readonly publishTimeoutMs: number;
   readonly hasRoomFor: (topic: string) => boolean;
@@ -24,12 +24,12 @@ export interface OwnerOptions {
   readonly onError: (error: unknown) => void;
 }
 
-/** @param first the offset of the first message that was stored; undefined where it is not known */
+/** @param first the offset of the first message that was stored; undefined if it is not known */
 export type OnStored = (topic: string, first?: number) => void;
 
 export class Owner implements PublishTarget {
   readonly health: LogHealth;
-  /** For the node's metrics. */
+  /** Counts for the node's metrics. */
   readonly counters: CommitCounters = { stored: 0, duplicates: 0, commits: 0, failedCommits: 0 };
   readonly #options: OwnerOptions;
   readonly #lanes = new Map<number, CommitLane>();
@@ -53,7 +53,7 @@ export class Owner implements PublishTarget {
     });
   }
 
-  /** Calls back when a topic has got messages, or may have. */
+  /** Sets the function that is called when a topic has stored messages, or may have. */
   onStored(callback: OnStored): void {
     this.#onStored = callback;
   }
@@ -64,7 +64,7 @@ export class Owner implements PublishTarget {
     return true;
   }
 
-  /** Resolves when no commit is under way: what was published by now has its answer. */
+  /** Resolves when no commit is running, so that everything published before has its answer. */
   async settled(): Promise<void> {
     while (!this.isIdle) await new Promise((resolve) => setTimeout(resolve, SETTLE_POLL_MS));
   }
@@ -92,20 +92,23 @@ export class Owner implements PublishTarget {
     else this.#enqueue(topic, publish);
   }
 
-  /** Gives away what has no answer yet and another owner now, each topic's in its order. */
+  /**
+   * Removes and returns the publishes without an answer whose topics have another owner now, in
+   * order within each topic.
+   */
   takeMoved(isOwned: (topic: string) => boolean): MovedPublish[] {
     const moved: MovedPublish[] = [];
     for (const lane of this.#lanes.values()) moved.push(...lane.takeMoved(isOwned));
-    // A topic that is being opened again has nothing on its way any more, or had it put first.
+    // Opening topics come last: they have nothing in a running commit, or had it put first.
     return [...moved, ...this.#opening.takeMoved(isOwned)];
   }
 
-  /** Commits what the log itself has changed, at the end of this turn. */
+  /** At the end of this turn, commits the log's own changes. */
   flush(): void {
     for (const lane of this.#lanes.values()) if (lane.isIdle) lane.flush();
   }
 
-  /** What is wrong with a topic's log fails its publishes, and not the link that brought them. */
+  /** An error of a topic's log fails its publishes, not the link that they came from. */
   #topicOf(name: string): OwnedTopic | Promise<OwnedTopic> {
     try {
       return this.#options.ownedTopic(name);

@@ -1,4 +1,4 @@
-// A publish from its coming to its answer: one object a message, and no other.
+// A publish from its arrival to its answer: the only object that is created per message.
 import {
   readPublishTopic,
   type AckFields,
@@ -10,19 +10,22 @@ import { NOBODY, type MovedPublish, type PublishOrigin, type Refusal } from "@sh
 const NO_EPOCH = new Uint8Array(0);
 
 export class Publish implements AckFields {
-  /** NOBODY, once it was moved. */
+  /** NOBODY after the publish was moved. */
   origin: PublishOrigin;
   readonly seq: number;
-  /** How long its sender waits, in ms; 0 leaves it to the node. */
+  /** How long the sender waits, in ms; 0 for the node's default. */
   readonly timeoutMs: number;
-  /** Its frame begins at `frameStart`, its content lies between `start` and `end`, its id between the other two. */
+  /**
+   * The frame begins at `frameStart`; its content is between `start` and `end`, and its id between
+   * `idStart` and `idEnd`.
+   */
   readonly bytes: Uint8Array;
   readonly frameStart: number;
   readonly start: number;
   readonly end: number;
   readonly idStart: number;
   readonly idEnd: number;
-  /** What follows is given when it is appended; the hash is of its id. */
+  /** The hash of the id. This and the following fields are set when the publish is appended. */
   idHash = 0;
   epoch: Uint8Array = NO_EPOCH;
   offset = 0;
@@ -46,7 +49,7 @@ export class Publish implements AckFields {
     this.idEnd = head.idEnd;
   }
 
-  /** Bytes of its content. */
+  /** The bytes of the content. */
   get length(): number {
     return this.end - this.start;
   }
@@ -55,7 +58,7 @@ export class Publish implements AckFields {
     return this.idEnd > 0;
   }
 
-  /** Tells its origin that it is not stored. */
+  /** Answers the origin that the publish is not stored. */
   refuse(code: ErrorCode, reason: string): void {
     this.origin.refuse(this.refusal(code, reason));
   }
@@ -64,7 +67,7 @@ export class Publish implements AckFields {
     return { seq: this.seq, topic: readPublishTopic(this.bytes, this.frameStart), code, reason };
   }
 
-  /** Gives it away, to another owner: an answer that still comes here finds nobody. */
+  /** Moves the publish to another owner. A later answer from this node is ignored. */
   move(): MovedPublish {
     const { origin, bytes, frameStart, end } = this;
     this.origin = NOBODY;

@@ -1,13 +1,15 @@
-// Who is on the topics whose presence this node owns. Nothing of it is stored: consumers tell it of their own
-// clients, and tell the next owner the same when the ring is another one. docs/architecture.md#presence
+// The members of the topics whose presence this node owns. They are not stored: each consumer
+// reports its own clients, and reports them again to the next owner when the ring changes.
+// docs/architecture.md#presence
 //
-//   enter, leave ─▶ table ─▶ every 100 ms, what has changed ─▶ a message on $presence/<topic>
+//   enter, leave ─▶ table ─▶ every 100 ms, the changes ─▶ a message on $presence/<topic>
 //
-// A new owner hears of members one after the other, and of those that are between two links as late as their
-// timeout says. Watchers may know all of them already. So its list of a topic settles first:
+// A new owner learns of the members one by one, and of clients that are reconnecting as late as
+// their timeout. Watchers may know all of them already. So its list of a topic settles first:
 //
-//   settling ─▶ settled     settling: changes are told, and pages are marked as incomplete: nobody leaves for
-//                           being unknown. Then the watchers are told to ask anew, once.
+//   settling ─▶ settled     settling: changes are published, and pages are marked as incomplete. An unknown
+//                           member does not count as having left. Then the watchers are asked once to read
+//                           the members again.
 import {
   NO_EPOCH,
   PRESENCE_INCOMPLETE,
@@ -21,52 +23,64 @@ import {
 import type { Runtime, Timer } from "@shardcast/process";
 import { PresenceTable, type PresenceChange, type Reporter } from "./presence-table.ts";
 
-/** How long changes are gathered: what watchers get grows with the square of who comes and goes. */
+/**
+ * How long changes are gathered. The bytes sent to watchers grow with the square of the members
+ * that enter and leave.
+ */
 const TELL_MS = 100;
-/** How long a question waits for what the other nodes tell a new owner at once. */
+/** How long a request waits for the reports that the other nodes send to a new owner at once. */
 const GATHER_MS = 2000;
 const NOWHERE: Position = { epoch: NO_EPOCH, offset: 0 };
-/** Members in one message to the watchers. */
+/** The most members in one message to the watchers. */
 const MEMBERS_PER_MESSAGE = 500;
 
 export interface PresenceOwnerOptions {
   readonly runtime: Runtime;
   /** Whether this node owns a topic. */
   readonly owns: (topic: string) => boolean;
-  /** How long one whose link is lost counts as there, in ms. */
+  /** How long a member whose link is lost stays present, in ms. */
   readonly timeoutMs: number;
-  /** Of one topic. */
+  /** The most members of one topic. */
   readonly maxMembers: number;
   /** Stores a text in a topic that this node owns. */
   readonly publish: (topic: string, text: string) => Promise<unknown>;
-  /** Where a topic stands; undefined where nobody has used it here. */
+  /** The position of a topic; undefined if the topic is not in use at this node. */
   readonly positionOf: (topic: string) => Position | undefined;
 }
 
-/** What is stored after its position is not in the page, or is there twice. */
+/** A page of members. Changes stored after its position may or may not be in the page. */
 export type PresenceAnswer = Omit<PresentFrame, "type" | "seq">;
 
 interface Watched {
   readonly table: PresenceTable;
-  /** Its watchers have to ask anew: they may have missed something. */
+  /** Whether the watchers must read the members again, because they may have missed a change. */
   isReset: boolean;
-  /** Until then, members may be there that are not known here; undefined once it has settled. */
+  /**
+   * The time until which members may be present that this node does not know; undefined once the
+   * list has settled.
+   */
   settlesAt: number | undefined;
-  /** Whether it has settled, or will, since this node owns it: whoever watches knows nothing older. */
+  /**
+   * Whether the list has settled, or is settling, since this node became the owner. If so, no
+   * watcher knows older members.
+   */
   hasSettled: boolean;
-  /** Whether this node owns it, since the ring has changed the last time. */
+  /** Whether this node owns the topic in the current ring. */
   isOwned: boolean;
-  /** Messages on their way to the watchers. */
+  /** The number of messages to watchers that are not stored yet. */
   telling: number;
 }
 
 export class PresenceOwner {
   readonly #options: PresenceOwnerOptions;
   readonly #topics = new Map<string, Watched>();
-  /** Those that have something to be told, to expire, or to be dropped: most have not, most of the time. */
+  /**
+   * Topics with changes to publish, or members to expire, or that are to be dropped. At most times,
+   * most topics have none.
+   */
   readonly #active = new Map<string, Watched>();
   readonly #settleMs: number;
-  /** Of topics that are heard of for the first time, after a start or a change of the ring. */
+  /** When topics settle that this node first learns of after a start or a change of the ring. */
   #settlesAt: number;
   #timer: Timer | undefined;
 
@@ -95,7 +109,10 @@ export class PresenceOwner {
     table.enter(reporter, member);
   }
 
-  /** Its client has left, or its link was lost: then it may come back for a while. */
+  /**
+   * The member has left or, with `isLost`, its link was lost. Then it may come back within the
+   * timeout.
+   */
   leave(reporter: Reporter, topic: string, member: MemberIdentity, isLost: boolean): void {
     const watched = this.#topics.get(topic);
     if (watched === undefined) return;
@@ -104,7 +121,7 @@ export class PresenceOwner {
     this.#activate(topic, watched);
   }
 
-  /** A consumer cannot be heard any more. */
+  /** The link of a consumer is lost, and with it all members that it reported. */
   lost(reporter: Reporter): void {
     const leavesAt = this.#now + this.#options.timeoutMs;
     for (const [topic, watched] of this.#topics) {
@@ -114,8 +131,8 @@ export class PresenceOwner {
   }
 
   /**
-   * Another node has watchers, and could not be reached for a while, or this one could not: they may know members
-   * that nobody will take back.
+   * Another node has watchers, and this node or the other was unavailable for a while. The watchers
+   * may know members that no node will remove.
    * @throws SHARDCAST_NOT_OWNER
    */
   watchedElsewhere(topic: string): void {
@@ -126,11 +143,12 @@ export class PresenceOwner {
   }
 
   /**
-   * Members after a place of the list, as many as there are up to `limit`.
+   * Returns the members after a number, at most `limit`.
    * @throws SHARDCAST_NOT_OWNER, SHARDCAST_LOG_UNAVAILABLE
    */
   async page(topic: string, after: number, limit: number): Promise<PresenceAnswer> {
-    // Nobody is made by being asked for, except where a new owner must tell the watchers to ask anew.
+    // Requests do not create a topic, except while a new owner must ask the watchers to read the
+    // members again.
     const { runtime } = this.#options;
     const isKnown = this.#topics.has(topic) || this.#settlesAt > this.#now;
     let watched = isKnown ? this.#watched(topic) : this.#nobody(topic);
@@ -138,12 +156,13 @@ export class PresenceOwner {
     const waitMs = settlesAt - this.#settleMs + GATHER_MS - this.#now;
     if (waitMs > 0) {
       await new Promise<void>((resolve) => runtime.setTimeout(resolve, Math.ceil(waitMs)));
-      // Meanwhile it may have got another owner, or been dropped and made anew.
+      // The topic may have another owner now, or may have been dropped and created again.
       this.#checkOwned(topic);
       watched = this.#topics.get(topic) ?? watched;
     }
     settle(watched, this.#now);
-    // Before the page is made, so that whatever it has is told to watchers as well.
+    // Publish changes before the page is made, so that watchers get everything that the page
+    // contains.
     this.#tell(topic, watched);
     const page = watched.table.page(after, limit);
     if (watched.settlesAt !== undefined) return { ...page, position: PRESENCE_INCOMPLETE };
@@ -151,8 +170,10 @@ export class PresenceOwner {
   }
 
   /**
-   * Goes by the ring as it is now. What others own now they are told by the consumers themselves; here it is
-   * kept until all have taken it back: who has not seen this ring will not tell anew, should it pass at once.
+   * Applies the current ring. The consumers report members to the new owners themselves. This node
+   * keeps the members of topics that it no longer owns until the consumers have withdrawn them,
+   * because a consumer that has not seen this ring would not report them again if the ring changes
+   * back at once.
    */
   regroup(): void {
     this.#settlesAt = this.#now + this.#settleMs;
@@ -212,7 +233,7 @@ export class PresenceOwner {
       const { table } = watched;
       table.expire(now);
       settle(watched, now);
-      // Its watchers have another owner, and hear from that.
+      // If another node owns the topic, its watchers get the changes from that node.
       if (watched.isOwned) this.#tell(topic, watched);
       else table.takeChange();
       if (watched.telling > 0 || watched.settlesAt !== undefined || table.hasLost) continue;
@@ -224,7 +245,7 @@ export class PresenceOwner {
     this.#timer = undefined;
   }
 
-  /** Tells a topic's watchers what has changed. They hear it in the order of telling. */
+  /** Publishes a topic's changes to its watchers, which receive them in this order. */
   #tell(topic: string, watched: Watched): void {
     const { table } = watched;
     if (!table.isChanged && !watched.isReset) return;
@@ -245,7 +266,7 @@ export class PresenceOwner {
   }
 }
 
-/** Ends the settling where its time is over: the watchers have to ask anew. */
+/** Ends the settling if its time is over. The watchers must then read the members again. */
 function settle(watched: Watched, now: number): void {
   if (watched.settlesAt === undefined || watched.settlesAt > now) return;
   watched.settlesAt = undefined;

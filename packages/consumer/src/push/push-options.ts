@@ -1,4 +1,4 @@
-// The options of push subscriptions.
+// Parses the options of push subscriptions.
 import {
   optionInvalid,
   readOptionFile,
@@ -10,10 +10,10 @@ import { AddressGuard, parseWebhookTarget, type WebhookSenderOptions } from "@sh
 import { checkPushName, parsePushConfig, type PushConfig } from "./push-config.ts";
 
 export interface PushOptions {
-  /** Those of the file, by name. */
+  /** The subscriptions of the file, by name. */
   readonly files: ReadonlyMap<string, PushConfig>;
   readonly sender: WebhookSenderOptions;
-  /** What is wrong with a URL to push to; undefined where nothing is. */
+  /** Returns why the node may not push to a URL, or undefined. */
   readonly urlFault: (url: string) => string | undefined;
 }
 
@@ -62,7 +62,7 @@ function filesOf(file: string, urlFault: PushOptions["urlFault"]): ReadonlyMap<s
   }
 }
 
-/** What JSON.parse says quotes the text, and there are keys in it. */
+/** Hides the error of JSON.parse, which quotes the text with its keys. */
 function parseJson(json: string): unknown {
   try {
     return JSON.parse(json);

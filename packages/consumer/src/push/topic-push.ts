@@ -1,5 +1,5 @@
-// One topic that has something for one subscription: its messages in order, one request at a time. It is there only
-// as long as something is left to deliver.
+// Delivers one topic to one push subscription: its messages in order, one request at a time. The
+// object exists only as long as there are messages to deliver.
 import {
   ShardcastError,
   decodeFrames,
@@ -19,86 +19,92 @@ import { pushHeaders } from "./push-request.ts";
 import type { PushSubscription } from "./push-subscription.ts";
 
 const PAGE_BYTES = 64 * 1024;
-/** Messages after which a topic lets others go on. */
+/** The number of messages after which a topic lets other topics run. */
 const TURN_MESSAGES = 16;
-/** How long to wait where the log or the owner of the dead letters is out of reach. */
+/** How long to wait if the log, or the owner of the dead letters' topic, is unavailable. */
 const TROUBLE_MS = 1000;
-/** Nobody is waited for longer, whatever Retry-After says. */
+/** The longest wait, for any Retry-After. */
 const MAX_RETRY_AFTER_MS = 60 * 60 * 1000;
-/** Trouble of one kind with one subscription is logged so often; the metrics count it all. */
+/** How often an error of one kind is logged for one subscription. The metrics count every error. */
 const TELL_MS = 10_000;
 
 export interface PushCounters {
   delivered: number;
-  /** Attempts that got no answer, or one that says to try again. */
+  /** Attempts without an answer, or with one that asks to retry. */
   failed: number;
-  /** Attempts with an answer that is neither 2xx nor says to try again. */
+  /** Attempts with an answer that is neither 2xx nor asks to retry. */
   refused: number;
   /** Attempts whose URL or address is not allowed. */
   blocked: number;
   retries: number;
   deadLetters: number;
-  /** Given up for good, since they were dead letters already. */
+  /** Messages that were dropped because they were dead letters already. */
   dropped: number;
   disabled: number;
-  /** Messages that could not be had any more, or topics that began anew. */
+  /** How often messages were gone, or a topic started again in a new epoch. */
   gaps: number;
 }
 
-/** What all topics share. */
+/** The parts that all topics share. */
 export interface PushContext {
   readonly sender: Pick<WebhookSender, "post">;
   readonly positions: PushPositions;
   readonly logger: NodeCore["logger"];
   readonly runtime: Runtime;
-  /** Now, in ms since 1970. */
+  /** Returns the current time, in ms since 1970. */
   readonly now: () => number;
   readonly counters: PushCounters;
-  /** Ends what is on its way. */
+  /** Aborts running requests. */
   readonly signal: AbortSignal;
   /** @throws SHARDCAST_NOT_OWNER, SHARDCAST_LOG_UNAVAILABLE */
   readonly ownedTopic: (name: string) => OwnedTopic | Promise<OwnedTopic>;
-  /** @throws the code that it is refused with */
+  /** @throws the code with which the publish is refused */
   readonly publish: (message: NodeMessage) => Promise<unknown>;
-  /** @returns false where it is another one by now, or disabled already */
+  /** @returns false if the subscription was changed meanwhile, or is already disabled */
   readonly disable: (subscription: PushSubscription, reason: string) => boolean;
   readonly owns: (topic: string) => boolean;
-  /** Nothing new is to be sent. */
+  /** Whether the node is stopping, so that no new request may start. */
   readonly isStopping: () => boolean;
 }
 
-/** The subscription that it delivers for. */
+/** The queue of the subscription that the topic is delivered to. */
 export interface TurnSource {
   readonly subscription: PushSubscription;
   readonly isStopped: boolean;
-  /** When each kind of trouble was logged the last time. */
+  /** When each kind of error was last logged. */
   readonly toldAt: Map<string, number>;
 }
 
-/** How a turn ends: with nothing left, with more for a further turn, or with so many ms to wait. */
+/** The result of a turn: nothing left, more messages for another turn, or a time to wait, in ms. */
 type TurnEnd = "idle" | "more" | number;
 
 export class TopicPush {
   readonly name: string;
-  /** Something was stored since the log was looked at the last time. */
+  /** Whether messages were stored since the log was last read. */
   hasNews = false;
   isRunning = false;
   readonly #queue: TurnSource;
-  /** The first message that came while it was known that the topic is pushed. */
+  /** The offset of the first message that was stored after the topic was known to be pushed. */
   readonly #first: number | undefined;
   readonly #context: PushContext;
-  /** Of what was delivered last; undefined where the stored one is to be asked. */
+  /** The position of the last message delivered; undefined if the stored position must be read. */
   #position: Position | undefined;
   #page: MessageFrame[] = [];
-  /** Attempts that the message at #failed has had. */
+  /** The number of attempts for the message at `#failed`. */
   #attempts = 0;
-  /** The message that failed last, which need not be the next one any more: see {@link #forgetOtherFailure}. */
+  /**
+   * The position of the message that failed last. It may no longer be the next message: see
+   * {@link #forgetOtherFailure}.
+   */
   #failed: Position | undefined;
-  /** When the first of them failed, by the monotonic clock. */
+  /** When the first attempt failed, by the monotonic clock, in ms. */
   #failedAt = 0;
-  /** Why the head message was given up, which is yet to be stored among the dead letters. */
+  /**
+   * Why delivery of the message at `#failed` has failed for good. The message is not stored among
+   * the dead letters yet.
+   */
   #givenUpFor: string | undefined;
-  /** The ring has changed while it ran. */
+  /** Whether the ring has changed during this turn. */
   #isMoved = false;
   #timer: Timer | undefined;
   #ready: (() => void) | undefined;
@@ -114,18 +120,21 @@ export class TopicPush {
     this.#context = context;
   }
 
-  /** Where it is; undefined where that is not known at the moment. */
+  /** The position of the last message delivered; undefined if it is not known at the moment. */
   get position(): Position | undefined {
     return this.#position;
   }
 
-  /** Delivers, until nothing is left, or its turn is over and others wait. Never rejects. */
+  /**
+   * Delivers messages until none is left, or until the turn is over and other topics wait. Never
+   * rejects.
+   */
   async run(doOthersWait: () => boolean): Promise<TurnEnd> {
     this.isRunning = true;
     try {
       return await this.#run(doOthersWait);
     } catch (error) {
-      // Its owner delivers it now.
+      // The topic's new owner delivers it.
       if (error instanceof ShardcastError && error.code === "SHARDCAST_NOT_OWNER") return "idle";
       this.#tell("error", "a topic cannot be pushed", { error });
       return TROUBLE_MS;
@@ -143,7 +152,7 @@ export class TopicPush {
     this.#timer.unref();
   }
 
-  /** Its subscription is another one: what has failed may succeed now. */
+  /** The subscription was changed, so an attempt may succeed now. */
   retryNow(): void {
     this.#attempts = 0;
     this.#givenUpFor = undefined;
@@ -155,13 +164,13 @@ export class TopicPush {
     this.#ready = undefined;
   }
 
-  /** It may have been delivered elsewhere. */
+  /** Another node may have delivered messages, so the stored position must be read. */
   forgetPosition(): void {
     if (this.isRunning) this.#isMoved = true;
     else this.#position = undefined;
   }
 
-  /** Ends its waiting. */
+  /** Ends the wait. */
   wake(): void {
     const ready = this.#ready;
     this.stopWaiting();
@@ -211,7 +220,7 @@ export class TopicPush {
     );
   }
 
-  /** The offset after which the topic goes on. */
+  /** The offset after which delivery continues. */
   async #placeIn(log: ReadableLog): Promise<number> {
     const { subscription } = this.#queue;
     const { positions } = this.#context;
@@ -220,7 +229,7 @@ export class TopicPush {
       const { config, createdAt } = subscription;
       if (config.from === "earliest") return log.resolve({ type: "earliest" });
       const since = await log.resolve({ type: "since", time: createdAt });
-      // Its time is by another clock than that of the subscription.
+      // The log's time and the subscription's time come from different clocks.
       return this.#first === undefined ? since : Math.min(since, this.#first - 1);
     }
     const isContinued = log.continues(known);
@@ -240,11 +249,13 @@ export class TopicPush {
     this.#tell("warn", what, { first, last });
   }
 
-  /** @returns how long to wait before it is tried again; undefined where the topic can go on */
+  /**
+   * @returns how long to wait before the next attempt, in ms; undefined if the topic can continue
+   */
   async #deliver(message: MessageFrame): Promise<number | undefined> {
     if (this.#attempts > 0) this.#forgetOtherFailure(message);
     if (this.#givenUpFor === undefined) {
-      // It may be another one when the answer comes.
+      // The subscription may have changed when the answer arrives.
       const { subscription } = this.#queue;
       const result = await this.#post(message);
       const { counters, signal, disable } = this.#context;
@@ -257,7 +268,7 @@ export class TopicPush {
         if (disable(subscription, result.reason)) counters.disabled += 1;
         return TROUBLE_MS;
       }
-      // What was broken off by this node says nothing of the endpoint.
+      // An attempt that this node aborted says nothing about the endpoint.
       if (signal.aborted) return TROUBLE_MS;
       const waitMs = this.#fail(message, result);
       if (waitMs !== undefined) return waitMs;
@@ -270,18 +281,23 @@ export class TopicPush {
     const { config, keys } = this.#queue.subscription;
     if (this.#attempts > 0) counters.retries += 1;
     const headers = pushHeaders(message, {
-      ...{ topic: this.name, position: this.#positionOf(message), keys },
+      topic: this.name,
+      position: this.#positionOf(message),
+      keys,
       attempt: this.#attempts + 1,
       timestampS: Math.floor(now() / 1000),
     });
     return sender.post(config.url, {
-      ...{ headers, body: message.payload, timeoutMs: config.timeoutMs, signal },
+      headers,
+      body: message.payload,
+      timeoutMs: config.timeoutMs,
+      signal,
     });
   }
 
   /**
-   * Another node may have delivered the message that failed, or the log may have trimmed it. The next one then has
-   * all its attempts.
+   * Resets the attempts if another message failed last: another node may have delivered that one, or
+   * the log may have trimmed it. The next message then has all its attempts.
    */
   #forgetOtherFailure({ offset }: MessageFrame): void {
     const failed = this.#failed;
@@ -290,7 +306,7 @@ export class TopicPush {
     this.#givenUpFor = undefined;
   }
 
-  /** @returns how long to wait; undefined where that was the last attempt */
+  /** @returns how long to wait, in ms; undefined if that was the last attempt */
   #fail(
     message: MessageFrame,
     result: Extract<PostResult, { readonly reason: string }>,
@@ -348,7 +364,7 @@ export class TopicPush {
     this.#givenUpFor = undefined;
     this.#page.shift();
     const { isStopped, subscription } = this.#queue;
-    // Of one that was deleted, nothing is kept.
+    // A deleted subscription has no positions.
     if (!isStopped)
       this.#context.positions.set(subscription.positionKey(this.name), this.#position);
   }

@@ -1,4 +1,4 @@
-// What a consumer is started with, in addition to what every node is started with.
+// The options of a consumer, in addition to those of every node.
 import { RetentionRules, parseRetentionRules, type MemoryTopicLogOptions } from "@shardcast/log";
 import { optionInvalid, type CONSUMER_OPTIONS, type Values } from "@shardcast/options";
 import { nodeUrl, presenceTopic } from "@shardcast/protocol";
@@ -27,12 +27,12 @@ export interface ConsumerOptions extends Pick<
   readonly redis: RedisOptions | undefined;
   readonly advertise: string | undefined;
   readonly retention: RetentionRules;
-  /** All topics together. */
+  /** The most bytes of all topics together. */
   readonly maxLogBytes: number;
-  /** What a relay keeps of a topic that it does not own. */
+  /** Options of the log that a relay keeps for a topic that it does not own. */
   readonly tail: MemoryTopicLogOptions;
   readonly dedupe: DedupeOptions;
-  /** Messages; Infinity where subscribers may lag behind without a limit. */
+  /** The most messages that a subscriber may fall behind; Infinity for no limit. */
   readonly maxLag: number;
   readonly push: PushOptions;
 }
@@ -40,14 +40,17 @@ export interface ConsumerOptions extends Pick<
 const DEFAULT_LOG_BYTES = {
   memory: 1024 * MEBIBYTE,
   lmdb: 64 * 1024 * MEBIBYTE,
-  // What is in Redis is bounded a topic.
+  // In Redis, only each topic is limited.
   redis: Number.MAX_SAFE_INTEGER,
 } as const;
-/** Ids of one topic and window; beyond it the window gets shorter. */
+/** The most ids of one topic and window; if there are more, the window is shortened. */
 const DEDUPE_MAX_IDS = 200_000;
-/** Whoever missed more of it asks for the list anew. */
+/** A watcher that missed more changes than this reads the members again. */
 const PRESENCE_RETENTION = { topics: presenceTopic("*"), count: 1000, ageMs: 60_000 };
-/** What still counts is told again in time: no age and no size may drop it. Numbers that Redis can read. */
+/**
+ * Entries that are still valid are published again in time, so no age or size may drop them. The
+ * numbers are in the range of Redis.
+ */
 const PUSH_RETENTION = {
   topics: PUSH_TOPIC,
   count: PUSH_TOPIC_MESSAGES,
@@ -60,7 +63,8 @@ const TAIL_BYTES = MEBIBYTE;
 /** @throws SHARDCAST_OPTION_INVALID */
 export function parseConsumerOptions(values: ConsumerValues): ConsumerOptions {
   const { log, redisUrl, retainCount, retainBytes, retainAgeMs: ageMs } = values;
-  // A consumer that finds the others in Redis keeps messages there, too: another log would not move with its topics.
+  // A consumer that finds the others in Redis must also store messages there: another log would not
+  // move with its topics.
   if ((log === "redis") !== (redisUrl !== undefined)) {
     throw optionInvalid("--log redis and --redis <url> go together");
   }
@@ -82,7 +86,7 @@ export function parseConsumerOptions(values: ConsumerValues): ConsumerOptions {
   };
 }
 
-/** @throws SHARDCAST_OPTION_INVALID where no node, or no node with TLS, could follow the URL */
+/** @throws SHARDCAST_OPTION_INVALID if no node, or no node with TLS, could dial the URL */
 function advertisedOf({ advertisedUrl: value, tlsCertFile }: ConsumerValues): string | undefined {
   if (value === undefined) return undefined;
   const url = nodeUrl(value);

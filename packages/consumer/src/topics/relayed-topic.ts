@@ -1,5 +1,5 @@
-// A topic that another node owns, followed there once for all local subscribers. Its newest messages are
-// kept here; what is older is read from the owner. docs/architecture.md#relay
+// A topic that another node owns. This node subscribes to it once for all local subscribers, keeps
+// its newest messages, and reads older ones from the owner. docs/architecture.md#relay
 import {
   NO_EPOCH,
   ShardcastError,
@@ -22,7 +22,10 @@ import {
 import type { Subscription } from "../fan-out/subscription.ts";
 import { FanOut, type FanOutContext } from "../fan-out/fan-out.ts";
 
-/** How long a subscriber waits for the owner before it is told that the owner is out of reach. */
+/**
+ * How long a subscriber waits for the owner before its subscription ends with
+ * SHARDCAST_OWNER_UNAVAILABLE.
+ */
 const OWNER_TIMEOUT_MS = 5000;
 
 export interface RelayedTopicOptions {
@@ -44,9 +47,12 @@ export class RelayedTopic implements Follower, ReadableLog, TurnWork {
   readonly view: FanOut;
   readonly #options: RelayedTopicOptions;
   readonly #unfollow: () => void;
-  /** The newest messages; made when the owner has told where the topic stands. */
+  /**
+   * The newest messages. Replaced when the owner confirms the subscription and reports the topic's
+   * position.
+   */
   #tail: MemoryTopicLog;
-  /** The first offset that the owner still has, as far as is known here. */
+  /** The first offset that the owner still has, as far as this node knows. */
   #ownersOldest = 1;
   #isFollowed = false;
   #waiting: Waiting[] = [];
@@ -126,7 +132,9 @@ export class RelayedTopic implements Follower, ReadableLog, TurnWork {
     }
   }
 
-  /** The owner has taken the subscription: for the first time, or again after the link was lost. */
+  /**
+   * The owner has accepted the subscription, for the first time or again after the link was lost.
+   */
   followed(frame: SubscribedFrame): void {
     this.#flush();
     const { epoch, offset } = frame.position;
@@ -136,20 +144,21 @@ export class RelayedTopic implements Follower, ReadableLog, TurnWork {
     if (!isContinued) this.#startTail(epoch, offset);
     for (const { subscription, from, timer } of this.#waiting.splice(0)) {
       this.#runtime.clear(timer);
-      // It may have been ended while it waited.
+      // It may have ended while it waited.
       if (subscription.state === "starting") this.view.subscribe(subscription, from);
     }
   }
 
   delivered(bytes: Uint8Array, start: number, end: number): void {
-    // A copy: what comes is a view into the link's buffer, and the turn is not over.
+    // Copied, because the bytes are a view into the link's buffer, and the turn is not over.
     this.#arrived.push(bytes.slice(start, end));
     if (this.#arrived.length === 1) this.#options.turn.defer(this);
   }
 
   missed(frame: GapFrame, code?: string): void {
     this.#flush();
-    // What lies before damaged messages is still there. Who reads on into them is told so by the owner.
+    // The owner still has messages before the damaged ones. It announces the damage to subscribers
+    // that read on.
     if (code !== "SHARDCAST_MESSAGES_DAMAGED") this.#ownersOldest = frame.last + 1;
     this.#startTail(frame.epoch, frame.last);
   }
@@ -158,7 +167,7 @@ export class RelayedTopic implements Follower, ReadableLog, TurnWork {
     this.#flush();
   }
 
-  /** The topic has another owner now, which knows nothing of the old one's messages. */
+  /** The topic has another owner now, which has none of the old owner's messages. */
   leave(): void {
     this.close();
     for (const { subscription } of this.#waiting.splice(0)) {
@@ -176,7 +185,7 @@ export class RelayedTopic implements Follower, ReadableLog, TurnWork {
     return this.#options.context.runtime;
   }
 
-  /** The last offset that came, be it in the tail yet or not. */
+  /** The last offset received, whether or not it is in the tail yet. */
   get #receivedHead(): number {
     return this.#tail.head + this.#arrived.length;
   }
@@ -191,7 +200,7 @@ export class RelayedTopic implements Follower, ReadableLog, TurnWork {
     this.view.deliver(batch);
   }
 
-  /** From here on the tail is another one: of a new epoch, or after messages that cannot be had. */
+  /** Starts a new tail: in a new epoch, or after messages that are gone. */
   #startTail(epoch: string, head: number): void {
     const isSame = epoch === this.#tail.epoch && head === this.#tail.head;
     if (isSame) return;
@@ -200,11 +209,11 @@ export class RelayedTopic implements Follower, ReadableLog, TurnWork {
     this.view.logReplaced({ epoch: before.epoch, offset: before.head });
   }
 
-  /** What the owner has trimmed since this relay was told is known to the owner alone. */
+  /** Only the owner knows what it has trimmed since this node subscribed. */
   async #askOwner(from: From): Promise<number> {
     const page = await this.#readPage(from, 1);
     this.#ownersOldest = page.oldest;
-    // The answer may have brought a new epoch: what was asked for in the old one says nothing any more.
+    // The answer may be in a new epoch, where the requested position has no meaning.
     const isPosition = from.type === "position" && from.position.epoch === this.epoch;
     return isPosition ? from.position.offset : page.position.offset;
   }
@@ -213,16 +222,16 @@ export class RelayedTopic implements Follower, ReadableLog, TurnWork {
     const { epoch } = this;
     const from: From = { type: "position", position: { epoch, offset: after } };
     const page = await this.#readPage(from, limitBytes);
-    // The answer has brought a new epoch, and its subscribers go on in that.
+    // The answer is in a new epoch, where the subscribers continue.
     if (this.epoch !== epoch) return undefined;
     const { oldest, frames } = page;
     const { offset } = page.position;
-    // What the page goes over, and is not trimmed, is damaged.
+    // Messages that the page skips, and that are not trimmed, are damaged.
     if (offset > after && offset >= oldest) {
       this.#ownersOldest = oldest;
       return new Damage(Math.max(after + 1, oldest), offset);
     }
-    // What the owner does not have, only the tail can.
+    // If the owner has no such messages, only the tail may have later ones.
     this.#ownersOldest = frames.length === 0 ? this.#tail.oldest : oldest;
     return Batch.fromFrames(frames, this.view.id);
   }

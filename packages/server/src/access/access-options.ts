@@ -1,4 +1,4 @@
-// Who may connect without the pre-shared key, and how much one client may use.
+// Parses the options for clients without the pre-shared key: their tokens, permissions and limits.
 import {
   checkSecret,
   optionInvalid,
@@ -16,7 +16,7 @@ import { SecretKey } from "./secret-key.ts";
 import { JwksKeys, PemKey, SecretKeys, type TokenKeys } from "./token-keys.ts";
 import { WebhookSenders } from "./webhook-senders.ts";
 
-/** HS256 wants a key no shorter than its hash. RFC 7518 §3.2 */
+/** HS256 needs a key at least as long as its hash. RFC 7518 §3.2 */
 const SECRET_MIN_BYTES = 32;
 
 type AccessValues = Values<typeof ACCESS_OPTIONS>;
@@ -31,7 +31,7 @@ export interface AccessOptions extends Pick<
   | "handshakesPerSecond"
   | "trustedHops"
 > {
-  /** Keys that the node has; those of `jwksUrl` are fetched later. */
+  /** Keys that the node already has; those of `jwksUrl` are fetched later. */
   readonly tokenKeys: readonly TokenKeys[];
   readonly defaultPermissions: Permissions;
   readonly limits: AccessLimits;

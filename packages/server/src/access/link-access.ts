@@ -16,7 +16,7 @@ export interface AccessHolder {
   expired(): void;
 }
 
-/** What all clients of a node share. */
+/** The parts that all clients of a node share. */
 export interface AccessContext {
   readonly limits: AccessLimits;
   readonly now: () => number;

@@ -2,7 +2,7 @@
 // Origin, or any value they like.
 import { optionInvalid } from "@shardcast/options";
 
-/** What `*` matches: host name characters only, so that it cannot reach past the host. */
+/** `*` matches host name characters only, so that it cannot reach past the host. */
 const SUBDOMAINS = /^[a-z0-9_.-]+$/;
 const ORIGIN = /^[a-z][a-z0-9+.-]*:\/\/(\*\.)?[a-z0-9.[\]:-]+$/;
 

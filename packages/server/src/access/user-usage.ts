@@ -1,4 +1,4 @@
-// What all links of one user together use of a node.
+// Counts the links and publishes of one user at a node.
 import { PublishAllowance } from "./publish-allowance.ts";
 
 export class UserUsage {

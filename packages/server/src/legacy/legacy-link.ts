@@ -15,7 +15,7 @@ import type { NodeSocket } from "../link/node-socket.ts";
 import { TurnLink, type LinkContext } from "../link/turn-link.ts";
 import { frameText, PING } from "@shardcast/protocol/websocket";
 
-/** What the link's endpoint does with the link. */
+/** Handles the events of the link for its endpoint. */
 export interface LegacyRole {
   /**
    * The client has proved itself. The role calls `ready` on the link when the node may send its

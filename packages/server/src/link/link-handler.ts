@@ -10,7 +10,7 @@ export interface HandledLink extends FrameSink, PublishOrigin {
   reject(seq: number, code: ErrorCode, reason: string): void;
 }
 
-/** What the upgrade's path and query ask for: `/subscribe/:topic?from=…` names a topic. */
+/** The topic and start in the upgrade's path and query: `/subscribe/:topic?from=…`. */
 export interface LinkTarget {
   readonly topic?: string;
   readonly from: From;

@@ -37,7 +37,7 @@ import type { LinkContext } from "./turn-link.ts";
 /** Sent to a client with a token: it has no key by which the node could prove itself. */
 const NO_MAC = new Uint8Array(MAC_BYTES);
 
-/** What all handshakes of a node share. */
+/** The parts that all handshakes of a node share. */
 export interface HandshakeOptions {
   readonly nodeId: string;
   readonly keys: HandshakeKeys;
@@ -53,7 +53,7 @@ export interface HandshakeOptions {
   readonly counters: { handshakes: number; handshakeFailures: number };
 }
 
-/** What the upgrade request offered. */
+/** The route, subprotocol and token of the upgrade request. */
 export interface HandshakeOffer {
   readonly route: Route;
   readonly subprotocol: Subprotocol;

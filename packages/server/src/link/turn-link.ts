@@ -18,7 +18,7 @@ import { PIECE_BYTES, PING } from "@shardcast/protocol/websocket";
 const NO_CHUNKS: Buffer[] = [];
 const NOTHING = Buffer.alloc(0);
 
-/** What all links of a node share. */
+/** The parts that all links of a node share. */
 export interface LinkContext {
   readonly turn: Turn;
   /**

@@ -1,4 +1,4 @@
-// What every node is started with.
+// The options of every node.
 import {
   optionInvalid,
   type NODE_OPTIONS,

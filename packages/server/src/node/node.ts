@@ -31,7 +31,7 @@ const REGROUP_MS = 1000;
 
 export type Role = "producer" | "consumer";
 
-/** What a role adds to a node. */
+/** The parts that a role adds to a node. */
 export interface RoleParts {
   readonly role: Role;
   readonly handlers: Partial<Record<Endpoint, LinkHandler>>;
@@ -191,7 +191,7 @@ export class ShardcastNode {
     return this.#stopping !== undefined;
   }
 
-  /** What the node waits for before it can work; empty if it is ready. */
+  /** The conditions that the node waits for; empty if it is ready. */
   waitingFor(): string[] {
     return this.#parts.waitingFor();
   }

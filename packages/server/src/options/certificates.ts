@@ -1,13 +1,15 @@
-// Certificates of authorities in a file, for whatever option names one. Node takes any text for them, without a word.
+// Reads certificates of authorities from the file that an option names. Node itself accepts any
+// text as such, without an error.
 import { X509Certificate } from "node:crypto";
 import { optionInvalid, readOptionFile } from "@shardcast/options";
 
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 
 /**
- * Each certificate of a PEM file by itself.
- * @param name of the option, for the error: `--tls-ca`
- * @throws SHARDCAST_OPTION_INVALID where the file cannot be read, has none, or one that is none
+ * Returns each certificate of a PEM file separately.
+ * @param name of the option, for the error, such as `--tls-ca`
+ * @throws SHARDCAST_OPTION_INVALID if the file cannot be read, or has no certificate, or an invalid
+ * one
  */
 export function readCertificates(name: string, file: string): string[] {
   let text: string;

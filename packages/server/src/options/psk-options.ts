@@ -2,7 +2,7 @@
 import { checkSecret, readSecretFile, type NODE_OPTIONS, type Values } from "@shardcast/options";
 import { ShardcastError } from "@shardcast/protocol";
 
-/** The original queue's default key, which is public. */
+/** The default key of the original queue, which is public. */
 export const PUBLIC_PSK = "pre-shared-key";
 
 type PskValues = Pick<
@@ -11,8 +11,8 @@ type PskValues = Pick<
 >;
 
 /**
- * The key and, where there is one, the previous key, which is accepted as well. With the original's protocol, its
- * public default may be a key.
+ * Returns the key and, if there is one, the previous key, which is also accepted. With the original
+ * queue's protocol, its public default is allowed as a key.
  * @throws SHARDCAST_KEY_MISSING, SHARDCAST_OPTION_INVALID
  */
 export function readPsk(values: PskValues): [string, string | undefined] {

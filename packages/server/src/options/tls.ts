@@ -1,5 +1,5 @@
-// TLS of a node: the certificate of what it listens on, read again when the files change, and whom it believes
-// on the links that it opens.
+// TLS of a node: the certificate that it serves, which is read again when its files change, and the
+// authorities that it trusts on the links that it dials.
 import { unwatchFile, watchFile } from "node:fs";
 import type { Server } from "node:http";
 import { createSecureContext, rootCertificates } from "node:tls";
@@ -10,16 +10,16 @@ import { readCertificates } from "./certificates.ts";
 const POLL_MS = 2000;
 
 export interface TlsOptions {
-  /** Undefined where the node serves without TLS. */
+  /** Undefined if the node serves without TLS. */
   readonly certificate: Certificate | undefined;
   readonly peers: PeerTls;
 }
 
-/** TLS on the links that a node opens. */
+/** TLS on the links that a node dials. */
 export interface PeerTls {
-  /** Whose certificates are believed; undefined for Node's own list. */
+  /** The certificates of trusted authorities; undefined for Node's own list. */
   readonly ca: readonly string[] | undefined;
-  /** No link goes to a ws:// address. */
+  /** Whether ws:// addresses are refused. */
   readonly isRequired: boolean;
 }
 
@@ -45,7 +45,8 @@ export function parseTlsOptions(values: TlsValues): TlsOptions {
         tlsCaFile === undefined
           ? undefined
           : [...rootCertificates, ...readCertificates("--tls-ca", tlsCaFile)],
-      // An operator may list plain-text addresses. Those that a node learns from others must have TLS.
+      // An operator may list plain-text addresses. Those that a node learns from others must have
+      // TLS.
       isRequired: certificate !== undefined && consumers === undefined,
     },
   };
@@ -56,7 +57,7 @@ interface Pair {
   readonly key: string;
 }
 
-/** A certificate and its key, as two files that are replaced now and then. */
+/** A certificate and its key, as two files that are replaced from time to time. */
 class Certificate {
   readonly #certFile: string;
   readonly #keyFile: string;
@@ -68,7 +69,7 @@ class Certificate {
     this.#pair = pair;
   }
 
-  /** @throws SHARDCAST_OPTION_INVALID where they cannot be read, or do not belong together */
+  /** @throws SHARDCAST_OPTION_INVALID if the files cannot be read, or do not belong together */
   static of(certFile: string, keyFile: string): Certificate {
     try {
       return new Certificate(certFile, keyFile, readPair(certFile, keyFile));
@@ -83,9 +84,9 @@ class Certificate {
   }
 
   /**
-   * Gives a server each later pair, for connections from then on. A pair that cannot be used, as while only one of
-   * the two files is new, changes nothing.
-   * @returns what ends it
+   * Gives a server each new pair, for later connections. A pair that is invalid changes nothing,
+   * for example while only one of the two files is new.
+   * @returns a function that stops this
    */
   follow(server: Server, logger: Logger): () => void {
     const adopt = (): void => {
@@ -100,7 +101,7 @@ class Certificate {
       }
     };
     const files = [this.#certFile, this.#keyFile];
-    // By polling: a file that is replaced through a link, as in Kubernetes, sends no event.
+    // Polled: a file that is replaced through a symbolic link, as in Kubernetes, sends no event.
     for (const file of files) watchFile(file, { interval: POLL_MS, persistent: false }, adopt);
     return () => {
       for (const file of files) unwatchFile(file, adopt);
@@ -108,14 +109,14 @@ class Certificate {
   }
 }
 
-/** @throws whatever Node throws where they are not a certificate and its key */
+/** @throws the error of Node if they are not a certificate and its key */
 function readPair(certFile: string, keyFile: string): Pair {
   const pair = { cert: readText(certFile), key: readText(keyFile) };
   createSecureContext(pair);
   return pair;
 }
 
-/** @throws where it is empty, which Node takes for no certificate at all */
+/** @throws Error if the file is empty, which Node would accept as no certificate at all */
 function readText(file: string): string {
   const text = readOptionFile(file).toString("utf8");
   if (text.trim() === "") throw new Error(`${file} is empty`);

@@ -1,4 +1,4 @@
-// A publish on its way to its owner, which has not answered yet.
+// A publish that was sent to its owner, or waits to be sent, and has no answer yet.
 import {
   PUBLISH_SEQ_AT,
   PUBLISH_TIMEOUT_AT,
@@ -9,17 +9,19 @@ import {
 } from "@shardcast/protocol";
 import type { PublishOrigin, Refusal } from "../publish/publish-target.ts";
 
-/** Its frame lies between `start` and `end` of `bytes`. */
+/** The frame is between `start` and `end` of `bytes`. */
 export interface UplinkEntry {
   origin: PublishOrigin;
   readonly seq: number;
-  /** Of all publishes that this uplink was given: their order. */
+  /** The entry's place in the order of all publishes that this uplink accepted. */
   readonly ordinal: number;
   readonly deadline: number;
-  /** When it is over, its sender gives the publish up. */
+  /** Whether the publish has a timeout of its own, after which its sender gives up. */
   readonly hasOwnTime: boolean;
   readonly hasId: boolean;
-  /** It was on its way when a link ended for what was sent: it goes alone the next time. */
+  /**
+   * Whether it was in flight when a link ended because of a publish. If so, it is next sent alone.
+   */
   isSuspect: boolean;
   bytes: Buffer;
   start: number;
@@ -27,8 +29,8 @@ export interface UplinkEntry {
 }
 
 /**
- * What is wrong with what was sent, by the close code of a link that ended for it; undefined where it ended for
- * anything else. RFC 6455 §7.4.1, docs/protocol.md#close-codes
+ * The fault of a publish for which a link ended, by the link's close code; undefined if the link
+ * ended for another reason. RFC 6455 §7.4.1, docs/protocol.md#close-codes
  */
 export function blameOf(closeCode: number): ErrorCode | undefined {
   return BLAMES.get(closeCode);
@@ -58,9 +60,11 @@ export function refusalOf(
   return { seq, topic: readPublishTopic(bytes, start), code, reason };
 }
 
-/** The frame of an entry as its origin brought it, but for the time that has passed. */
+/**
+ * The frame of an entry as its origin sent it, except that its timeout is the time that is left.
+ */
 export function frameOf({ seq, deadline, bytes, start, end }: UplinkEntry, now: number): Buffer {
-  // A copy: the bytes may still be on their way to the kernel.
+  // Copied, because the kernel may not have sent the bytes yet.
   const frame = Buffer.from(bytes.subarray(start, end));
   writeUint32(frame, PUBLISH_SEQ_AT, seq);
   writeUint32(frame, PUBLISH_TIMEOUT_AT, Math.max(1, Math.ceil(deadline - now)));

@@ -1,16 +1,17 @@
-// The link that takes a node's publishes to one owner. What is sent and not acked is kept, and sent
-// again after a loss where it has an id; what waits is bounded, and so is the time that it waits.
+// The link that sends a node's publishes to one owner. Publishes without an ack are kept and, if
+// they have an id, sent again after a loss. The bytes that wait are limited, and so is the time.
 //
 //   publish ─▶ waiting ─▶ in flight ─▶ answered
-//                 ▲           │ lost, or refused by a node that does not own the topic (yet, or any more)
+//                 ▲           │ lost, or refused by a node that is not the owner (yet, or any more)
 //                 └───────────┘
 //
-// A refusal stops the sending until everything in flight has its answer: what was refused then goes again
-// before anything that came later, so that a topic keeps its order while the rings of two nodes differ. What is
-// in flight behind a refusal is refused as well: refused-topics.ts.
+// After a refusal, nothing is sent until everything in flight has its answer. The refused publishes
+// are then sent before later ones, so that a topic keeps its order while the rings of two nodes
+// differ. The owner also refuses what is in flight behind a refusal: see refused-topics.ts.
 //
-// A link may end for what was sent: the owner may have another limit, or another version. What was in flight then
-// goes again one by one, so that one publish at the most ends a link a second time, and is refused.
+// A link may end because of a publish, if the owner has another limit or another version. The
+// publishes that were in flight are then sent one by one, so that at most one of them ends a second
+// link, and is refused.
 import {
   FRAME_TYPES,
   PUBLISH_SEQ_AT,
@@ -39,10 +40,13 @@ import type { PeerTls } from "../options/tls.ts";
 import type { Turn, TurnWork } from "../turn/turn.ts";
 import { blameOf, frameOf, inOrder, refusalOf, type UplinkEntry } from "./uplink-entry.ts";
 
-/** Turns share a buffer until it is full: one message a turn must not hold a buffer of its own. */
+/**
+ * Turns share a buffer until it is full, so that a turn with one message does not hold a buffer of
+ * its own.
+ */
 const SLAB_BYTES = 64 * 1024;
 const DEADLINE_TICK_MS = 100;
-/** How long the rings are given to agree before what was refused goes again. */
+/** How long the rings may take to agree before refused publishes are sent again. */
 const REFUSED_MS = 50;
 const NO_BYTES = Buffer.alloc(0);
 
@@ -52,11 +56,14 @@ export interface UplinkOptions {
   readonly tls: PeerTls;
   readonly logger: Logger;
   readonly turn: Turn;
-  /** Publishes on their way to the owner at once. */
+  /** The most publishes in flight to the owner. */
   readonly windowMessages: number;
-  /** Bytes on their way to the owner at once, and bytes that may wait while it is out of reach. */
+  /**
+   * The most bytes in flight to the owner, and the most bytes that may wait while it is
+   * unavailable.
+   */
   readonly windowBytes: number;
-  /** How long a publish that names no time of its own may take. */
+  /** How long a publish without a timeout of its own may take, in ms. */
   readonly publishTimeoutMs: number;
 }
 
@@ -67,18 +74,18 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
   #inFlight: InFlight<UplinkEntry>;
   /** To be sent, in order. */
   #waiting: UplinkEntry[] = [];
-  /** Refused by a node that says that it is not the owner: to go again, in the order of the refusals. */
+  /** Refused by a node that is not the owner; sent again later. In the order of the refusals. */
   #refused: UplinkEntry[] = [];
   #refusedTimer: NodeJS.Timeout | undefined;
-  /** What was sent last is a suspect: it is in flight alone. */
+  /** Whether the entry sent last is a suspect, which must be in flight alone. */
   #isLone = false;
   readonly #payloadLimit: PayloadLimit;
-  /** What waits behind these is to be refused before anything more is sent. */
+  /** Refuse the publishes that wait behind these before sending more. */
   readonly #refusedBehind = new RefusedBehind();
   readonly #paused = new PausedSources();
   #heldBytes = 0;
   #out = NO_BYTES;
-  /** What is before this was sent. */
+  /** Everything before this index was sent. */
   #outStart = 0;
   #outEnd = 0;
   #isDeferred = false;
@@ -107,7 +114,7 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
     return this.#peer.fault;
   }
 
-  /** Publishes that have no answer yet, sent or not. */
+  /** The number of publishes without an answer, sent or not. */
   get pendingCount(): number {
     return this.#inFlight.count + this.#refused.length + this.#waiting.length;
   }
@@ -116,7 +123,7 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
     this.#peer.start();
   }
 
-  /** Ends the link; what has no answer yet is rejected. */
+  /** Closes the link, and rejects the publishes without an answer. */
   close(): void {
     clearInterval(this.#deadlineTimer);
     clearTimeout(this.#refusedTimer);
@@ -129,9 +136,9 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
   }
 
   /**
-   * Gives away what has no answer yet and another owner now, in order. What is in flight leaves its place
-   * behind, so that an answer that still comes finds nobody; without an id it is rejected, since the node
-   * may have stored it.
+   * Removes and returns, in order, the publishes without an answer whose topics have another owner
+   * now. Those in flight leave an empty place, which ignores later answers; without an id they are
+   * rejected, because the node may have stored them.
    */
   takeMoved(isOwned: (topic: string) => boolean): MovedPublish[] {
     const isMoved = ({ bytes, start }: UplinkEntry): boolean =>
@@ -211,7 +218,8 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
   }
 
   lost(closeCode: number): void {
-    // What was sent comes first again, and in its order. Without an id it might be stored twice.
+    // Send these again first, in order. Without an id, a publish might be stored twice, so it is
+    // rejected.
     const sent = this.#inFlight.takeAll();
     const blame = blameOf(closeCode);
     const again: UplinkEntry[] = [];
@@ -232,7 +240,7 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
     this.#paused.resumeAll();
   }
 
-  /** Sends what this turn brought as one WebSocket message. */
+  /** Sends the frames of this turn as one WebSocket message. */
   endTurn(): void {
     this.#isDeferred = false;
     this.#pump();
@@ -250,7 +258,7 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
     );
   }
 
-  /** Writes a frame into this turn's message, under a seq of this link. */
+  /** Writes a frame into this turn's message, with a seq of this link. */
   #put(entry: UplinkEntry, bytes: Uint8Array, start: number, end: number): void {
     const count = end - start;
     if (this.#outEnd + count > this.#out.length) this.#makeRoom(count);
@@ -266,7 +274,10 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
     this.#defer();
   }
 
-  /** The message so far goes out as it is: entries point into its buffer, so it never moves. */
+  /**
+   * Sends the message so far and starts a new buffer. The old one is never moved, because entries
+   * point into it.
+   */
   #makeRoom(count: number): void {
     this.#flush();
     this.#out = Buffer.allocUnsafeSlow(Math.max(SLAB_BYTES, count));
@@ -296,7 +307,7 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
     entry.end = count;
     this.#heldBytes += count;
     this.#waiting.push(entry);
-    // The owner is there and slow: whoever publishes to it waits in its own kernel.
+    // The owner is available but slow: pause the source, so that TCP holds its publishes back.
     if (this.#peer.isOpen) this.#paused.pause(entry.origin.source);
   }
 
@@ -310,7 +321,8 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
       sent += 1;
       const { bytes, start, end } = entry;
       this.#heldBytes -= end - start;
-      // Whoever is gone sends it again, and nothing of it may come behind that.
+      // A client that disconnected sends it again; sending it here too could store it after later
+      // publishes.
       if (!entry.origin.isOpen && entry.hasId) continue;
       this.#put(entry, bytes, start, end);
     }
@@ -318,14 +330,14 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
     if (this.#waiting.length === 0) this.#paused.resumeAll();
   }
 
-  /** Refuses what came before it was known what the owner takes. */
+  /** Refuses publishes that arrived before the owner's limit was known. */
   #isTooLarge(entry: UplinkEntry): boolean {
     if (!this.#payloadLimit.isExceededBy(entry.bytes, entry.start, entry.end)) return false;
     this.#reject(entry, "SHARDCAST_PAYLOAD_TOO_LARGE", this.#payloadLimit.reason);
     return true;
   }
 
-  /** A suspect goes alone. */
+  /** A suspect must be in flight alone. */
   #mustWait(isSuspect: boolean): boolean {
     return (this.#isLone || isSuspect) && this.#inFlight.count > 0;
   }
@@ -334,7 +346,8 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
     const frame = decodeFrame(bytes, start, end);
     if (frame?.type !== "reject") return;
     const entry = this.#inFlight.take(readUint32(bytes, start + PUBLISH_SEQ_AT));
-    // What is put already was sent without knowing: it goes before the answer to the heartbeat that follows.
+    // Frames already written were sent without knowing of the refusal, so they must precede the
+    // answer to the heartbeat that follows.
     this.#flush();
     if (entry === undefined) return;
     if (frame.code === "SHARDCAST_NOT_OWNER" && entry.origin !== NOBODY) {
@@ -345,7 +358,7 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
     this.#reject(entry, code, frame.reason);
   }
 
-  /** Nothing that waits overtakes what its origin sends again. */
+  /** Refuses waiting publishes that would overtake one that its origin sends again. */
   #refuseBehind(): void {
     if (this.#refusedBehind.isEmpty) return;
     const stays = (entry: UplinkEntry): boolean => {
@@ -355,12 +368,12 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
     };
     this.#refused = this.#refused.filter(stays);
     this.#waiting = this.#waiting.filter(stays);
-    // What is on its way the owner refuses as well, unless the link is lost before.
+    // The owner refuses what is in flight behind them too, unless the link is lost first.
     const [oldest] = this.#inFlight.entries();
     this.#refusedBehind.forget(oldest?.ordinal ?? Infinity);
   }
 
-  /** Answers of what is in flight may be refusals too, of earlier publishes. */
+  /** Wait for the answers to everything in flight: they may be refusals of earlier publishes. */
   #settleRefused(): void {
     if (this.#inFlight.count > 0) return;
     this.#refusedTimer ??= setTimeout(() => {
@@ -405,7 +418,7 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
       : "the owner has not answered in time";
   }
 
-  /** Its sender does not send it again. */
+  /** Refuses a publish that its sender does not send again. */
   #giveUp(entry: UplinkEntry, reason: string): void {
     this.#heldBytes -= entry.end - entry.start;
     entry.origin.refuse(refusalOf(entry, "SHARDCAST_OWNER_UNAVAILABLE", reason));

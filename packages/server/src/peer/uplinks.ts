@@ -1,4 +1,4 @@
-// A node's uplinks, one to each consumer but itself.
+// A node's uplinks, one to each consumer except itself.
 import type { PskKeys } from "@shardcast/protocol/proof";
 import type { Logger } from "pino";
 import { isSameMember, type RingMember } from "@shardcast/protocol";
@@ -8,12 +8,14 @@ import type { MovedPublish } from "../publish/moved-publish.ts";
 import type { Turn } from "../turn/turn.ts";
 import { Uplink } from "./uplink.ts";
 
-/** Publishes on their way to one owner at once. */
+/** The most publishes in flight to one owner. */
 const WINDOW_MESSAGES = 65_536;
-/** Bytes on their way to one owner, and bytes that may wait while it is out of reach. */
+/**
+ * The most bytes in flight to one owner, and the most bytes that may wait while it is unavailable.
+ */
 const WINDOW_BYTES = 64 * 1024 * 1024;
 
-/** What uplinks need of their node. */
+/** The parts of a node that uplinks use. */
 export interface UplinksContext {
   readonly options: {
     readonly keys: PskKeys;
@@ -52,7 +54,7 @@ export class Uplinks {
     return uplink;
   }
 
-  /** What each owner that is out of reach is out of reach for. */
+  /** For each owner that is unavailable, its id and the reason. */
   faults(): string[] {
     return this.all()
       .filter(({ isOpen }) => !isOpen)
@@ -60,8 +62,9 @@ export class Uplinks {
   }
 
   /**
-   * Goes by the ring as it is now.
-   * @returns what has another owner now and no answer yet, each topic's in its order
+   * Applies the current ring.
+   * @returns the publishes without an answer whose topics have another owner now, in order within
+   * each topic
    */
   regroup(): MovedPublish[] {
     const moved: MovedPublish[] = [];
@@ -79,7 +82,7 @@ export class Uplinks {
     return moved;
   }
 
-  /** Resolves when nothing waits for an ack any more, or at the deadline. */
+  /** Resolves when no publish waits for an ack, or at the deadline. */
   async drain(deadline: number): Promise<void> {
     while (
       performance.now() < deadline &&

@@ -1,5 +1,5 @@
-// Takes publishes from links and hands each to whoever stores its topic: a producer node's uplinks, and
-// on a consumer's /connect its own topics too. Checks here cost the sender only.
+// Accepts publishes from links and passes each to the target that stores its topic: an uplink or,
+// on a consumer, the node's own topics. The checks here cost only the sender.
 import {
   PublishHead,
   topicFault,
@@ -12,16 +12,19 @@ import type { PublishOrigin, PublishTarget } from "./publish-target.ts";
 import { Unrouted } from "./unrouted.ts";
 import type { MovedPublish } from "./moved-publish.ts";
 
-/** Topics whose target is remembered; more of them start the memory anew. */
+/** The number of topics whose targets are cached. If there are more, the cache is cleared. */
 const REMEMBERED_TOPICS = 100_000;
 
 export interface PublishRouterOptions {
   readonly membership: Membership;
   readonly targetOf: (owner: RingMember) => PublishTarget;
   readonly maxPayloadBytes: number;
-  /** How long a publish that names no time of its own waits for a first consumer. */
+  /** How long a publish without a timeout of its own waits for a first consumer, in ms. */
   readonly publishTimeoutMs: number;
-  /** What is wrong with a topic. @default topicFault: the system's topics are for nobody */
+  /**
+   * Returns why a topic is not allowed. @default topicFault, which allows none of the system's
+   * topics
+   */
   readonly topicFault?: (topic: string) => TopicFault | undefined;
 }
 
@@ -38,8 +41,8 @@ export class PublishRouter {
   }
 
   /**
-   * Routes the publish frame between `start` and `end`. The origin gets an ack or a reject, sooner or later.
-   * @returns false where the frame's layout is broken, so that the link has to end
+   * Routes the publish frame between `start` and `end`. The origin gets an ack or a reject later.
+   * @returns false if the frame is malformed, so that the link must be closed
    */
   publish(
     origin: PublishOrigin,
@@ -81,9 +84,10 @@ export class PublishRouter {
   }
 
   /**
-   * Hands publishes to the owners that the ring names now: what waited for a first consumer, and what was on
-   * its way to an owner that is none any more. Whose sender is gone is left out: it sends again what had no
-   * answer, and nothing of it may come behind that.
+   * Passes publishes to the owners in the current ring: those that waited for a first consumer, and
+   * those that were in flight to a node that is no longer the owner. Publishes of a sender that has
+   * disconnected are left out: it sends those without an answer again, and none may be stored after
+   * that.
    */
   reroute(moved: readonly MovedPublish[]): void {
     const head = this.#head;
@@ -91,7 +95,7 @@ export class PublishRouter {
       if (!origin.isOpen || !head.read(frame, 0, frame.length)) continue;
       const refused = origin.refusedTopics?.codeOf(head.topic);
       if (refused !== undefined || origin.isNode) {
-        // Another node sends it where its own ring says.
+        // The other node sends it to the owner in its own ring.
         const code = refused ?? "SHARDCAST_NOT_OWNER";
         origin.refuse({ seq: head.seq, topic: head.topic, code, reason: "" });
         continue;
@@ -113,13 +117,13 @@ export class PublishRouter {
   }
 
   #remember(topic: string, target: PublishTarget): void {
-    // What waits for a first consumer is routed anew.
+    // Publishes that wait for a first consumer are routed again later.
     if (target === this.#unrouted) return;
     if (this.#targets.size >= REMEMBERED_TOPICS) this.#targets.clear();
     this.#targets.set(topic, target);
   }
 
-  /** What the sender may not know beside the code. */
+  /** The reason for people, in addition to the code. */
   #detail(fault: ErrorCode): string {
     const { maxPayloadBytes } = this.#options;
     return fault === "SHARDCAST_PAYLOAD_TOO_LARGE" ? `${maxPayloadBytes} bytes are the limit` : "";

@@ -1,4 +1,5 @@
-// Publishes that come while no consumer is known: they wait for one, in their order, as long as their senders do.
+// Publishes that arrive while no consumer is known. They wait for one, in order, as long as their
+// senders do.
 import {
   PUBLISH_TIMEOUT_AT,
   readPublishTopic,
@@ -12,7 +13,7 @@ import type { PublishOrigin, PublishTarget, Refusal } from "./publish-target.ts"
 import { RefusedBehind } from "./refused-behind.ts";
 
 const EXPIRE_MS = 100;
-/** Beyond it, whoever brings more is refused. */
+/** If more bytes wait, further publishes are refused. */
 const MAX_BYTES = 64 * 1024 * 1024;
 
 interface Waiting extends MovedPublish {
@@ -48,7 +49,7 @@ export class Unrouted implements PublishTarget {
     this.#timer ??= setInterval(() => this.#expire(performance.now()), EXPIRE_MS).unref();
   }
 
-  /** Gives away all that waits, each with the time that it has left. */
+  /** Removes and returns all waiting publishes, each with the time that it has left. */
   take(): MovedPublish[] {
     const now = performance.now();
     const waiting = this.#keep([]);

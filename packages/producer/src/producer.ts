@@ -15,8 +15,10 @@ import {
 } from "@shardcast/server";
 
 /**
- * Starts a producer, which listens and dials all consumers. It is ready when all of them are
- * connected, but starts without any.
+ * Starts a producer, which listens and dials all consumers; resolves when clients can connect. The
+ * producer is ready when all consumers are connected, but starts without any.
+ * @param redisOptions where the consumers are found; undefined if `core` has their list
+ * @throws SHARDCAST_PORT_TAKEN, SHARDCAST_OPTION_INVALID if it cannot listen for another reason
  */
 export async function startProducer(
   core: NodeCore,

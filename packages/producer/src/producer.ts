@@ -33,6 +33,7 @@ export async function startProducer(
   const { maxPayloadBytes, windowMessages } = options;
   const uplinks = new Uplinks(core);
   const routing: PublishRouterOptions = {
+    runtime: core.runtime,
     membership,
     maxPayloadBytes,
     publishTimeoutMs: options.publishTimeoutMs,

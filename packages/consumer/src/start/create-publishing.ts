@@ -34,12 +34,12 @@ export interface Publishing {
 }
 
 export function createPublishing(core: NodeCore, owner: Owner): Publishing {
-  const { membership, options } = core;
+  const { membership, runtime, options } = core;
   const { maxPayloadBytes, publishTimeoutMs, windowMessages } = options;
   const uplinks = new Uplinks(core);
   const targetOf = (member: RingMember): PublishTarget =>
     membership.isSelf(member) ? owner : uplinks.to(member);
-  const shared = { membership, maxPayloadBytes, publishTimeoutMs };
+  const shared = { membership, runtime, maxPayloadBytes, publishTimeoutMs };
   const router = new PublishRouter({ ...shared, targetOf });
   const nodeRouter = new PublishRouter({ ...shared, targetOf, topicFault: nodePublishFault });
   const peerRouter = new PublishRouter({

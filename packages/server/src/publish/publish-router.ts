@@ -1,5 +1,6 @@
 // Accepts publishes from links and passes each to the target that stores its topic: an uplink or,
 // on a consumer, the node's own topics. The checks here cost only the sender.
+import type { Runtime } from "@shardcast/process";
 import {
   PublishHead,
   topicFault,
@@ -16,6 +17,7 @@ import type { MovedPublish } from "./moved-publish.ts";
 const REMEMBERED_TOPICS = 100_000;
 
 export interface PublishRouterOptions {
+  readonly runtime: Runtime;
   readonly membership: Membership;
   readonly targetOf: (owner: RingMember) => PublishTarget;
   readonly maxPayloadBytes: number;
@@ -36,7 +38,7 @@ export class PublishRouter {
 
   constructor(options: PublishRouterOptions) {
     this.#options = options;
-    this.#unrouted = new Unrouted(options.publishTimeoutMs);
+    this.#unrouted = new Unrouted(options.publishTimeoutMs, options.runtime);
     options.membership.onChange(() => this.#targets.clear());
   }
 

@@ -15,6 +15,10 @@ export function hasOwnTime(timeoutMs: number): boolean {
  * The time at which a publish without an answer is refused, by the monotonic clock, in ms.
  * @param timeoutMs how long the sender waits; 0 for the node's default, `otherwiseMs`
  */
-export function deadlineOf(timeoutMs: number, otherwiseMs: number): number {
-  return performance.now() + Math.min(timeoutMs === 0 ? otherwiseMs : timeoutMs, MAX_WAIT_MS);
+export function deadlineOf(
+  timeoutMs: number,
+  otherwiseMs: number,
+  now = performance.now(),
+): number {
+  return now + Math.min(timeoutMs === 0 ? otherwiseMs : timeoutMs, MAX_WAIT_MS);
 }

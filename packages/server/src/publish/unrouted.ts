@@ -1,5 +1,6 @@
 // Publishes that arrive while no consumer is known. They wait for one, in order, as long as their
 // senders do.
+import type { Runtime, Timer } from "@shardcast/process";
 import {
   PUBLISH_TIMEOUT_AT,
   readPublishTopic,
@@ -23,11 +24,13 @@ interface Waiting extends MovedPublish {
 
 export class Unrouted implements PublishTarget {
   readonly #publishTimeoutMs: number;
+  readonly #runtime: Runtime;
   #waiting: Waiting[] = [];
   #bytes = 0;
-  #timer: NodeJS.Timeout | undefined;
+  #timer: Timer | undefined;
 
-  constructor(publishTimeoutMs: number) {
+  constructor(publishTimeoutMs: number, runtime: Runtime) {
+    this.#runtime = runtime;
     this.#publishTimeoutMs = publishTimeoutMs;
   }
 
@@ -43,15 +46,18 @@ export class Unrouted implements PublishTarget {
       origin.refuse(refusalOf(seq, head.topic));
       return;
     }
-    const deadline = deadlineOf(timeoutMs, this.#publishTimeoutMs);
+    const deadline = deadlineOf(timeoutMs, this.#publishTimeoutMs, this.#runtime.steady());
     this.#waiting.push({ origin, seq, deadline, frame: Buffer.from(bytes.subarray(start, end)) });
     this.#bytes += end - start;
-    this.#timer ??= setInterval(() => this.#expire(performance.now()), EXPIRE_MS).unref();
+    if (this.#timer !== undefined) return;
+    const { steady, setInterval } = this.#runtime;
+    this.#timer = setInterval(() => this.#expire(steady()), EXPIRE_MS);
+    this.#timer.unref();
   }
 
   /** Removes and returns all waiting publishes, each with the time that it has left. */
   take(): MovedPublish[] {
-    const now = performance.now();
+    const now = this.#runtime.steady();
     const waiting = this.#keep([]);
     for (const { frame, deadline } of waiting) {
       writeUint32(frame, PUBLISH_TIMEOUT_AT, Math.max(1, Math.ceil(deadline - now)));
@@ -76,7 +82,7 @@ export class Unrouted implements PublishTarget {
     this.#waiting = waiting;
     this.#bytes = waiting.reduce((sum, { frame }) => sum + frame.length, 0);
     if (waiting.length === 0) {
-      clearInterval(this.#timer);
+      this.#runtime.clear(this.#timer);
       this.#timer = undefined;
     }
     return before;

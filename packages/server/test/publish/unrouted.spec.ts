@@ -1,3 +1,4 @@
+import { PROCESS_RUNTIME } from "@shardcast/process";
 import { PublishHead, encodeFrame } from "@shardcast/protocol";
 import { expect } from "chai";
 import { AwaitingPublisher } from "../../src/publish/awaiting-publisher.ts";
@@ -28,7 +29,7 @@ describe("publishes that wait for a first consumer", () => {
   }
 
   it("are refused where their time is over, and with one that may come again those behind it", async () => {
-    const unrouted = new Unrouted(SHORT_MS);
+    const unrouted = new Unrouted(SHORT_MS, PROCESS_RUNTIME);
     const [ann, bob] = [publisherTo(unrouted), publisherTo(unrouted)];
     void ann(1, "news", LONG_MS);
     const late = ann(2, "news", 0);

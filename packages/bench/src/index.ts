@@ -1,8 +1,8 @@
-// @shardcast/bench: nothing to import; the command is bin/bench.js.
+// @shardcast/bench: exports nothing; the command is bin/bench.js.
 //
-//   main → questions/      what is asked, and how the answer is drawn
-//   questions → peers/     the systems that are measured, a process or more each
-//   questions → load/      the load, in processes of its own: load → load-main → …-load → dialects → raw-socket
-//   main → report/         tables, charts, and the files that keep them
-//   stats/                 what processes have cost
+//   main → questions/      the questions, and how each answer is drawn
+//   questions → peers/     the systems under measurement, each with one or more processes
+//   questions → load/      load generators as processes: load → load-main → …-load → dialects → raw-socket
+//   main → report/         tables, charts, and the files that store them
+//   stats/                 CPU time and memory of processes
 export {};

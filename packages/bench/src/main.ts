@@ -1,4 +1,4 @@
-// The command: npm run bench -- <question> --peers ws,nats
+// The command line: npm run bench -- <question> --peers ws,nats
 import { list, readOptions, text, whole } from "@shardcast/options";
 import { PEERS, type BenchBins } from "./peers/peers.ts";
 import { FAN_OUT } from "./questions/fan-out.ts";
@@ -77,7 +77,7 @@ export async function main(bins: BenchBins): Promise<void> {
   }
 }
 
-/** Every system, and Shardcast with these logs. */
+/** Every other system, and Shardcast with these logs. */
 function defaultPeers(logs: readonly BenchLog[]): string[] {
   const others = BENCH_LOGS.filter((log) => !logs.includes(log)).map(shardcastWith);
   return PEERS.map(({ name }) => name).filter((name) => !others.includes(name));
@@ -87,7 +87,7 @@ function shardcastWith(log: BenchLog): string {
   return log === "memory" ? "shardcast" : `shardcast-${log}`;
 }
 
-/** Those that are there; of the others it says how to get them. */
+/** The installed systems. Prints how to install the others. */
 function installed(names: readonly string[]): string[] {
   return names.filter((name) => {
     const peer = PEERS.find((known) => known.name === name);

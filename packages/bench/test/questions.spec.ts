@@ -1,4 +1,5 @@
-// Every question is asked once, as small as it gets, so that it cannot rot. Nothing is said of its figures.
+// Asks every question once at its smallest size, so that the code keeps working. No figure is
+// checked.
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { expect } from "chai";
@@ -29,7 +30,7 @@ const BINS: BenchBins = {
   peerServer: binOf("bench", "peer-server.js"),
   load: binOf("bench", "load.js"),
 };
-/** Those that need nothing installed beside what all tests do. */
+/** The systems that need no program beyond those of the other tests. */
 const ALL = ["shardcast", "shardcast-lmdb", "shardcast-redis", "limit", "ws", "socket.io"];
 
 function asked(...peers: string[]): {

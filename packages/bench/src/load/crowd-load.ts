@@ -1,5 +1,5 @@
-// Many phones, in one process: connects them, has each send a byte at random moments, and waits until
-// what was sent to all has reached each of them once.
+// Many phones in one process: connects them, makes them send bytes at random times, and waits until
+// each has received every message to all of them exactly once.
 import { percentilesOf } from "../stats/percentile.ts";
 import { sleep, type Generator } from "./generator.ts";
 import type { CrowdPlan, CrowdTask, LoadResult } from "./load.ts";
@@ -7,7 +7,7 @@ import { localEnd } from "./local-end.ts";
 import { Phone, type PhoneOwner } from "./phone.ts";
 
 const CONNECTING_AT_ONCE = 64;
-/** Topics that the phones of one generator send their bytes to. */
+/** The number of topics to which the phones of one generator send their bytes. */
 const BYTE_TOPICS = 16;
 const TICK_MS = 10;
 const POLL_MS = 20;
@@ -60,7 +60,7 @@ export class CrowdLoad implements Generator, PhoneOwner {
     this.#failure ??= error;
   }
 
-  /** At random: in each tick, as many as a Poisson process of that rate has. */
+  /** Sends bytes at random: in each tick, as many as a Poisson process with this rate has. */
   async #bytes(seconds: number, perSecond: number): Promise<LoadResult> {
     this.#latencies = [];
     const begin = performance.now();
@@ -75,7 +75,7 @@ export class CrowdLoad implements Generator, PhoneOwner {
         nextAt -= (Math.log(1 - Math.random()) * 1000) / perSecond
       ) {
         const phone = this.#phones[Math.floor(Math.random() * this.#phones.length)];
-        // One that waits for its ack has nothing to say.
+        // A phone that waits for an ack does not send.
         if (phone?.isIdle !== true) continue;
         phone.sendByte(`bytes/${this.#plan.first}/${sent % BYTE_TOPICS}`);
         sent += 1;
@@ -91,7 +91,7 @@ export class CrowdLoad implements Generator, PhoneOwner {
     const begin = performance.now();
     let have = 0;
     await this.#until(() => {
-      // Those in front have it already.
+      // The phones before `have` have received all messages.
       while ((this.#phones[have]?.count ?? 0) >= messages) have += 1;
       return have === this.#phones.length;
     });

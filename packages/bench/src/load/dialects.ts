@@ -1,5 +1,5 @@
-// The same two roles, a subscriber whose bytes are counted and a publisher, in the words of each system.
-// All speak over WebSockets by the same raw socket but MQTT, which Debian's Mosquitto serves best over TCP.
+// A subscriber, whose received bytes are counted, and a publisher, in the protocol of each system.
+// All use the same raw WebSocket, except MQTT, which Debian's Mosquitto serves best over TCP.
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { encodeFrame, formatPosition, writeUint32, PUBLISH_SEQ_AT } from "@shardcast/protocol";
@@ -15,31 +15,36 @@ interface SubscriberOptions {
   readonly port: number;
   readonly topic: string;
   readonly local: LocalEnd;
-  /** Where it was before, as `subscribe` told it. @default the next message is its first */
+  /**
+   * The position to resume from, as `subscribe` returned it. @default start with the next message
+   */
   readonly resume?: string;
-  /** Told how many bytes of messages came, and shown them; valid for the call only. */
+  /**
+   * Called with the number of bytes of messages, and the bytes, which are valid only during the
+   * call.
+   */
   readonly received: (bytes: number, message: Buffer) => void;
 }
 
 interface PublisherOptions {
   readonly port: number;
-  /** It is a Shardcast producer's. */
+  /** Whether the port belongs to a Shardcast producer. */
   readonly isProducer: boolean;
-  /** How many it will publish to. */
+  /** The number of topics to publish to. */
   readonly topics: number;
 }
 
 export interface Publisher {
-  /** Publishes once. The payloads to a topic are all of one size. */
+  /** Publishes once. All payloads to a topic must have the same size. */
   publish(topic: string, payload: Buffer): void;
-  /** Sends what was published in this turn. */
+  /** Sends everything published in this turn. */
   flush(): void;
 }
 
 export interface Speaker {
   /**
-   * Resolves when it has asked for its topic.
-   * @returns what another can resume from, in a system where one can
+   * Resolves when it has requested its topic.
+   * @returns a position that another subscriber can resume from, if the system supports that
    */
   subscribe(options: SubscriberOptions): Promise<string | undefined>;
   publisher(options: PublisherOptions): Promise<Publisher>;
@@ -51,7 +56,11 @@ export const SPEAKERS: Readonly<Record<Dialect, Speaker>> = {
       const path = `/subscribe/${topic}${resume === undefined ? "" : `?from=${resume}`}`;
       return new Promise((resolve, reject) => {
         ShardcastSocket.open({
-          ...{ port, keys: KEYS, endpoint: "subscribe", path, local },
+          port,
+          keys: KEYS,
+          endpoint: "subscribe",
+          path,
+          local,
           messages: received,
           other: (frame) => {
             if (frame.type === "subscribed") resolve(formatPosition(frame.position));
@@ -82,7 +91,9 @@ export const SPEAKERS: Readonly<Record<Dialect, Speaker>> = {
   bare: {
     subscribe: async ({ port, topic, local, resume, received }) => {
       await RawSocket.open({
-        ...{ port, path: `/${resume ?? "subscribe"}/${topic}`, local },
+        port,
+        path: `/${resume ?? "subscribe"}/${topic}`,
+        local,
         received: (message) => received(message.length, message),
       });
       return "recover";
@@ -126,7 +137,9 @@ export const SPEAKERS: Readonly<Record<Dialect, Speaker>> = {
   nchan: {
     subscribe: async ({ port, topic, local, received }) => {
       await RawSocket.open({
-        ...{ port, path: `/subscribe/${topic}`, local },
+        port,
+        path: `/subscribe/${topic}`,
+        local,
         received: (message) => received(message.length, message),
       });
       return undefined;
@@ -148,19 +161,19 @@ export const SPEAKERS: Readonly<Record<Dialect, Speaker>> = {
 };
 
 const KEYS = new PskKeys(BENCH_PSK);
-/** More topics than that are published to over HTTP. */
+/** With more topics than this, the publisher uses HTTP. */
 const MAX_PUBLISHER_SOCKETS = 64;
 const CRLF = Buffer.from("\r\n");
 
 function ignore(): void {
-  // Acks and the like.
+  // Acks and similar frames.
 }
 
 function direct(publish: Publisher["publish"]): Publisher {
   return { publish, flush: ignore };
 }
 
-/** Sends a turn's publishes in one piece. */
+/** A publisher that sends all publishes of a turn in one write. */
 function gathering(
   send: (bytes: Buffer) => void,
   encode: (topic: string, payload: Buffer) => readonly Uint8Array[],
@@ -175,7 +188,7 @@ function gathering(
   };
 }
 
-/** Nchan's WebSocket publisher has a channel of its own for each socket. */
+/** Nchan's WebSocket publisher needs a socket for each channel. */
 function nchanOverWebSocket(port: number): Promise<Publisher> {
   const sockets = new Map<string, Promise<RawSocket>>();
   const publisher = direct((topic, payload) => {
@@ -189,7 +202,7 @@ function nchanOverWebSocket(port: number): Promise<Publisher> {
   return Promise.resolve(publisher);
 }
 
-/** One connection, requests one behind the other without waiting for the answers. */
+/** One connection with pipelined requests. */
 async function nchanOverHttp(port: number): Promise<Publisher> {
   const socket = connect({ port, host: "127.0.0.1", noDelay: true });
   await once(socket, "connect");
@@ -212,7 +225,9 @@ async function socketIo(
   let connected: () => void = ignore;
   const isConnected = new Promise<void>((resolve) => (connected = resolve));
   const socket: RawSocket = await RawSocket.open({
-    ...{ port, path: "/socket.io/?EIO=4&transport=websocket", local },
+    port,
+    path: "/socket.io/?EIO=4&transport=websocket",
+    local,
     received: (message) => {
       if (message[0] === 0x34 && message[1] === 0x32) received(message.length, message);
       else if (message[0] === 0x34) connected();
@@ -230,10 +245,12 @@ async function nats(
   received: SubscriberOptions["received"],
 ): Promise<RawSocket> {
   const socket: RawSocket = await RawSocket.open({
-    ...{ port, path: "/", local },
+    port,
+    path: "/",
+    local,
     received: (message) => {
       const first = message[0];
-      // PING; INFO and +OK are nothing to us. Everything else is messages, one or many.
+      // Answer PING, ignore INFO and +OK. Everything else is one or more messages.
       if (first === 0x50 && message[1] === 0x49) socket.send(Buffer.from("PONG\r\n"));
       else if (first === 0x4d) received(message.length, message);
     },
@@ -242,7 +259,7 @@ async function nats(
   return socket;
 }
 
-/** Plain MQTT over TCP: the least that Mosquitto can be asked for. */
+/** Plain MQTT over TCP, the cheapest transport that Mosquitto offers. */
 async function mqtt(
   port: number,
   local: LocalEnd | undefined,

@@ -1,9 +1,9 @@
-// Publishes as fast as a window lets it, and counts what arrives at all subscribers together.
+// Publishes as fast as a window permits, and counts the deliveries to all subscribers.
 import type { FanOutPlan, LoadResult } from "./load.ts";
 import { TopicClients } from "./topic-clients.ts";
 import type { Generator } from "./generator.ts";
 
-/** Where nothing has come for so long, nothing will: the system has dropped messages. */
+/** If nothing arrives for this long, the system has dropped messages. */
 const STALL_MS = 10_000;
 
 export class FanOutLoad implements Generator {

@@ -1,4 +1,4 @@
-// What all load generators share: many subscribers, connected a few at a time.
+// Shared by the load generators: connects many subscribers, a few at a time.
 import { localEnd } from "./local-end.ts";
 import { SPEAKERS } from "./dialects.ts";
 import type { CrowdTask, Dialect, LoadResult } from "./load.ts";
@@ -14,9 +14,9 @@ export interface Subscribers {
   readonly dialect: Dialect;
   readonly port: number;
   readonly subscribers: number;
-  /** The number of the first, over all generators. */
+  /** The number of the first subscriber, counted over all generators. */
   readonly first: number;
-  /** They are spread over these. */
+  /** The topics over which subscribers are distributed. */
   readonly topics: readonly string[];
   readonly received: (bytes: number, message: Buffer) => void;
 }
@@ -30,7 +30,9 @@ export async function connectSubscribers(options: Subscribers): Promise<void> {
       next += 1;
       const topic = topics[number % topics.length] ?? "";
       await SPEAKERS[dialect].subscribe({
-        ...{ port, topic, received },
+        port,
+        topic,
+        received,
         local: localEnd(number),
       });
     }
@@ -38,7 +40,9 @@ export async function connectSubscribers(options: Subscribers): Promise<void> {
   await Promise.all(Array.from({ length: CONNECTING_AT_ONCE }, connectSome));
 }
 
-/** All of one length, so that all messages of a size have as many bytes. */
+/**
+ * Topic names of equal length, so that all messages of one payload size have the same total size.
+ */
 export function topicNames(count: number): string[] {
   return Array.from({ length: count }, (_, index) => `t${String(index).padStart(6, "0")}`);
 }

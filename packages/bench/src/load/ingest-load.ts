@@ -1,4 +1,4 @@
-// Publishes to a producer over some links, each message with an id, and counts acks.
+// Publishes to a producer over several links, each message with an id, and counts acks.
 import { ACK_BYTES, PUBLISH_SEQ_AT, encodeFrame, writeUint32 } from "@shardcast/protocol";
 import { PskKeys } from "@shardcast/protocol/proof";
 import { BENCH_PSK } from "../peers/shardcast-nodes.ts";
@@ -11,7 +11,7 @@ const TIMEOUT_MS = 60_000;
 
 interface Template {
   readonly frame: Uint8Array;
-  /** Where the digits of the id begin. */
+  /** The position of the id's digits in the frame. */
   readonly idAt: number;
 }
 
@@ -19,7 +19,7 @@ export class IngestLoad implements Generator {
   readonly #plan: IngestPlan;
   readonly #templates: readonly Template[];
   readonly #links: IngestLink[] = [];
-  /** Ids given: no two messages have the same. */
+  /** The last id used: every message has a different one. */
   #ids = 0;
 
   constructor(plan: IngestPlan) {
@@ -48,7 +48,7 @@ export class IngestLoad implements Generator {
     return { count: each * links, ms: performance.now() - begin };
   }
 
-  /** So many publishes, one behind the other, with seqs from `seq` on. */
+  /** Encodes `count` consecutive publishes, with seqs from `seq` on. */
   #encode(count: number, seq: number): Buffer {
     const frameBytes = this.#templates[0]?.frame.length ?? 0;
     const out = Buffer.allocUnsafe(count * frameBytes);
@@ -68,7 +68,7 @@ export class IngestLoad implements Generator {
   }
 }
 
-/** One link: as many in flight as it may have, until all are acked. */
+/** One link: keeps its allowed number of publishes in flight until all are acked. */
 class IngestLink {
   readonly #encode: (count: number, seq: number) => Buffer;
   #socket: ShardcastSocket | undefined;
@@ -93,7 +93,7 @@ class IngestLink {
         link.#acked += bytes / ACK_BYTES;
         link.#changed();
       },
-      // A reject, and there must be none.
+      // Such as a reject, which must not occur.
       other: ({ type }) => {
         throw new Error(`a publish got ${type}`);
       },

@@ -1,24 +1,28 @@
-// Publishes by the clock, and takes the time of each delivery from the moment at which its message was due,
-// not from when it was sent: what is late because the system was busy counts as late, as it is to a user
-// (coordinated omission; Gil Tene, "How NOT to Measure Latency").
+// Publishes on a fixed schedule, and measures each latency from the time at which the message was
+// due, not from when it was sent. A message that is sent late because the system was busy thus
+// counts as late, as it is for a user (coordinated omission; Gil Tene, "How NOT to Measure
+// Latency").
 import { percentilesOf } from "../stats/percentile.ts";
 import type { Generator } from "./generator.ts";
 import type { LatencyPlan, LoadResult } from "./load.ts";
 import { TopicClients } from "./topic-clients.ts";
 
-/** In front of the time, found again in whatever a system puts around a payload. */
+/** Precedes the time, to find it in any encoding of the payload. */
 const MARK = "@due=";
 const DIGITS = 14;
-/** After the last message: what has not come by then is not waited for. */
+/** How long to wait for deliveries after the last message, in ms. */
 const LAST_LIMIT_MS = 20_000;
-/** What is due before, or in the first quarter, does not count: the code of both sides gets warm. */
+/**
+ * Messages due in this time, or in the first quarter of a shorter run, are not counted, so that the
+ * code of both sides is warm.
+ */
 const WARM_MS = 1000;
 
 export class LatencyLoad implements Generator {
   readonly #plan: LatencyPlan;
   readonly #clients: TopicClients;
   readonly #latencies: Float64Array;
-  /** Deliveries, and those of them that count. */
+  /** All deliveries, and those counted. */
   #arrived = 0;
   #count = 0;
   #countsFrom = 0;
@@ -67,7 +71,7 @@ export class LatencyLoad implements Generator {
     };
   }
 
-  /** One arrival may hold many messages. */
+  /** Handles one arrival, which may contain several messages. */
   #take(message: Buffer): void {
     const now = performance.now();
     for (let at = message.indexOf(MARK); at >= 0; at = message.indexOf(MARK, at + 1)) {
@@ -81,7 +85,7 @@ export class LatencyLoad implements Generator {
   }
 }
 
-/** @param dueAt ms, by `performance.now` */
+/** @param dueAt in ms, by `performance.now` */
 function payloadOf(bytes: number, dueAt: number): Buffer {
   const payload = Buffer.alloc(bytes, "x");
   payload.write(MARK + String(Math.round(dueAt * 1000)).padStart(DIGITS, "0"));

@@ -16,7 +16,7 @@ process.on("message", (order: LoadOrder) => {
   });
 });
 
-// Whoever started it is gone: so are the numbers.
+// The parent process has ended, so the results have no reader.
 process.on("disconnect", () => process.exit(1));
 
 async function obey(order: LoadOrder): Promise<void> {

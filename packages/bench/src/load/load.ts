@@ -1,43 +1,46 @@
-// What a load generator is told, and what it tells. It runs as a process of its own (load-main.ts), so that
-// what it costs is not what is measured.
+// The plans for a load generator, and its reports. It runs as a separate process (load-main.ts), so
+// that its cost is not measured.
 import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { loadCpus } from "../stats/cpus.ts";
 import type { Percentiles } from "../stats/percentile.ts";
 
-/** What clients speak, in the load generator. */
+/** The protocol that the load generator's clients use. */
 export type Dialect = "shardcast" | "bare" | "socket.io" | "nats" | "nchan" | "mqtt";
 
 export type LoadPlan = FanOutPlan | LatencyPlan | IngestPlan | IdlePlan | StormPlan | CrowdPlan;
 
-/** Where a system takes subscribers, and where publishers. */
+/** The ports of a system for subscribers and for publishers. */
 export interface Ports {
   readonly port: number;
-  /** Of a Shardcast producer, where publishes go through one. */
+  /** The port of a Shardcast producer, if publishes use one. */
   readonly producerPort?: number;
 }
 
 /** Subscribers of topics, and one publisher. */
 interface TopicsPlan extends Ports {
   readonly dialect: Dialect;
-  /** How many there are; subscribers and publishes are spread over them. */
+  /** The number of topics over which subscribers and publishes are distributed. */
   readonly topics: number;
   readonly subscribers: number;
   readonly payloadBytes: number;
   readonly messages: number;
 }
 
-/** Publishes as fast as a window lets it, and counts what arrives. */
+/** Publishes as fast as a window permits, and counts deliveries. */
 export interface FanOutPlan extends TopicsPlan {
   readonly type: "fan-out";
-  /** After this nothing more is published: a system that is slow to answer gets fewer messages. */
+  /** How long to publish at most, in ms: a slow system gets fewer messages. */
   readonly limitMs: number;
-  /** Published and not delivered to everybody yet, at once. */
+  /** The maximum number of messages that are published but not yet delivered to all subscribers. */
   readonly inFlight: number;
 }
 
-/** Publishes by the clock, whatever arrives, and tells how long each delivery took. */
+/**
+ * Publishes on a fixed schedule, regardless of deliveries, and measures the latency of each
+ * delivery.
+ */
 export interface LatencyPlan extends TopicsPlan {
   readonly type: "latency";
   readonly perSecond: number;
@@ -50,62 +53,68 @@ export interface IngestPlan {
   readonly topics: number;
   readonly payloadBytes: number;
   readonly messages: number;
-  /** How many publish, each over a link of its own. */
+  /** The number of links that publish. */
   readonly links: number;
-  /** Without an ack, of all links together. */
+  /** The number of publishes without an ack, over all links. */
   readonly inFlight: number;
 }
 
-/** Connects, and then does nothing. */
+/** Connects subscribers that receive nothing. */
 export interface IdlePlan {
   readonly type: "idle";
   readonly dialect: Dialect;
   readonly port: number;
   readonly subscribers: number;
-  /** Of all subscribers of the measurement, the number of this one's first. */
+  /** The number of this generator's first subscriber, counted over the whole measurement. */
   readonly first: number;
 }
 
-/** Publishes while nobody but one listens; then all others come back at once and want what they missed. */
+/**
+ * Publishes while a single client listens; then all other clients reconnect at once and fetch what
+ * they missed.
+ */
 export interface StormPlan {
   readonly type: "storm";
   readonly dialect: Dialect;
   readonly port: number;
   readonly clients: number;
-  /** How many messages each has missed. */
+  /** How many messages each client has missed. */
   readonly behind: number;
   readonly payloadBytes: number;
 }
 
-/** Phones: a link each, on which they get what is sent to all, and now and then send a byte. */
+/** Phones: each has one link, receives the messages to all, and occasionally sends a byte. */
 export interface CrowdPlan {
   readonly type: "crowd";
   readonly ports: readonly number[];
-  /** Of all phones, the number of this generator's first. */
+  /** The number of this generator's first phone, counted over all phones. */
   readonly first: number;
   readonly phones: number;
-  /** The topic that all of them follow. */
+  /** The topic that all phones follow. */
   readonly topic: string;
-  /** The longest that one waits before it comes back, as the protocol asks: at random, not all at once. */
+  /**
+   * The longest time before a phone reconnects, in ms. Each waits a random time, as the protocol
+   * requires.
+   */
   readonly reconnectMs: number;
 }
 
-/** What a crowd is to do next. */
+/** The next task of a crowd. */
 export type CrowdTask =
-  /** Each phone sends a byte at random moments, so often that all together make `perSecond`. */
+  /** Phones send bytes at random times, at a rate of `perSecond` in total. */
   | { readonly type: "bytes"; readonly seconds: number; readonly perSecond: number }
-  /** Wait until every phone has had so many messages of the topic. */
+  /** Wait until every phone has received this many messages of the topic. */
   | { readonly type: "await"; readonly messages: number };
 
 export interface LoadResult {
-  /** Deliveries, acks, or clients. */
+  /** The number of deliveries, acks or clients. */
   readonly count: number;
   readonly ms: number;
-  /** How long each took, where that was asked, in ms. */
+  /** The latencies in ms, if they were measured. */
   readonly latency?: Percentiles;
 }
 
-/** From the generator, and back. */
+/** Messages from the generator to its parent. */
 export type LoadReport =
   | { readonly type: "connected" }
   | ({ readonly type: "done" } & LoadResult)
@@ -121,7 +130,7 @@ export class Load {
     this.#child = child;
   }
 
-  /** Resolves when all clients are connected and a first message has reached every one. */
+  /** Resolves when all clients are connected and each has received a first message. */
   static async connect(main: URL, plan: LoadPlan): Promise<Load> {
     const [command, ...args] = loadCpus();
     const child = fork(fileURLToPath(main), [], {
@@ -145,7 +154,7 @@ export class Load {
     return this.#child.pid ?? 0;
   }
 
-  /** Does what was planned, and resolves when all is delivered. */
+  /** Executes the plan, and resolves when all messages are delivered. */
   async run(task?: CrowdTask): Promise<LoadResult> {
     this.#order({ type: "go", ...(task === undefined ? {} : { task }) });
     return this.#report("done");

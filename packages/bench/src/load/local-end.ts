@@ -1,5 +1,6 @@
-// Which address and port a client's connection comes from. One address has not ports enough for all, and
-// to leave the choice of a port to the kernel costs it half a millisecond once thousands are taken.
+// Chooses the local address and port of a client's connection. One address has too few ports for
+// all clients, and with thousands of ports in use, the kernel takes half a millisecond to choose
+// one.
 
 export interface LocalEnd {
   readonly localAddress: string;
@@ -9,10 +10,10 @@ export interface LocalEnd {
 const FIRST_PORT = 10_000;
 const PORTS_PER_ADDRESS = 20_000;
 const ADDRESSES_PER_NET = 250;
-/** Another one in each process: what earlier ones closed still takes up ports for a minute. */
+/** Different in each process: ports of closed connections stay in use for a minute. */
 const NET = 1 + Math.floor(Math.random() * 250);
 
-/** @param number of the connection, over all that a process makes */
+/** @param number the connection's number within its process */
 export function localEnd(number: number): LocalEnd {
   const address = Math.floor(number / PORTS_PER_ADDRESS);
   const [third, fourth] = [Math.floor(address / ADDRESSES_PER_NET), address % ADDRESSES_PER_NET];

@@ -1,7 +1,8 @@
-// The three packets of MQTT 3.1.1 that a measurement needs. Source: OASIS MQTT 3.1.1, §3.1, §3.3, §3.8.
+// The three MQTT 3.1.1 packets that a measurement needs. Source: OASIS MQTT 3.1.1, §3.1, §3.3,
+// §3.8.
 import { randomBytes } from "node:crypto";
 
-/** No user, no session, no keep-alive. */
+/** CONNECT with a clean session, no user name, and no keep-alive. */
 export function mqttConnect(): Buffer {
   const id = Buffer.from(randomBytes(8).toString("hex"));
   const variable = Buffer.from([0, 4, 0x4d, 0x51, 0x54, 0x54, 4, 2, 0, 0]);
@@ -15,7 +16,7 @@ export function mqttSubscribe(topic: string): Buffer {
   );
 }
 
-/** With quality of service 0: no answer. */
+/** PUBLISH with quality of service 0, which gets no answer. */
 export function mqttPublish(topic: string, payload: Buffer): Buffer {
   return packet(0x30, Buffer.concat([text(Buffer.from(topic)), payload]));
 }

@@ -1,5 +1,5 @@
-// A phone: one link, on which it follows a topic and now and then sends a byte. When its node dies it
-// comes back by itself, and goes on where it was.
+// A phone: one link that follows a topic and occasionally sends a byte. When its node dies, it
+// reconnects and resumes where it left off.
 import { encodeFrame, readMessageOffset, type Frame, type Position } from "@shardcast/protocol";
 import { PskKeys } from "@shardcast/protocol/proof";
 import { BENCH_PSK } from "../peers/shardcast-nodes.ts";
@@ -13,7 +13,7 @@ const BYTE = Uint8Array.of(0x2a);
 export interface PhoneOwner {
   readonly topic: string;
   readonly reconnectMs: number;
-  /** A byte was acked that was sent so many ms ago. */
+  /** Called when a byte is acked, `ms` after it was sent. */
   acked(ms: number): void;
   failed(error: Error): void;
 }
@@ -23,7 +23,7 @@ export class Phone implements ShardcastSocketOptions {
   readonly keys = KEYS;
   readonly endpoint = "connect" as const;
   readonly local: LocalEnd;
-  /** Messages of the topic so far. */
+  /** Messages of the topic received so far. */
   count = 0;
   isSubscribed = false;
   readonly #owner: PhoneOwner;
@@ -38,7 +38,7 @@ export class Phone implements ShardcastSocketOptions {
     this.local = local;
   }
 
-  /** It waits for no ack. */
+  /** Whether it waits for no ack. */
   get isIdle(): boolean {
     return this.isSubscribed && this.#sentAt === 0;
   }
@@ -59,14 +59,14 @@ export class Phone implements ShardcastSocketOptions {
     this.#socket?.send(encodeFrame({ ...frame, topic, payload: BYTE }));
   }
 
-  /** For its socket. */
+  /** Called by its socket. */
   message(bytes: Buffer, start: number): void {
     const { epoch = "" } = this.#position ?? {};
     this.#position = { epoch, offset: readMessageOffset(bytes, start) };
     this.count += 1;
   }
 
-  /** For its socket. */
+  /** Called by its socket. */
   other(frame: Frame): void {
     switch (frame.type) {
       case "subscribed":
@@ -78,14 +78,14 @@ export class Phone implements ShardcastSocketOptions {
         this.#sentAt = 0;
         return;
       default:
-        // A gap, a reject: a phone must not meet one here.
+        // Such as a gap or a reject, which must not occur.
         this.#owner.failed(new Error(`a phone got ${frame.type}`));
     }
   }
 
-  /** For its socket. */
+  /** Called by its socket. */
   closed(): void {
-    // While it is opening, that it failed is told otherwise.
+    // While it is opening, the rejected promise reports the failure.
     if (this.#socket === undefined) return;
     this.isSubscribed = false;
     this.#sentAt = 0;

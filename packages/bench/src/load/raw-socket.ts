@@ -1,5 +1,6 @@
-// A WebSocket client over a bare TCP socket, as cheap as one can be: what it measures must not be itself.
-// It frames what it is given, hands on what comes without a copy, and answers pings. RFC 6455.
+// A minimal WebSocket client over a TCP socket, so that its own cost does not distort a
+// measurement. It frames outgoing messages, passes on incoming ones without copying them, and
+// answers pings. RFC 6455.
 import { connect, type Socket } from "node:net";
 import bufferUtil from "bufferutil";
 import type { LocalEnd } from "./local-end.ts";
@@ -12,16 +13,16 @@ const OPCODE_PONG = 10;
 const KEY = "AQIDBAUGBwgJCgsMDQ4PEA==";
 const EMPTY = Buffer.alloc(0);
 const MASK = Buffer.of(0x5a, 0xc3, 0x3c, 0xa5);
-/** All sockets read into it, one after the other: a buffer for each read costs more than the read. */
+/** Shared by all sockets: a buffer for each read would cost more than the read. */
 const READ_BUFFER = Buffer.allocUnsafe(64 * 1024);
 
 export interface RawSocketOptions {
   readonly port: number;
   readonly path: string;
   readonly subprotocol?: string;
-  /** @default the kernel's choice */
+  /** @default chosen by the kernel */
   readonly local?: LocalEnd | undefined;
-  /** Told of each message, whole; valid for the call only. */
+  /** Called with each complete message, which is valid only during the call. */
   received(message: Buffer): void;
   closed?(): void;
 }
@@ -31,16 +32,19 @@ export class RawSocket {
   readonly #options: RawSocketOptions;
   #rest = EMPTY;
   #isUpgraded = false;
-  /** Of a message in many frames. */
+  /** The parts so far of a message in several frames. */
   #parts: Buffer[] | undefined;
-  /** Until it is open. */
+  /** Set until the socket is open. */
   #opening: { readonly resolve: () => void; readonly reject: (error: Error) => void } | undefined;
 
   private constructor(options: RawSocketOptions, local: Partial<LocalEnd> | undefined) {
     const { port } = options;
     this.#options = options;
     this.#tcp = connect({
-      ...{ port, host: "127.0.0.1", ...local, noDelay: true },
+      port,
+      host: "127.0.0.1",
+      ...local,
+      noDelay: true,
       onread: {
         buffer: READ_BUFFER,
         callback: (count, buffer) => {
@@ -56,14 +60,14 @@ export class RawSocket {
     });
   }
 
-  /** Resolves when the upgrade is done. */
+  /** Resolves when the upgrade is complete. */
   static async open(options: RawSocketOptions): Promise<RawSocket> {
     const { local } = options;
     try {
       return await RawSocket.#open(options, local);
     } catch (error) {
       if (local === undefined || !isAddressInUse(error)) throw error;
-      // Somebody else's port: the kernel knows a free one.
+      // Another process uses the port; let the kernel choose a free one.
       return RawSocket.#open(options, { localAddress: local.localAddress });
     }
   }
@@ -90,7 +94,7 @@ export class RawSocket {
     this.#tcp.write(frame(isText ? OPCODE_TEXT : OPCODE_BINARY, bytes));
   }
 
-  /** Stops reading, as a reader that hangs. */
+  /** Stops reading, like a client that hangs. */
   pause(): void {
     this.#tcp.pause();
   }
@@ -111,11 +115,11 @@ export class RawSocket {
       if (next === at) break;
       at = next;
     }
-    // A copy: a few bytes must not hold the whole buffer.
+    // Copied, so that a few bytes do not keep the whole buffer in memory.
     this.#rest = at === bytes.length ? EMPTY : Buffer.from(bytes.subarray(at));
   }
 
-  /** @returns where frames begin, or 0 where the head is not whole */
+  /** @returns where the frames begin; 0 if the response head is incomplete */
   #upgrade(bytes: Buffer): number {
     const end = bytes.indexOf("\r\n\r\n");
     if (end < 0) return 0;
@@ -131,7 +135,7 @@ export class RawSocket {
     return end + 4;
   }
 
-  /** @returns where the frame ends, or where it begins if it is not whole */
+  /** @returns where the frame ends; where it begins if it is incomplete */
   #frame(bytes: Buffer, at: number): number {
     if (bytes.length < at + 2) return at;
     const first = bytes[at] ?? 0;
@@ -168,7 +172,7 @@ export class RawSocket {
   }
 }
 
-/** Masked as every client's: to take the mask off is part of what a server does. */
+/** Masks the payload as every client must, since unmasking is part of a server's work. */
 function frame(opcode: number, payload: Uint8Array): Buffer {
   const count = payload.length;
   const extra = count < 126 ? 0 : count < 65_536 ? 2 : 8;

@@ -1,4 +1,5 @@
-// A raw socket that has done Shardcast's handshake, and counts message frames without decoding them.
+// A raw socket that has completed Shardcast's handshake, and counts message frames without decoding
+// them.
 import {
   ClientHandshake,
   FRAME_TYPES,
@@ -21,24 +22,24 @@ export interface ShardcastSocketOptions {
   readonly port: number;
   readonly keys: HandshakeKeys;
   readonly endpoint: Endpoint;
-  /** @default "/" and the endpoint */
+  /** @default "/" followed by the endpoint */
   readonly path?: string;
   readonly local?: LocalEnd | undefined;
-  /** Told how many bytes of message frames came, without a look at each, and shown them. */
+  /** Called with the number of bytes of message frames, and the frames, without decoding them. */
   messages?(bytes: number, frames: Buffer): void;
-  /** Likewise of acks. */
+  /** The same for acks. */
   acks?(bytes: number): void;
-  /** Told of each message frame, where it lies. */
+  /** Called with each message frame, as a range of bytes. */
   message?(bytes: Buffer, start: number, end: number): void;
-  /** Told of every other frame. */
+  /** Called with every other frame. */
   other?(frame: Frame): void;
   closed?(): void;
 }
 
-/** What is needed until the node's welcome, and not after. */
+/** State that is needed only until the node's welcome. */
 interface Opening {
   readonly handshake: ClientHandshake;
-  /** What comes with the upgrade's answer, before there is a socket to answer on. */
+  /** Messages that arrive with the upgrade's response, before there is a socket to answer on. */
   readonly early: Buffer[];
   readonly resolve: () => void;
   readonly reject: (error: Error) => void;
@@ -61,7 +62,7 @@ export class ShardcastSocket implements RawSocketOptions {
     this.#options = options;
   }
 
-  /** Resolves when the node has welcomed it. */
+  /** Resolves when the node has sent its welcome. */
   static async open(options: ShardcastSocketOptions): Promise<ShardcastSocket> {
     const socket = new ShardcastSocket(options);
     const { keys, endpoint } = options;
@@ -70,7 +71,7 @@ export class ShardcastSocket implements RawSocketOptions {
       const handshake = new ClientHandshake({ type: "keys", keys }, context, createNonce());
       socket.#opening = { handshake, early: [], resolve, reject };
     });
-    // Where the upgrade fails, that is told first.
+    // If the upgrade fails, report that error first.
     welcomed.catch(() => undefined);
     socket.#raw = await RawSocket.open(socket);
     for (const message of socket.#opening?.early ?? []) socket.received(message);
@@ -94,14 +95,14 @@ export class ShardcastSocket implements RawSocketOptions {
     this.#raw?.destroy();
   }
 
-  /** For its raw socket. */
+  /** Called by its raw socket. */
   received(message: Buffer): void {
     if (this.#opening === undefined) this.#take(message);
     else if (this.#raw === undefined) this.#opening.early.push(Buffer.from(message));
     else this.#shake(message);
   }
 
-  /** For its raw socket. */
+  /** Called by its raw socket. */
   closed(): void {
     this.#opening?.reject(new Error("the node closed the link"));
     this.#options.closed?.();
@@ -124,7 +125,7 @@ export class ShardcastSocket implements RawSocketOptions {
 
   #take(message: Buffer): void {
     const options = this.#options;
-    // Messages come in WebSocket messages of their own, and so do most acks.
+    // Message frames have WebSocket messages to themselves, and so do most acks.
     if (options.messages !== undefined && message[0] === FRAME_TYPES.message) {
       options.messages(message.length, message);
       return;

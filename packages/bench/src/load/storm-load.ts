@@ -1,4 +1,5 @@
-// Clients that come back at once, each behind by as many messages, and the time until each has them.
+// Reconnects many clients at once, each behind by the same number of messages, and measures the
+// time until each has caught up.
 import { SPEAKERS } from "./dialects.ts";
 import { sleep, topicNames, type Generator } from "./generator.ts";
 import type { LoadResult, StormPlan } from "./load.ts";
@@ -11,14 +12,14 @@ export class StormLoad implements Generator {
   readonly #plan: StormPlan;
   readonly #topic = topicNames(1)[0] ?? "";
   #messageBytes = 0;
-  /** From where all of them go on. */
+  /** The position from which all clients resume. */
   #resume = "";
 
   constructor(plan: StormPlan) {
     this.#plan = plan;
   }
 
-  /** Publishes what they miss. */
+  /** Publishes the messages that the clients will have missed. */
   async connect(): Promise<void> {
     const { dialect, port, clients, behind, payloadBytes } = this.#plan;
     const speaker = SPEAKERS[dialect];

@@ -1,11 +1,11 @@
-// Subscribers spread over topics, and a publisher, in the words of one system; deliveries are counted by
-// their bytes, which costs nothing a message.
+// A publisher, and subscribers distributed over topics, in the protocol of one system. Deliveries
+// are counted by their bytes, without any work per message.
 import { connectSubscribers, sleep, topicNames } from "./generator.ts";
 import { SPEAKERS, type Publisher } from "./dialects.ts";
 import type { Dialect, Ports } from "./load.ts";
 
 const FIRST_LIMIT_MS = 60_000;
-/** Fewer than a link's window. */
+/** Smaller than a link's window. */
 const CALIBRATED_AT_ONCE = 1000;
 
 export interface TopicClientsOptions extends Ports {
@@ -16,13 +16,13 @@ export interface TopicClientsOptions extends Ports {
 }
 
 export class TopicClients {
-  /** Told of each arrival: its bytes, valid for the call only. */
+  /** Called with the bytes of each arrival, which are valid only during the call. */
   received: (message: Buffer) => void = () => undefined;
   readonly #options: TopicClientsOptions;
   readonly #topics: readonly string[];
   #publisher: Publisher | undefined;
   #bytes = 0;
-  /** What one message is to one subscriber, found out by sending one. */
+  /** The bytes that one message takes for one subscriber, measured with a test message. */
   #messageBytes = 1;
 
   constructor(options: TopicClientsOptions) {
@@ -35,11 +35,15 @@ export class TopicClients {
     return this.#bytes / this.#messageBytes;
   }
 
-  /** @param payload one like all that will be published */
+  /** @param payload of the same size as all payloads to be published */
   async connect(payload: Buffer): Promise<void> {
     const { dialect, port, producerPort, subscribers } = this.#options;
     await connectSubscribers({
-      ...{ dialect, port, subscribers, first: 0, topics: this.#topics },
+      dialect,
+      port,
+      subscribers,
+      first: 0,
+      topics: this.#topics,
       received: (bytes, message) => {
         this.#bytes += bytes;
         this.received(message);
@@ -57,7 +61,7 @@ export class TopicClients {
     this.#bytes = 0;
   }
 
-  /** @param number of the message: its topic follows from it */
+  /** @param number the message's number, which determines its topic */
   publish(number: number, payload: Buffer): void {
     this.#publisher?.publish(this.#topics[number % this.#topics.length] ?? "", payload);
   }
@@ -66,12 +70,12 @@ export class TopicClients {
     this.#publisher?.flush();
   }
 
-  /** Publishes to every topic until each of its subscribers has had as many bytes as the others. */
+  /** Publishes to every topic until each subscriber has received the same number of bytes. */
   async #calibrate(payload: Buffer): Promise<void> {
     const { subscribers, payloadBytes } = this.#options;
     const end = performance.now() + FIRST_LIMIT_MS;
     for (;;) {
-      // A system may take a moment to know a subscriber: what it does not know yet gets nothing.
+      // Some systems take a moment to register a subscriber, which receives nothing before.
       await sleep(100);
       this.#bytes = 0;
       for (const number of this.#topics.keys()) {
@@ -90,7 +94,7 @@ export class TopicClients {
     this.#bytes = 0;
   }
 
-  /** Waits until nothing comes any more. */
+  /** Waits until nothing more arrives. */
   async #settle(): Promise<void> {
     this.flush();
     let before = -1;

@@ -1,25 +1,29 @@
-// The two servers to compare with: what `ws` gives to whoever uses it as its documentation shows, and the
-// least that any server on `ws` can cost. Both know topics and nothing else: no proof, no store, no acks.
+// Two servers for comparison: one that uses `ws` as its documentation shows, and one with the
+// lowest cost that any server on `ws` can have. Both support only topics, without authentication,
+// storage or acks.
 import { createServer, type IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import { WebSocketServer, type WebSocket } from "ws";
 
 const HEADER_BYTES = 10;
-/** Messages that the limit keeps for those who come back. */
+/** The number of messages that the `limit` server keeps for clients that reconnect. */
 const KEPT_MESSAGES = 100;
 
-/** How a message goes to a topic's subscribers. */
+/** Sends a message to a topic's subscribers. */
 type FanOut = (topic: Topic, payload: Buffer) => void;
 
 interface Topic {
   readonly sockets: Set<WebSocket>;
   readonly tcp: Set<Socket>;
   waiting: Buffer[];
-  /** The last messages, framed. */
+  /** The last messages, as frames. */
   kept: Buffer[];
 }
 
-/** `send`: one `send` a subscriber and message. `limit`: framed once, and written once a turn. */
+/**
+ * `send` calls `send` for each subscriber and message. `limit` frames each message once, and writes
+ * once per turn.
+ */
 export function serveBare(mode: "send" | "limit", port: number): Promise<void> {
   const topics = new Map<string, Topic>();
   const fanOut = mode === "send" ? sendEach : writeOnceATurn;

@@ -1,4 +1,4 @@
-// A data folder with many messages, written the way a consumer writes.
+// Creates a data folder with many messages, written as a consumer writes them.
 import { join } from "node:path";
 import { encodeFrame } from "@shardcast/protocol";
 import { Batch, IdRecord, LmdbLog, RetentionRules } from "@shardcast/log";
@@ -14,7 +14,10 @@ export function logTopic(number: number): string {
   return `topic-${number % LOG_TOPICS}`;
 }
 
-/** Writes `count` messages of 128 B as consumer c1 writes, over 100 topics. @returns MiB in the log */
+/**
+ * Writes `count` messages of 128 B to 100 topics, as consumer c1.
+ * @returns the size of the log in MiB
+ */
 export async function fillLog(folder: string, count: number): Promise<number> {
   const log = await LmdbLog.open({
     folder: join(folder, "c1"),

@@ -1,4 +1,4 @@
-// The systems that are measured, each with the settings that its documentation gives for this use.
+// The systems under measurement, each configured as its documentation recommends for this use.
 import { accessSync, constants, mkdirSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -20,16 +20,16 @@ export interface BenchBins extends NodeBins {
 export interface StartedPeer {
   readonly processes: readonly ServerProcess[];
   readonly port: number;
-  /** Where a producer was asked for. */
+  /** The producer's port, if a producer was requested. */
   readonly producerPort?: number;
 }
 
 export interface Peer {
   readonly name: string;
   readonly dialect: Dialect;
-  /** How to get what is missing; undefined where nothing is. */
+  /** How to install a missing program; undefined if none is missing. */
   readonly missing: () => string | undefined;
-  /** @param hops "two": publishes go through a producer, in a system that has one */
+  /** @param hops "two" to publish through a producer, if the system has one */
   readonly start: (bins: BenchBins, folder: string, hops?: "one" | "two") => Promise<StartedPeer>;
 }
 
@@ -172,7 +172,7 @@ http {
 `;
 }
 
-/** How to get the server that keeps messages with `--log redis`; undefined where it is there. */
+/** How to install the server for `--log redis`; undefined if it is installed. */
 export function missingRedis(): string | undefined {
   return missingProgram("redis-server", "redis-server");
 }

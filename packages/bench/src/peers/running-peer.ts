@@ -1,11 +1,14 @@
-// A system that runs, in a folder of its own, with what its processes have cost.
+// A running system with its own folder, and the cost of its processes.
 import { Load, type LoadPlan } from "../load/load.ts";
 import { median } from "../stats/percentile.ts";
 import { familiesCpuMs, familiesResidentKib } from "../stats/process-stats.ts";
 import type { BenchBins, Peer, StartedPeer } from "./peers.ts";
 import { TempFolder } from "./shardcast-nodes.ts";
 
-/** The kernel tells CPU time in steps of 10 ms a process: a round goes on until that is little of it, or for so long. */
+/**
+ * The kernel reports CPU time in steps of 10 ms per process. A round lasts until it has used
+ * ROUND_CPU_MS, where a step no longer matters, or for ROUND_MS.
+ */
 const ROUND_CPU_MS = 400;
 const ROUND_MS = 5000;
 
@@ -19,7 +22,7 @@ export class RunningPeer {
     this.#load = load;
   }
 
-  /** Runs `work` with the system, and ends it and its load whatever comes. */
+  /** Runs `work` with the system, then stops the system and its loads, also after an error. */
   static async use<Result>(
     peer: Peer,
     bins: BenchBins,
@@ -62,13 +65,16 @@ export class RunningPeer {
     return load;
   }
 
-  /** Ends one of its loads: its clients are gone. */
+  /** Stops one of its loads, whose clients disconnect. */
   async disconnect(load: Load): Promise<void> {
     this.#loads.splice(this.#loads.indexOf(load), 1);
     await load.stop();
   }
 
-  /** Has a load run some rounds. @returns CPU time of its processes a delivery, in µs: of the middle round */
+  /**
+   * Runs a load for some rounds.
+   * @returns the processes' CPU time per delivery, in µs, as the median of the rounds
+   */
   async cpuEach(load: Load, rounds: number): Promise<number> {
     const costs: number[] = [];
     for (let round = 0; round < rounds; round += 1) costs.push(await this.#cpuOfRound(load));

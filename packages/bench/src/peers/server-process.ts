@@ -1,4 +1,4 @@
-// A server under measurement: a process on a CPU of its own.
+// A server under measurement: a process with its own CPU.
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { serverCpus } from "../stats/cpus.ts";
@@ -9,7 +9,7 @@ const FOREIGN = /^(SHARDCAST_.*|PSK.*|PORT|TIMEOUT|NODE_OPTIONS)$/;
 
 const RUNNING = new Set<ChildProcess>();
 
-// Whatever ends the bench ends what it started.
+// When the bench ends, for whatever reason, so do its servers.
 process.once("exit", () => {
   for (const child of RUNNING) child.kill("SIGKILL");
 });
@@ -18,7 +18,7 @@ export interface ServerCommand {
   readonly command: string;
   readonly args: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
-  /** What it says when it takes connections. */
+  /** Matches the output with which the server reports that it accepts connections. */
   readonly ready: RegExp;
 }
 
@@ -37,7 +37,7 @@ export class ServerProcess {
     }
   }
 
-  /** Starts it where the load generators are not: on the first CPU. */
+  /** Starts the server on the first CPU, which the load generators do not use. */
   static async start({ command, args, env = {}, ready }: ServerCommand): Promise<ServerProcess> {
     const own = Object.entries(process.env).filter(([name]) => !FOREIGN.test(name));
     const [file, ...all] = [...serverCpus(), command, ...args];
@@ -68,7 +68,7 @@ export class ServerProcess {
     this.#child.kill(signal);
   }
 
-  /** Ends it and all that it started: nginx leaves its workers behind. */
+  /** Ends the server and all its descendants, since nginx would leave its workers running. */
   async stop(): Promise<void> {
     if (!this.hasExited) {
       for (const pid of familyOf(this.pid)) process.kill(pid, "SIGKILL");

@@ -25,11 +25,14 @@ export interface ConsumerSetup {
   readonly port: number;
   readonly args?: readonly string[];
   readonly consumers?: string;
-  /** Where consumers find one another and keep messages, instead of a list and a log of their own. */
+  /** Redis for membership and messages, instead of a fixed list and a local log. */
   readonly redis?: string | undefined;
 }
 
-/** A consumer on a port, with defaults but for what `args` say; by itself, where no others are named. */
+/**
+ * Starts a consumer on a port, with default options except for `args`. It is the only consumer,
+ * unless others are named.
+ */
 export async function startConsumer(setup: ConsumerSetup): Promise<ServerProcess> {
   const { bins, id = "c1", port, args = [], consumers = `${id}=ws://127.0.0.1:${port}` } = setup;
   const { redis } = setup;
@@ -48,7 +51,10 @@ export async function startConsumer(setup: ConsumerSetup): Promise<ServerProcess
   return node;
 }
 
-/** A producer whose one consumer is c1 on a port; one link may have as many in flight as there can be. */
+/**
+ * Starts a producer for the consumer c1 on a port. One link may have the maximum number of
+ * publishes in flight.
+ */
 export async function startProducer({
   bins,
   port,
@@ -75,7 +81,7 @@ export async function startProducer({
   return node;
 }
 
-/** A Redis server that keeps nothing on disk. */
+/** Starts a Redis server without persistence. */
 export async function startRedis(folder: string): Promise<{ process: ServerProcess; url: string }> {
   const port = await freePort();
   const started = await ServerProcess.start({
@@ -86,7 +92,7 @@ export async function startRedis(folder: string): Promise<{ process: ServerProce
   return { process: started, url: `redis://127.0.0.1:${port}` };
 }
 
-/** Waits until the node on a port knows that consumers are there. */
+/** Waits until the node on a port knows the given consumers. */
 export async function untilMembers(port: number, ids: readonly string[]): Promise<void> {
   const end = performance.now() + MEMBER_LIMIT_MS;
   for (;;) {
@@ -99,7 +105,7 @@ export async function untilMembers(port: number, ids: readonly string[]): Promis
   }
 }
 
-/** A folder for one measurement. */
+/** A temporary folder for one measurement. */
 export class TempFolder {
   readonly path = mkdtempSync(join(tmpdir(), "shardcast-bench-"));
 

@@ -1,4 +1,5 @@
-// Socket.IO 4 as a topic server: rooms are topics. WebSocket transport only; otherwise its defaults.
+// A topic server on Socket.IO 4: a room for each topic, WebSocket transport only, otherwise
+// defaults.
 import { createServer } from "node:http";
 import { Server } from "socket.io";
 

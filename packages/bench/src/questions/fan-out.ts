@@ -1,4 +1,4 @@
-// What one delivery costs a server, by subscribers, payload, and messages in flight.
+// Measures a server's cost per delivery, by subscribers, payload size, and messages in flight.
 import type { FanOutPlan } from "../load/load.ts";
 import type { Peer } from "../peers/peers.ts";
 import { RunningPeer } from "../peers/running-peer.ts";
@@ -9,14 +9,14 @@ export interface FanOutOptions extends Asked {
   readonly subscribers?: readonly number[];
   readonly payloadBytes?: readonly number[];
   readonly inFlight?: readonly number[];
-  /** Of each run, about; a round has as many runs as it takes. */
+  /** The approximate number of deliveries per run. A round has as many runs as it needs. */
   readonly deliveries?: number;
   readonly rounds?: number;
 }
 
 const MIN_MESSAGES = 20;
 const MAX_MESSAGES = 20_000;
-/** What the chart shows of all that was measured. */
+/** The measurements that the chart shows. */
 const SHOWN = { "payload, B": 128, "in flight": 64 };
 
 export const FAN_OUT: Question = {
@@ -27,7 +27,7 @@ export const FAN_OUT: Question = {
     const shown = rows.filter((row) =>
       Object.entries(SHOWN).every(([name, value]) => row[name] === value),
     );
-    // One that failed at one shape has others.
+    // A system may fail at one shape and have figures for others.
     const systems = [...new Set(rows.flatMap((row) => Object.keys(row).slice(3)))];
     return {
       kind: "bar",
@@ -74,7 +74,7 @@ async function measureAll(shape: Shape, options: FanOutOptions): Promise<Row> {
     try {
       row[peer.name] = await measure(peer, shape, options);
     } catch (error) {
-      // One that loses messages has no figure; the others have theirs.
+      // A system that loses messages has no figure here; the other systems are still measured.
       options.progress(`${peer.name}: ${error instanceof Error ? error.message : ""}`);
     }
   }
@@ -87,8 +87,13 @@ function measure(peer: Peer, shape: Shape, options: FanOutOptions): Promise<numb
   const messages = Math.min(MAX_MESSAGES, Math.max(MIN_MESSAGES, wanted));
   return RunningPeer.use(peer, bins, async (running) => {
     const load = await running.connect({
-      ...{ type: "fan-out", dialect: peer.dialect, ...running.ports },
-      ...{ ...shape, topics: 1, messages, limitMs: 5000 },
+      type: "fan-out",
+      dialect: peer.dialect,
+      ...running.ports,
+      ...shape,
+      topics: 1,
+      messages,
+      limitMs: 5000,
     });
     return running.cpuEach(load, rounds);
   });

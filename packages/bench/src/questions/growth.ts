@@ -1,4 +1,5 @@
-// How cost grows with what there is: from 1× to 16×, and the exponent. 1 is in proportion, 0 is not at all.
+// Measures how cost grows with size, from 1× to 16×, and the exponent: 1 means proportional, 0
+// means constant.
 import type { Peer } from "../peers/peers.ts";
 import { fillLog, logTopic } from "../peers/fill-log.ts";
 import { RunningPeer } from "../peers/running-peer.ts";
@@ -11,7 +12,7 @@ import { PskKeys } from "@shardcast/protocol/proof";
 
 export interface GrowthOptions extends Asked {
   readonly factors?: readonly number[];
-  /** What 1× is, of each. */
+  /** The quantities at 1×. */
   readonly deliveries?: number;
   readonly connections?: number;
   readonly topics?: number;
@@ -23,13 +24,13 @@ const SUBSCRIBERS = 100;
 const ROUNDS = 3;
 /** Longer than any run takes. */
 const LIMIT_MS = 600_000;
-/** Published, whatever the number of topics. */
+/** Messages published, whatever the number of topics. */
 const TOPIC_MESSAGES = 40_000;
 /** Reads of the last messages, whatever the number stored. */
 const READS = 300;
 const READ_MESSAGES = 100;
 
-/** What it costs when there is so much of it. */
+/** Measures the cost at a quantity. */
 type Cost = (count: number) => Promise<number>;
 
 export const GROWTH: Question = {
@@ -82,11 +83,17 @@ export async function growth(options: GrowthOptions): Promise<Table> {
 function ofDeliveries(peer: Peer, deliveries: number, { bins }: Asked): Promise<number> {
   return RunningPeer.use(peer, bins, async (running) => {
     const load = await running.connect({
-      ...{ type: "fan-out", dialect: peer.dialect, port: running.port, topics: 1, inFlight: 64 },
-      ...{ subscribers: SUBSCRIBERS, payloadBytes: PAYLOAD_BYTES },
-      ...{ messages: Math.ceil(deliveries / SUBSCRIBERS), limitMs: LIMIT_MS },
+      type: "fan-out",
+      dialect: peer.dialect,
+      port: running.port,
+      topics: 1,
+      inFlight: 64,
+      subscribers: SUBSCRIBERS,
+      payloadBytes: PAYLOAD_BYTES,
+      messages: Math.ceil(deliveries / SUBSCRIBERS),
+      limitMs: LIMIT_MS,
     });
-    // The first run warms the code up.
+    // Warm-up run.
     await load.run();
     const before = running.cpuMs;
     await load.run();
@@ -124,9 +131,15 @@ async function connectIdle(
 function ofTopics(peer: Peer, topics: number, { bins }: Asked): Promise<number> {
   return RunningPeer.use(peer, bins, async (running) => {
     const load = await running.connect({
-      ...{ type: "fan-out", dialect: peer.dialect, port: running.port, inFlight: 256 },
-      ...{ topics, subscribers: topics, payloadBytes: PAYLOAD_BYTES },
-      ...{ messages: TOPIC_MESSAGES, limitMs: LIMIT_MS },
+      type: "fan-out",
+      dialect: peer.dialect,
+      port: running.port,
+      inFlight: 256,
+      topics,
+      subscribers: topics,
+      payloadBytes: PAYLOAD_BYTES,
+      messages: TOPIC_MESSAGES,
+      limitMs: LIMIT_MS,
     });
     return running.cpuEach(load, ROUNDS);
   });
@@ -151,13 +164,15 @@ async function ofStored(stored: number, { bins }: Asked): Promise<number> {
   }
 }
 
-/** A client that comes, takes the last messages of a topic, and goes. */
+/** Connects a client that reads the last messages of a topic, and closes it. */
 async function readLast(port: number, number: number): Promise<void> {
   let left = READ_MESSAGES;
   let isDone: () => void = () => undefined;
   const done = new Promise<void>((resolve) => (isDone = resolve));
   const socket = await ShardcastSocket.open({
-    ...{ port, keys: new PskKeys(BENCH_PSK), endpoint: "subscribe" },
+    port,
+    keys: new PskKeys(BENCH_PSK),
+    endpoint: "subscribe",
     path: `/subscribe/${logTopic(number)}?from=last:${READ_MESSAGES}`,
     message: () => {
       left -= 1;
@@ -168,7 +183,7 @@ async function readLast(port: number, number: number): Promise<void> {
   socket.destroy();
 }
 
-/** Of the straight line with the least squares. */
+/** The slope of the least-squares line. */
 function slopeOf(points: readonly { readonly x: number; readonly y: number }[]): number {
   const mean = (values: readonly number[]): number =>
     values.reduce((sum, value) => sum + value, 0) / values.length;

@@ -1,4 +1,4 @@
-// What a subscriber costs that gets nothing: memory and CPU, and the CPU to take it in.
+// Measures the memory and CPU of a subscriber that receives nothing, and the CPU to connect it.
 import type { Load } from "../load/load.ts";
 import type { BenchBins, Peer } from "../peers/peers.ts";
 import { RunningPeer } from "../peers/running-peer.ts";
@@ -7,17 +7,20 @@ import { kernelSocketKib } from "../stats/process-stats.ts";
 import { peersOf, sleep, type Asked, type Question } from "./question.ts";
 
 export interface IdleOptions extends Asked {
-  /** How many at once, in each measurement. */
+  /** The number of subscribers, for each measurement. */
   readonly subscribers?: readonly number[];
-  /** How long they are watched. */
+  /** How long to watch them, in ms. */
   readonly watchMs?: number;
 }
 
-/** Two heartbeats of Shardcast, and time for a garbage collector to come by. */
+/** Two of Shardcast's heartbeats, and time for a garbage collection. */
 const WATCH_MS = 55_000;
-/** Of a process that may open 20,000 files; beyond that a system runs as often as it takes. */
+/**
+ * The limit for one process, which may open 20,000 files. For more subscribers, several servers are
+ * started.
+ */
 const PER_SERVER = 17_000;
-/** Connected first: what is compiled and allocated once is no subscriber's. */
+/** Subscribers to connect first, so that one-time compilation and allocation are not counted. */
 const WARM_UP = 1000;
 
 export const IDLE: Question = {
@@ -87,7 +90,7 @@ async function measure(
       subscribers: all,
       processes: servers,
       "process, B each": ((sum(({ residentKib }) => residentKib) - kib) * 1024) / all,
-      // The other half is the load generator's.
+      // The other half belongs to the load generator.
       "kernel, B each end": ((kernelSocketKib() - kernelKib) * 512) / all,
       "CPU to connect, µs": ((connected - cpu) * 1000) / all,
       "CPU idle, % of a core": ((sum(({ cpuMs }) => cpuMs) - connected) * 100) / watchMs,
@@ -103,7 +106,7 @@ function connect(
   return server.connect({ type: "idle", dialect, port: server.port, ...share });
 }
 
-/** Runs `work` with a system as often as `count` says. */
+/** Runs `work` with as many servers of a system as `count` requires. */
 function useMany<Result>(
   peer: Peer,
   bins: BenchBins,

@@ -1,4 +1,4 @@
-// What storing one message costs, acked, through a producer and its owner.
+// Measures the cost of storing one acked message, through a producer and the topic's owner.
 import { Load } from "../load/load.ts";
 import { cpuMs } from "../stats/process-stats.ts";
 import {
@@ -40,7 +40,7 @@ function isMany(row: Row): boolean {
 }
 
 export interface IngestOptions extends Pick<Asked, "bins" | "logs" | "progress"> {
-  /** Of each round. */
+  /** The number of messages per round. */
   readonly messages?: number;
   readonly rounds?: number;
   readonly shapes?: readonly IngestShape[];
@@ -92,11 +92,13 @@ async function measure(
     load = await Load.connect(bins.load, { type: "ingest", port: producerPort, ...common });
     const costs: { producer: number; consumer: number; redis: number; ms: number }[] = [];
     const redisMs = (): number => (redis === undefined ? 0 : cpuMs(redis.process.pid));
-    // The first warms the code up.
+    // Warm-up run.
     await load.run();
     for (let round = 0; round < rounds; round += 1) {
       const before = {
-        ...{ producer: cpuMs(producer.pid), consumer: cpuMs(consumer.pid), redis: redisMs() },
+        producer: cpuMs(producer.pid),
+        consumer: cpuMs(consumer.pid),
+        redis: redisMs(),
       };
       const { ms } = await load.run();
       costs.push({

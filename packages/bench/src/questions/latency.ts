@@ -1,4 +1,5 @@
-// How long a message takes from the moment at which it is due to its delivery, by share of capacity.
+// Measures latency from the time at which a message is due to its delivery, by share of the
+// system's capacity.
 import type { Peer } from "../peers/peers.ts";
 import { RunningPeer } from "../peers/running-peer.ts";
 import type { Row, Table } from "../report/table.ts";
@@ -7,9 +8,9 @@ import { peersOf, type Asked, type Question } from "./question.ts";
 
 export interface LatencyOptions extends Asked {
   readonly shares?: readonly number[];
-  /** For how long it publishes at each rate. */
+  /** How long to publish at each rate, in seconds. */
   readonly seconds?: number;
-  /** Of the search for the capacity. */
+  /** The number of messages for the search for the capacity. */
   readonly messages?: number;
 }
 
@@ -57,7 +58,7 @@ export async function latency(options: LatencyOptions): Promise<Table> {
   return { question: LATENCY.name, title, rows };
 }
 
-/** One server for all: its code is warm when it counts. */
+/** Uses one server for all rates, so that its code is warm when measured. */
 function measure(peer: Peer, options: LatencyOptions): Promise<Row[]> {
   const { bins, shares = [0.1, 0.5, 0.8] } = options;
   return RunningPeer.use(
@@ -79,7 +80,7 @@ function measure(peer: Peer, options: LatencyOptions): Promise<Row[]> {
   );
 }
 
-/** Messages a second, as fast as it goes. */
+/** The maximum throughput, in messages per second. */
 async function capacityOf(
   { dialect }: Peer,
   running: RunningPeer,

@@ -1,4 +1,5 @@
-// What a delivery costs where every subscriber has a topic of its own: nothing can be shared.
+// Measures the cost per delivery when every subscriber has its own topic, so that no work is
+// shared.
 import { RunningPeer } from "../peers/running-peer.ts";
 import type { Row, Table } from "../report/table.ts";
 import { peersOf, type Asked, type Question } from "./question.ts";
@@ -32,9 +33,15 @@ export async function manyTopics(options: ManyTopicsOptions): Promise<Table> {
     options.progress(`many-topics: ${peer.name}`);
     const row = await RunningPeer.use(peer, bins, async (running) => {
       const load = await running.connect({
-        ...{ type: "fan-out", dialect: peer.dialect, ...running.ports },
-        ...{ topics, subscribers: topics, payloadBytes: PAYLOAD_BYTES },
-        ...{ messages, limitMs: 10_000, inFlight: IN_FLIGHT },
+        type: "fan-out",
+        dialect: peer.dialect,
+        ...running.ports,
+        topics,
+        subscribers: topics,
+        payloadBytes: PAYLOAD_BYTES,
+        messages,
+        limitMs: 10_000,
+        inFlight: IN_FLIGHT,
       });
       const cost = await running.cpuEach(load, rounds);
       return { "µs a delivery": cost, "memory, MiB": running.residentKib / 1024 };

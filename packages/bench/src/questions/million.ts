@@ -1,4 +1,5 @@
-// A crowd of phones: a link each, a byte now and then from each, a message to all, and a node that dies.
+// Measures a crowd of phones: each has a link and occasionally sends a byte; then a message goes to
+// all, and a node dies.
 import { Ring, encodeFrame } from "@shardcast/protocol";
 import { PskKeys } from "@shardcast/protocol/proof";
 import { Load, type CrowdTask, type LoadResult } from "../load/load.ts";
@@ -16,14 +17,17 @@ import type { Asked, Question } from "./question.ts";
 
 export interface MillionOptions extends Pick<Asked, "bins" | "progress"> {
   readonly connections: number;
-  /** Phones of one node: one process may open 20,000 files. */
+  /** The number of phones per node: one process may open 20,000 files. */
   readonly perNode?: number;
-  /** How long they send bytes, and how many a second, all together. */
+  /** How long phones send bytes, and the total number of bytes per second. */
   readonly seconds?: number;
   readonly bytesPerSecond?: number;
-  /** Of all links: phones sleep, and a million of them every 25 s would be 40,000 a second. */
+  /**
+   * The heartbeat interval of all links. Phones sleep, and a million heartbeats every 25 s would be
+   * 40,000 per second.
+   */
   readonly heartbeatMs?: number;
-  /** The longest that a phone waits before it comes back, at random. */
+  /** The longest time before a phone reconnects, in ms; each waits a random time. */
   readonly reconnectMs?: number;
 }
 
@@ -48,7 +52,10 @@ const TOPIC = "to all";
 const RECONNECT_MS = 10_000;
 const STARTING_AT_ONCE = 2;
 const LOADS_AT_ONCE = 2;
-/** Left for the kernel and for what is not counted: below this much no more phones are connected. */
+/**
+ * Memory reserved for the kernel and everything uncounted: with less available, no more phones
+ * connect.
+ */
 const RESERVE_KIB = 600 * 1024;
 
 export function millionQuestion(connections: number): Question {
@@ -71,7 +78,12 @@ export async function million(options: MillionOptions): Promise<Table> {
   }
   const ring = new Ring(members);
   const cluster: Cluster = {
-    ...{ options, folder: folder.path, ring, members, nodes: [], loads: [] },
+    options,
+    folder: folder.path,
+    ring,
+    members,
+    nodes: [],
+    loads: [],
   };
   try {
     return { question: NAME, title: "A crowd of phones", rows: await run(cluster) };
@@ -184,7 +196,10 @@ function startNode({ options, folder, members }: Cluster, index: number): Promis
   const { bins, heartbeatMs = 240_000, perNode = PER_NODE } = options;
   const { id = "", port = 0 } = members[index] ?? {};
   return startConsumer({
-    ...{ bins, id, port, consumers: members.map((one) => `${one.id}=${one.url}`).join(",") },
+    bins,
+    id,
+    port,
+    consumers: members.map((one) => `${one.id}=${one.url}`).join(","),
     args: [
       `--data=${folder}`,
       `--heartbeat-interval=${heartbeatMs}`,
@@ -193,7 +208,10 @@ function startNode({ options, folder, members }: Cluster, index: number): Promis
   });
 }
 
-/** A generator for each node, some at a time, as long as there is memory. @returns how many phones */
+/**
+ * Starts a generator for each node, several at a time, as long as memory suffices.
+ * @returns the number of phones
+ */
 async function connectPhones({ options, members, loads }: Cluster): Promise<number> {
   const { bins, connections, progress, reconnectMs = RECONNECT_MS } = options;
   const each = Math.floor(connections / members.length);
@@ -205,7 +223,12 @@ async function connectPhones({ options, members, loads }: Cluster): Promise<numb
       const phones = index === 0 ? connections - each * (members.length - 1) : each;
       const first = index * each;
       loads[index] = await Load.connect(bins.load, {
-        ...{ type: "crowd", topic: TOPIC, reconnectMs, ports: [port], phones, first },
+        type: "crowd",
+        topic: TOPIC,
+        reconnectMs,
+        ports: [port],
+        phones,
+        first,
       });
       connected += phones;
     });
@@ -219,7 +242,7 @@ function all(loads: readonly Load[], task: CrowdTask): Promise<LoadResult[]> {
   return Promise.all(loads.map((load) => load.run(task)));
 }
 
-/** One that publishes to the topic of all phones. */
+/** A client that publishes to the phones' topic. */
 class Publisher {
   readonly #socket: ShardcastSocket;
   #seq = 0;

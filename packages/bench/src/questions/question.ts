@@ -1,4 +1,4 @@
-// What every question is: a name on the command line, a table for an answer, and how that is drawn.
+// A question: its name on the command line, a table as its answer, and how to draw that.
 import type { Chart } from "../report/chart.ts";
 import type { Row, Table } from "../report/table.ts";
 import { PEERS, type BenchBins, type Peer } from "../peers/peers.ts";
@@ -8,24 +8,24 @@ export type BenchLog = (typeof BENCH_LOGS)[number];
 
 export interface Asked {
   readonly bins: BenchBins;
-  /** Names of the systems to measure. */
+  /** The names of the systems to measure. */
   readonly peers: readonly string[];
-  /** Where Shardcast keeps messages, in the questions that have a choice. @default memory and lmdb */
+  /** Shardcast's logs to measure, in questions with a choice. @default memory and lmdb */
   readonly logs?: readonly BenchLog[];
-  /** Told what is being measured. */
+  /** Called with a description of each measurement. */
   readonly progress: (text: string) => void;
 }
 
 export interface Question {
   readonly name: string;
-  /** What it tells, in one line. */
+  /** A description in one line. */
   readonly about: string;
   readonly ask: (asked: Asked) => Promise<Table>;
-  /** @default there is none */
+  /** @default no chart */
   readonly chart?: (rows: readonly Row[]) => Chart;
 }
 
-/** The systems asked for, in the order in which they are always shown. */
+/** The requested systems, in a fixed order. */
 export function peersOf({ peers }: Pick<Asked, "peers">): Peer[] {
   return PEERS.filter(({ name }) => peers.includes(name));
 }

@@ -1,4 +1,5 @@
-// What it costs when all clients come back at once, each behind by as many messages, and how long it takes.
+// Measures the cost and the duration when all clients reconnect at once, each behind by the same
+// number of messages.
 import type { Peer } from "../peers/peers.ts";
 import { RunningPeer } from "../peers/running-peer.ts";
 import type { Row, Table } from "../report/table.ts";
@@ -8,10 +9,10 @@ export interface RecoveryStormOptions extends Asked {
   readonly clients?: number;
 }
 
-/** As many as the limit keeps. */
+/** The number of messages that the `limit` server keeps. */
 const BEHIND = 100;
 const PAYLOAD_BYTES = 128;
-/** Systems whose subscribers can go on where they were, by nothing but what they ask for. */
+/** Systems whose subscribers can resume with a position in their request. */
 const RESUMABLE = new Set<Peer["name"]>(["shardcast", "shardcast-lmdb", "limit"]);
 
 export const RECOVERY_STORM: Question = {

@@ -1,4 +1,5 @@
-// What subscribers that have stopped reading cost the node, and the subscriber beside them that reads.
+// Measures what subscribers that have stopped reading cost the node, and a subscriber that still
+// reads.
 import { encodeFrame } from "@shardcast/protocol";
 import { PskKeys } from "@shardcast/protocol/proof";
 import { percentile } from "../stats/percentile.ts";
@@ -42,9 +43,9 @@ export const SLOW_READERS: Question = {
 
 export interface SlowReadersOptions {
   readonly bins: NodeBins;
-  /** How many have stopped, in each measurement. */
+  /** The number of stopped subscribers, for each measurement. */
   readonly counts?: readonly number[];
-  /** How many messages are published in each. */
+  /** The number of messages published in each measurement. */
   readonly messages?: number;
 }
 

@@ -1,4 +1,4 @@
-// How long a consumer takes to start, with few messages in its log and with many.
+// Measures how long a consumer takes to start, with few messages in its log and with many.
 import { fillLog } from "../peers/fill-log.ts";
 import { freePort, startConsumer, TempFolder, type NodeBins } from "../peers/shardcast-nodes.ts";
 import type { Table } from "../report/table.ts";

@@ -1,4 +1,5 @@
-// How long a topic's publishers wait when its owner goes, with messages in Redis: until another has it.
+// Measures how long publishers wait when a topic's owner dies, with messages in Redis, until
+// another node owns the topic.
 import { connect, type Client } from "@shardcast/client";
 import { Ring } from "@shardcast/protocol";
 import {
@@ -93,7 +94,10 @@ async function once(
   }
 }
 
-/** Publishes one after another until the owner is gone and one more is acked: ms of the longest. */
+/**
+ * Publishes one message after another until the owner is gone and one more is acked.
+ * @returns the longest publish, in ms
+ */
 async function longestPublish(
   client: Client,
   topic: string,

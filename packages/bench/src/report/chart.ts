@@ -1,4 +1,4 @@
-// A chart as SVG text, drawn by ECharts without a browser.
+// Renders charts as SVG with ECharts, without a browser.
 import { init, type EChartsOption } from "echarts";
 
 const SIZE = { width: 900, height: 420 };
@@ -6,7 +6,7 @@ const SIZE = { width: 900, height: 420 };
 export interface Chart {
   readonly kind: "bar" | "line";
   readonly title: string;
-  /** What stands below, and what beside it. */
+  /** The labels of the horizontal axis. */
   readonly x: { readonly name: string; readonly values: readonly string[] };
   readonly y: { readonly name: string; readonly isLog: boolean };
   readonly series: readonly ChartSeries[];
@@ -14,7 +14,7 @@ export interface Chart {
 
 interface ChartSeries {
   readonly name: string;
-  /** One for each value of x; undefined where there is none. */
+  /** One value for each label of the horizontal axis; undefined if there is none. */
   readonly values: readonly (number | undefined)[];
 }
 
@@ -37,7 +37,7 @@ export function renderChart({ kind, title, x, y, series }: Chart): string {
       type: y.isLog ? "log" : "value",
       name: y.name,
       nameTextStyle: { align: "left" },
-      // A log scale has no zero to begin a bar at.
+      // A logarithmic axis has no zero, so bars need another start value.
       ...(kind === "bar" && y.isLog ? { startValue: powerBelow(series) } : {}),
     },
     series: series.map(({ name, values }) => ({
@@ -53,7 +53,7 @@ export function renderChart({ kind, title, x, y, series }: Chart): string {
   return svg;
 }
 
-/** The power of ten below all values. */
+/** The greatest power of ten below all values. */
 function powerBelow(series: readonly ChartSeries[]): number {
   const values = series.flatMap((one) => one.values).filter((value) => value !== undefined);
   return 10 ** Math.floor(Math.log10(Math.min(...values.filter((value) => value > 0), 1)));

@@ -1,4 +1,5 @@
-// Where answers are kept: a JSON and an SVG file a question, and the tables in benchmarks.md between marks.
+// Stores answers: a JSON and an SVG file for each question, and the tables between markers in
+// benchmarks.md.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus, totalmem, release } from "node:os";
 import { join } from "node:path";
@@ -7,16 +8,19 @@ import { renderTable, type Table } from "./table.ts";
 
 const GIB = 1024 ** 3;
 
-/** What is written of an answer. */
+/** A stored answer. */
 export interface Answer extends Table {
-  /** ISO 8601, the day alone. */
+  /** An ISO 8601 date without a time. */
   readonly date: string;
   readonly machine: string;
-  /** What repeats it. */
+  /** The command that repeats the measurement. */
   readonly command: string;
 }
 
-/** Writes an answer, and puts its table into the page beside the folder, where that has marks for it. */
+/**
+ * Writes an answer to the folder, and inserts its table into the page next to the folder, if that
+ * has markers for it.
+ */
 export function publish(folder: string, answer: Answer, chart: Chart | undefined): void {
   mkdirSync(folder, { recursive: true });
   const file = join(folder, answer.question);
@@ -26,7 +30,7 @@ export function publish(folder: string, answer: Answer, chart: Chart | undefined
   if (existsSync(page)) writeFileSync(page, withTable(readFileSync(page, "utf8"), answer));
 }
 
-/** The page, with the answer's table between its marks. */
+/** The page with the answer's table between its markers. */
 export function withTable(page: string, answer: Answer): string {
   const [begin, end] = marksOf(answer.question);
   const from = page.indexOf(begin);
@@ -35,7 +39,7 @@ export function withTable(page: string, answer: Answer): string {
   return `${page.slice(0, from + begin.length)}\n\n${textOf(answer)}\n\n${page.slice(to)}`;
 }
 
-/** What stands in front of a question's table, and what behind it. */
+/** The markers before and after a question's table. */
 export function marksOf(question: string): readonly [string, string] {
   return [`<!-- bench: ${question} -->`, `<!-- end of ${question} -->`];
 }
@@ -45,7 +49,7 @@ function textOf(answer: Answer): string {
   return `${renderTable(answer)}\n\n\`${command}\`, ${date}, ${machine}.`;
 }
 
-/** Processor, memory and system of this machine. */
+/** The machine's processor, memory and operating system. */
 export function machineName(): string {
   const [first] = cpus();
   const name = (first?.model ?? "").replaceAll(/\s+/g, " ").trim();

@@ -1,4 +1,4 @@
-// What a question's answer looks like, on a screen and in a file.
+// The answer to a question as a table, for the terminal and for files.
 
 export type Row = Readonly<Record<string, string | number>>;
 
@@ -9,7 +9,7 @@ export interface Table {
   readonly rows: readonly Row[];
 }
 
-/** As Markdown, columns aligned: numbers to the right. */
+/** Renders a Markdown table with aligned columns; numbers are right-aligned. */
 export function renderTable({ rows }: Table): string {
   const names = [...new Set(rows.flatMap((row) => Object.keys(row)))];
   const cells = rows.map((row) => names.map((name) => textOf(row[name])));
@@ -30,7 +30,7 @@ function pad(text: string, width: number, isRight: boolean): string {
   return isRight ? text.padStart(width) : text.padEnd(width);
 }
 
-/** Three digits that mean something, and no more. */
+/** Rounds numbers to three significant digits. */
 function textOf(value: string | number | undefined): string {
   if (value === undefined) return "–";
   if (typeof value === "string") return value;

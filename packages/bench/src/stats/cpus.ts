@@ -1,9 +1,10 @@
-// Servers run on the first CPU, load generators on all others: neither is measured with the other's work.
+// Servers run on the first CPU, load generators on all others, so that the load does not distort
+// the servers' figures.
 import { availableParallelism } from "node:os";
 
 const COUNT = availableParallelism();
 
-/** The command in front of a server's; empty where there is but one CPU. */
+/** The prefix for a server's command; empty on a machine with one CPU. */
 export function serverCpus(): string[] {
   return COUNT > 1 ? ["taskset", "--cpu-list", "0"] : [];
 }

@@ -1,4 +1,4 @@
-// Where a share of sorted values ends.
+// Percentiles and medians.
 
 /** In the unit of the values. */
 export interface Percentiles {
@@ -8,7 +8,7 @@ export interface Percentiles {
   readonly max: number;
 }
 
-/** @param values in any order; they are put in order */
+/** @param values in any order; sorted in place */
 export function percentilesOf(values: Float64Array): Percentiles {
   const sorted = values.sort();
   return {
@@ -19,13 +19,13 @@ export function percentilesOf(values: Float64Array): Percentiles {
   };
 }
 
-/** @param share 0.99 for the 99th percentile */
+/** @param share such as 0.99 for the 99th percentile */
 export function percentile(sorted: ArrayLike<number>, share: number): number {
   const index = Math.ceil(sorted.length * share) - 1;
   return sorted[Math.min(sorted.length - 1, Math.max(0, index))] ?? 0;
 }
 
-/** The one in the middle; of an even number the lower of the two. */
+/** The middle value; of an even number of values, the lower of the two. */
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.floor((sorted.length - 1) / 2)] ?? 0;

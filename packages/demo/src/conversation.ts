@@ -1,4 +1,4 @@
-// Two-way traffic on one topic: lines go out as messages, messages come in as lines.
+// Two-way traffic on one topic: publishes lines as messages, and shows messages as lines.
 import { randomUUID } from "node:crypto";
 import {
   ShardcastError,
@@ -13,9 +13,12 @@ import { parsePosition } from "@shardcast/protocol";
 import { printable } from "./printable.ts";
 import type { Screen } from "./screen.ts";
 
-/** Publishes without an answer, beyond which no more lines are read. */
+/** With this many publishes in flight, no more lines are read. */
 const WINDOW_MESSAGES = 1000;
-/** How long a pipe waits for the topic's owner before it publishes, and for its last message to come back. */
+/**
+ * How long a pipe waits for the topic's owner before it publishes, and for its last message to
+ * return, in ms.
+ */
 const PIPE_WAIT_MS = 10_000;
 const SHOWN_UNITS = 40;
 const NAME_ATTRIBUTE = "name";
@@ -31,15 +34,14 @@ export interface ConversationOptions {
 export class Conversation {
   readonly #options: ConversationOptions;
   readonly #subscription: Subscription;
-  /** In front of this process's message ids: by it a message is known as one's own. */
+  /** The prefix of this process's message ids, by which it recognises its own messages. */
   readonly #idPrefix = `${randomUUID()}-`;
   #count = 0;
   #failedCount = 0;
-  /** Settled when all lines so far have their answer. */
+  /** Resolves when all lines so far are answered. */
   #lastStored: Promise<Published | undefined> = Promise.resolve(undefined);
   #fault: ShardcastError | undefined;
 
-  /** Subscribes. */
   constructor(options: ConversationOptions) {
     const { client, screen, topic, from } = options;
     this.#options = options;
@@ -53,15 +55,15 @@ export class Conversation {
   }
 
   /**
-   * Goes on until there are no more lines and each has its answer.
-   * @returns how many lines could not be stored
-   * @throws what ended the subscription or the client
+   * Runs until the input ends and each line is answered.
+   * @returns the number of lines that could not be stored
+   * @throws the error that ended the subscription or the client
    */
   async run(): Promise<number> {
     const { client, screen } = this.#options;
     if (!screen.isTerminal) await this.#subscribed();
     for await (const line of screen.lines()) {
-      // An empty line of a person is a slip, in a file it is data.
+      // An empty line is a mistake in a terminal, but data in a file.
       if (line === "" && screen.isTerminal) continue;
       this.#publish(line);
       if (client.unanswered >= WINDOW_MESSAGES) await this.#lastStored;
@@ -72,7 +74,7 @@ export class Conversation {
     return this.#failedCount;
   }
 
-  /** Takes no more lines. */
+  /** Stops reading lines. */
   leave(): void {
     this.#options.screen.close();
   }
@@ -99,7 +101,7 @@ export class Conversation {
 
   #publishFailed(line: string, error: unknown): undefined {
     this.#failedCount += 1;
-    // One reason for all is told once, by whoever hears of the end.
+    // If the whole conversation has failed, the error is reported once, when it ends.
     if (this.#fault !== undefined) return undefined;
     const reason = error instanceof Error ? error.message : String(error);
     this.#options.screen.status(
@@ -114,20 +116,20 @@ export class Conversation {
     const name = message.attributes[NAME_ATTRIBUTE];
     const line = name === undefined ? text : `${printable(name)}: ${text}`;
     if (!screen.isTerminal) screen.message(line);
-    // Of one's own line its receipt is enough: the line itself is on the screen.
+    // Own lines are on the screen already, so only their acks are shown.
     else if (!message.messageId?.startsWith(this.#idPrefix)) {
       screen.message(`#${message.offset} ${line}`);
     }
   }
 
-  /** Resolves when the subscription stands: then all that is published from here comes back. */
+  /** Resolves when the subscription has started, so that all later publishes come back. */
   async #subscribed(): Promise<void> {
     const isInTime = await within(PIPE_WAIT_MS, this.#subscription.ready);
     if (isInTime) return;
     throw new ShardcastError("SHARDCAST_OWNER_UNAVAILABLE");
   }
 
-  /** Resolves when the subscription has come to that position; after a while, also where it has not. */
+  /** Resolves when the subscription has reached a position, or after PIPE_WAIT_MS. */
   async #cameTo({ epoch, offset }: Published): Promise<void> {
     const isThere = (): boolean => {
       const position = parsePosition(this.#subscription.position ?? "");
@@ -157,7 +159,7 @@ function describeGap({ first, last, isNewEpoch }: Gap): string {
   return `gap: #${first} to #${last} are gone`;
 }
 
-/** Tells whether it was done in time. */
+/** Whether the work was done in time. */
 async function within(limitMs: number, work: Promise<void>): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;
   const limit = new Promise<boolean>((resolve) => {

@@ -1,4 +1,4 @@
-// Tells which nodes the client is connected to, and when that changes.
+// Shows the nodes to which the client is connected, and every change.
 import type { Client } from "@shardcast/client";
 import { printable } from "./printable.ts";
 import type { Screen } from "./screen.ts";
@@ -8,7 +8,8 @@ export function announceLinks(client: Client, screen: Screen): void {
   screen.status(printable(`connected to ${nodes.join(" and ")}`));
   client.on("link", ({ state, node = "a node", url, error }) => {
     if (state === "open") screen.status(printable(`connected to ${nodeAt(client, url)} (${url})`));
-    // Without an error the client has left it for another. A try that fails is one of many.
+    // Without an error, the client moved to another node. A failed attempt is not shown, since
+    // there may be many.
     else if (state === "lost" && error !== undefined) {
       screen.status(printable(`lost ${node}, reconnecting: ${error.message}`));
     }

@@ -6,13 +6,13 @@ import { readOptions, type DemoOptions } from "./options.ts";
 import { openScreen } from "./screen.ts";
 
 const CONNECT_TIMEOUT_MS = 5000;
-/** Somebody looks on, and a demo is no crowd. */
+/** Short, since a person waits, and few clients reconnect at once. */
 const RECONNECT_MAX_MS = 1000;
-/** One Ctrl-C can arrive twice: from the terminal, and passed on by npm. */
+/** One Ctrl-C can cause two signals: one from the terminal, and one passed on by npm. */
 const SAME_SIGNAL_MS = 500;
 const EXIT_KILLED = 130;
 
-/** Runs until there are no more lines. A failure is one line on stderr and exit code 1. */
+/** Runs until the input ends. Reports a failure as one line on stderr, and exits with code 1. */
 export async function main(): Promise<void> {
   process.stdout.on("error", stdoutOnError);
   try {
@@ -48,7 +48,7 @@ async function talk(options: DemoOptions): Promise<number> {
   }
 }
 
-/** The first signal waits for what is under way, a second one does not. */
+/** The first signal waits for publishes in flight; a second one does not. */
 function leaveOnSignal(conversation: Conversation): void {
   let firstAt: number | undefined;
   const processOnSignal = (): void => {
@@ -60,7 +60,7 @@ function leaveOnSignal(conversation: Conversation): void {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, processOnSignal);
 }
 
-/** One line: what happened, what can be done, and the code. */
+/** One line: what happened, what to do, and the code. */
 function explain(error: unknown): string {
   if (!(error instanceof ShardcastError)) {
     return error instanceof Error ? (error.stack ?? error.message) : String(error);
@@ -73,7 +73,7 @@ const HINTS: Partial<Record<string, string>> = {
   SHARDCAST_TIMEOUT: "; npm start runs a cluster",
 };
 
-/** Whoever read the output has gone. */
+/** The reader of the output has closed the pipe. */
 function stdoutOnError(error: Error & { readonly code?: string }): void {
   if (error.code !== "EPIPE") throw error;
   process.exit();

@@ -1,4 +1,4 @@
-// What `npm run TOPIC` is started with. Unusable options are an error before anything is dialled.
+// The options of `npm run TOPIC`. They are validated before the client connects to a node.
 import {
   FROM_OPTION,
   KEY_OPTIONS,
@@ -67,7 +67,7 @@ function readKey(file: string): string {
   }
 }
 
-/** It travels as an attribute, so the rules of attributes apply. */
+/** The name is sent as an attribute, so the rules of attributes apply. */
 function nameOf(name: string, label: string): string {
   if (contentFault({ attributes: { name }, payload: new Uint8Array() }) === undefined) return name;
   throw optionInvalid(`${label} is up to 255 bytes of text, without control characters`);

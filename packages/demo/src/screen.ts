@@ -1,4 +1,4 @@
-// Where the demo reads lines and shows things: a terminal with a prompt, or a pipe.
+// The demo's input and output: a terminal with a prompt, or a pipe.
 import {
   createInterface,
   cursorTo,
@@ -8,15 +8,15 @@ import {
 } from "node:readline";
 
 export interface Screen {
-  /** A person types, and reads what comes. In a pipe, stdout has messages and nothing else. */
+  /** Whether a person types in a terminal. In a pipe, stdout contains only messages. */
   readonly isTerminal: boolean;
-  /** Lines typed or piped in, until there are no more or the screen is closed. */
+  /** Lines typed or piped in, until the input ends or the screen is closed. */
   lines(): AsyncIterable<string>;
   /** Shows a message. */
   message(line: string): void;
-  /** Shows what is not a message. */
+  /** Shows a status line, which is not a message. */
   status(line: string): void;
-  /** Takes no more lines. */
+  /** Stops reading lines. */
   close(): void;
 }
 
@@ -58,12 +58,12 @@ class Terminal implements Screen {
     this.#input?.close();
   }
 
-  /** Lines that were typed ahead can still come after the end. */
+  /** Lines that were typed ahead can arrive after the end. */
   #prompt(): void {
     this.#input?.prompt();
   }
 
-  /** Puts a line above the prompt, and the prompt with what was typed so far below it again. */
+  /** Prints a line above the prompt, and redraws the prompt with the text typed so far. */
   #print(line: string): void {
     const { stdout } = process;
     const input = this.#input;
@@ -75,7 +75,7 @@ class Terminal implements Screen {
     cursorTo(stdout, 0);
     clearScreenDown(stdout);
     stdout.write(`${line}\n`);
-    // readline would go up by the rows of what it drew last, over the line just written.
+    // Otherwise readline would move up by the rows it drew last, over the printed line.
     Object.assign(input, { prevRows: 0 });
     input.prompt(true);
   }
@@ -103,7 +103,7 @@ class Pipe implements Screen {
   close(): void {
     this.#isClosed = true;
     this.#input?.close();
-    // A writer that goes on must not keep this process.
+    // Otherwise a writer to the pipe that never ends would keep this process alive.
     process.stdin.destroy();
   }
 }

@@ -1,4 +1,4 @@
-// `npm run TOPIC` with real processes: the demo, and the nodes that it talks through.
+// Tests `npm run TOPIC` with real processes: the demo, and the nodes that it uses.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -7,7 +7,7 @@ import { expect } from "chai";
 import { TEST_PSK, TestCluster, type NodeProcess } from "@shardcast/e2e/nodes";
 import { TopicProcess } from "./support/topic-process.ts";
 
-/** Runs a command in a terminal of its own. */
+/** Runs a command in a new terminal. */
 const PTY_COMMAND = "script";
 
 describe("npm run TOPIC", () => {
@@ -236,7 +236,7 @@ describe("npm run TOPIC", () => {
 
   describe("in a terminal", () => {
     before(function () {
-      // util-linux has it; elsewhere `script` takes other arguments.
+      // Part of util-linux; on other systems `script` takes different arguments.
       const { error, stdout } = spawnSync(PTY_COMMAND, ["--version"], { encoding: "utf8" });
       if (error !== undefined || !stdout.includes("util-linux")) this.skip();
     });

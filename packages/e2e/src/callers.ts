@@ -1,28 +1,34 @@
-// Who may ask a node for something: with the key, with tokens of all sorts, or as nobody.
+// Callers of a node: with the key, with tokens that have various permissions, or without
+// credentials.
 import { ACTIONS, type Action, type Grant } from "@shardcast/protocol";
 import { TOKEN_SECRET, tokenOf } from "./tokens.ts";
 
-/** What nodes have to be told, so that callers are who they are. */
+/** Options that the nodes need to accept these callers. */
 export const CALLER_ARGS = { "token-secret": TOKEN_SECRET, anonymous: "subscribe:demo/*" } as const;
 
 export interface Caller {
   readonly name: string;
-  /** Undefined for the key, empty for nobody. */
+  /** Undefined to use the key; empty for no credentials. */
   readonly token: string | undefined;
-  /** What it may do with the topic in question. */
+  /** Its permissions on the topic in question. */
   readonly permissions: readonly Action[];
-  /** Whether it may publish to some topic, be it that one or another. */
+  /** Whether it may publish to any topic. */
   readonly isPublisher: boolean;
 }
 
-/** The key, and each permission alone, and all but one, and none, and all for other topics, and nobody. */
+/**
+ * Callers with the key, each single permission, all but one permission, no permission, all
+ * permissions on other topics, and no credentials.
+ */
 export async function allCallers(topic: string): Promise<Caller[]> {
   const withToken = async (
     name: string,
     permissions: readonly Action[],
     caps: readonly Grant[] | undefined = [{ topics: [topic], allow: permissions }],
   ): Promise<Caller> => ({
-    ...{ name, permissions, token: await tokenOf({ caps }) },
+    name,
+    permissions,
+    token: await tokenOf({ caps }),
     isPublisher: caps.some(({ allow }) => allow.includes("publish")),
   });
   return [

@@ -1,4 +1,5 @@
-// Certificates for tests, made by openssl: an authority of the tests' own, and what it signs for 127.0.0.1.
+// Certificates for tests, made by openssl: a certificate authority, and certificates for 127.0.0.1
+// that it signs.
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -23,7 +24,7 @@ export class Certificates {
     return readFileSync(this.caFile, "utf8");
   }
 
-  /** Replaces the node's certificate by another one, of this name. */
+  /** Replaces the node's certificate with a new one that has this name. */
   sign(name: string): void {
     const { folder, caFile, certFile, keyFile } = this;
     const request = join(folder, "request.pem");

@@ -1,4 +1,4 @@
-// Every frame on every endpoint, and what a node says to it.
+// Every frame on every endpoint, and the node's answer to each.
 import {
   ENDPOINTS,
   FRAME_TYPES,
@@ -19,19 +19,19 @@ import { eventually } from "@shardcast/faults";
 import { TEST_PSK, type NodeProcess } from "./nodes.ts";
 import { V1Socket } from "./v1-socket.ts";
 
-/** One thing that can be asked of a node. What asks another way, as over HTTP, is another list of these. */
+/** One request to a node. Other interfaces, such as HTTP, have their own lists of questions. */
 export interface Question {
   readonly name: string;
-  /** What the node has to say to a caller: `ok`, or a code. */
+  /** The expected answer to a caller: `ok`, or an error code. */
   readonly expected: (caller: Caller) => string;
   readonly ask: (caller: Caller) => Promise<string>;
 }
 
-/** A frame, the answer that means yes, and what it takes to get that. */
+/** A frame, the answer that means success, and the permissions needed for it. */
 interface Probe {
   readonly what: string;
   readonly frame: Frame;
-  /** Undefined where there is no answer to it. */
+  /** Undefined if the frame has no answer. */
   readonly yes: FrameType | undefined;
   readonly needs: readonly Action[];
 }
@@ -79,7 +79,7 @@ function allowedQuestions(
   );
 }
 
-/** Another token has its use where the first one was a token. */
+/** Another token makes sense only on a link that was opened with a token. */
 function tokenQuestion(nodes: Nodes, endpoint: Endpoint): Question {
   return {
     name: `another token on ${endpoint}`,
@@ -132,13 +132,16 @@ async function asking(
   }
 }
 
-/** What the node says to a frame. Silence is an answer as well, where nothing came before the pings behind it. */
+/**
+ * The node's answer to a frame. If nothing arrives before the pongs for the following pings, the
+ * answer is silence.
+ */
 async function answerTo(socket: V1Socket, { frame, yes }: Probe): Promise<string> {
-  // A checksum goes with the message behind it.
+  // A checksum precedes a message.
   const silent = ["challenge", "welcome", "authorized", "heartbeat", "checksum"];
   const answer = (): Frame | undefined => socket.frames.find(({ type }) => !silent.includes(type));
   socket.send(frame);
-  // A pong overtakes the answers of its turn, but not those of the turn before.
+  // A pong may overtake answers of its own turn, but not those of an earlier turn.
   for (let pings = 0; pings < 2; pings += 1) {
     let hasPong = false;
     socket.socket.once("pong", () => (hasPong = true));

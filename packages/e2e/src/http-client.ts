@@ -1,5 +1,5 @@
-// HTTP as a test wants it: paths go out as they are, each request has a connection of its own, and an event
-// stream is read as slowly as the test says.
+// An HTTP client for tests: it sends paths unchanged, opens a connection for each request, and
+// reads an event stream at the test's pace.
 import {
   request,
   type ClientRequest,
@@ -22,7 +22,7 @@ export interface HttpQuestion {
   readonly body?: Uint8Array | string;
 }
 
-/** An event of a stream. Comments are none. */
+/** An event of a stream. Comments are not events. */
 export interface StreamEvent {
   readonly id: string;
   readonly event: string;
@@ -51,7 +51,9 @@ export function jsonOf({ text }: HttpAnswer): Record<string, unknown> {
   return JSON.parse(text) as Record<string, unknown>;
 }
 
-/** `<status> <code>` of an error, which has to be a problem of the kind that all are. */
+/**
+ * The status and code of an error, as `<status> <code>`. The error must have the standard format.
+ */
 export function problemOf(answer: HttpAnswer): string {
   const { code, status, title, detail, type } = jsonOf(answer);
   const kind = answer.headers["content-type"] ?? "";
@@ -66,13 +68,13 @@ export function problemOf(answer: HttpAnswer): string {
   return `${answer.status} ${String(code)}`;
 }
 
-/** Bytes over TCP, and all that comes back until the node ends the connection. */
+/** Sends bytes over TCP, and returns everything received until the node closes the connection. */
 export async function exchange(url: string, ...parts: readonly string[]): Promise<string> {
   const { hostname, port } = new URL(url);
   const socket = connect(Number(port), hostname);
   let text = "";
   socket.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
-  // What was sent behind an error is not read: the end may be a reset.
+  // The node does not read what follows an error, so it may reset the connection.
   socket.on("error", () => undefined);
   await once(socket, "connect");
   for (const part of parts) socket.write(part);
@@ -82,7 +84,7 @@ export async function exchange(url: string, ...parts: readonly string[]): Promis
 
 export class EventReader {
   readonly events: StreamEvent[] = [];
-  /** Of the events that are messages. */
+  /** The events that are messages. */
   readonly messages: StreamMessage[] = [];
   comments = 0;
   isEnded = false;
@@ -98,8 +100,8 @@ export class EventReader {
   }
 
   /**
-   * Resolves with the stream's first event, which says where it begins: what is published from then on comes.
-   * Fails with the code that it is refused with.
+   * Resolves with the stream's first event, which gives the start position: everything published
+   * from then on arrives. Rejects with the error code if the node refuses the stream.
    */
   static async open(
     url: string,
@@ -117,7 +119,7 @@ export class EventReader {
     throw new Error((JSON.parse(text) as { code: string }).code);
   }
 
-  /** Of the last event that had one. */
+  /** The id of the last event that had one. */
   get lastId(): string {
     return this.events.findLast(({ id }) => id !== "")?.id ?? "";
   }
@@ -145,7 +147,7 @@ export class EventReader {
     this.response.destroy();
   }
 
-  /** As the standard says: a block of lines up to an empty one. */
+  /** Parses events as the standard defines them: blocks of lines that end with an empty line. */
   #take(text: string): void {
     const blocks = (this.#rest + text).split("\n\n");
     this.#rest = blocks.pop() ?? "";
@@ -167,9 +169,9 @@ export class EventReader {
 function send(url: string, path: string, { method, headers, body }: HttpQuestion): ClientRequest {
   const { hostname, port } = new URL(url);
   const how = method ?? (body === undefined ? "GET" : "POST");
-  // Without an agent each has its own connection; the path is not looked at.
+  // Without an agent, each request has its own connection. The path is not validated.
   const sent = request({ hostname, port, path, method: how, headers, agent: false });
-  // A node may answer, and end the connection, before it has all of the body.
+  // A node may answer and close the connection before it has read the whole body.
   sent.on("error", () => undefined);
   sent.end(body);
   return sent;

@@ -1,5 +1,5 @@
-// A client of the original queue as its programs have it: the same events, in the same order, from the
-// same frames. It answers whoever asks, which is what the original does; the node must not rely on more.
+// A client with the original queue's behaviour: the same events, in the same order, from the same
+// frames. Like the original, it answers every challenge; the node must not rely on more.
 import { createHash } from "node:crypto";
 import { EventEmitter, once } from "node:events";
 import WebSocket from "ws";
@@ -20,18 +20,21 @@ interface Packet {
 
 export interface LegacyQueueOptions {
   readonly psk: string;
-  /** @default a random one of 31 bits, as the original takes it */
+  /** @default a random number of 31 bits, as in the original */
   readonly challenge?: number;
 }
 
-/** Emits `open` when the peer has proved itself, `message`, `close`, and `error` where the keys differ. */
+/**
+ * Emits `open` when the peer has proved that it has the key, `message`, `close`, and `error` if the
+ * keys differ.
+ */
 export class LegacyQueue extends EventEmitter {
   readonly socket: WebSocket;
   readonly events: string[] = [];
   readonly messages: LegacyMessage[] = [];
   #isSecure = false;
 
-  /** @param socket one that is open */
+  /** @param socket an open socket */
   constructor(socket: WebSocket, { psk, challenge }: LegacyQueueOptions) {
     super();
     this.socket = socket;
@@ -67,12 +70,15 @@ export class LegacyQueue extends EventEmitter {
     this.socket.close();
   }
 
-  /** Resolves with the event's name when one of these has come; they may have come already. */
+  /**
+   * Resolves with the name of one of these events when it has been emitted, also if that was before
+   * the call.
+   */
   first(...events: readonly string[]): Promise<string> {
     return eventually(events.join(" or "), () => this.events.find((name) => events.includes(name)));
   }
 
-  /** The first messages, when so many are there. */
+  /** Resolves with the first `count` messages. */
   async take(count: number): Promise<string[]> {
     await eventually(`${count} messages`, () => this.messages.length >= count);
     return this.messages.slice(0, count).map(({ message }) => message);
@@ -99,12 +105,14 @@ export class LegacyQueue extends EventEmitter {
 
   #tell(event: string): void {
     this.events.push(event);
-    // EventEmitter throws an error that nobody listens to.
+    // EventEmitter throws an error that has no listener.
     if (event !== "error" || this.listenerCount("error") > 0) this.emit(event);
   }
 }
 
-/** Dials as the original does: the queue is made in the socket's `open` event, and not a moment before. */
+/**
+ * Connects as the original does: it creates the queue in the socket's `open` event, not earlier.
+ */
 export function dialLegacy(url: string, options: LegacyQueueOptions): Promise<LegacyQueue> {
   const socket = new WebSocket(url);
   return new Promise((resolve, reject) => {
@@ -115,7 +123,7 @@ export function dialLegacy(url: string, options: LegacyQueueOptions): Promise<Le
   });
 }
 
-/** Dials, and waits for the node's proof. */
+/** Connects, and waits for the node's proof. */
 export async function openLegacy(url: string, psk: string): Promise<LegacyQueue> {
   const queue = await dialLegacy(url, { psk });
   const event = await queue.first("open", "error", "close");
@@ -133,14 +141,20 @@ export async function closeLegacy(...queues: readonly LegacyQueue[]): Promise<vo
   );
 }
 
-/** `base64(SHA-256(psk ‖ hex(once)))`, as the original's code has it; here on its own feet. */
+/**
+ * `base64(SHA-256(psk ‖ hex(once)))`, as in the original; implemented independently of the
+ * product's code.
+ */
 export function answerOf(psk: string, challenge: number): string {
   return createHash("sha256")
     .update(psk + challenge.toString(16))
     .digest("base64");
 }
 
-/** The original's hash of a topic: Java's, over UTF-16 units. It picks a consumer by this modulo their number. */
+/**
+ * The original's hash of a topic: Java's String.hashCode, over UTF-16 units. The hash modulo the
+ * number of consumers selects a consumer.
+ */
 export function originalHash(topic: string): number {
   let hash = 0;
   for (let at = 0; at < topic.length; at += 1) hash = (31 * hash + topic.charCodeAt(at)) | 0;

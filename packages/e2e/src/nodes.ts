@@ -1,4 +1,5 @@
-// Real node processes for tests: started from packages/*/bin on free ports, waited for by the line that says that they listen.
+// Starts real node processes from packages/*/bin for tests, on free ports. Waits for the line with
+// which a node reports that it listens.
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -9,14 +10,14 @@ import { eventually, freePort, spawnTied } from "@shardcast/faults";
 
 export type NodeRole = "producer" | "consumer";
 
-/** The key of test clusters, where a test does not bring its own. */
+/** The key of test clusters, unless a test has its own. */
 export const TEST_PSK = "the key of the tests";
 
-/** What the caller's environment must not tell a node. */
+/** Environment variables of the caller that must not reach a node. */
 const FOREIGN = /^(SHARDCAST_.*|PSK.*|PORT|TIMEOUT|NODE_OPTIONS)$/;
 const STOP_LIMIT_MS = 5000;
 
-/** Options by the name that they have on the command line; `true` stands for a flag. */
+/** Options by their names on the command line; `true` stands for a flag. */
 type NodeArguments = Readonly<Record<string, string | number | true>>;
 
 export interface StartOptions {
@@ -58,7 +59,7 @@ export class NodeProcess {
     return this.#child.exitCode;
   }
 
-  /** What the process holds in memory of its own: not what it has mapped of its log's file. */
+  /** Anonymous memory of the process, in KiB: excludes the mapped file of its log. */
   get residentKib(): number {
     const status = readFileSync(`/proc/${this.pid}/status`, "utf8");
     return Number(/RssAnon:\s+(\d+)/.exec(status)?.[1]);
@@ -68,7 +69,7 @@ export class NodeProcess {
     return this.url.replace(/^ws/, "http");
   }
 
-  /** Waits until it listens; fails with what the node said where it ends before. */
+  /** Waits until the node listens; rejects with the node's output if it exits first. */
   async listening(): Promise<this> {
     const line = await eventually(`${this.role} listens`, () => {
       if (!this.isAlive) throw new Error(`the ${this.role} ended: ${this.stderr}${this.stdout}`);
@@ -78,7 +79,7 @@ export class NodeProcess {
     return this;
   }
 
-  /** Waits for the end; with a signal, brings it about. */
+  /** Waits for the process to exit; sends it a signal first if one is given. */
   async stop(signal?: NodeJS.Signals): Promise<void> {
     if (!this.isAlive) return;
     const exited = once(this.#child, "exit");
@@ -86,7 +87,7 @@ export class NodeProcess {
     await exited;
   }
 
-  /** One of the node's own metrics, by the name without `shardcast_`. */
+  /** A metric of the node, by its name without `shardcast_`. */
   async metric(name: string): Promise<number> {
     const text = await (await fetch(`${this.httpUrl}/metrics`)).text();
     const line = text.split("\n").find((entry) => entry.startsWith(`shardcast_${name}{`));
@@ -95,13 +96,13 @@ export class NodeProcess {
   }
 }
 
-/** Nodes of one test file; `stop` ends whatever is left of them. */
+/** The nodes of one test file; `stop` ends those that still run. */
 export class TestCluster {
   readonly #nodes: NodeProcess[] = [];
-  /** Of consumers c1, c2, …: one that is started again finds what it had. */
+  /** The data folder of the consumers c1, c2, …, so that a restarted consumer finds its data. */
   readonly dataFolder = mkdtempSync(join(tmpdir(), "shardcast-test-"));
   readonly #common: StartOptions;
-  /** `--consumers` of every node. */
+  /** The `--consumers` option of every node. */
   consumers = "";
   #ports: readonly number[] = [];
 
@@ -109,7 +110,7 @@ export class TestCluster {
     this.#common = common;
   }
 
-  /** Takes ports for consumers c1, c2, …, and starts none of them. */
+  /** Reserves ports for consumers c1, c2, …, and starts none of them. */
   static async plan(consumerCount: number, common: StartOptions = {}): Promise<TestCluster> {
     const cluster = new TestCluster(common);
     cluster.#ports = await Promise.all(Array.from({ length: consumerCount }, freePort));
@@ -119,13 +120,13 @@ export class TestCluster {
     return cluster;
   }
 
-  /** Consumers find one another in Redis, and keep their messages there. */
+  /** A cluster whose membership and messages are in Redis. */
   static onRedis(url: string): TestCluster {
     const args = { redis: url, "redis-prefix": `test-${process.pid}-${Date.now()}:` };
     return new TestCluster({ args: { ...args, "member-timeout": 1000 } });
   }
 
-  /** @param number of c1 it is 1 */
+  /** @param number the consumer's number: 1 for c1 */
   consumer(number: number, options: StartOptions = {}): Promise<NodeProcess> {
     const port = this.consumers === "" ? 0 : this.#ports[number - 1];
     if (port === undefined) throw new RangeError(`c${number} is not among ${this.consumers}`);
@@ -143,7 +144,7 @@ export class TestCluster {
     return this.spawn(role, options).listening();
   }
 
-  /** Starts a node that may well not come up. */
+  /** Starts a node that may fail to start. */
   spawn(role: NodeRole, options: StartOptions): NodeProcess {
     const node = new NodeProcess(role, {
       args: {
@@ -177,7 +178,7 @@ export function ringOf(consumers: string): Ring {
   );
 }
 
-/** A topic that a consumer of such a list owns. */
+/** A topic that a given consumer of such a list owns. */
 export function topicOwnedBy(id: string, consumers: string): string {
   const ring = ringOf(consumers);
   for (let number = 0; ; number += 1) {
@@ -186,7 +187,9 @@ export function topicOwnedBy(id: string, consumers: string): string {
   }
 }
 
-/** In peace, so that its coverage is written; by force where that takes too long. */
+/**
+ * Stops the node gracefully, so that its coverage is written, and kills it if that takes too long.
+ */
 async function stopAtLast(node: NodeProcess): Promise<void> {
   const timer = setTimeout(() => void node.stop("SIGKILL"), STOP_LIMIT_MS);
   await node.stop("SIGTERM");

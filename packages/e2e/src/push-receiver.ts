@@ -1,4 +1,4 @@
-// An endpoint that is pushed to: keeps what comes, and answers as a test says.
+// An endpoint of push subscriptions: records requests, and answers as a test says.
 import { once } from "node:events";
 import {
   createServer,
@@ -25,19 +25,19 @@ export interface Push {
   readonly text: string;
 }
 
-/** A status, perhaps with headers, or whatever a test does with the response itself. */
+/** A status, optionally with headers, or a function that writes the response. */
 type Answer =
   number | readonly [number, Record<string, string>] | ((response: ServerResponse) => void);
 
 export class PushReceiver {
-  /** All that came, with whatever answer. */
+  /** All requests, whatever the answer. */
   readonly pushes: Push[] = [];
-  /** Those of them that were taken. */
+  /** The requests that were answered with success. */
   readonly taken: Push[] = [];
   answer: (push: Push) => Answer = () => 204;
-  /** How long it thinks about each. */
+  /** The delay before each answer, in ms. */
   delayMs = 0;
-  /** Requests at once: of all, and the most there were of one topic. */
+  /** Concurrent requests: now, the maximum, and the maximum for one topic. */
   readonly atOnce = { all: 0, max: 0, maxOfTopic: 0 };
   readonly #topics = new Map<string, number>();
   readonly #sockets = new Set<Socket>();
@@ -50,7 +50,7 @@ export class PushReceiver {
     this.#tls = tls;
   }
 
-  /** @param tls where it is reached by https, as localhost */
+  /** @param tls to serve https, as localhost */
   static async listen(tls?: Certificate): Promise<PushReceiver> {
     const receiver = new PushReceiver(tls);
     await receiver.start();
@@ -62,7 +62,7 @@ export class PushReceiver {
     return `${origin}:${this.#port}/hook`;
   }
 
-  /** The texts that were taken of each topic, in order, repeats left out. */
+  /** The texts accepted for each topic, in order, without repeats. */
   get byTopic(): Map<string, string[]> {
     const topics = new Map<string, string[]>();
     const seen = new Set<string>();
@@ -83,7 +83,7 @@ export class PushReceiver {
     await eventually(`${pushes} pushes`, () => this.taken.length >= pushes);
   }
 
-  /** Again on the port that it had. */
+  /** Starts again on the same port. */
   async start(): Promise<void> {
     const listener = (request: IncomingMessage, response: ServerResponse): void => {
       const chunks: Buffer[] = [];

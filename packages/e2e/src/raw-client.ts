@@ -1,4 +1,4 @@
-// A client of shardcast.v1 in a few lines, for tests that look at a node from the other protocol.
+// A minimal shardcast.v1 client, for tests that check a node from the outside.
 import {
   ClientHandshake,
   decodeFrames,
@@ -13,7 +13,7 @@ import { eventually } from "@shardcast/faults";
 
 export interface RawClientOptions {
   readonly psk: string;
-  /** The endpoint that the proof is made for; the path says which one is dialled. */
+  /** The endpoint in the proof; the path selects the endpoint to connect to. */
   readonly endpoint: Endpoint;
   readonly path: string;
 }
@@ -44,7 +44,7 @@ export class RawClient {
     });
   }
 
-  /** Fails with the node's close reason where it refuses. */
+  /** Rejects with the node's close reason if the node refuses the link. */
   static async open(url: string, options: RawClientOptions): Promise<RawClient> {
     const client = new RawClient(url, options);
     await eventually("a welcome", () => {
@@ -58,23 +58,23 @@ export class RawClient {
     this.socket.send(encodeFrame(frame));
   }
 
-  /** In one WebSocket message. */
+  /** Sends the frames in one WebSocket message. */
   sendAll(frames: readonly Frame[]): void {
     this.socket.send(Buffer.concat(frames.map(encodeFrame)));
   }
 
-  /** The first frame of a type, when it is there. */
+  /** Resolves with the first frame of a type. */
   first<Type extends Frame["type"]>(type: Type): Promise<Extract<Frame, { type: Type }>> {
     const isOfType = (frame: Frame): frame is Extract<Frame, { type: Type }> => frame.type === type;
     return eventually(`a ${type} frame`, () => this.frames.find(isOfType));
   }
 
-  /** The node's reason, when it has ended the link. */
+  /** Resolves with the node's close reason when the link has ended. */
   async closed(): Promise<string> {
     return eventually("the end of the link", () => this.#closed);
   }
 
-  /** The payloads of the first messages, as text, when so many are there. */
+  /** Resolves with the payloads of the first `count` messages, as text. */
   async take(count: number): Promise<string[]> {
     const isMessage = (frame: Frame): frame is MessageFrame => frame.type === "message";
     await eventually(`${count} messages`, () => this.frames.filter(isMessage).length >= count);

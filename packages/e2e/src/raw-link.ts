@@ -1,4 +1,4 @@
-// A WebSocket that speaks as its test tells it to, and keeps what comes: for attacks.
+// A WebSocket that sends exactly what a test says, and records what it receives: for attacks.
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import WebSocket from "ws";
@@ -38,19 +38,19 @@ export class RawLink {
     return link;
   }
 
-  /** Opens, and proves itself to the node with a key. */
+  /** Opens a link, and proves to the node that it has the key. */
   static async openWith(url: string, psk: string): Promise<RawLink> {
     const link = await RawLink.open(url);
     link.send({ t: "h", a: answerOf(psk, await link.challenge()) });
     return link;
   }
 
-  /** The number that the node asks for. */
+  /** The number in the node's challenge. */
   challenge(): Promise<number> {
     return eventually("a challenge", () => this.#hellos().find(({ o }) => o !== undefined)?.o);
   }
 
-  /** All that the node has answered so far. */
+  /** All answers from the node so far. */
   get answers(): string[] {
     return this.#hellos().flatMap(({ a }) => (a === undefined ? [] : [a]));
   }
@@ -63,7 +63,7 @@ export class RawLink {
     this.socket.send(text);
   }
 
-  /** How the node ended the link. */
+  /** The code and reason with which the node closed the link. */
   closed(): Promise<Closed> {
     return eventually("a close", () => this.#closed);
   }
@@ -73,12 +73,15 @@ export class RawLink {
   }
 }
 
-/** Upgrades by hand, so that invalid WebSocket frames can be written. Gives the socket behind the HTTP response. */
+/**
+ * Performs the upgrade by hand, so that tests can write invalid WebSocket frames. Returns the
+ * socket after the HTTP response.
+ */
 export async function upgradeByHand(url: string, path: string): Promise<Socket> {
   const { hostname, port, host } = new URL(url);
   const socket = connect(Number(port), hostname);
   socket.on("error", () => {
-    // A reset is one of the ways to end it.
+    // The node may also reset the connection.
   });
   socket.write(
     `GET ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +

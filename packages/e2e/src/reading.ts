@@ -1,11 +1,11 @@
-// One subscription, and whether what it got is all that it can get: each message once and in order, and each
-// hole announced.
+// One subscription, and a check that it is complete: each message once and in order, and each
+// missing range announced by a gap.
 import type { Client, Gap, Message } from "@shardcast/client";
 
 export class Reading {
   readonly texts: string[] = [];
   readonly gaps: Gap[] = [];
-  /** What it got that does not follow what came before. */
+  /** Messages and gaps that do not follow what came before. */
   readonly faults: string[] = [];
   readonly ready: Promise<unknown>;
   #next: { readonly epoch: string; readonly offset: number } | undefined;

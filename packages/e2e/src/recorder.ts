@@ -1,4 +1,4 @@
-// Follows topics through the SDK and keeps all that comes, for tests that look at it afterwards.
+// Follows topics with the SDK and records everything received.
 import type { Client, Gap, Message } from "@shardcast/client";
 import { eventually } from "@shardcast/faults";
 
@@ -15,7 +15,7 @@ export class Recorder {
 
   readonly ready: Promise<void>;
 
-  /** Resolves when the subscription stands. */
+  /** Resolves when the subscription has started. */
   static async follow(client: Client, topic: string, from = "live"): Promise<Recorder> {
     const recorder = new Recorder(client, topic, from);
     await recorder.ready;

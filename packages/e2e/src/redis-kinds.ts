@@ -1,4 +1,4 @@
-// Redis as people run it: behind TLS and with users of its own, and watched over by Sentinels.
+// Redis in typical deployments: with TLS and users, and with Sentinels.
 import { execFileSync, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -6,11 +6,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { eventually, freePort, RedisServer, spawnTied } from "@shardcast/faults";
 
-/** A server that takes TLS alone from clients, with a certificate that the folder's own authority signed. */
+/**
+ * A server that accepts clients only with TLS, with a certificate signed by the folder's own
+ * authority.
+ */
 export class TlsRedis {
   readonly server: RedisServer;
   readonly port: number;
-  /** Of the authority. */
+  /** The authority's certificate. */
   readonly caFile: string;
   readonly #folder: string;
 
@@ -54,7 +57,7 @@ export class TlsRedis {
 const GROUP = "main";
 const SENTINELS = 3;
 
-/** A master, two replicas, and three Sentinels that have one take its place. */
+/** A master, two replicas, and three Sentinels that promote a replica if the master fails. */
 export class SentinelRedis {
   readonly servers: readonly RedisServer[];
   readonly #sentinels: readonly ChildProcess[];

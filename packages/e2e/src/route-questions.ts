@@ -1,5 +1,5 @@
-// Every route of the nodes, and what it takes. The routes themselves come from what the nodes say of them: one that
-// is not in this table has no place in the test.
+// Every route of the nodes, and the permissions it needs. The routes come from the nodes' own
+// descriptions: a route that is missing in this table fails the test.
 import { expect } from "chai";
 import type { Action } from "@shardcast/protocol";
 import type { Caller } from "./callers.ts";
@@ -7,7 +7,10 @@ import type { Nodes, Question } from "./frame-questions.ts";
 
 export const API_KEY = "the key of back ends";
 
-/** What a caller needs: permissions on the topic, nothing at all, or what no caller of the table has. */
+/**
+ * The permissions on the topic that a caller needs, nothing, or a right that no caller in the table
+ * has.
+ */
 type Need = readonly Action[] | "nothing" | "the admin key" | "publish somewhere";
 
 const NEEDS: Readonly<Record<string, Need>> = {
@@ -31,7 +34,7 @@ const NEEDS: Readonly<Record<string, Need>> = {
   "POST /push/{name}/enable": "the admin key",
 };
 
-/** The routes of a node, as `GET /topics/{topic}`. */
+/** The routes of a node, such as `GET /topics/{topic}`. */
 async function routesOf(url: string): Promise<string[]> {
   const description = (await (await fetch(`${url}/openapi.json`)).json()) as {
     readonly paths: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
@@ -65,7 +68,8 @@ export async function routeQuestions(
 
 function expectedOf(need: Need, caller: Caller): string {
   if (need === "nothing") return "done";
-  // Each line is asked for by itself; who may publish none is not read at all.
+  // Each line is authorized separately, and the body of a caller without any publish permission is
+  // not read.
   if (need === "publish somewhere") return caller.isPublisher ? "done" : "SHARDCAST_FORBIDDEN";
   if (need === "the admin key") return "SHARDCAST_UNAUTHORIZED";
   const isAllowed = need.every((action) => caller.permissions.includes(action));
@@ -84,7 +88,7 @@ async function ask(url: string, route: string, topic: string, caller: Caller): P
     ...(method === "GET" ? {} : { body: "" }),
   });
   if (response.ok || response.status === 503) {
-    // A stream has no end.
+    // A stream does not end by itself.
     abort.abort();
     return "done";
   }

@@ -1,15 +1,15 @@
-// Tokens as an application's back end would make them.
+// Creates tokens as an application's back end would.
 import type { Grant } from "@shardcast/protocol";
 import { SignJWT } from "jose";
 
-/** `--token-secret` of the nodes. */
+/** The nodes' `--token-secret`. */
 export const TOKEN_SECRET = "the secret of the tests, which is long enough";
 
 export interface TokenOptions {
   /** @default "ann" */
   readonly sub?: string;
   readonly caps?: readonly Grant[];
-  /** @default an hour */
+  /** @default one hour */
   readonly expiresInS?: number;
   readonly secret?: string;
 }

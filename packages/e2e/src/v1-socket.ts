@@ -1,5 +1,5 @@
-// A WebSocket that offers a subprotocol of Shardcast and then does as its test says: for handshakes gone
-// wrong and frames that no SDK would send. What comes is queued, so that none is missed.
+// A WebSocket that offers a Shardcast subprotocol and then does what a test says: for failed
+// handshakes and frames that no SDK would send. Received frames are queued, so that none is missed.
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import {
@@ -55,21 +55,21 @@ export class V1Socket {
     });
   }
 
-  /** Resolves with the challenge there, and nothing sent. */
+  /** Resolves when the challenge has arrived; sends nothing. */
   static async open(url: string, options: V1Options): Promise<V1Socket> {
     const socket = await V1Socket.dial(url, options);
     await socket.first("challenge");
     return socket;
   }
 
-  /** Resolves when the upgrade is done. */
+  /** Resolves when the upgrade is complete. */
   static async dial(url: string, options: V1Options): Promise<V1Socket> {
     const socket = new V1Socket(url, options);
     await once(socket.socket, "open");
     return socket;
   }
 
-  /** Resolves when the node has welcomed it. */
+  /** Resolves when the node has sent its welcome. */
   static async openWith(url: string, psk: string, options: V1Options): Promise<V1Socket> {
     const socket = await V1Socket.open(url, options);
     socket.send(await socket.proof(psk));
@@ -77,7 +77,7 @@ export class V1Socket {
     return socket;
   }
 
-  /** The right proof for a key; made for another endpoint, subprotocol or nonce where a test says so. */
+  /** The valid proof for a key; a test may ask for another endpoint, subprotocol or nonce. */
   async proof(
     psk: string,
     other: { endpoint?: Endpoint; subprotocol?: Subprotocol; nonce?: Uint8Array } = {},
@@ -102,7 +102,7 @@ export class V1Socket {
     }
   }
 
-  /** Anything at all; a string goes as a text message. */
+  /** Sends any data; a string becomes a text message. */
   sendRaw(data: Uint8Array | string): void {
     this.socket.send(data);
   }
@@ -112,7 +112,7 @@ export class V1Socket {
     return eventually(`a ${type} frame`, () => this.frames.find(isOfType));
   }
 
-  /** `<code> <reason>` of the node's close. */
+  /** The node's close code and reason, as `<code> <reason>`. */
   async closed(): Promise<string> {
     const { code, reason } = await eventually("the close", () => this.#closed);
     return `${code} ${reason}`;

@@ -4,17 +4,17 @@ import { join } from "node:path";
 import { eventually, spawnTied } from "@shardcast/faults";
 
 const BIN = join("packages", "demo", "bin", "topic.js");
-/** What the caller's environment must not tell the demo. */
+/** Environment variables of the caller that must not reach the demo. */
 const FOREIGN = /^(SHARDCAST_.*|PSK.*|NODE_OPTIONS)$/;
 
 export class TopicProcess {
   stdout = "";
   stderr = "";
-  /** Resolves when it has ended and all that it said is there. */
+  /** Resolves when the process has exited and all its output has been read. */
   readonly ended: Promise<void>;
   readonly #child: ChildProcess;
 
-  /** @param wrap a command in front of the demo's own */
+  /** @param wrap a command that runs the demo's command */
   constructor(
     args: readonly string[],
     { env = {}, wrap }: { env?: Readonly<Record<string, string>>; wrap?: Wrap } = {},
@@ -32,7 +32,7 @@ export class TopicProcess {
     this.ended = new Promise((resolve) => this.#child.once("close", () => resolve()));
   }
 
-  /** Null while it runs, and where a signal ended it. */
+  /** Null while the process runs, or if a signal ended it. */
   get exitCode(): number | null {
     return this.#child.exitCode;
   }
@@ -41,12 +41,12 @@ export class TopicProcess {
     return this.#child.exitCode === null && this.#child.signalCode === null;
   }
 
-  /** Waits until stdout has a text. */
+  /** Waits until stdout contains a text. */
   async shows(text: string): Promise<void> {
     await eventually(`${text} is shown`, () => this.#has(this.stdout, text));
   }
 
-  /** Waits until stderr has a text. */
+  /** Waits until stderr contains a text. */
   async tells(text: string): Promise<void> {
     await eventually(`${text} is told`, () => this.#has(this.stderr, text));
   }
@@ -55,7 +55,7 @@ export class TopicProcess {
     this.#child.stdin?.write(text);
   }
 
-  /** Writes the last of its input, and waits for the end. */
+  /** Writes the rest of its input, and waits for the process to exit. */
   async end(text = ""): Promise<this> {
     this.#child.stdin?.end(text);
     await this.ended;

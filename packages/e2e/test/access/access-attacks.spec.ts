@@ -1,5 +1,5 @@
-// What clients with a token try on real nodes to get at what is not theirs. A back end with the key goes on all the
-// while, and the nodes have nothing to report.
+// Attempts by clients with a token to exceed their permissions, on real nodes. A back end with the
+// key works throughout, and the nodes log no errors.
 import { once } from "node:events";
 import { request } from "node:http";
 import { connect, type Client } from "@shardcast/client";
@@ -36,13 +36,12 @@ describe("attacks of clients with a token", () => {
     this.timeout(60_000);
     const args = {
       ...CALLER_ARGS,
-      ...{
-        "token-leeway": 0,
-        "legacy-protocol": true as const,
-        origins: ORIGIN,
-        "trusted-hops": 1,
-      },
-      ...{ "max-links-per-address": 10, "max-links-per-user": 4 },
+      "token-leeway": 0,
+      "legacy-protocol": true as const,
+      origins: ORIGIN,
+      "trusted-hops": 1,
+      "max-links-per-address": 10,
+      "max-links-per-user": 4,
     };
     cluster = await TestCluster.plan(2, { args });
     const memory = { args: { log: "memory" } };
@@ -88,7 +87,10 @@ describe("attacks of clients with a token", () => {
     );
   }
 
-  /** All that was sent has been read and answered: pongs overtake the answers of a turn, but not of the one before. */
+  /**
+   * Resolves when the node has read and answered everything sent: a pong may overtake answers of
+   * its own turn, but not those of an earlier turn.
+   */
   async function settled(socket: V1Socket): Promise<void> {
     for (let pings = 0; pings < 2; pings += 1) {
       let hasPong = false;
@@ -377,15 +379,20 @@ describe("attacks of clients with a token", () => {
   });
 
   it("connect from no other page", async () => {
-    /** @param origins one for each header of that name */
+    /** @param origins the values of the Origin headers */
     const status = async (...origins: string[]): Promise<number | undefined> => {
       const { hostname, port } = new URL(url);
       const upgrade = request({
-        ...{ hostname, port, path: "/connect" },
+        hostname,
+        port,
+        path: "/connect",
         headers: {
-          ...{ connection: "Upgrade", upgrade: "websocket", origin: origins as string[] & string },
-          ...{ "sec-websocket-version": "13", "sec-websocket-key": "AQIDBAUGBwgJCgsMDQ4PEA==" },
-          ...{ "sec-websocket-protocol": SUBPROTOCOLS.binary },
+          connection: "Upgrade",
+          upgrade: "websocket",
+          origin: origins as string[] & string,
+          "sec-websocket-version": "13",
+          "sec-websocket-key": "AQIDBAUGBwgJCgsMDQ4PEA==",
+          "sec-websocket-protocol": SUBPROTOCOLS.binary,
         },
       }).end();
       const answer = Promise.race([once(upgrade, "response"), once(upgrade, "upgrade")]);

@@ -1,5 +1,4 @@
-// Clients that bring a token in place of the key: what they may do, until when, and how much of it. With real
-// nodes.
+// Clients with a token instead of the key: their permissions, expiry and limits, with real nodes.
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect, type Client, type ConnectOptions } from "@shardcast/client";
 import { ShardcastError } from "@shardcast/protocol";
@@ -29,8 +28,12 @@ describe("a client with a token", () => {
   before(async function () {
     this.timeout(60_000);
     const args = {
-      ...{ "token-secret": TOKEN_SECRET, "token-leeway": 0, "resume-window": 0 },
-      ...{ anonymous: "subscribe:demo/*", "link-publishes": 20, "max-links-per-user": 3 },
+      "token-secret": TOKEN_SECRET,
+      "token-leeway": 0,
+      "resume-window": 0,
+      anonymous: "subscribe:demo/*",
+      "link-publishes": 20,
+      "max-links-per-user": 3,
     };
     cluster = await TestCluster.plan(2, { args });
     const log = { args: { log: "memory" } };

@@ -1,4 +1,5 @@
-// Attacks on the handshake of real nodes. After each, the same process serves a client that does it right.
+// Attacks on the handshake of real nodes. After each, the same process still serves a legitimate
+// client.
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { connect as connectTcp, type AddressInfo, type Socket } from "node:net";
@@ -44,7 +45,7 @@ describe("the handshake of a node", () => {
   after(() => cluster.stop());
 
   afterEach(async () => {
-    // The very same processes, and they serve.
+    // The processes have not restarted, and serve clients.
     expect([consumer.isAlive, producer.isAlive]).to.deep.equal([true, true]);
     expect(`${consumer.pid} ${producer.pid}`).to.equal(pids);
     const lists = { producers: [producer.url], consumers: [consumer.url] };
@@ -196,7 +197,7 @@ describe("the handshake of a node", () => {
     const { port } = relay.address() as AddressInfo;
     const options = { endpoint: "connect" } as const;
     const client = await V1Socket.openWith(`ws://127.0.0.1:${port}`, TEST_PSK, options);
-    // Not the client's.
+    // A frame forged by the relay, not sent by the client.
     const payload = Buffer.from("forged");
     toNode?.send(encodeFrame({ type: "publish", seq: 1, timeoutMs: 0, topic: "relayed", payload }));
     expect((await client.first("ack")).seq).to.equal(1);
@@ -205,7 +206,7 @@ describe("the handshake of a node", () => {
   });
 
   it("takes no more than 4 KiB before the proof, on any endpoint in either codec", async () => {
-    // At once: each is given its time to take the close.
+    // Concurrently, since each attempt waits for the close.
     const attempts = Object.values(SUBPROTOCOLS).flatMap((subprotocol) =>
       ALL.map(async (endpoint) => {
         const socket = await open(endpoint, subprotocol);
@@ -222,7 +223,8 @@ describe("the handshake of a node", () => {
     const sockets = Array.from({ length: 200 }, () => {
       const socket = tcpTo(consumer);
       socket.write(upgradeRequest("/subscribe"));
-      // The header of a masked message of 1 MiB, and then its bytes, for as long as the node takes them.
+      // Sends the header of a masked message of 1 MiB, then its bytes, until the node stops
+      // reading.
       socket.write(Buffer.from([0x82, 0xff, 0, 0, 0, 0, 0, 0x10, 0, 0, 0, 0, 0, 0]));
       socket.write(Buffer.alloc(1024 * 1024 - 1));
       return socket;
@@ -232,7 +234,7 @@ describe("the handshake of a node", () => {
       most = Math.max(most, consumer.residentKib);
       return sockets.every((socket) => socket.destroyed);
     });
-    // Held, they would be 200 MiB.
+    // If the node held the bytes, they would take 200 MiB.
     expect(most - before).to.be.lessThan(100 * 1024);
   });
 
@@ -265,7 +267,7 @@ describe("the handshake of a node", () => {
     for (const method of ["GET /healthz", "POST /healthz", "POST /connect"]) {
       unfinished.push(`${method} HTTP/1.1\r\nHost: node\r\nContent-Length: 100\r\n\r\nx`);
     }
-    // A body has ten times as long as what stands before it.
+    // A body may take ten times as long as its head.
     const args = { "handshake-timeout": 300 };
     const quick = await Promise.all([
       cluster.start("consumer", { args: { ...args, id: "c1", port: 0 } }),
@@ -312,7 +314,7 @@ describe("the handshake of a node", () => {
       socket.on("message", () => (challenged += 1));
       socket.on("close", () => (closed += 1));
       silent.push(socket);
-      // As many at a time as fit into the queue of connections.
+      // At most as many at once as the accept queue holds.
       if (index % 500 === 499) await eventually("challenges", () => challenged === index + 1);
     }
     const client = await connect({ psk: TEST_PSK, url: patient.url, route: "single" });
@@ -427,7 +429,7 @@ describe("the handshake of a node", () => {
         }
         for (const message of messages) if (socket.isOpen) socket.sendRaw(message);
         socket.socket.close();
-        // Of the node's own faults there is none.
+        // The node must not report an internal error.
         expect(await socket.closed()).not.to.include("SHARDCAST_INTERNAL");
         rounds += 1;
         const payload = Buffer.from(String(rounds));
@@ -448,7 +450,10 @@ interface Attack {
   readonly messages: readonly (Uint8Array | string)[];
 }
 
-/** Good frames of every type, the same with bytes changed, cut off or doubled, and plain garbage. */
+/**
+ * Valid frames of every type, the same frames with bytes changed, cut off or doubled, and random
+ * bytes.
+ */
 function fuzzedMessage(subprotocol: Subprotocol): fc.Arbitrary<Uint8Array | string> {
   const good = fc.array(goodFrame(), { minLength: 1, maxLength: 3 });
   const spoil = fc.tuple(good, fc.nat(), fc.nat(255));
@@ -481,7 +486,7 @@ function fuzzedMessage(subprotocol: Subprotocol): fc.Arbitrary<Uint8Array | stri
   );
 }
 
-/** What any endpoint may be sent by a client that means well, on topics that are theirs. */
+/** Frames that a legitimate client may send to any endpoint, on topics that only this test uses. */
 function goodFrame(): fc.Arbitrary<Frame> {
   const sub = fc.nat(5);
   const topic = fc.oneof(
@@ -521,7 +526,7 @@ function goodFrame(): fc.Arbitrary<Frame> {
   );
 }
 
-/** A connection that takes whatever comes, and bears its end. */
+/** A TCP connection that ignores received data and errors. */
 function tcpTo(node: NodeProcess): Socket {
   const socket = connectTcp(Number(new URL(node.url).port), "127.0.0.1");
   socket.on("error", () => undefined);
@@ -541,7 +546,7 @@ function upgradeRequest(path: string): string {
   return `${lines.join("\r\n")}\r\n\r\n`;
 }
 
-/** Bytes that `ws` would not send, past its back. */
+/** Writes bytes that `ws` would not send, directly to its socket. */
 function writeRaw(socket: WebSocket, bytes: Buffer): void {
   (socket as unknown as { _socket: Socket })._socket.write(bytes);
 }
@@ -552,7 +557,8 @@ describe("two live keys", () => {
   it("let a key be changed while nodes and clients still use either", async () => {
     const cluster = await TestCluster.plan(2);
     try {
-      // Halfway: c1 and the producer have the new key in front, c2 still the old one.
+      // Halfway through a key rotation: c1 and the producer have the new key first, c2 still has
+      // only the old one.
       const rolled = { env: { PSK: NEW, PSK_PREVIOUS: OLD } };
       const [c1, c2] = await Promise.all([
         cluster.consumer(1, rolled),

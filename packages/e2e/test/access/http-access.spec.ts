@@ -1,4 +1,5 @@
-// Who may do what over HTTP, with real nodes: the API key, tokens, signatures, nobody, and pages of other origins.
+// Access over HTTP with real nodes: the API key, tokens, signatures, no credentials, and pages of
+// other origins.
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Grant } from "@shardcast/protocol";
@@ -32,7 +33,7 @@ async function mayOf(...allow: Action[]): Promise<Record<string, string>> {
   return { authorization: `Bearer ${await tokenOf([{ topics: ["room/*"], allow }])}` };
 }
 
-/** As the reference library signs. */
+/** Signs as the reference library does. */
 function signed(
   content: string,
   { key = NEW_KEY, id = `msg_${Math.random().toString(36).slice(2)}`, atS = NOW_S() } = {},
@@ -44,7 +45,7 @@ function signed(
   };
 }
 
-/** A request without a body. */
+/** Signs a request without a body. */
 function signedTarget(
   target: string,
   { key = NEW_KEY, id = `msg_${Math.random().toString(36).slice(2)}` } = {},
@@ -76,8 +77,12 @@ describe("HTTP access", () => {
       ]),
     );
     const args = {
-      ...{ "api-key": API_KEY, "admin-key": ADMIN_KEY, "token-secret": SECRET, "token-leeway": 0 },
-      ...{ "webhook-keys": file, origins: `${ORIGIN},https://*.example.org` },
+      "api-key": API_KEY,
+      "admin-key": ADMIN_KEY,
+      "token-secret": SECRET,
+      "token-leeway": 0,
+      "webhook-keys": file,
+      origins: `${ORIGIN},https://*.example.org`,
     };
     consumer = await cluster.consumer(1, { args: { ...args, log: "memory" } });
     producer = await cluster.producer({ args });
@@ -109,7 +114,7 @@ describe("HTTP access", () => {
     return ask(consumer.httpUrl, path, { headers });
   }
 
-  /** What becomes of each route: its status, and the code where it is refused. */
+  /** The result of each route: its status, and the code if it is refused. */
   async function verdicts(headers: Readonly<Record<string, string>>): Promise<string[]> {
     const stream = EventReader.open(consumer.httpUrl, "/subscribe/room%2F1", headers).then(
       (reader) => {
@@ -223,7 +228,7 @@ describe("HTTP access", () => {
     const reader = await EventReader.open(consumer.httpUrl, "/subscribe/room%2F1", headers);
     expect(await reader.first("end")).to.deep.equal({ code: "SHARDCAST_TOKEN_EXPIRED" });
     await reader.ended();
-    // Who comes again with a permission less is refused, wherever it was.
+    // A client that reconnects without a needed permission is refused, whatever its position.
     const again = { ...(await mayOf("publish")), "last-event-id": reader.lastId };
     expect(problemOf(await get("/subscribe/room%2F1", again))).to.equal(NO);
   });
@@ -235,13 +240,14 @@ describe("HTTP access", () => {
     expect(
       (await publish("room/1", "old key", signed("old key", { key: OLD_KEY }))).status,
     ).to.equal(200);
-    // Both signatures, as while a key is being changed.
+    // Two signatures, as during a key rotation.
     const both = signed("both", { id: "msg_both", key: OTHER_KEY });
     const more = signed("both", { id: "msg_both" });
     const signatures = [both, more].map((one) => one["webhook-signature"] ?? "");
     both["webhook-signature"] = signatures.join(" ");
     expect((await publish("room/1", "both", both)).status).to.equal(200);
-    // The next try of the same message is signed anew, and is stored once. Nothing that is not signed changes that.
+    // The next attempt to send the same message has a new signature, and is stored only once.
+    // Unsigned parts do not change that.
     const retry = signed("new key", { id: "msg_first", atS: NOW_S() - 1 });
     const second = await publish("room/1", "new key", { ...retry, "idempotency-key": "another" });
     expect(jsonOf(second)).to.deep.equal({ ...jsonOf(first), duplicate: true });
@@ -255,7 +261,7 @@ describe("HTTP access", () => {
     expect(problemOf(await publish("room/1", "once", headers))).to.equal(
       "409 SHARDCAST_REQUEST_REPLAYED",
     );
-    // One that came to nothing may come again.
+    // A message whose publish failed may be sent again.
     const refused = signed("no", { id: "msg_no" });
     for (let count = 0; count < 2; count += 1) {
       expect(problemOf(await publish("other", "no", refused))).to.equal(NO);

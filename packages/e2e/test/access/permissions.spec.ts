@@ -1,4 +1,5 @@
-// What can be asked of nodes, by whom: each thing with the permissions that it needs, and with nothing less.
+// All requests to nodes by all kinds of callers: each succeeds with the permissions that it needs,
+// and never with fewer.
 import { expect } from "chai";
 import { CALLER_ARGS, allCallers, type Caller } from "@shardcast/e2e/callers";
 import { eventually } from "@shardcast/faults";
@@ -7,10 +8,10 @@ import { TestCluster } from "@shardcast/e2e/nodes";
 import { API_KEY, routeQuestions } from "@shardcast/e2e/route-questions";
 
 const TOPIC = "room/1";
-/** Callers and ways to ask that are tried at once. */
+/** Combinations of callers and requests to try concurrently. */
 const BATCH = 20;
 
-/** Each entry asks in another way for what callers may or may not do. */
+/** The interfaces over which each permission is tested. */
 const WAYS: Readonly<
   Record<string, (nodes: Nodes, topic: string) => Question[] | Promise<Question[]>>
 > = {

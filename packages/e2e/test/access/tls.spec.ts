@@ -1,4 +1,4 @@
-// TLS on every listener and every link between nodes, with certificates of the tests' own.
+// TLS on every listener and every link between nodes, with certificates made for the tests.
 import { execFile } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync, writeFileSync } from "node:fs";
@@ -96,7 +96,7 @@ describeWith(["openssl"], "nodes with TLS", () => {
         const socket = connectTcp(Number(port), hostname);
         socket.on("error", () => undefined);
         await once(socket, "connect");
-        // The first bytes of a handshake that never goes on.
+        // The first bytes of a handshake that never continues.
         if (index % 3 !== 0) socket.write(Buffer.from([0x16, 0x03, 0x01, 0x02, 0x00, 0x01]));
         if (index % 3 === 2) socket.end();
         return socket;
@@ -147,7 +147,7 @@ describeWith(["openssl"], "nodes with TLS", () => {
   });
 });
 
-/** The name in the certificate that a node shows. */
+/** The name in the certificate that a node presents. */
 function servedBy(node: NodeProcess): Promise<string> {
   const { hostname, port } = new URL(node.url);
   return new Promise((resolve, reject) => {

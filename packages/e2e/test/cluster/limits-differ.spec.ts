@@ -1,4 +1,5 @@
-// Nodes whose limits differ, as while a setting is rolled out: what one accepts and the next refuses.
+// Nodes with different limits, as during a change of configuration: one node accepts what the next
+// refuses.
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { connect, type Client } from "@shardcast/client";
@@ -34,7 +35,7 @@ function code(promise: Promise<unknown>): Promise<string> {
   );
 }
 
-/** Ten that are within the limit, around one that is over it. */
+/** Publishes ten messages within the limit, around one that exceeds it. */
 function publishAround(client: Client, topic: string, bytes: number): Promise<string[]> {
   return Promise.all(
     Array.from({ length: 11 }, (_, index) =>
@@ -63,7 +64,7 @@ describe("nodes with different limits", () => {
     await cluster.stop();
   });
 
-  /** Consumers as those see them whose way to c1 is the line. */
+  /** The list of consumers for nodes that reach c1 over the line. */
   function behindLine(): string {
     const [, second = ""] = cluster.consumers.split(",");
     return `c1=ws://127.0.0.1:${line.port},${second}`;
@@ -75,7 +76,7 @@ describe("nodes with different limits", () => {
     const large = await cluster.consumer(2, { args: { consumers } });
     const producer = await cluster.producer({ args: { consumers } });
     const topic = topicOwnedBy("c1", cluster.consumers);
-    // Over a producer, and over a consumer that passes on.
+    // Through a producer, and through a consumer that forwards.
     for (const urls of [
       { producers: [producer.url], consumers: [large.url] },
       { url: large.url, route: "single" as const },
@@ -86,7 +87,7 @@ describe("nodes with different limits", () => {
       const before = line.acceptedCount;
       const answers = await publishAround(client, topic, SMALL + 1);
       expectOneRefused(answers, /^SHARDCAST_PAYLOAD_TOO_LARGE: .*10000 bytes are the limit of c1/);
-      // At the limit it is taken.
+      // A message of exactly the limit is accepted.
       expect(await code(client.publish(topic, Buffer.alloc(SMALL)))).to.equal("stored");
       await recorder.count(12);
       expect(line.acceptedCount).to.equal(before);
@@ -124,7 +125,7 @@ describe("nodes with different limits", () => {
       const client = await connect({ psk: TEST_PSK, producers: [producer.url], consumers: [] });
       const answers = await publishAround(client, "t", SMALL + 1);
       expectOneRefused(answers, refusal);
-      // With the others, and alone.
+      // First with the others, then alone.
       expect(owner.refusals).to.equal(2);
       expect(await code(client.publish("t", "behind"))).to.equal("stored");
       client.close();
@@ -133,10 +134,10 @@ describe("nodes with different limits", () => {
   }
 });
 
-/** An owner that takes less than it says, and ends the link of whoever sends more. */
+/** An owner that accepts less than it announces, and closes links that send more. */
 class StrictOwner {
   readonly url: string;
-  /** Links that it ended. */
+  /** The number of links that it closed. */
   refusals = 0;
   readonly #server: WebSocketServer;
   readonly #limit: number;
@@ -173,8 +174,12 @@ class StrictOwner {
       const welcome =
         proof?.type === "proof"
           ? handshake.accept(proof, {
-              ...{ nodeId: "c1", linkId: "1", maxPayloadBytes: 1_000_000, maxTopics: 10 },
-              ...{ windowMessages: 1000, heartbeatMs: 1000 },
+              nodeId: "c1",
+              linkId: "1",
+              maxPayloadBytes: 1_000_000,
+              maxTopics: 10,
+              windowMessages: 1000,
+              heartbeatMs: 1000,
             })
           : undefined;
       if (welcome === undefined) throw new Error("the proof is wrong");

@@ -1,4 +1,4 @@
-// What administrators can see and end: GET /links, POST /links/disconnect.
+// The links that administrators can list and close: GET /links, POST /links/disconnect.
 import { connect } from "@shardcast/client";
 import { expect } from "chai";
 import { eventually } from "@shardcast/faults";

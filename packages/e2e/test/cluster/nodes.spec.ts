@@ -1,4 +1,4 @@
-// Each node by itself, as it is deployed: its options, its HTTP routes, its start and its end.
+// Each node by itself, as deployed: its options, its HTTP routes, its start and its shutdown.
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect as connectSocket, createServer, type AddressInfo } from "node:net";
@@ -11,7 +11,7 @@ import { eventually } from "@shardcast/faults";
 import { TEST_PSK, TestCluster, type NodeRole, type StartOptions } from "@shardcast/e2e/nodes";
 import { V1Socket } from "@shardcast/e2e/v1-socket";
 
-/** In the file of a test, where the environment has the usual one. */
+/** A key in a file, different from the usual one in the environment. */
 const FILE_PSK = "the key in a file of the tests";
 
 interface Answer {
@@ -38,7 +38,7 @@ describe("a node by itself", () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  /** One line on stderr, nothing listening, exit code 1. */
+  /** The node prints one line on stderr, never listens, and exits with code 1. */
   async function refusal(role: NodeRole, options: StartOptions): Promise<string> {
     const node = cluster.spawn(role, options);
     await node.stop();
@@ -76,7 +76,7 @@ describe("a node by itself", () => {
           env: { PORT: "0", TIMEOUT: "250", SHARDCAST_MAX_TOPICS: "17" },
         });
         const silent = await V1Socket.open(node.url, { endpoint });
-        // With the 3 s that are the default, the other would be done first.
+        // This node has the default timeout of 3 s, so its link outlives the other one.
         const patient = await cluster.start(role, { args: { ...own, port: 0 } });
         const other = await V1Socket.open(patient.url, { endpoint });
         expect(await silent.closed()).to.equal("4005 SHARDCAST_HANDSHAKE_TIMEOUT");
@@ -209,7 +209,7 @@ describe("a node by itself", () => {
       const waiting = await get(`${producer.httpUrl}/readyz`);
       expect(waiting.status).to.equal(503);
       expect(waiting.body).to.have.property("waitingFor").with.length(2);
-      // Where the others are is nothing for whoever asks.
+      // The response must not reveal the addresses of other nodes.
       expect(JSON.stringify(waiting.body)).not.to.match(/127\.0\.0\.1|localhost/);
       expect(producer.stdout).to.include('"msg":"listening"').and.not.include('"msg":"ready"');
       const client = await connect({ psk: TEST_PSK, producers: [producer.url] });

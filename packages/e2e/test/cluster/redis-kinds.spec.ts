@@ -1,5 +1,5 @@
-// Redis of every kind, and in every trouble, under real nodes: publishers get an ack or a clear reject, those
-// who subscribe stay connected and miss nothing, and readiness tells.
+// Redis of every kind and in every failure, with real nodes: publishers get an ack or a clear
+// reject, subscribers stay connected and miss nothing, and readiness reports the failure.
 import { readFileSync } from "node:fs";
 import { connect, type Client, type ConnectOptions, type Published } from "@shardcast/client";
 import { ShardcastError, shardOf } from "@shardcast/protocol";
@@ -10,7 +10,7 @@ import { Recorder } from "@shardcast/e2e/recorder";
 import { SentinelRedis, TlsRedis } from "@shardcast/e2e/redis-kinds";
 import { describeWith } from "@shardcast/faults/testing";
 
-/** Removed after each test, the last first. */
+/** Removed after each test, in reverse order. */
 type Removable = { remove(): Promise<void> };
 
 describeWith(["redis-server", "redis-cli", "openssl"], "nodes on Redis", function () {
@@ -65,7 +65,7 @@ describeWith(["redis-server", "redis-cli", "openssl"], "nodes on Redis", functio
     );
   }
 
-  /** Publishes numbers, one after the other, until told to stop. */
+  /** Publishes numbers one after another until stopped. */
   function publishing(client: Client, topic: string): { stop: () => Promise<number> } {
     const acks: Promise<Published>[] = [];
     const timer = setInterval(() => {
@@ -211,7 +211,7 @@ describeWith(["redis-server", "redis-cli", "openssl"], "nodes on Redis", functio
     expect(await codeOf(hasty.publish("other", "never"))).to.equal("SHARDCAST_TIMEOUT");
     await eventually("not ready", async () => (await readiness(nodes[0])).startsWith("503"));
     expect(await nodes[0].metric("redis_available")).to.equal(0);
-    // Whoever stays connected notices nothing but silence.
+    // A client that stays connected only sees a pause.
     expect(client.nodes()).to.have.length(2);
     redis.proxy.set({ type: "pass" });
     await waiting;
@@ -228,7 +228,7 @@ describeWith(["redis-server", "redis-cli", "openssl"], "nodes on Redis", functio
     const client = await clientOf({ producers: [nodes[1].url], consumers: [nodes[0].url] });
     const recorder = await Recorder.follow(client, "news");
     await client.publish("news", "0");
-    // Of nobody who is there: it only knows that it is a replica.
+    // Makes the server a replica of a master that does not exist, so that it rejects writes.
     redis.cli("replicaof", "127.0.0.1", "1");
     const raw = await clientOf({ producers: [nodes[1].url], consumers: [], publishTimeoutMs: 500 });
     expect(await codeOf(raw.publish("other", "never"))).to.equal("SHARDCAST_TIMEOUT");
@@ -242,7 +242,7 @@ describeWith(["redis-server", "redis-cli", "openssl"], "nodes on Redis", functio
   it("hand their topics over at once when they stop", async () => {
     const redis = await removed(RedisServer.start());
     const cluster = clusterOn(redis.url);
-    // Nobody could wait for it.
+    // Longer than any test could wait.
     const args = { "member-timeout": 3_600_000 };
     const nodes = [await cluster.consumer(1, { args }), await cluster.consumer(2, { args })];
     const producer = await cluster.producer({ args });

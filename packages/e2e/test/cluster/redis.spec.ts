@@ -1,4 +1,4 @@
-// A cluster whose messages and members are in Redis: any node may go, and the others go on.
+// A cluster with messages and members in Redis: any node may stop, and the others continue.
 import { connect, type Client, type ConnectOptions } from "@shardcast/client";
 import { expect } from "chai";
 import { eventually, RedisServer } from "@shardcast/faults";

@@ -1,4 +1,4 @@
-// Consumers that come and go while clients publish and subscribe: the ring follows a file.
+// Consumers that join and leave while clients publish and subscribe: the ring follows a file.
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { connect, type Client, type ConnectOptions, type Message } from "@shardcast/client";
@@ -82,12 +82,13 @@ describe("a ring that changes", () => {
       clearInterval(timer);
       await Promise.all(acked);
       await recorders.staying.count(number);
-      // What does not move does not notice.
+      // Topics that do not move are not affected.
       expect(recorders.staying.texts).to.deep.equal(
         Array.from({ length: number }, (_, of) => `${of}`),
       );
       expect(recorders.staying.gaps).to.deep.equal([]);
-      // What moves begins anew with its new owner, goes on where it was with its old one, and says so.
+      // A topic that moves starts a new epoch on its new owner, continues its old one when it
+      // returns, and reports both changes.
       expect(recorders.moving.gaps.map(({ isNewEpoch }) => isNewEpoch)).to.deep.equal([true, true]);
       const runs = runsOf(recorders.moving.messages);
       expect(runs).to.have.length(3);
@@ -118,10 +119,10 @@ describe("a ring that changes", () => {
     expect((await link.first("reject")).code).to.equal("SHARDCAST_NOT_OWNER");
     await link.first("heartbeat");
     await regroup(2);
-    // As if it had been on its way when the first was refused.
+    // As if it had been in transit when the first was refused.
     publish(2);
     await eventually("the second is refused as well", () => all("reject").length === 2);
-    // There is one behind each refusal.
+    // One heartbeat follows each refusal.
     link.send(...link.frames.filter(({ type }) => type === "heartbeat"));
     publish(1);
     publish(2);
@@ -146,7 +147,7 @@ describe("a ring that changes", () => {
   });
 });
 
-/** Messages of one epoch in a row. */
+/** Runs of consecutive messages of one epoch. */
 function runsOf(messages: readonly Message[]): { epoch: string; numbers: number[] }[] {
   const runs: { epoch: string; numbers: number[] }[] = [];
   for (const message of messages) {

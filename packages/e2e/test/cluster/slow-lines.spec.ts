@@ -1,4 +1,5 @@
-// Lines that carry less in two heartbeats than one message has: it arrives all the same, and its link lives on.
+// Lines on which one message takes longer than two heartbeats: the message arrives, and the link
+// stays open.
 import { connect, type Client } from "@shardcast/client";
 import { SUBPROTOCOLS, type Subprotocol } from "@shardcast/protocol";
 import { expect } from "chai";
@@ -9,7 +10,7 @@ import { Recorder } from "@shardcast/e2e/recorder";
 import { V1Socket } from "@shardcast/e2e/v1-socket";
 
 const HEARTBEAT_MS = 600;
-/** Of a message: more than seven heartbeats on a slow line. */
+/** The size of a message: more than seven heartbeats on a slow line. */
 const BYTES = 900_000;
 const SLOW = { type: "slow", bytesPerSecond: 200_000 } as const;
 const PASS = { type: "pass" } as const;
@@ -23,7 +24,7 @@ describe("a large message on a slow line", function () {
   let producer: NodeProcess;
   let toConsumer: TcpProxy;
   let toProducer: TcpProxy;
-  /** Over a fast line. */
+  /** A client on a fast line. */
   let near: Client;
   let topicCount = 0;
 
@@ -87,7 +88,9 @@ describe("a large message on a slow line", function () {
       const url = `ws://127.0.0.1:${toConsumer.port}`;
       const path = `/subscribe/${topic}`;
       const socket = await V1Socket.openWith(url, TEST_PSK, {
-        ...{ endpoint: "subscribe", path, subprotocol },
+        endpoint: "subscribe",
+        path,
+        subprotocol,
       });
       await socket.first("subscribed");
       toConsumer.set(SLOW);
@@ -154,7 +157,7 @@ describe("a large message on a slow line", function () {
     const owner = await own.consumer(1);
     const line = await TcpProxy.listen(port);
     try {
-      // To these two, the owner is behind the line.
+      // These two nodes reach the owner over the slow line.
       const consumers = `c1=ws://127.0.0.1:${line.port},${second}`;
       const relay = await own.consumer(2, { args: { consumers } });
       const entrance = await own.producer({ args: { consumers } });

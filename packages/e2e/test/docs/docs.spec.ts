@@ -1,4 +1,4 @@
-// The documents, held against the code: what they name exists.
+// Checks the documents against the code: everything that they name must exist.
 import { NODE_OPTIONS } from "@shardcast/options";
 import { ERRORS } from "@shardcast/protocol";
 import { expect } from "chai";
@@ -23,7 +23,7 @@ const DOCUMENTS = [
     .filter((path) => existsSync(join(ROOT, path))),
 ];
 
-/** Those that name options of nodes, and no others'. */
+/** Documents that name node options and no other options. */
 const OPTION_DOCUMENTS = [
   "README.md",
   ...["architecture", "http", "options", "push", "protocol", "operations", "security"].map(
@@ -35,7 +35,7 @@ function read(path: string): string {
   return readFileSync(join(ROOT, path), "utf8");
 }
 
-/** All TypeScript of the packages' sources, to look names up in. */
+/** The TypeScript sources of all packages, in which to look up names. */
 function allSource(): string {
   return readdirSync(join(ROOT, "packages"))
     .map((name) => join(ROOT, "packages", name, "src"))
@@ -48,7 +48,7 @@ function allSource(): string {
     .join("\n");
 }
 
-/** A heading's anchor, as GitHub makes it. */
+/** The anchor that GitHub generates for a heading. */
 function slug(heading: string): string {
   return heading
     .toLowerCase()
@@ -116,7 +116,7 @@ describe("documents", () => {
     const names = [...read("docs/architecture.md").matchAll(/`([A-Z][A-Za-z]+)(?:\.\w+)?`/g)];
     for (const [, name = ""] of names) {
       const isThere = new RegExp(`(?:class|interface|type|const) ${name}\\b`).test(source);
-      // Node's own are named as well.
+      // Names of Node.js are valid too.
       expect(isThere || name in globalThis, name).to.equal(true);
     }
   });

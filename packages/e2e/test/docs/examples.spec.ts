@@ -1,4 +1,4 @@
-// The programs in examples/, run as they are against real nodes.
+// Runs the programs in examples/ unchanged against real nodes.
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
@@ -11,7 +11,7 @@ import { expect } from "chai";
 
 const EXAMPLES = resolve("examples");
 
-/** A program, started in a folder where `npm start` has left its keys. */
+/** A program, started in a folder in which `npm start` has left its keys. */
 class Program {
   stdout = "";
   stderr = "";
@@ -29,7 +29,7 @@ class Program {
     this.#closed = once(this.#child, "close");
   }
 
-  /** Waits until stdout has a text; fails where the program ends before. */
+  /** Waits until stdout contains a text; rejects if the program exits first. */
   shows(pattern: RegExp): Promise<RegExpExecArray> {
     return eventually(`the program prints ${String(pattern)}`, () => {
       const found = pattern.exec(this.stdout);
@@ -40,7 +40,7 @@ class Program {
     });
   }
 
-  /** Waits until it has ended without an error; gives what it printed. */
+  /** Waits until the program exits without an error, and returns its output. */
   async output(): Promise<string> {
     await this.#closed;
     expect(this.#child.exitCode, this.stderr).to.equal(0);

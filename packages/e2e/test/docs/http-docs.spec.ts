@@ -1,5 +1,5 @@
-// docs/http.md, run as it stands: its shell commands one after the other, against a cluster with the options that
-// it names, and what they print held against what it says.
+// Runs docs/http.md unchanged: executes its shell commands in order, against a cluster with the
+// options that it names, and compares their output with the document.
 import { execFile } from "node:child_process";
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -11,7 +11,7 @@ import { TestCluster, type NodeProcess } from "@shardcast/e2e/nodes";
 
 const TEXT = readFileSync("docs/http.md", "utf8");
 const SECRET = "the secret of the tests, which is long enough";
-/** What stands between the outputs of two blocks. */
+/** Separates the outputs of two blocks. */
 const MARK = "----- the next block -----";
 
 interface Block {
@@ -20,12 +20,12 @@ interface Block {
   readonly expected: string;
 }
 
-/** Shell commands, each with the block behind it where that is what they print. */
+/** Shell commands, each with the following block if that shows their output. */
 const BLOCKS: readonly Block[] = [
   ...TEXT.matchAll(/^```sh\n([\s\S]*?)^```\n(?:\n```(json|text)\n([\s\S]*?)^```\n)?/gm),
 ].map(([, commands = "", kind, expected = ""]) => ({ commands, kind, expected }));
 
-/** Epochs and times are others each time; offsets are not. */
+/** Epochs and times differ in each run; offsets do not. */
 function masked(text: string): string {
   return (
     text
@@ -33,13 +33,13 @@ function masked(text: string): string {
       .replace(/("time": ?)\d{13}/g, "$10")
       .replace(/^retry: \d+$/gm, "retry: <ms>")
       .replace(/\r/g, "")
-      // A heartbeat may come at any time.
+      // A heartbeat may arrive at any time.
       .replace(/^:\n\n/gm, "")
       .trim()
   );
 }
 
-/** Answers have no line's end of their own; in the document each has a line. */
+/** Responses do not end with a line break; in the document each is on its own line. */
 function lines(text: string): string {
   return text.replaceAll(/\}(?=[{\d])/g, "}\n");
 }
@@ -47,7 +47,7 @@ function lines(text: string): string {
 describe("docs/http.md", () => {
   let cluster: TestCluster;
   let folder: string;
-  /** By what the document calls them. */
+  /** By the names in the document. */
   const urls = new Map<string, string>();
   const run = promisify(execFile);
 
@@ -69,7 +69,7 @@ describe("docs/http.md", () => {
       args: { "token-secret-file": secretFile },
       env: { ...env, SHARDCAST_WEBHOOK_KEYS: webhookKeys },
     };
-    // Presence lists are complete as soon as they can be.
+    // A short timeout, so that presence lists are soon complete.
     const quick = { ...options, args: { ...options.args, "presence-timeout": 1000 } };
     const nodes = await Promise.all([cluster.consumer(1, quick), cluster.consumer(2, quick)]);
     const producer = await cluster.producer(options);
@@ -101,7 +101,8 @@ describe("docs/http.md", () => {
     const [, ...blocks] = BLOCKS;
     expect(blocks.length).to.be.greaterThan(10);
     const script = blocks.map(({ commands }) => commands).join(`\necho "${MARK}"\n`);
-    // That a stream is ended by its --max-time is no failure, and the status is that of the last command.
+    // A stream that ends by --max-time is not a failure, and the exit code is that of the last
+    // command.
     const { stdout } = await run("bash", ["-c", real(script)], { cwd: folder });
     const outputs = documented(stdout).split(`${MARK}\n`);
     for (const [index, { commands, kind, expected }] of blocks.entries()) {
@@ -124,7 +125,7 @@ describe("docs/http.md", () => {
         console.log(data.payload);
         process.exit();
       }`;
-    // Where to start is for the test alone: the document goes on from an id.
+    // Only the test needs a start position: the document resumes from an id.
     const path = "encodeURIComponent(topic)}";
     expect(program).to.include(path);
     writeFileSync(file, program.replace(path, `${path}?from=last:1`));
@@ -144,7 +145,7 @@ describe("docs/http.md", () => {
       for (const [path, methods] of Object.entries(paths)) {
         for (const method of Object.keys(methods).filter((one) => one !== "head")) {
           const route = `${method.toUpperCase()} ${path.replaceAll(/\{(\w+)\}/g, ":$1")}`;
-          // What is described elsewhere has a heading here.
+          // Routes that other documents describe need no mention here.
           if (!route.includes("/links") && !route.includes("/push"))
             expect(TEXT).to.include(`\`${route}\``);
         }

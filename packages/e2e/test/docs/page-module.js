@@ -1,11 +1,12 @@
-// Runs the module of a web page in a context that has only what a browser has. Modules come over HTTP, by the page's
-// import map. Usage: node --experimental-vm-modules page-module.js <address> <the text that the user enters>
+// Runs the module of a web page in a context that has only a browser's globals. Modules are loaded
+// over HTTP, by the page's import map. Usage: node --experimental-vm-modules page-module.js
+// <address> <the text that the user enters>
 import vm from "node:vm";
 import { WebSocket } from "ws";
 
 const { URL, console, fetch, process, setTimeout } = globalThis;
 
-/** What a browser has in common with Node. fetch and WebSocket give buffers of this realm. */
+/** Globals that a browser and Node share. fetch and WebSocket return buffers of this realm. */
 const SHARED = [
   ...[
     "AbortController",

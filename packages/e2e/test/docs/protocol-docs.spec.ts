@@ -1,4 +1,4 @@
-// The smallest clients of docs/protocol.md, run as they stand against a real node.
+// Runs the smallest clients of docs/protocol.md unchanged against a real node.
 import { execFileSync, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -11,7 +11,7 @@ import { expect } from "chai";
 const SECTION = /## The smallest client\n([\s\S]*?)\n## /.exec(
   readFileSync("docs/protocol.md", "utf8"),
 )?.[1];
-// Within the package, so that ws is found.
+// Inside the package, so that ws resolves.
 const FOLDER = join("packages", "e2e", "node_modules", ".protocol");
 const MAX_LINES = 30;
 
@@ -40,7 +40,7 @@ function succeeds(command: string, args: readonly string[]): boolean {
   }
 }
 
-/** Epochs, times and the numbers of topics are others each time. */
+/** Epochs, times and topic ids differ in each run. */
 function masked(text: string): string {
   return text
     .replaceAll(/[0-9a-f]{16}_/g, "<epoch>_")
@@ -95,7 +95,7 @@ describe("docs/protocol.md, the smallest client", () => {
         const program = start(language, code, topic);
         await eventually("it has its own message", () => program.text.includes('"hello"'));
         const frames = framesIn(program.text);
-        // An ack and a delivery may come in any order.
+        // An ack and a delivery may arrive in any order.
         expect(frames).to.have.deep.members(framesIn(codeOf("json")));
         await client.publish(topic, "from another client");
         await eventually("it has the other's", () => program.text.includes("from another client"));

@@ -1,4 +1,5 @@
-// The receiver of docs/push.md, run as it stands: whatever is published, it is taken, and the topic goes on.
+// Runs the receiver of docs/push.md unchanged: it accepts everything published, and no topic is
+// blocked.
 import { connect, type Client } from "@shardcast/client";
 import { expect } from "chai";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -7,7 +8,7 @@ import { eventually, spawnTied } from "@shardcast/faults";
 import { TEST_PSK, TestCluster } from "@shardcast/e2e/nodes";
 
 const ADMIN_KEY = "the-key-of-administrators";
-// Within the package, so that it finds libraries as a user's program does.
+// Inside the package, so that libraries resolve as in a user's program.
 const FOLDER = join("packages", "demo", "node_modules", ".push-docs");
 
 describe("docs/push.md", () => {
@@ -57,7 +58,8 @@ describe("docs/push.md", () => {
       await client.publish("orders/7", "no JSON");
       await client.publish("orders/7", Uint8Array.of(0xff, 0xfe, 0));
       await client.publish("orders/7", { id: 7 });
-      // One topic, in order: what is last comes only if all before it was taken.
+      // Deliveries of a topic are in order, so the last arrives only if all before it were
+      // accepted.
       await eventually("the last one comes", () => said.includes("orders/7 { id: 7 }"));
       expect(said).to.include("orders/7 is not JSON: no JSON");
     } finally {

@@ -1,4 +1,4 @@
-// The README's code, run as it stands against real nodes.
+// Runs the README's code unchanged against real nodes.
 import { connect } from "@shardcast/client";
 import { expect } from "chai";
 import { execFile } from "node:child_process";
@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { TEST_PSK, TestCluster, type NodeProcess } from "@shardcast/e2e/nodes";
 
-// Within the package, so that @shardcast/client is found as a user's program finds it.
+// Inside the package, so that @shardcast/client resolves as in a user's program.
 const FOLDER = join("packages", "demo", "node_modules", ".readme");
 
 const README = readFileSync("README.md", "utf8");
@@ -52,13 +52,13 @@ describe("README.md", () => {
     const script = commands
       .replace("http://127.0.0.1:9100", first.replace(/^c1=ws/, "http"))
       .replace("http://127.0.0.1:9000", producer.httpUrl)
-      // The stream has no end of its own.
+      // The stream does not end by itself.
       .replace("curl -sN ", "curl -sN --max-time 4 ");
     const env = { ...process.env, SHARDCAST_TOKEN_SECRET: SECRET };
     const { stdout } = await run("bash", ["-c", `${script}\ntrue`], { env });
     expect(stdout).to.match(/\{"topic":"chat\/1","position":"[0-9a-f]{16}_1","duplicate":false\}/);
     expect(stdout).to.match(/^data: \{"position":.*"payload":"hello".*\}$/m);
-    // Whoever reads it by the SDK gets the text that was sent.
+    // A reader that uses the SDK gets the text that was sent.
     const client = await connect({ url: producer.url, psk: TEST_PSK });
     for await (const message of client.subscribe("chat/1", { from: "earliest" })) {
       expect(message.data).to.equal("hello");

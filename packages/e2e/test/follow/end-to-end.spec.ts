@@ -1,5 +1,5 @@
-// The whole queue: real node processes, the SDK as its users have it. With SHARDCAST_E2E_PRODUCERS,
-// SHARDCAST_E2E_CONSUMERS and PSK the first part runs against a cluster that stands elsewhere.
+// The whole queue: real node processes, and the SDK. With SHARDCAST_E2E_PRODUCERS,
+// SHARDCAST_E2E_CONSUMERS and PSK, the first part runs against an existing cluster.
 import { randomBytes, randomUUID } from "node:crypto";
 import { ShardcastError, connect, type Client, type ConnectOptions } from "@shardcast/client";
 import { expect } from "chai";
@@ -13,7 +13,7 @@ const GIVEN_CONSUMERS = env["SHARDCAST_E2E_CONSUMERS"]?.split(",");
 const IS_GIVEN = GIVEN_PRODUCERS !== undefined && GIVEN_CONSUMERS !== undefined;
 const GIVEN_PSK = env["PSK"] ?? TEST_PSK;
 
-/** Topics of this run alone: a given cluster may have been used before. */
+/** A unique prefix for topics: an existing cluster may have topics of earlier runs. */
 const RUN = randomUUID().slice(0, 8);
 
 async function codeOf(attempt: Promise<unknown>): Promise<string> {
@@ -26,7 +26,7 @@ async function codeOf(attempt: Promise<unknown>): Promise<string> {
   return "no error";
 }
 
-/** Clients of one test, closed together. */
+/** The clients of one test, which are closed together. */
 class Clients {
   readonly #open: Client[] = [];
 
@@ -73,7 +73,10 @@ describe("a cluster, end to end", () => {
     return clients.connect({ psk, producers, consumers });
   }
 
-  /** One link to one consumer: whatever it does not own, it relays or passes on. */
+  /**
+   * A client with a single link to one consumer, which relays and forwards for topics that it does
+   * not own.
+   */
   function via(consumer: string): Promise<Client> {
     return clients.connect({ psk, url: consumer, route: "single" });
   }
@@ -155,7 +158,7 @@ describe("a cluster, end to end", () => {
     };
     const acks = await Promise.all(
       topics.flatMap((topic, index) => {
-        // A topic has one publisher, and so an order that can be told.
+        // Each topic has one publisher, so the expected order is known.
         const publisher = publishers[index % 10];
         if (publisher === undefined) throw new Error("no publisher");
         return Array.from({ length: 20 }, (_, number) =>
@@ -261,7 +264,7 @@ describe("a cluster, end to end", () => {
   });
 });
 
-// What follows ends nodes, and so needs nodes of its own.
+// These tests end nodes, so they need a new cluster.
 if (!IS_GIVEN) {
   describe("a cluster whose nodes fail", () => {
     const clients = new Clients();
@@ -296,7 +299,7 @@ if (!IS_GIVEN) {
       return node;
     }
 
-    /** A topic that c1 owns, and one that c2 owns. */
+    /** One topic that c1 owns, and one that c2 owns. */
     async function topicsOfBoth(): Promise<[string, string]> {
       const client = await clients.connect({ psk, url: nodeAt(owners, 0).url });
       const owned: (string | undefined)[] = [undefined, undefined];

@@ -1,4 +1,4 @@
-// One subscriber that stops reading, beside others that go on: with real sockets and a real node.
+// One subscriber that stops reading while others continue, with real sockets and a real node.
 import { join } from "node:path";
 import { connect } from "@shardcast/client";
 import { expect } from "chai";
@@ -16,7 +16,7 @@ describe("a slow reader", () => {
   let producer: NodeProcess;
 
   before(async () => {
-    // What is kept of a topic fits into 8 MiB, far less than what is published.
+    // The topic keeps at most 8 MiB, far less than is published.
     cluster = await TestCluster.plan(1);
     consumer = await cluster.consumer(1, { args: { "retain-bytes": 8 * 1024 * 1024 } });
     producer = await cluster.producer();
@@ -55,7 +55,7 @@ describe("a slow reader", () => {
       Array.from({ length: MESSAGES + 1 }, (_, index) => index + 1),
     );
     expect(await consumer.metric("subscriptions_lagging")).to.equal(slow.length);
-    // Unbounded, 20 readers of 600 messages of 64 KiB each would be 750 MiB.
+    // Without a limit, 20 readers of 600 messages of 64 KiB each would take 750 MiB.
     expect(consumer.residentKib - before).to.be.lessThan(200 * 1024);
 
     for (const { socket } of slow) socket.resume();
@@ -76,7 +76,8 @@ describe("a slow reader", () => {
         }
       }
       expect(expected).to.equal(MESSAGES + 2);
-      // 8 MiB are 127 messages: what was trimmed before the reader came back is told, and no more.
+      // 8 MiB are 127 messages: the reader gets a gap for exactly the messages trimmed before it
+      // returned.
       expect(missing.length).to.be.within(1, MESSAGES - 100);
     }
     await eventually("the node has seen that they caught up", async () => {
@@ -96,7 +97,7 @@ describe("a slow reader", () => {
     const reader = await slowReader("calm");
     await reader.first("subscribed");
     reader.socket.pause();
-    // 5 MiB: more than the node holds for a link, less than it keeps of the topic.
+    // 5 MiB: more than the node buffers for a link, less than it keeps of the topic.
     const acks = Array.from({ length: 5000 }, (_, number) =>
       client.publish("calm", `${number}`.padEnd(1000, ".")),
     );
@@ -140,7 +141,7 @@ describe("a slow reader", () => {
     });
     const before = node.residentKib;
     await publish(5000);
-    // 40 MB more; kept for each of them, that would be 20 GB.
+    // 40 MB more. A copy for each subscriber would be 20 GB.
     expect(node.residentKib - before).to.be.lessThan(48 * 1024);
     expect(await node.metric("subscription_lag_max")).to.be.greaterThan(5000);
     expect(await node.metric("subscription_lag_messages_count")).to.equal(500);
@@ -187,7 +188,7 @@ describe("a slow reader", () => {
     reader.socket.resume();
     expect(await reader.closed()).to.equal("SHARDCAST_SUBSCRIBER_SLOW");
     const seen = reader.frames.filter(({ type }) => type === "message").length;
-    // Far behind, and not ended for it: it is catching up.
+    // Far behind, but not closed for it, since it is catching up.
     const path = `/subscribe/strict?from=${epoch}_${seen}`;
     const again = await RawClient.open(node.url, { ...options, path });
     await again.take(published - seen);
@@ -211,8 +212,8 @@ describe("a slow reader", () => {
     await reader.first("subscribed");
     reader.socket.pause();
     let published = 0;
-    // One at a time: what is unsent when the link is found to be slow is one message, less than the
-    // TCP socket's own mark.
+    // Publish one at a time: when the link is found to be slow, a single message is unsent, less
+    // than the TCP socket's own high-water mark.
     await eventually("it lags", async () => {
       for (let number = 0; number < 200; number += 1) {
         published = (await client.publish("low", Buffer.alloc(3000))).offset;

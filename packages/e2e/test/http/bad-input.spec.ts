@@ -1,5 +1,5 @@
-// What a client that holds the key can do wrong, on real nodes: each fault has its code, and costs its
-// sender only. A bystander on the same nodes gets every message of its own all the while.
+// Errors that a client with the key can make, on real nodes: each has its code, and affects only
+// its sender. Another client on the same nodes receives every message meanwhile.
 import { once } from "node:events";
 import { connect, type Client } from "@shardcast/client";
 import {
@@ -78,7 +78,7 @@ describe("bad input", () => {
     return { type: "publish", seq: 7, timeoutMs: 0, topic: "good", payload, ...fields };
   }
 
-  /** The link stays: what follows is acked. */
+  /** The link stays open: later publishes are acked. */
   async function isRejected(fields: Partial<PublishFrame>, code: string): Promise<void> {
     for (const endpoint of ["produce", "connect"] as const) {
       for (const subprotocol of Object.values(SUBPROTOCOLS)) {
@@ -243,7 +243,8 @@ describe("bad input", () => {
     expect(rejects.map(({ code }) => code)).to.deep.equal(
       Array.from({ length: 50 - WINDOW_MESSAGES }, () => "SHARDCAST_WINDOW_FULL"),
     );
-    // Nothing overtakes them: the client has to say that it knows, by the answer to a heartbeat.
+    // Later publishes must not overtake refused ones, so they are refused too until the client
+    // confirms the refusals by answering a heartbeat.
     const answerTo = (seq: number): Promise<string> => {
       socket.send(publishOf({ seq, topic: "window" }));
       return eventually("an answer", () => {

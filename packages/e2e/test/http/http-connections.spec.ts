@@ -1,4 +1,4 @@
-// What one HTTP connection may ask of a node before it has its answers, with real nodes and sockets.
+// Limits of one HTTP connection with unanswered requests, with real nodes and sockets.
 import { connect, type Socket } from "node:net";
 import { expect } from "chai";
 import { MAX_UNANSWERED } from "@shardcast/process";
@@ -23,7 +23,7 @@ describe("an HTTP connection", () => {
     this.timeout(60_000);
     const args = { "api-key": API_KEY, "admin-key": ADMIN_KEY };
     cluster = await TestCluster.plan(1, { args });
-    // Nobody answers there: what it takes waits.
+    // No consumer listens at this address, so accepted publishes wait.
     const alone = { args: { port: 0, consumers: "c1=ws://127.0.0.1:1" } };
     [producer, unled] = await Promise.all([
       cluster.producer(),
@@ -40,7 +40,7 @@ describe("an HTTP connection", () => {
   });
   after(() => cluster.stop());
 
-  /** Sends bytes; what comes back is there to be looked at. */
+  /** Sends bytes, and records the response. */
   function send(node: NodeProcess, bytes: string): { text: string; isClosed: boolean } {
     const { hostname, port } = new URL(node.httpUrl);
     const socket = connect(Number(port), hostname);
@@ -106,7 +106,7 @@ describe("an HTTP connection", () => {
       [head("POST /links/disconnect", ADMIN_KEY, 10_000_000), "413"],
     ];
     for (const [bytes, status] of cases) {
-      // The connection ends: what follows could be the body, or another request.
+      // The connection must end, since the bytes that follow could be the body or another request.
       const text = await exchange(producer.httpUrl, bytes);
       expect([bytes, text.slice(0, 12)]).to.deep.equal([bytes, `HTTP/1.1 ${status}`]);
       expect(text).not.to.include("100 Continue");

@@ -1,5 +1,5 @@
-// Clients over HTTP that mean harm, or break, with real nodes: what they do costs them alone, and leaves nothing
-// behind.
+// HTTP clients that are malicious or break off, with real nodes: they harm only themselves, and
+// leave nothing behind.
 import { once } from "node:events";
 import { readdirSync } from "node:fs";
 import { connect, type Socket } from "node:net";
@@ -32,7 +32,7 @@ async function dial(url: string): Promise<Socket> {
   return socket;
 }
 
-/** `<status> <code>` of the last answer that came over a connection. */
+/** The status and code of the last answer on a connection, as `<status> <code>`. */
 function lastProblem(text: string): string {
   const last = text.slice(text.lastIndexOf("HTTP/1.1 "));
   const [head = "", body = ""] = last.split("\r\n\r\n");
@@ -49,8 +49,11 @@ describe("HTTP, in hostile hands", () => {
   before(async function () {
     this.timeout(60_000);
     const args = {
-      ...{ "api-key": API_KEY, "token-secret": SECRET, "token-leeway": 0 },
-      ...{ "max-links-per-user": FEW_LINKS, "handshake-timeout": 300 },
+      "api-key": API_KEY,
+      "token-secret": SECRET,
+      "token-leeway": 0,
+      "max-links-per-user": FEW_LINKS,
+      "handshake-timeout": 300,
     };
     cluster = await TestCluster.plan(1, { args });
     consumer = await cluster.consumer(1, { args: { log: "memory" } });
@@ -60,7 +63,7 @@ describe("HTTP, in hostile hands", () => {
     });
   });
 
-  // Whatever came before: both are the processes that they were, and have nothing to say about it.
+  // After each attack, the same processes still run and have logged no errors.
   afterEach(async () => {
     for (const node of [consumer, producer]) {
       expect((await ask(node.httpUrl, "/healthz")).status).to.equal(200);
@@ -118,7 +121,7 @@ describe("HTTP, in hostile hands", () => {
       expect([method, problemOf(answer)]).to.deep.equal([method, "404 SHARDCAST_ENDPOINT_UNKNOWN"]);
     }
     for (const path of ["/subscribe/x", "/produce/x"]) {
-      // A stream that is asked for its head alone would be one without an end, and without a reader.
+      // Answering a HEAD request for a stream would open an endless stream without a reader.
       expect((await ask(consumer.httpUrl, path, { method: "HEAD", headers: KEY })).status).to.equal(
         404,
       );
@@ -193,7 +196,7 @@ describe("HTTP, in hostile hands", () => {
     ]);
   });
 
-  /** What comes over a connection up to a text. */
+  /** Reads from a connection up to a text. */
   async function firstFrom(bytes: string, until = "\r\n\r\n"): Promise<string> {
     const socket = await dial(consumer.httpUrl);
     let text = "";
@@ -303,7 +306,7 @@ describe("HTTP, in hostile hands", () => {
     const reader = await EventReader.open(consumer.httpUrl, "/subscribe/asleep", headers);
     reader.response.socket.pause();
     reader.response.pause();
-    // More than the kernels take.
+    // More than the kernels buffer.
     const body = Buffer.alloc(1024 * 1024, "x");
     for (let count = 0; count < 16; count += 1) {
       await ask(producer.httpUrl, "/produce/asleep", { body, headers: KEY });
@@ -315,7 +318,7 @@ describe("HTTP, in hostile hands", () => {
   });
 });
 
-/** A connection that ends as soon as its request is sent, the hard way. */
+/** Resets a connection as soon as its request is sent. */
 async function breakOff(url: string, request: string): Promise<void> {
   const socket = await dial(url);
   socket.write(request, () => socket.resetAndDestroy());
@@ -346,7 +349,7 @@ describe("HTTP, while nodes stop and start", () => {
     await publish("before");
     for (const reader of readers) await reader.count(1);
     const stopped = c1.stop("SIGTERM");
-    // The last of them are moved later than this.
+    // The last readers are moved after this.
     await readers[0]?.first("end").catch(() => undefined);
     const codes = new Set<string>();
     await eventually("it takes no streams", async () => {
@@ -389,7 +392,7 @@ describe("HTTP, while nodes stop and start", () => {
     const { epoch } = (await relayed.first("gap")) as { epoch: string };
     expect(lastId.startsWith(epoch)).to.equal(false);
     expect(relayed.lastId).to.equal(`${epoch}_1`);
-    // Whoever comes back with a place of the old life is told, too.
+    // A client that resumes with a position of the old epoch is notified too.
     const headers = { ...KEY, "last-event-id": lastId };
     const back = await EventReader.open(restarted.httpUrl, `/subscribe/${topic}`, headers);
     await back.count(1);

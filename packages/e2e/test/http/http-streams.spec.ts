@@ -1,5 +1,5 @@
-// Streams and pages over HTTP, and what they may cost a node: readers that do not read, messages that grow as JSON,
-// and nodes that stop.
+// Streams and pages over HTTP, and their limits: readers that do not read, messages that grow as
+// JSON, and nodes that stop.
 import { once } from "node:events";
 import { request, type IncomingMessage } from "node:http";
 import { connect } from "@shardcast/client";
@@ -54,12 +54,13 @@ describe("streams and pages over HTTP", function () {
     const client = await publisher();
     await client.publish("busy", "0");
     const before = node.residentKib;
-    // Six times as much as JSON.
+    // Six times larger as JSON.
     const text = "\u0001".repeat(50_000);
     const messages = 240;
-    // Many of them come in one turn.
+    // Many messages arrive in one turn.
     await Promise.all(Array.from({ length: messages }, () => client.publish("busy", text)));
-    // Without a bound it is 150 times 72 MB; what is the same for all is held once.
+    // Without a limit it would be 150 times 72 MB; the same bytes for several readers are held
+    // once.
     expect((node.residentKib - before) / 1024).to.be.lessThan(400);
     expect(await node.metric("subscriptions_lagging")).to.equal(count);
     const [stream] = streams;
@@ -165,7 +166,7 @@ describe("streams and pages over HTTP", function () {
     expect(answer.text).to.match(
       /^retry: [123][0-9]{3}\nevent: end\ndata: {"code":"SHARDCAST_NODE_DRAINING"}\n\n$/,
     );
-    // Who does not ask for a stream is told as always.
+    // A request that does not ask for a stream gets the usual error.
     const other = await ask(node.httpUrl, "/subscribe/news", { headers: KEY });
     expect(problemOf(other)).to.equal("503 SHARDCAST_NODE_DRAINING");
     reader.close();

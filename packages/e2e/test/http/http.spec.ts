@@ -1,5 +1,5 @@
-// Publishing and reading over HTTP, with real nodes: single messages and many, streams, pages, and what describes
-// them.
+// Publishing and reading over HTTP with real nodes: single messages, batches, streams, pages, and
+// API descriptions.
 import { Validator } from "@seriousme/openapi-schema-validator";
 import { connect } from "@shardcast/client";
 import { expect } from "chai";
@@ -37,7 +37,7 @@ describe("HTTP", () => {
   });
   after(() => cluster.stop());
 
-  /** A topic of one node, and of one test. */
+  /** A topic that a node owns, with a prefix for one test. */
   function topicOf(id: string, prefix: string): string {
     const ring = ringOf(cluster.consumers);
     const names = Array.from({ length: 100 }, (_, number) => `${prefix}-${number}`);
@@ -273,7 +273,8 @@ describe("HTTP", () => {
         [Buffer.from(`{"topic":"x","attributes":{"":"a"}}`), "SHARDCAST_ATTRIBUTES_INVALID"],
         [Buffer.from(`{"topic":"x","timeoutMs":-1}`), "SHARDCAST_REQUEST_INVALID"],
         [good("x".repeat(MAX_PAYLOAD + 1)), "SHARDCAST_PAYLOAD_TOO_LARGE"],
-        // Not as U+FFFD: what was sent is what is stored, or nothing is.
+        // The payload is rejected and not stored with U+FFFD: a node stores exactly what was sent,
+        // or nothing.
         [
           Buffer.concat([good("a").subarray(0, -2), Buffer.from([0xff, 0x22, 0x7d])]),
           "SHARDCAST_REQUEST_INVALID",
@@ -321,7 +322,8 @@ describe("HTTP", () => {
       const over = [line.repeat(10_001), Buffer.alloc(16 * 1024 * 1024 + 1, line)];
       const codes: string[] = [];
       for (const body of over) {
-        // Where the connection ends with the answer, it can come before the body is sent, and be lost.
+        // When the node closes the connection after its answer, the answer can arrive before the
+        // body is sent, and be lost.
         const headers = { ...KEY, connection: "keep-alive" };
         codes.push(problemOf(await ask(producer.httpUrl, "/produce", { body, headers })));
       }
@@ -329,9 +331,10 @@ describe("HTTP", () => {
         ...["400 SHARDCAST_REQUEST_INVALID", "413 SHARDCAST_PAYLOAD_TOO_LARGE"],
       ]);
       expect((await read(topic)).messages).to.deep.equal([]);
-      // Blank lines are none, however many: they take no memory either.
+      // Blank lines are ignored, and their number does not affect memory use.
       const blank = await ask(producer.httpUrl, "/produce", {
-        ...{ body: Buffer.alloc(8 * 1024 * 1024, "\n"), headers: KEY },
+        body: Buffer.alloc(8 * 1024 * 1024, "\n"),
+        headers: KEY,
       });
       expect([blank.status, blank.text]).to.deep.equal([200, ""]);
     });
@@ -348,7 +351,7 @@ describe("HTTP", () => {
         "\u2028😀",
         "",
       ];
-      // On the owner, and relayed.
+      // From the owner, and from a node that relays.
       const streams = [await follow(topic), await follow(topic, "", c2)];
       const positions: unknown[] = [];
       for (const payload of payloads) {
@@ -380,7 +383,8 @@ describe("HTTP", () => {
       const second = await follow(topic, "", c2, { "last-event-id": lastId });
       await second.count(1);
       expect(second.payloads).to.deep.equal(["while away"]);
-      // The header counts before the query, as a browser adds it to the URL that it was given.
+      // The header takes precedence over the query, since a browser adds the header to the URL that
+      // it was given.
       const query = `?lastEventId=${lastId}`;
       const third = await follow(topic, query, c1, { "last-event-id": second.lastId });
       const fourth = await follow(topic, query);
@@ -484,7 +488,8 @@ describe("HTTP", () => {
       }
       await fast.count(count);
       expect(await c1.metric("subscriptions_lagging")).to.equal(slow.length);
-      // The log itself has 19 MiB of it. Unbounded, 20 readers of 300 messages would have 375 MiB.
+      // The log itself uses 19 MiB of it. Without a limit, 20 readers of 300 messages would use 375
+      // MiB.
       expect(c1.residentKib - before).to.be.lessThan(150 * 1024);
       for (const { response } of slow) response.resume();
       for (const reader of slow) {
@@ -614,7 +619,7 @@ describe("HTTP", () => {
       }
       expect(found.filter((name) => name.startsWith("list/")).sort()).to.deep.equal(names.sort());
       expect(new Set(found).size).to.equal(found.length);
-      // Whatever is asked for is a place.
+      // Every value of `after` is a valid position.
       for (const after of ["%00", "x".repeat(5000), "%F0%9F%98%80", "__proto__"]) {
         expect((await get(`/topics?after=${after}`)).status, after).to.equal(200);
       }
@@ -631,7 +636,10 @@ describe("HTTP", () => {
       const [epoch = ""] = position.split("_");
       for (const node of [c1, c2]) {
         expect(jsonOf(await get(`/topics/${encodeURIComponent(topic)}`, node))).to.deep.equal({
-          ...{ topic, owner: "c2", head: `${epoch}_5`, oldest: `${epoch}_3` },
+          topic,
+          owner: "c2",
+          head: `${epoch}_5`,
+          oldest: `${epoch}_3`,
         });
       }
     });
@@ -791,7 +799,7 @@ interface Operation {
   readonly responses: Readonly<Record<string, { readonly content?: object }>>;
 }
 
-/** Of all that a document refers to. */
+/** All references in a document. */
 function referencesOf(value: unknown): string[] {
   if (typeof value !== "object" || value === null) return [];
   return Object.entries(value).flatMap(([key, each]) =>

@@ -1,4 +1,5 @@
-// What one sender takes of a producer's room for request bodies, with real nodes: it is never another's.
+// Each sender's share of a producer's memory for request bodies, with real nodes: no sender can use
+// another's share.
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { request, type ClientRequest, type IncomingMessage } from "node:http";
@@ -43,7 +44,7 @@ describe("request bodies", () => {
   });
   after(() => cluster.stop());
 
-  /** A body that does not come to its end. */
+  /** Sends a body that never ends. */
   async function stall(headers: Readonly<Record<string, string>>, bytes: number): Promise<void> {
     const { hostname, port } = new URL(producer.url);
     const sent = request({ hostname, port, path: "/produce", method: "POST", headers });
@@ -82,7 +83,7 @@ describe("request bodies", () => {
       ["/metrics", token, "404 SHARDCAST_ENDPOINT_UNKNOWN"],
     ];
     for (const [path, bearer, expected] of cases) {
-      // The body that is announced never comes.
+      // The announced body never arrives.
       const text = await exchange(
         producer.httpUrl,
         `POST ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\n` +

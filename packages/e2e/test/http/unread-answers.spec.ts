@@ -1,4 +1,5 @@
-// Clients that ask over HTTP and do not read, with real nodes and sockets: what a node holds for them is bounded.
+// HTTP clients that do not read their answers, with real nodes and sockets: the memory that a node
+// uses for them is bounded.
 import { once } from "node:events";
 import { readdirSync } from "node:fs";
 import { connect, type Socket } from "node:net";
@@ -10,7 +11,7 @@ import { TestCluster, type NodeProcess } from "@shardcast/e2e/nodes";
 const API_KEY = "key-of-the-tests";
 const MEBIBYTE = 1024 * 1024;
 const TOPICS = 1000;
-/** In one packet; the answers are more than the kernels take. */
+/** Sent in one packet; the answers are larger than the kernels' buffers. */
 const REQUESTS = 60;
 const REQUEST = `GET /topics?limit=${TOPICS} HTTP/1.1\r\nHost: x\r\n\r\n`;
 const LIMIT = 2 * MEBIBYTE;
@@ -48,7 +49,7 @@ describe("HTTP answers that nobody reads", () => {
   });
   after(() => cluster.stop());
 
-  /** Asks for many answers, and reads none of them. */
+  /** Sends many requests, and reads no answers. */
   async function askOnly(node: NodeProcess, bytes = REQUEST.repeat(REQUESTS)): Promise<Socket> {
     const { hostname, port } = new URL(node.httpUrl);
     const socket = connect(Number(port), hostname);
@@ -59,7 +60,7 @@ describe("HTTP answers that nobody reads", () => {
     return socket;
   }
 
-  /** From now on. */
+  /** Reads everything from now on. */
   function readAll(socket: Socket): { readonly answerCount: number } {
     let text = "";
     socket.setEncoding("latin1").on("data", (chunk: string) => (text += chunk));
@@ -71,7 +72,7 @@ describe("HTTP answers that nobody reads", () => {
     };
   }
 
-  /** By all consumers, since they started. */
+  /** The number of messages stored by all consumers since they started. */
   async function storedCount(): Promise<number> {
     const counts = await Promise.all(
       [bounded, patient].map((node) => node.metric("messages_stored_total")),
@@ -79,7 +80,7 @@ describe("HTTP answers that nobody reads", () => {
     return counts.reduce((sum, count) => sum + count, 0);
   }
 
-  /** When nothing comes any more. */
+  /** The number when it no longer changes. */
   async function settledCount(): Promise<number> {
     let [last, looks] = [-1, 0];
     await eventually("it is at rest", async () => {
@@ -103,7 +104,8 @@ describe("HTTP answers that nobody reads", () => {
       const { status, text } = await ask(bounded.httpUrl, `/topics?limit=${TOPICS}`);
       expect([status, text.length > 100_000]).to.deep.equal([200, true]);
     }
-    // What is left of them is no more than the share; each had some MiB on its way.
+    // The node ends the connections once they hold more than their share; each had several MiB in
+    // transit.
     await eventually("they are ended", () => openFiles(bounded) <= before + 2);
   });
 
@@ -122,7 +124,7 @@ describe("HTTP answers that nobody reads", () => {
 
   describe("of lines that are published", () => {
     const LINES = 10_000;
-    // In the answers, too, each quote is two bytes.
+    // In an answer, too, each quote takes two bytes.
     const line = JSON.stringify({ topic: `rest/${'"'.repeat(240)}`, payload: "x" });
     const body = `${line}\n`.repeat(LINES);
     const publish =
@@ -143,7 +145,7 @@ describe("HTTP answers that nobody reads", () => {
       const offsets = [...text.matchAll(/"position":"[0-9a-f]+_(\d+)"/g)].map(([, one]) =>
         Number(one),
       );
-      // Each of the two in the order of its lines.
+      // The lines of each half must be in order.
       for (const half of [offsets.slice(0, LINES), offsets.slice(LINES)]) {
         expect(half).to.deep.equal(half.toSorted((one, other) => one - other));
       }

@@ -1,5 +1,5 @@
-// The 29 holes of the original queue, each attacked on real nodes that speak its protocol: the attack has
-// no effect, and the same processes still serve a good client.
+// The 29 holes of the original queue, each attacked on real nodes that speak its protocol: the
+// attack has no effect, and the same processes still serve a legitimate client.
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { existsSync, readFileSync } from "node:fs";
@@ -27,7 +27,7 @@ describe("the holes of the original queue", () => {
   let cluster: TestCluster;
   let consumers: NodeProcess[];
   let producer: NodeProcess;
-  /** One of each endpoint that the original had. */
+  /** One URL for each endpoint of the original. */
   let entries: string[];
 
   before(async () => {
@@ -72,7 +72,7 @@ describe("the holes of the original queue", () => {
     openLegacy(`${node?.url ?? consumerUrl()}/subscribe/${encodeURIComponent(topic)}`, TEST_PSK);
   const publisherAt = (node = producer) => openLegacy(`${node.url}/produce`, TEST_PSK);
 
-  /** Sends texts to every endpoint before any proof: each link ends, and none of them was answered. */
+  /** Sends texts to every endpoint before any proof: each link ends, and none is answered. */
   async function endsBeforeProof(...texts: readonly string[]): Promise<void> {
     for (const url of entries) {
       for (const text of texts) {
@@ -110,8 +110,9 @@ describe("the holes of the original queue", () => {
     }
   });
 
-  // What stays: somebody between a client of the original and a node can have the client answer a node's
-  // number, since that client answers whoever asks, and no proof of the original says what it is for.
+  // A remaining weakness: an attacker between a client of the original and a node can make the
+  // client answer the node's challenge, since that client answers every challenge, and the
+  // original's proof does not state its purpose.
   it("2: no node answers another one's number for somebody who has not proved himself (two sockets)", async () => {
     await Promise.all(
       entries.map(async (url) => {
@@ -243,7 +244,7 @@ describe("the holes of the original queue", () => {
     expect(await producer.metric("links")).to.be.at.least(0);
   });
 
-  /** Nothing that was sent before has reached the subscriber. */
+  /** The subscriber receives nothing that was sent earlier. */
   async function onlyMarkArrives(witness: Awaited<ReturnType<typeof subscribe>>): Promise<void> {
     const publisher = await publisherAt();
     publisher.publish("attacked", "mark");
@@ -462,7 +463,8 @@ describe("the holes of the original queue", () => {
 
   it("24: nothing large is taken before the proof, and no slow subscriber is buffered for", async () => {
     for (const bytes of [5 * 1024, 5 * MEBIBYTE, 20 * MEBIBYTE]) {
-      // One after another, and made before the link opens: a handshake has 1.5 s.
+      // Sent one after another, and created before the link opens, since a handshake has only 1.5
+      // s.
       const text = JSON.stringify({ t: "h", o: "x".repeat(bytes) });
       for (const url of entries) {
         const link = await RawLink.open(url);
@@ -504,8 +506,9 @@ describe("the holes of the original queue", () => {
     }
   });
 
-  // What is not there: a permission per topic, and an identity per client. In the original's protocol a
-  // proof cannot say what it is for either: whoever knows the key may do all that an endpoint offers.
+  // Remaining limits: there are no permissions per topic and no identity per client. The original's
+  // proof does not state its purpose either: a client with the key may do everything that an
+  // endpoint offers.
   describe("26: one key for all roles", () => {
     it("a legacy link does what its endpoint is for, and nothing else", async () => {
       const witness = await subscribe("attacked");
@@ -635,7 +638,8 @@ describe("the holes of the original queue", () => {
         bin: Record<string, string>;
       };
       const [file = ""] = Object.values(bin);
-      // Three lines that load the build: nothing in it can be older than the source it was built from.
+      // Only three lines, which load the build, so the file cannot be older than the source it was
+      // built from.
       expect(readFileSync(join(folder, file), "utf8").trim().split("\n")).to.have.lengthOf(3);
       expect(readFileSync(join(folder, file), "utf8")).to.include("../dist/main.js");
     }
@@ -644,7 +648,8 @@ describe("the holes of the original queue", () => {
       scripts: { test: string };
     };
     expect(existsSync(scripts.test.replace("node ", ""))).to.equal(true);
-    // The processes of this file were started by these bins; one more shows it from a cold start.
+    // The processes of this file were started from these bins; one more starts here, to test it
+    // from the beginning.
     const subscriber = await subscribe("forwarded");
     const node = await cluster.producer();
     const publisher = await publisherAt(node);
@@ -666,7 +671,7 @@ describe("the holes of the original queue", () => {
   }
 });
 
-/** Everything that the node still says until it ends the connection. */
+/** Everything that the node sends until it closes the connection. */
 async function ended(socket: Socket): Promise<Buffer> {
   const chunks: Buffer[] = [];
   socket.on("data", (chunk: Buffer) => chunks.push(chunk));

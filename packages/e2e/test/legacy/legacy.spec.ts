@@ -1,4 +1,4 @@
-// Programs of the original queue, unchanged, against nodes that were started with --legacy-protocol.
+// Unmodified programs of the original queue, against nodes started with --legacy-protocol.
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { expect } from "chai";
@@ -42,7 +42,7 @@ describe("the original queue's protocol", () => {
     return node;
   }
 
-  /** The consumer that the original's own hash picks, with no regard to the ring. */
+  /** The consumer that the original's hash selects, independently of the ring. */
   function subscribeUrl(topic: string, node = consumerAt(originalHash(topic))): string {
     return `${node.url}/subscribe/${encodeURIComponent(topic)}`;
   }
@@ -71,7 +71,8 @@ describe("the original queue's protocol", () => {
           const message = randomBytes(20).toString("base64");
           const publisher = await dialLegacy(produceUrl(index), { psk: TEST_PSK });
           const subscriber = await dialLegacy(subscribeUrl(topic), { psk: TEST_PSK });
-          // The original's test waits for the subscriber alone and takes the publisher, who dialed first, for open.
+          // The original's test waits only for the subscriber, and assumes that the publisher,
+          // which connected first, is open.
           await Promise.all([publisher.first("open"), subscriber.first("open")]);
           publisher.publish(topic, message);
           await subscriber.take(1);
@@ -168,7 +169,7 @@ describe("the original queue's protocol", () => {
   it("follows further topics of a link by s, until u", async () => {
     const queue = await subscribe("first");
     const publisher = await openLegacy(produceUrl(), TEST_PSK);
-    // The original has no answer to s: it stands when a message comes.
+    // The original does not answer s: the subscription has started when a message arrives.
     const follow = async (topic: string): Promise<void> => {
       queue.send({ t: "s", s: topic });
       const has = (): boolean => queue.messages.some((message) => message.topic === topic);

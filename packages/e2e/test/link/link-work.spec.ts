@@ -1,4 +1,4 @@
-// Clients that send very much at once, to a real node: it costs them, and nobody else waits for it.
+// Clients that send a lot at once, to a real node: only they wait, and no other client.
 import type { Socket } from "node:net";
 import { SUBPROTOCOLS, encodeFrame, encodeJsonFrame, type Frame } from "@shardcast/protocol";
 import { expect } from "chai";
@@ -22,7 +22,7 @@ describe("one link's work", () => {
     return { type: "publish", seq, timeoutMs: 0, topic: "news", payload: Buffer.from("x") };
   }
 
-  /** Refused, all of them. */
+  /** Frames that are all refused. */
   function subscriptions(): Frame[] {
     const from = { type: "live" } as const;
     return Array.from({ length: FRAMES }, (_, sub) => ({
@@ -50,7 +50,7 @@ describe("one link's work", () => {
       await eventually("every answer", () => answers().length === FRAMES);
       const subs = answers().map((frame) => ("sub" in frame ? frame.sub : -1));
       expect(subs).to.deep.equal([...subs.keys()]);
-      // It is read again.
+      // The node reads the link again.
       busy.send(publish(1));
       await busy.first("ack");
       for (const link of [busy, other]) link.socket.close();

@@ -1,4 +1,4 @@
-// WebSocket messages that do not come to their end, at a real node: what they take of it is bounded.
+// WebSocket messages that never end, at a real node: the memory that they use is bounded.
 import type { Socket } from "node:net";
 import { expect } from "chai";
 import { SignJWT } from "jose";
@@ -19,8 +19,12 @@ describe("WebSocket messages that are not whole", () => {
   before(async () => {
     cluster = await TestCluster.plan(1);
     const args = {
-      ...{ log: "memory", "token-secret": SECRET, "trusted-hops": 1, "max-payload": 100_000 },
-      ...{ "max-unfinished-bytes": 3 * MEBIBYTE, "max-unfinished-bytes-each": MEBIBYTE },
+      log: "memory",
+      "token-secret": SECRET,
+      "trusted-hops": 1,
+      "max-payload": 100_000,
+      "max-unfinished-bytes": 3 * MEBIBYTE,
+      "max-unfinished-bytes-each": MEBIBYTE,
     };
     node = await cluster.consumer(1, { args });
   });
@@ -39,7 +43,7 @@ describe("WebSocket messages that are not whole", () => {
     return link;
   }
 
-  /** A message without its end. */
+  /** Starts a message without sending its end. */
   function begin(link: V1Socket): void {
     const head = Buffer.alloc(14);
     head.writeUInt8(0x82, 0);

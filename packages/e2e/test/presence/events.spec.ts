@@ -1,4 +1,4 @@
-// What nodes tell of links and topics on $events/…, and who may follow it.
+// The events of links and topics that nodes publish on $events/…, and who may follow them.
 import { connect, type Client } from "@shardcast/client";
 import { expect } from "chai";
 import { eventually } from "@shardcast/faults";
@@ -68,7 +68,7 @@ describe("events of links and topics", () => {
     const events = await eventsOf(`$events/topics/${topic}`);
     const caps = [{ topics: ["*"], allow: ["subscribe"] as const }];
     const token = await tokenOf({ sub: "bob", caps });
-    // Over the node that does not own it.
+    // On the node that does not own the topic.
     const away = await V1Socket.open(nodes[1].url, { endpoint: "subscribe" });
     away.send({ type: "token", token });
     await away.first("welcome");

@@ -1,5 +1,6 @@
-// The node that keeps a presence list goes, and comes back knowing nobody; others reach it early, late, or after
-// everybody else. Who was there throughout never seems to leave; who has left is on nobody's list.
+// The node that keeps a presence list restarts without it; other nodes reconnect to it early, late,
+// or last. A member that stays connected never appears to leave; a member that has left is on no
+// list.
 import { connect, type Client, type Presence } from "@shardcast/client";
 import { presenceTopic } from "@shardcast/protocol";
 import { expect } from "chai";
@@ -9,9 +10,9 @@ import { skipWithout } from "@shardcast/faults/testing";
 
 /** A topic whose list c3 keeps. */
 const TOPIC = topicKeptBy("c3");
-/** Longer than nodes stand still here. */
+/** Longer than nodes are paused here, in ms. */
 const HEARTBEAT_MS = 10_000;
-/** Longer than a question waits for the other nodes. */
+/** Longer than a query waits for the other nodes, in ms. */
 const LATE_MS = 3500;
 
 function topicKeptBy(id: string): string {
@@ -78,7 +79,7 @@ describe("a presence list whose node is a new one", function () {
     return new Promise((resolve) => setTimeout(resolve, ms));
   }
 
-  /** Kills c3, has a member leave and c2 stand still meanwhile, and starts c3 again. */
+  /** Kills c3, makes a member leave, pauses c2 meanwhile, and starts c3 again. */
   async function replaceOwner(leaving: Presence, log: string, timeoutMs: number): Promise<void> {
     await nodes[2]?.stop("SIGKILL");
     leaving.close();
@@ -97,14 +98,14 @@ describe("a presence list whose node is a new one", function () {
       const leaving = await presenceAt(0);
       await watcher.enter({ user: "ann" });
       await other.enter({ user: "bob" });
-      // At the node that goes: it comes back with it.
+      // This member is connected to the node that restarts, and enters again when it is back.
       await (await presenceAt(2)).enter({ user: "cid" });
       await leaving.enter({ user: "dan" });
       for (const one of [watcher, other]) await untilUsers(one, "ann bob cid dan");
       const events = [watcher, other].map(eventsOf);
       await replaceOwner(leaving, log, timeoutMs);
       for (const one of [watcher, other]) await untilUsers(one, "ann bob cid");
-      // Who comes now is seen by all, and nothing else has happened.
+      // All see the new member, and no other event.
       await (await presenceAt(0)).enter({ user: "eve" });
       for (const one of [watcher, other]) await untilUsers(one, "ann bob cid eve");
       for (const seen of events) expect(seen).to.deep.equal(["-dan", "+eve"]);
@@ -113,7 +114,7 @@ describe("a presence list whose node is a new one", function () {
     it(`tells those behind a relay that reaches it at last, with messages in ${log}`, async () => {
       const timeoutMs = 1500;
       await startAll(log, timeoutMs);
-      // Nobody else tells the new owner anything of the topic before.
+      // No other client uses the topic, so no other node reports it to the new owner earlier.
       const watcher = await presenceAt(1);
       const leaving = await presenceAt(0);
       await watcher.enter({ user: "bob" });

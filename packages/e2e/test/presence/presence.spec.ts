@@ -1,4 +1,4 @@
-// Who is on a topic, over real nodes: with logs of their own, and on Redis.
+// Presence on real nodes: with local logs, and on Redis.
 import { connect, type Client, type ConnectOptions, type Presence } from "@shardcast/client";
 import { presenceTopic, type Frame } from "@shardcast/protocol";
 import { expect } from "chai";
@@ -9,10 +9,10 @@ import { describeWith } from "@shardcast/faults/testing";
 
 const IDS = "c1=ws://a,c2=ws://b,c3=ws://c";
 const API_KEY = "the key of back ends";
-/** As long as a test may wait for somebody who is lost, and longer than a client takes to come back. */
+/** Short enough to wait for in a test, and longer than a client takes to reconnect. */
 const COMMON = { "presence-timeout": 1500, "heartbeat-interval": 1000, "api-key": API_KEY };
 
-/** A topic whose list the consumer with an id keeps. */
+/** A topic whose presence list a given consumer keeps. */
 function topicKeptBy(id: string): string {
   const ring = ringOf(IDS);
   for (let number = 0; ; number += 1) {
@@ -32,7 +32,7 @@ async function untilUsers(presence: Presence, users: readonly string[]): Promise
   });
 }
 
-/** What happened, as `+ann` and `-ann`, with `*` where it was the first or last of the user. */
+/** The events so far, as `+ann` and `-ann`, with `*` for the first or last entry of a user. */
 function eventsOf(presence: Presence): string[] {
   const events: string[] = [];
   presence.on("join", ({ member, isFirst }) => events.push(`+${member.user}${isFirst ? "*" : ""}`));
@@ -83,7 +83,7 @@ for (const log of ["memory", "redis"] as const) {
         return client;
       }
 
-      /** A client of one consumer alone. */
+      /** A client that connects to one consumer only. */
       function clientAt(index: number): Promise<Client> {
         return clientOf({ consumers: [nodes[index]?.url ?? ""] });
       }
@@ -135,7 +135,7 @@ for (const log of ["memory", "redis"] as const) {
         await eventually("it is at the other node", () => {
           return client.nodes().some(({ url }) => url !== urls[at]);
         });
-        // Longer than one that is lost is kept.
+        // Longer than a lost member is kept.
         await new Promise((resolve) => setTimeout(resolve, 2000));
         expect(events).to.deep.equal(["+ann*"]);
         expect(usersOf(watcher)).to.deep.equal(["ann"]);
@@ -152,7 +152,7 @@ for (const log of ["memory", "redis"] as const) {
         for (const one of [watcher, staying]) await untilUsers(one, ["bob"]);
       });
 
-      // In Redis another node keeps the list then.
+      // With Redis, another node keeps the list meanwhile.
       if (log === "memory") {
         it("forgets who has left before the node that keeps the list was there", async () => {
           const topic = topicKeptBy("c3");
@@ -161,7 +161,8 @@ for (const log of ["memory", "redis"] as const) {
           const link = await RawClient.open(nodes[0]?.url ?? "", options);
           link.send({ type: "enter", seq: 1, topic, memberId: "m1", user: "ann", info: "" });
           link.send({ type: "presence", seq: 2, topic, after: 0, limit: 0 });
-          // An answer to the second means that the first has come, and waits for the owner.
+          // The answer to the second frame shows that the first has arrived and waits for the
+          // owner.
           await link.first("reject");
           link.socket.terminate();
           nodes[2] = await startConsumer(3);
@@ -180,13 +181,13 @@ for (const log of ["memory", "redis"] as const) {
         await (await presenceAt(2, topic)).enter({ user: "cid" });
         await untilUsers(watcher, ["ann", "bob", "cid"]);
         await nodes[2]?.stop("SIGKILL");
-        // With a log of its own nobody takes its place; it comes back and knows nothing.
+        // With local logs no other node takes over; the node restarts without the list.
         if (log === "memory") nodes[2] = await startConsumer(3);
         else for (const client of clients.splice(2)) client.close();
         if (log === "memory") await untilUsers(watcher, ["ann", "bob", "cid"]);
         else await untilUsers(watcher, ["ann", "bob"]);
         expect(events.slice(3)).to.deep.equal(log === "memory" ? [] : ["-cid*"]);
-        // Whoever comes now is seen as before.
+        // New members are seen as before.
         await (await presenceAt(1, topic)).enter({ user: "dan" });
         await eventually("dan is seen", () => usersOf(watcher).includes("dan"));
       });
@@ -224,11 +225,12 @@ for (const log of ["memory", "redis"] as const) {
             expect((await ask(query)).status).to.equal(400);
           }
         }
-        // To be asked for makes no topic.
+        // A query must not create a topic.
         for (const node of nodes) expect(await node.metric("presence_topics")).to.be.at.most(1);
         const client = await clientAt(1);
         expect(await client.presence(topic, { watch: false }).numbers()).to.deep.equal({
-          ...{ count: 3, users: 2 },
+          count: 3,
+          users: 2,
         });
       });
 
@@ -259,7 +261,7 @@ for (const log of ["memory", "redis"] as const) {
           expect(await enter({ memberId: `m${number}` })).to.equal("entered");
         }
         expect(await enter({ memberId: "m6" })).to.equal("SHARDCAST_PRESENCE_FULL");
-        // Those that are in may change all the same.
+        // Members may still change their info.
         expect(await enter({ info: "still here" })).to.equal("entered");
         const burst = Array.from({ length: 40 }, (_, index): Frame => {
           return { type: "presence", seq: 1000 + index, topic, after: 0, limit: 1000 };

@@ -1,4 +1,4 @@
-// Topics that nobody has published to: to follow, read or ask for one leaves nothing behind.
+// Topics without publishes: following, reading or querying one leaves nothing behind.
 import { connect, type Client } from "@shardcast/client";
 import type { Grant } from "@shardcast/protocol";
 import { expect } from "chai";
@@ -73,7 +73,7 @@ describeWith(["redis-server", "redis-cli"], "a topic that nobody has published t
         }
         for (const node of nodes) {
           await eventually("nothing is left", async () => {
-            // Nodes follow the topic of the push subscriptions.
+            // Nodes themselves follow the topic of push subscriptions.
             return (await topicCount(node)) <= 1;
           });
           const { topics } = jsonOf(await ask(node.httpUrl, "/topics", { headers: KEY }));
@@ -115,7 +115,8 @@ describeWith(["redis-server", "redis-cli"], "a topic that nobody has published t
         const token = await tokenOf({ sub: "greedy", caps });
         for (let number = 0; number < 40; number += 1) {
           const answer = await ask(producer.httpUrl, `/produce/new%2F${link}-${number}`, {
-            ...{ method: "POST", body: "x" },
+            method: "POST",
+            body: "x",
             headers: { authorization: `Bearer ${token}`, "content-type": "text/plain" },
           });
           answers.push(answer.status === 200 ? "stored" : String(jsonOf(answer).code));
@@ -127,7 +128,8 @@ describeWith(["redis-server", "redis-cli"], "a topic that nobody has published t
         await ask(node.httpUrl, "/topics?limit=1000", { headers: KEY }),
       ) as { topics: string[] };
       expect(topics.length).to.equal(answers.filter((answer) => answer === "stored").length);
-      // To go on with a topic is no beginning, and who knows the key has no limit.
+      // Resuming a topic does not count as opening a new one, and clients with the key have no
+      // limit.
       const client = await connect({ psk: TEST_PSK, url: node.url, route: "single" });
       await Promise.all(TOPICS.map((topic) => client.publish(topic, "x")));
       client.close();

@@ -1,5 +1,5 @@
-// Publishes that a node cannot pass on yet: a client that sends one of them again finds nothing stored that it had
-// sent behind it.
+// Publishes that a node cannot forward yet: when a client repeats a refused publish, no later
+// publish of that client to the topic has been stored before it.
 import { expect } from "chai";
 import type { Frame } from "@shardcast/protocol";
 import { connect } from "@shardcast/client";
@@ -34,7 +34,7 @@ describe("publishes that wait for an owner that is out of reach", () => {
     link.send(publish(4, LONG_MS, `${topic}/other`));
     await eventually("both are refused", () => answered("reject").length === 2);
     expect(answered("reject")).to.deep.equal([2, 3]);
-    // Until the client knows, whatever it sends of the topic is refused.
+    // Until the client confirms the refusal, all its publishes to the topic are refused.
     link.send(publish(5, LONG_MS));
     await eventually("so is the next one", () => answered("reject").includes(5));
     link.send(...link.frames.filter(({ type }) => type === "heartbeat"));
@@ -52,7 +52,7 @@ describe("publishes that wait for an owner that is out of reach", () => {
   it("are refused to another node until it has heard of each that was", async () => {
     const consumer = await cluster.consumer(1, { args: { "max-owned-topics": 2 } });
     const link = await V1Socket.openWith(consumer.url, TEST_PSK, { endpoint: "producer" });
-    // As long as the ids are remembered, the topics stay open.
+    // The topics stay open as long as the ids are remembered.
     const publish = (seq: number, topic: string): void => {
       const fields = { timeoutMs: 0, messageId: `${seq}`, payload: Buffer.from("x") };
       link.send({ type: "publish", seq, topic, ...fields });
@@ -64,13 +64,13 @@ describe("publishes that wait for an owner that is out of reach", () => {
       });
     const full = "the node owns as many topics as it may";
     const behind = "one before it was refused";
-    // The node follows a topic of its own, sooner or later.
+    // The node itself follows a topic at some point, which counts as well.
     for (const seq of [1, 2, 3]) publish(seq, `topic ${seq}`);
     expect(await reasonOf(3)).to.equal(full);
-    // Of another client than the first one, which the first refusal is not told to.
+    // This refusal is for another client, which the first one does not affect.
     publish(4, "topic 3");
     expect(await reasonOf(4)).to.equal(behind);
-    // All heartbeats but the last, which stands behind the last refusal.
+    // All heartbeats except the last, which follows the last refusal.
     const beats = (): Frame[] => link.frames.filter(({ type }) => type === "heartbeat");
     const [, ...answers] = beats();
     link.send(...answers);

@@ -1,4 +1,4 @@
-// What a client is told when it is refused: a code for programs, and a sentence for people.
+// The refusals that a client receives: a code for programs, and a message for people.
 import { ERRORS, SUBPROTOCOLS, isErrorCode, type Frame } from "@shardcast/protocol";
 import { expect } from "chai";
 import { eventually } from "@shardcast/faults";
@@ -10,7 +10,7 @@ const SMALL = 1000;
 const PAYLOAD = Buffer.from("x");
 const LIVE = { type: "live" } as const;
 
-/** Each is refused, with the code that stands in front of it. */
+/** Frames that are refused, each with its expected code. */
 const REFUSED: readonly (readonly [string, Frame])[] = [
   ["SHARDCAST_TOPIC_RESERVED", publish("$own", PAYLOAD)],
   ["SHARDCAST_PAYLOAD_TOO_LARGE", publish("news", Buffer.alloc(SMALL + 1))],

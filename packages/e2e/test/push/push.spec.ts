@@ -1,4 +1,4 @@
-// Push subscriptions over real nodes: topics delivered to endpoints on this machine.
+// Push subscriptions on real nodes, which deliver topics to endpoints on this machine.
 import { connect, type Client } from "@shardcast/client";
 import { expect } from "chai";
 import { rmSync, writeFileSync } from "node:fs";
@@ -32,7 +32,7 @@ interface Answer {
   readonly text: string;
 }
 
-/** Asks a node as an administrator does. */
+/** Sends a request with the admin key. */
 async function ask(
   node: NodeProcess,
   method: string,
@@ -59,7 +59,7 @@ async function put(node: NodeProcess, name: string, config: unknown): Promise<An
   return answer;
 }
 
-/** The texts 0 to count − 1. */
+/** The numbers from `first` to `first + count − 1`, as texts. */
 function numbers(count: number, first = 0): string[] {
   return Array.from({ length: count }, (_, index) => String(first + index));
 }
@@ -84,13 +84,16 @@ describe("push subscriptions", function () {
 
   async function clientOf(node: NodeProcess): Promise<Client> {
     const client = await connect({
-      ...{ psk: TEST_PSK, url: node.url, route: "single", publishTimeoutMs: 30_000 },
+      psk: TEST_PSK,
+      url: node.url,
+      route: "single",
+      publishTimeoutMs: 30_000,
     });
     clients.push(client);
     return client;
   }
 
-  /** Publishes 0 to count − 1, over the topics in turn. */
+  /** Publishes the numbers 0 to count − 1, alternating over the topics. */
   async function publishNumbers(
     client: Client,
     topics: readonly string[],
@@ -114,7 +117,9 @@ describe("push subscriptions", function () {
   it("delivers each topic in its order, one request at a time, signed and as it is", async () => {
     const node = await cluster.consumer(1);
     const { body } = await put(node, "shop", {
-      ...{ topics: ["orders/*"], url: receiver.url, keys: [SECRET, SECOND_SECRET] },
+      topics: ["orders/*"],
+      url: receiver.url,
+      keys: [SECRET, SECOND_SECRET],
     });
     expect(body).not.to.have.property("secret");
     receiver.delayMs = 5;
@@ -160,7 +165,7 @@ describe("push subscriptions", function () {
     expect(of("große Menge/✓")?.headers["shardcast-attribute-traceparent"]).to.equal("00-1-2");
     expect(of("json")?.headers["content-type"]).to.equal("application/json");
     expect(of("json")?.headers["shardcast-attribute-b"]).to.equal("%C3%BC%E2%80%A8");
-    // A full stop may not be in the id of a webhook.
+    // The id of a webhook may not contain a full stop.
     expect(of("json")?.headers["webhook-id"]).to.match(/^sc_[\w-]{43}$/);
     expect(of("named")?.headers["webhook-id"]).to.equal("order-1");
     expect(of("bad")?.headers["content-type"]).to.equal("text/plain; charset=utf-8");
@@ -192,7 +197,7 @@ describe("push subscriptions", function () {
     await eventually("tries", async () => (await node.metric("push_retries_total")) > 0);
     await receiver.start();
     const failing = new Set<string>();
-    // Each fails once more.
+    // Each message fails once more.
     receiver.answer = ({ headers }) => {
       const id = String(headers["webhook-id"]);
       if (failing.has(id)) return 200;
@@ -215,7 +220,7 @@ describe("push subscriptions", function () {
     const node = await cluster.consumer(1);
     await put(node, "shop", { topics: ["orders/*"], url: receiver.url });
     const client = await clientOf(node);
-    // What comes then has no answer when the node is killed.
+    // From then on, requests are unanswered when the node is killed.
     receiver.answer = () => (receiver.taken.length < 500 ? 200 : () => undefined);
     await publishNumbers(client, TOPICS, 2000);
     await receiver.count(500);
@@ -226,7 +231,7 @@ describe("push subscriptions", function () {
       return [...receiver.byTopic.values()].reduce((sum, texts) => sum + texts.length, 0) === 2000;
     });
     expectAll(TOPICS, 2000);
-    // What was stored as delivered is not delivered again.
+    // Messages recorded as delivered are not delivered again.
     expect(receiver.taken.length).to.be.lessThan(2000 + 500);
   });
 
@@ -275,7 +280,7 @@ describe("push subscriptions", function () {
     await publishNumbers(client, ["orders/1"], 200);
     await receiver.count(200);
     expect(receiver.pushes.filter(({ topic }) => topic === "orders/busy").length).to.equal(1);
-    // What is configured anew is tried at once.
+    // A changed subscription is tried at once.
     receiver.answer = () => 200;
     await put(node, "shop", { topics: ["orders/*"], url: receiver.url, retryMs: FAST });
     await receiver.count(201);
@@ -304,7 +309,7 @@ describe("push subscriptions", function () {
     expect(attributes["shardcast-reason"]).to.equal("status 400");
     expect(await node.metric("push_dead_letters_total")).to.equal(1);
     expect(await node.metric("push_refused_total")).to.equal(4);
-    // What a subscription gave up does not come back to it.
+    // A subscription does not receive its own dead letters.
     expect(receiver.taken.some(({ topic }) => topic.startsWith("dead-letter/"))).to.equal(false);
   });
 
@@ -353,7 +358,7 @@ describe("push subscriptions", function () {
     await eventually("three are given up", async () => {
       return (await node.metric("push_dead_letters_total")) === 3;
     });
-    // The status was there, and it is what counts.
+    // The status was received, and only the status counts.
     expect(await node.metric("push_delivered_total")).to.equal(101);
     expect(receiver.pushes.some(({ path }) => path.endsWith("/elsewhere"))).to.equal(false);
     expect((await ask(node, "GET", "/healthz")).status).to.equal(200);
@@ -547,7 +552,9 @@ describe("push subscriptions, as they are configured", function () {
       expect(answer.body["code"]).to.equal(reserved);
     }
     const link = await RawClient.open(node.url, {
-      ...{ psk: TEST_PSK, endpoint: "connect", path: "/connect" },
+      psk: TEST_PSK,
+      endpoint: "connect",
+      path: "/connect",
     });
     const payload = Buffer.from("{}");
     link.send({ type: "subscribe", sub: 1, topic: "$push", from: { type: "earliest" } });
@@ -561,7 +568,9 @@ describe("push subscriptions, as they are configured", function () {
     const [node] = (await start()) as [NodeProcess];
     const owner = ringOf(cluster.consumers).ownerOf("$push").url;
     const link = await RawClient.open(owner, {
-      ...{ psk: TEST_PSK, endpoint: "producer", path: "/producer" },
+      psk: TEST_PSK,
+      endpoint: "producer",
+      path: "/producer",
     });
     const config = { topics: ["x"], url: receiver.url, keys: [SECRET] };
     const push = { id: "1", createdAt: Date.now(), config };
@@ -664,7 +673,7 @@ describe("push subscriptions, as they are configured", function () {
       expect(answer.status, url).to.equal(400);
       expect(answer.body["detail"]).to.include("not public");
     }
-    // What a name stands for shows when it is sent to.
+    // The address of a name is checked when it is used.
     const url = receiver.url.replace("127.0.0.1", "localhost");
     await put(node, "named", { topics: ["owned-*"], url, retryMs: [] });
     await eventually("the other knows it", async () => {
@@ -713,7 +722,10 @@ describeWith(["redis-server", "redis-cli"], "push subscriptions on Redis", funct
         return (await ask(second, "GET", "/push/shop")).status === 200;
       });
       const client = await connect({
-        ...{ psk: TEST_PSK, url: second.url, route: "single", publishTimeoutMs: 30_000 },
+        psk: TEST_PSK,
+        url: second.url,
+        route: "single",
+        publishTimeoutMs: 30_000,
       });
       const acks: Promise<unknown>[] = [];
       for (let number = 0; number < 1000; number += 1) {

@@ -1,4 +1,4 @@
-// Nodes whose clocks get set while they run, by Debian's libfaketime.
+// Nodes whose clocks are set while they run, with Debian's libfaketime.
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
@@ -38,8 +38,11 @@ describeWith(["faketime"], "a node whose clock is set for some seconds", functio
       JSON.stringify([{ name: "shop", keys: [WEBHOOK_KEY], allow: "subscribe:*" }]),
     );
     const args = {
-      ...{ "retain-age": HOUR_MS, "dedupe-window": 60_000, "heartbeat-interval": 500 },
-      ...{ "token-secret": SECRET, "webhook-keys": keys },
+      "retain-age": HOUR_MS,
+      "dedupe-window": 60_000,
+      "heartbeat-interval": 500,
+      "token-secret": SECRET,
+      "webhook-keys": keys,
     };
     return cluster.consumer(1, { args, env: clock.env });
   }
@@ -80,7 +83,7 @@ describeWith(["faketime"], "a node whose clock is set for some seconds", functio
         await client.publish(topic, `during ${number}`, { messageId: `during ${number}` });
         await wait(300);
       }
-      // A repeat is one, and what is new is none.
+      // A repeat is recognised as a duplicate, and a new message is not.
       const repeat = await client.publish(topic, "before", { messageId: "before" });
       expect(repeat).to.include({ offset: 1, duplicate: true });
       clock.setRight();
@@ -90,7 +93,7 @@ describeWith(["faketime"], "a node whose clock is set for some seconds", functio
       const times = recorder.messages.map(({ time }) => time);
       for (const time of times) expect(Math.abs(time - Date.now())).to.be.lessThan(HOUR_MS / 10);
       expect([...times].sort((one, other) => one - other)).to.deep.equal(times);
-      // All is there for who comes later, and nothing was lost on the way.
+      // A later subscriber receives everything, and nothing was lost on the way.
       const later = await connect({ psk: TEST_PSK, url: node.url, route: "single" });
       const all = await Recorder.follow(later, topic, "earliest");
       await all.count(12);

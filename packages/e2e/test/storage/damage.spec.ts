@@ -1,5 +1,5 @@
-// A log with flipped bits: nobody ever gets an altered message, by whatever way, and everybody is told what is
-// left out.
+// A log with flipped bits: no client ever receives an altered message on any path, and every reader
+// is notified of what is left out.
 import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
 import { createConnection, createServer, type AddressInfo, type Server } from "node:net";
@@ -28,7 +28,7 @@ const ARGS = {
 } as const;
 const AUTHORIZED = { authorization: `Bearer ${API_KEY}` };
 const CODE = "SHARDCAST_MESSAGES_DAMAGED";
-/** Passes on what comes, and flips one bit behind a text so many times. */
+/** Forwards data, and flips one bit after a text, a given number of times. */
 class FlippingProxy {
   readonly #server: Server;
   readonly #text: string;
@@ -72,7 +72,7 @@ class FlippingProxy {
   }
 }
 
-/** Of the twelve messages that are stored, one each a record, these are damaged. */
+/** Of the twelve stored messages, one in each record, these are damaged. */
 const DAMAGED = [4, 8, 12];
 
 describe("a log with flipped bits", function () {
@@ -110,13 +110,16 @@ describe("a log with flipped bits", function () {
 
   async function clientOf(node: NodeProcess): Promise<Client> {
     const client = await connect({
-      ...{ psk: TEST_PSK, url: node.url, route: "single", publishTimeoutMs: 30_000 },
+      psk: TEST_PSK,
+      url: node.url,
+      route: "single",
+      publishTimeoutMs: 30_000,
     });
     clients.push(client);
     return client;
   }
 
-  /** What makes a name one that a node owns. */
+  /** The number that makes a topic name one that a given node owns. */
   function numberOwnedBy(id: string): number {
     const ring = ringOf(cluster.consumers);
     for (let number = 0; ; number += 1) {
@@ -124,7 +127,7 @@ describe("a log with flipped bits", function () {
     }
   }
 
-  /** One bit in each of the payloads that are to be damaged. */
+  /** Flips one bit in each payload that is to be damaged. */
   function flip(file: string): void {
     const bytes = readFileSync(file);
     for (const number of DAMAGED) {
@@ -201,7 +204,9 @@ describe("a log with flipped bits", function () {
       method: "PUT",
       headers: { authorization: `Bearer ${ADMIN_KEY}`, "content-type": "application/json" },
       body: JSON.stringify({
-        ...{ topics: [topic], url: receiver.url, from: "earliest" },
+        topics: [topic],
+        url: receiver.url,
+        from: "earliest",
         secret: `whsec_${Buffer.alloc(32, 7).toString("base64")}`,
       }),
     });
@@ -214,13 +219,13 @@ describe("a log with flipped bits", function () {
     const text = "altered-on-its-way";
     const proxy = await FlippingProxy.listen(owner.url, text);
     const consumers = cluster.consumers.replace(owner.url, proxy.url);
-    const args = { ...{ id: "c2", port: 0, consumers }, data: join(cluster.dataFolder, "other") };
+    const args = { id: "c2", port: 0, consumers, data: join(cluster.dataFolder, "other") };
     const other = await cluster.start("consumer", { args });
     const followed = `${topic}-followed-${numberOwnedBy("c1")}`;
     const publisher = await clientOf(owner);
     for (let number = 0; number < 3; number += 1) await publisher.publish(followed, text);
     const client = await clientOf(other);
-    // Read page by page, and as they come.
+    // Read in pages, and as they are published.
     proxy.left = 2;
     const reader = await Recorder.follow(client, followed, "earliest");
     await reader.count(3);
@@ -241,7 +246,8 @@ describe("a log with flipped bits", function () {
     const ready = await ask(owner.httpUrl, "/readyz");
     expect(ready.status).to.equal(200);
     expect(jsonOf(ready)).to.deep.equal({
-      ...{ status: "ready", waitingFor: [] },
+      status: "ready",
+      waitingFor: [],
       degraded: ["the log: 3 damaged places were left out"],
     });
     const { text } = await ask(owner.httpUrl, "/metrics");

@@ -1,5 +1,5 @@
-// What is on disk: it outlives every end of its node, is refused to whom it does not belong to, and a disk
-// that is full costs nothing that was acked.
+// Data on disk: it survives every kind of exit of its node, only its owner can use it, and a full
+// disk loses no acked message.
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -47,7 +47,7 @@ describe("a log on disk", () => {
       acks.push(answer.then((published) => acked.set(id, published)));
     };
     for (let round = 0; round < 4; round += 1) {
-      // Killed with a commit under way, most likely.
+      // Killed, most likely during a commit.
       for (let count = 0; count < 500; count += 1) publish();
       await eventually("some are acked", () => acked.size > 500 * round + 20);
       for (let count = 0; count < 500; count += 1) publish();
@@ -138,7 +138,7 @@ describe("a log on disk", () => {
       const damaged = start();
       await Promise.race([damaged.stop(), damaged.listening().catch(() => undefined)]);
       if (damaged.isAlive) {
-        // The page was a free one.
+        // It was a free page.
         await damaged.stop("SIGTERM");
         continue;
       }
@@ -188,7 +188,7 @@ describe("a log on disk", () => {
     expect(cause).to.have.property("code", "SHARDCAST_LOG_UNAVAILABLE");
     expect(cause).to.have.property("message").that.includes("the disk is full");
 
-    // What another client is told, and what can be read.
+    // What another client receives, and what it can read.
     const socket = await V1Socket.openWith(node.url, TEST_PSK, { endpoint: "connect" });
     const publish = { type: "publish", timeoutMs: 400, topic: "full" } as const;
     socket.send({ ...publish, seq: 7, payload: Buffer.alloc(200_000) });
@@ -200,7 +200,7 @@ describe("a log on disk", () => {
     const reader = await Recorder.follow(await clientOf(node), "full", "earliest");
     await reader.count(acked.length);
 
-    // Nobody publishes any more, and the disk is as full as it was.
+    // Nobody publishes any more, and the disk is as full as before.
     await new Promise((resolve) => setTimeout(resolve, 6000));
     expect((await fetch(`${node.httpUrl}/readyz`)).status).to.equal(503);
     limitFiles(node.pid, undefined);
@@ -253,7 +253,7 @@ describe("a log on disk", () => {
   });
 });
 
-/** The kernel takes no byte of a file beyond this: what a full disk does, for one process. */
+/** Limits the size of a process's files, which has the effect of a full disk. */
 function limitFiles(pid: number, bytes: number | undefined): void {
   execFileSync("prlimit", ["--pid", `${pid}`, `--fsize=${bytes ?? "unlimited"}:unlimited`]);
 }

@@ -1,5 +1,6 @@
-// Redis loses keys of a topic, one or several: they are deleted, evicted, trimmed, or expire. Whoever reads gets
-// what is left and a gap for the rest, at once, and publishing goes on; nobody asks Redis again and again.
+// Redis loses one or more keys of a topic: they are deleted, evicted, trimmed, or expire. Readers
+// get what is left and a gap for the rest at once, publishing continues, and no node polls Redis in
+// a loop.
 import { connect, type Client, type Published } from "@shardcast/client";
 import { expect } from "chai";
 import { eventually, RedisServer } from "@shardcast/faults";
@@ -10,12 +11,15 @@ import { describeWith } from "@shardcast/faults/testing";
 
 const PREFIX = "lost:";
 const KEYS = ["topic", "messages", "ids", "shard", "list"] as const;
-/** Of a topic: more than a relay keeps in memory (1 MiB), so that whoever reads from the start reads from Redis. */
+/**
+ * Per topic: more than a relay keeps in memory (1 MiB), so that reads from the start come from
+ * Redis.
+ */
 const MESSAGES = 24;
 const MESSAGE_BYTES = 60_000;
-/** What one subscription may cost in scripts that Redis runs: a loop costs thousands. */
+/** The maximum number of scripts that one subscription may run: a loop would run thousands. */
 const SCRIPTS_PER_READING = 40;
-/** Of two nodes that say every moment that they are there, and of nobody else. */
+/** Scripts of two idle nodes, which announce themselves at intervals. */
 const SCRIPTS_AT_REST = 10;
 const REST_MS = 300;
 
@@ -25,7 +29,7 @@ interface Loss {
   readonly topic: string;
 }
 
-/** A topic for every combination of keys, and for every way to lose a part. */
+/** A topic for every combination of keys, and for every kind of partial loss. */
 function losses(prefix: string): Loss[] {
   const loss = (
     name: string,
@@ -93,7 +97,7 @@ describeWith(["redis-server", "redis-cli"], "a topic that Redis loses keys of", 
     });
   }
 
-  /** Through each consumer: of a topic, one is the owner, and the other is not. */
+  /** Reads through each consumer: one owns the topic, the other does not. */
   async function readAt(
     topics: readonly string[],
     ...froms: readonly string[]

@@ -168,7 +168,7 @@ export class PageBytes {
   }
 }
 
-/** Compares two keys of one page. Faster than `Buffer.compare` for keys that differ early. */
+/** Compares two keys of one page. Calling `Buffer.compare` costs more than finding the difference. */
 function isBelow(
   bytes: Buffer,
   at: number,

@@ -200,7 +200,7 @@ describe("a log on disk", () => {
     const reader = await Recorder.follow(await clientOf(node), "full", "earliest");
     await reader.count(acked.length);
 
-    // Nobody publishes any more, and the disk is as full as before.
+    // No client publishes any more, and the disk is as full as before.
     await new Promise((resolve) => setTimeout(resolve, 6000));
     expect((await fetch(`${node.httpUrl}/readyz`)).status).to.equal(503);
     limitFiles(node.pid, undefined);

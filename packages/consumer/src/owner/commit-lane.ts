@@ -8,6 +8,7 @@
 // There is one commit at a time, so that a failed commit leaves no hole before a later one.
 import { ShardcastError } from "@shardcast/protocol";
 import type { Log } from "@shardcast/log";
+import type { Runtime } from "@shardcast/process";
 import { publicReason } from "@shardcast/process";
 import { MOVED_REASON, type MovedPublish, type Turn, type TurnWork } from "@shardcast/server";
 import type { Backlog } from "./backlog.ts";
@@ -32,6 +33,7 @@ export interface CommitLaneOptions {
   readonly number: number;
   readonly log: Log;
   readonly turn: Turn;
+  readonly runtime: Runtime;
   /** Returns the current time, in ms since 1970. */
   readonly now: () => number;
   readonly backlog: Backlog;
@@ -124,7 +126,7 @@ export class CommitLane implements TurnWork {
     const dirty = this.#dirty;
     this.#dirty = [];
     const now = this.#options.now();
-    const steady = performance.now();
+    const steady = this.#options.runtime.steady();
     const appended: Appended[] = [];
     for (const topic of dirty) {
       if (topic.log.isStale) this.#reopen(topic, topic.takeWaiting());
@@ -203,7 +205,7 @@ export class CommitLane implements TurnWork {
       onStored(topic.view.name);
     }
     this.#reopenStale();
-    setTimeout(() => {
+    this.#options.runtime.setTimeout(() => {
       this.#isBusy = false;
       this.flush();
     }, PAUSE_MS);

@@ -1,7 +1,7 @@
 // Whether the log can be written, by the result of the last commit or, after a failed commit, of
 // the last probe. Probes are needed because a node that is not ready may get no more publishes.
 import type { Log } from "@shardcast/log";
-import { publicReason } from "@shardcast/process";
+import { publicReason, type Runtime } from "@shardcast/process";
 
 const PROBE_MS = 1000;
 /**
@@ -13,13 +13,15 @@ const PROBE_BYTES = 60_000;
 
 export class LogHealth {
   readonly #log: Log;
+  readonly #runtime: Runtime;
   readonly #onError: (error: unknown) => void;
   #fault: string | undefined;
   #isProbing = false;
 
   /** @param onError called with the first of several failures in a row */
-  constructor(log: Log, onError: (error: unknown) => void) {
+  constructor(log: Log, runtime: Runtime, onError: (error: unknown) => void) {
     this.#log = log;
+    this.#runtime = runtime;
     this.#onError = onError;
   }
 
@@ -42,7 +44,7 @@ export class LogHealth {
     const { state, fault } = this.#log;
     if (this.#fault === undefined || this.#isProbing || fault !== undefined) return;
     this.#isProbing = true;
-    setTimeout(() => {
+    const timer = this.#runtime.setTimeout(() => {
       const value = "-".repeat(PROBE_BYTES);
       state
         .set(PROBE_KEYS.map((key) => [key, value]))
@@ -54,6 +56,7 @@ export class LogHealth {
         .finally(() => {
           this.#isProbing = false;
         });
-    }, PROBE_MS).unref();
+    }, PROBE_MS);
+    timer.unref();
   }
 }

@@ -1,7 +1,7 @@
 // Publishes of topics whose logs are being opened, in order. A log is opened for the first time, or
 // again after it lost track of what is stored. The publishes wait as long as their senders do.
 import { ShardcastError, type ErrorCode } from "@shardcast/protocol";
-import { publicReason } from "@shardcast/process";
+import { publicReason, type Runtime } from "@shardcast/process";
 import { RefusedBehind, deadlineOf, hasOwnTime, type MovedPublish } from "@shardcast/server";
 import type { Backlog } from "./backlog.ts";
 import type { OwnedTopic } from "./owned-topic.ts";
@@ -16,18 +16,19 @@ export interface OpeningTopicsOptions {
   readonly onOpen: (topic: OwnedTopic, publishes: readonly Publish[]) => void;
   /** How long a publish without a timeout of its own waits, in ms. */
   readonly publishTimeoutMs: number;
+  readonly runtime: Runtime;
   readonly backlog: Backlog;
   readonly onError: (error: unknown) => void;
 }
 
-interface Waiting {
+interface WaitingForTopic {
   readonly publish: Publish;
   readonly deadline: number;
 }
 
 export class OpeningTopics {
   readonly #options: OpeningTopicsOptions;
-  readonly #waiting = new Map<string, Waiting[]>();
+  readonly #waiting = new Map<string, WaitingForTopic[]>();
 
   constructor(options: OpeningTopicsOptions) {
     this.#options = options;
@@ -46,18 +47,19 @@ export class OpeningTopics {
    * @param opening the first attempt, if it has begun
    */
   add(topic: string, publishes: readonly Publish[], opening?: Promise<OwnedTopic>): void {
+    const { runtime, backlog, publishTimeoutMs, onError } = this.#options;
     const added = publishes.map((publish) => ({
       publish,
-      deadline: deadlineOf(publish.timeoutMs, this.#options.publishTimeoutMs),
+      deadline: deadlineOf(publish.timeoutMs, publishTimeoutMs, runtime.steady()),
     }));
-    this.#options.backlog.add(bytesOf(added));
+    backlog.add(bytesOf(added));
     const known = this.#waiting.get(topic);
     if (known !== undefined) {
       known.push(...added);
       return;
     }
     this.#waiting.set(topic, added);
-    this.#open(topic, opening).catch(this.#options.onError);
+    this.#open(topic, opening).catch(onError);
   }
 
   /** Removes and returns the publishes of topics that have another owner now. */
@@ -67,7 +69,7 @@ export class OpeningTopics {
   }
 
   async #open(topic: string, begun?: Promise<OwnedTopic>): Promise<void> {
-    const { open, onOpen, onError } = this.#options;
+    const { open, onOpen, onError, runtime } = this.#options;
     for (let opening = begun; ; opening = undefined) {
       try {
         const owned = await (opening ?? open(topic));
@@ -82,11 +84,11 @@ export class OpeningTopics {
         }
         if (this.#expire(topic, error)) return;
       }
-      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      await new Promise<void>((resolve) => runtime.setTimeout(resolve, RETRY_MS));
     }
   }
 
-  #take(topic: string): Waiting[] {
+  #take(topic: string): WaitingForTopic[] {
     const waiting = this.#waiting.get(topic) ?? [];
     this.#waiting.delete(topic);
     this.#options.backlog.remove(bytesOf(waiting));
@@ -98,7 +100,7 @@ export class OpeningTopics {
    * @returns whether none is left
    */
   #expire(topic: string, error: unknown): boolean {
-    const now = performance.now();
+    const now = this.#options.runtime.steady();
     const waiting = this.#waiting.get(topic) ?? [];
     const behind = new RefusedBehind();
     const left = waiting.filter(({ publish, deadline }, ordinal) => {
@@ -121,7 +123,7 @@ function isFinal(error: unknown): boolean {
   return !(error instanceof ShardcastError) || error.code !== "SHARDCAST_LOG_UNAVAILABLE";
 }
 
-function bytesOf(waiting: readonly Waiting[]): number {
+function bytesOf(waiting: readonly WaitingForTopic[]): number {
   return waiting.reduce((sum, { publish }) => sum + publish.length, 0);
 }
 

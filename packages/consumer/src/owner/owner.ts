@@ -1,6 +1,7 @@
 // Accepts publishes of the topics that this node owns. Each goes to its topic, and the topic's lane
 // commits it to the log. docs/architecture.md#the-path-of-a-publish
 import type { Log } from "@shardcast/log";
+import type { Runtime } from "@shardcast/process";
 import type { PublishHead } from "@shardcast/protocol";
 import type { MovedPublish, PublishOrigin, PublishTarget, Turn } from "@shardcast/server";
 import { Backlog } from "./backlog.ts";
@@ -15,6 +16,7 @@ const SETTLE_POLL_MS = 5;
 export interface OwnerOptions {
   readonly log: Log;
   readonly turn: Turn;
+  readonly runtime: Runtime;
   /** Returns the current time, in ms since 1970. */
   readonly now: () => number;
   readonly publishTimeoutMs: number;
@@ -38,10 +40,11 @@ export class Owner implements PublishTarget {
   #onStored: OnStored = () => undefined;
 
   constructor(options: OwnerOptions) {
-    const { log, publishTimeoutMs, onError, ownedTopic } = options;
+    const { log, runtime, publishTimeoutMs, onError, ownedTopic } = options;
     this.#options = options;
-    this.health = new LogHealth(log, onError);
+    this.health = new LogHealth(log, runtime, onError);
     this.#opening = new OpeningTopics({
+      runtime,
       backlog: this.#backlog,
       publishTimeoutMs,
       open: ownedTopic,
@@ -66,7 +69,10 @@ export class Owner implements PublishTarget {
 
   /** Resolves when no commit is running, so that everything published before has its answer. */
   async settled(): Promise<void> {
-    while (!this.isIdle) await new Promise((resolve) => setTimeout(resolve, SETTLE_POLL_MS));
+    const { runtime } = this.#options;
+    while (!this.isIdle) {
+      await new Promise<void>((resolve) => runtime.setTimeout(resolve, SETTLE_POLL_MS));
+    }
   }
 
   publish(
@@ -133,11 +139,12 @@ export class Owner implements PublishTarget {
   #laneAt(number: number): CommitLane {
     const lane = this.#lanes.get(number);
     if (lane !== undefined) return lane;
-    const { log, turn, now, onError } = this.#options;
+    const { log, turn, runtime, now, onError } = this.#options;
     const made = new CommitLane({
       number,
       log,
       turn,
+      runtime,
       now,
       onError,
       backlog: this.#backlog,

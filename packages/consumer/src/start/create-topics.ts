@@ -44,6 +44,7 @@ export function createTopics(
   const owner = new Owner({
     log,
     turn,
+    runtime,
     now,
     publishTimeoutMs: core.options.publishTimeoutMs,
     hasRoomFor: (name) => topics.hasRoomFor(name),

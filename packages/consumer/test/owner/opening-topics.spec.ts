@@ -1,4 +1,5 @@
 import { PublishHead, ShardcastError, encodeFrame } from "@shardcast/protocol";
+import { PROCESS_RUNTIME } from "@shardcast/process";
 import { AwaitingPublisher } from "@shardcast/server";
 import { expect } from "chai";
 import { Backlog } from "../../src/owner/backlog.ts";
@@ -22,6 +23,7 @@ describe("publishes that wait for their topic's log", () => {
       onError: (error) => {
         throw error;
       },
+      runtime: PROCESS_RUNTIME,
       backlog: new Backlog(),
     });
     const publisher = (): ((seq: number, timeoutMs: number) => Promise<unknown>) => {

@@ -40,6 +40,17 @@ export interface PeerHandler {
   lost(closeCode: number): void;
 }
 
+/** A link to another node, as its user sees it. {@link Peer} is the one over a WebSocket. */
+export interface PeerLink {
+  readonly isOpen: boolean;
+  /** Why there is no link, as text for people. */
+  readonly fault: string | undefined;
+  start(): void;
+  /** Sends whole frames, if the link is open. The bytes must not change afterwards. */
+  send(frames: Uint8Array): void;
+  close(): void;
+}
+
 export interface PeerOptions {
   readonly member: RingMember;
   readonly endpoint: Endpoint;
@@ -48,7 +59,7 @@ export interface PeerOptions {
   readonly tls: PeerTls;
 }
 
-export class Peer {
+export class Peer implements PeerLink {
   readonly member: RingMember;
   readonly #options: PeerOptions;
   readonly #handler: PeerHandler;

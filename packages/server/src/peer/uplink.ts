@@ -23,20 +23,18 @@ import {
   readUint32,
   writeUint32,
   type ErrorCode,
-  type HandshakeKeys,
   type RingMember,
   type WelcomeFrame,
 } from "@shardcast/protocol";
-import type { Logger } from "pino";
+import type { Runtime, Timer } from "@shardcast/process";
 import { InFlight } from "./in-flight.ts";
 import { PayloadLimit } from "./payload-limit.ts";
-import { Peer, type PeerHandler } from "./peer.ts";
+import type { PeerHandler, PeerLink } from "./peer.ts";
 import { MOVED_REASON, NOBODY, type MovedPublish } from "../publish/moved-publish.ts";
 import { deadlineOf, hasOwnTime } from "../publish/publish-wait.ts";
 import { PausedSources } from "../publish/paused-sources.ts";
 import type { PublishOrigin, PublishTarget } from "../publish/publish-target.ts";
 import { RefusedBehind } from "../publish/refused-behind.ts";
-import type { PeerTls } from "../options/tls.ts";
 import type { Turn, TurnWork } from "../turn/turn.ts";
 import { blameOf, frameOf, inOrder, refusalOf, type UplinkEntry } from "./uplink-entry.ts";
 
@@ -52,9 +50,9 @@ const NO_BYTES = Buffer.alloc(0);
 
 export interface UplinkOptions {
   readonly member: RingMember;
-  readonly keys: HandshakeKeys;
-  readonly tls: PeerTls;
-  readonly logger: Logger;
+  /** Creates the link to the owner, not started yet. */
+  readonly createPeer: (handler: PeerHandler) => PeerLink;
+  readonly runtime: Runtime;
   readonly turn: Turn;
   /** The most publishes in flight to the owner. */
   readonly windowMessages: number;
@@ -69,14 +67,14 @@ export interface UplinkOptions {
 
 export class Uplink implements PublishTarget, PeerHandler, TurnWork {
   readonly #options: UplinkOptions;
-  readonly #peer: Peer;
+  readonly #peer: PeerLink;
   /** Sent and not answered, by the seq of this link. */
   #inFlight: InFlight<UplinkEntry>;
   /** To be sent, in order. */
   #waiting: UplinkEntry[] = [];
   /** Refused by a node that is not the owner; sent again later. In the order of the refusals. */
   #refused: UplinkEntry[] = [];
-  #refusedTimer: NodeJS.Timeout | undefined;
+  #refusedTimer: Timer | undefined;
   /** Whether the entry sent last is a suspect, which must be in flight alone. */
   #isLone = false;
   readonly #payloadLimit: PayloadLimit;
@@ -91,14 +89,16 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
   #isDeferred = false;
   #nextOrdinal = 0;
   #earliestDeadline = Infinity;
-  readonly #deadlineTimer: NodeJS.Timeout;
+  readonly #deadlineTimer: Timer;
 
   constructor(options: UplinkOptions) {
     this.#options = options;
-    this.#peer = new Peer({ ...options, endpoint: "producer" }, this);
+    this.#peer = options.createPeer(this);
     this.#payloadLimit = new PayloadLimit(options.member);
     this.#inFlight = new InFlight(options.windowMessages);
-    this.#deadlineTimer = setInterval(() => this.#expire(performance.now()), DEADLINE_TICK_MS);
+    const { runtime } = options;
+    const expire = (): void => this.#expire(runtime.steady());
+    this.#deadlineTimer = runtime.setInterval(expire, DEADLINE_TICK_MS);
     this.#deadlineTimer.unref();
   }
 
@@ -125,8 +125,9 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
 
   /** Closes the link, and rejects the publishes without an answer. */
   close(): void {
-    clearInterval(this.#deadlineTimer);
-    clearTimeout(this.#refusedTimer);
+    const { runtime } = this.#options;
+    runtime.clear(this.#deadlineTimer);
+    runtime.clear(this.#refusedTimer);
     this.#peer.close();
     this.#returnRefused();
     for (const entry of [...this.#inFlight.takeAll(), ...this.#waiting.splice(0)]) {
@@ -159,7 +160,7 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
     this.#refused = this.#refused.filter(stay);
     this.#waiting = this.#waiting.filter(stay);
     if (this.#waiting.length === 0) this.#paused.resumeAll();
-    const now = performance.now();
+    const now = this.#options.runtime.steady();
     return inOrder(moved).map((entry) => ({ origin: entry.origin, frame: frameOf(entry, now) }));
   }
 
@@ -170,14 +171,14 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
     start: number,
     end: number,
   ): void {
-    const { publishTimeoutMs } = this.#options;
+    const { publishTimeoutMs, runtime } = this.#options;
     if (end - head.payloadStart > this.#payloadLimit.maxBytes) {
       const { seq, topic } = head;
       const { reason } = this.#payloadLimit;
       origin.refuse({ seq, topic, code: "SHARDCAST_PAYLOAD_TOO_LARGE", reason });
       return;
     }
-    const deadline = deadlineOf(head.timeoutMs, publishTimeoutMs);
+    const deadline = deadlineOf(head.timeoutMs, publishTimeoutMs, runtime.steady());
     const entry: UplinkEntry = {
       origin,
       seq: head.seq,
@@ -376,14 +377,14 @@ export class Uplink implements PublishTarget, PeerHandler, TurnWork {
   /** Wait for the answers to everything in flight: they may be refusals of earlier publishes. */
   #settleRefused(): void {
     if (this.#inFlight.count > 0) return;
-    this.#refusedTimer ??= setTimeout(() => {
+    this.#refusedTimer ??= this.#options.runtime.setTimeout(() => {
       this.#returnRefused();
       this.#defer();
     }, REFUSED_MS);
   }
 
   #returnRefused(): void {
-    clearTimeout(this.#refusedTimer);
+    this.#options.runtime.clear(this.#refusedTimer);
     this.#refusedTimer = undefined;
     this.#waiting = inOrder([...this.#refused, ...this.#waiting]);
     this.#refused = [];

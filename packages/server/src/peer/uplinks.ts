@@ -1,11 +1,13 @@
 // A node's uplinks, one to each consumer except itself.
 import type { PskKeys } from "@shardcast/protocol/proof";
+import type { Runtime } from "@shardcast/process";
 import type { Logger } from "pino";
 import { isSameMember, type RingMember } from "@shardcast/protocol";
 import type { Membership } from "../cluster/membership.ts";
 import type { TlsOptions } from "../options/tls.ts";
 import type { MovedPublish } from "../publish/moved-publish.ts";
 import type { Turn } from "../turn/turn.ts";
+import { Peer } from "./peer.ts";
 import { Uplink } from "./uplink.ts";
 
 /** The most publishes in flight to one owner. */
@@ -25,6 +27,7 @@ export interface UplinksContext {
   readonly membership: Membership;
   readonly logger: Logger;
   readonly turn: Turn;
+  readonly runtime: Runtime;
 }
 
 export class Uplinks {
@@ -97,13 +100,21 @@ export class Uplinks {
   }
 
   #open(): void {
-    const { options, logger, turn } = this.#core;
+    const { options, logger, turn, runtime } = this.#core;
     const { keys, publishTimeoutMs } = options;
-    const common = { keys, tls: options.tls.peers, logger, turn, publishTimeoutMs };
-    const window = { windowMessages: WINDOW_MESSAGES, windowBytes: WINDOW_BYTES };
+    const tls = options.tls.peers;
     for (const member of this.#membership.peers) {
       if (this.#byId.has(member.id)) continue;
-      const uplink = new Uplink({ ...common, ...window, member });
+      const uplink = new Uplink({
+        member,
+        createPeer: (handler) =>
+          new Peer({ member, endpoint: "producer", keys, tls, logger }, handler),
+        runtime,
+        turn,
+        windowMessages: WINDOW_MESSAGES,
+        windowBytes: WINDOW_BYTES,
+        publishTimeoutMs,
+      });
       this.#byId.set(member.id, uplink);
       if (this.#isStarted) uplink.start();
     }

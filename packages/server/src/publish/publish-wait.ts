@@ -14,11 +14,8 @@ export function hasOwnTime(timeoutMs: number): boolean {
 /**
  * The time at which a publish without an answer is refused, by the monotonic clock, in ms.
  * @param timeoutMs how long the sender waits; 0 for the node's default, `otherwiseMs`
+ * @param now the monotonic time, in ms
  */
-export function deadlineOf(
-  timeoutMs: number,
-  otherwiseMs: number,
-  now = performance.now(),
-): number {
+export function deadlineOf(timeoutMs: number, otherwiseMs: number, now: number): number {
   return now + Math.min(timeoutMs === 0 ? otherwiseMs : timeoutMs, MAX_WAIT_MS);
 }

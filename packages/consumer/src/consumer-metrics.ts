@@ -23,7 +23,7 @@ export function addConsumerMetrics(core: NodeCore, parts: ConsumerParts): void {
   core.metrics.histograms([
     {
       name: "subscription_lag_messages",
-      help: "Messages that subscriptions lack that are behind at the moment",
+      help: "Messages that each subscription behind the head has not received",
       buckets: LAG_BUCKETS,
       values: () => fanOut.lags(),
     },
@@ -32,7 +32,7 @@ export function addConsumerMetrics(core: NodeCore, parts: ConsumerParts): void {
     { name: "messages_stored_total", help: "Messages stored", value: () => owner.counters.stored },
     {
       name: "messages_duplicate_total",
-      help: "Publishes whose message id was stored before",
+      help: "Publishes whose message id was already stored",
       value: () => owner.counters.duplicates,
     },
     {
@@ -49,12 +49,12 @@ export function addConsumerMetrics(core: NodeCore, parts: ConsumerParts): void {
     { name: "page_bytes_total", help: "Bytes of those pages", value: () => fanOut.pageBytes },
     {
       name: "slow_subscribers_ended_total",
-      help: "Links ended because a subscription fell too far behind",
+      help: "Links closed because a subscription fell too far behind",
       value: () => fanOut.slowEnded,
     },
     {
       name: "log_damaged_total",
-      help: "Places of the log that were found damaged and left out",
+      help: "Damaged ranges of the log, which were skipped",
       value: () => damage.count,
     },
     { name: "commits_total", help: "Commits of the log", value: () => owner.counters.commits },
@@ -71,38 +71,38 @@ export function addConsumerMetrics(core: NodeCore, parts: ConsumerParts): void {
     { name: "subscriptions", help: "Subscriptions", value: () => fanOut.subscriptions },
     {
       name: "subscriptions_lagging",
-      help: "Subscriptions that are not at head",
+      help: "Subscriptions behind the head",
       value: () => fanOut.lagging,
     },
     {
       name: "subscription_lag_max",
-      help: "Messages that the subscription lacks that is furthest behind",
+      help: "Messages that the slowest subscription has not received",
       value: () => maxOf(fanOut.lags()),
     },
     { name: "log_bytes", help: "Bytes of messages in the log", value: () => log.bytes },
     {
       name: "log_tail_bytes",
-      help: "Bytes of messages that are in memory to be sent again",
+      help: "Bytes of recent messages kept in memory",
       value: () => log.tailBytes,
     },
     {
       name: "log_writable",
-      help: "1 where the last commit succeeded, 0 where it failed",
+      help: "1 if the last commit succeeded, 0 if it failed",
       value: () => (owner.health.fault === undefined ? 1 : 0),
     },
     {
       name: "presence_topics",
-      help: "Topics whose presence this node keeps",
+      help: "Topics whose presence list this node owns",
       value: () => presence.topicCount,
     },
     {
       name: "presence_members",
-      help: "Members present on them",
+      help: "Members of these topics",
       value: () => presence.memberCount,
     },
     {
       name: "publishes_pending",
-      help: "Publishes passed on to other consumers that wait for their ack",
+      help: "Publishes sent to other consumers that have no ack yet",
       value: () => uplinks.all().reduce((sum, { pendingCount }) => sum + pendingCount, 0),
     },
   ]);

@@ -8,19 +8,23 @@ const MAX_SEED = 2 ** 32 - 1;
 const VIOLATIONS_SHOWN = 20;
 
 const FAULTS_OPTIONS = {
-  minutes: text("minutes", { default: "1", help: "How long faults go on" }, minutesOf),
+  minutes: text(
+    "minutes",
+    { default: "1", help: "Minutes during which faults are injected" },
+    minutesOf,
+  ),
   seed: whole("seed", {
     min: 0,
     max: MAX_SEED,
     shownDefault: "random",
-    help: "Which faults happen, and when",
+    help: "Seed of the faults and their times",
   }),
-  producers: whole("producers", { default: 2, min: 1, max: 10, help: "How many producers" }),
-  consumers: whole("consumers", { default: 3, min: 1, max: 10, help: "How many consumers" }),
+  producers: whole("producers", { default: 2, min: 1, max: 10, help: "Number of producers" }),
+  consumers: whole("consumers", { default: 3, min: 1, max: 10, help: "Number of consumers" }),
   rate: whole("rate", { default: 300, min: 1, max: 10_000, help: "Publishes per second" }),
   log: choice("log", ["lmdb", "redis"], {
     default: "lmdb",
-    help: "The consumers' log; redis is a cluster of six servers, which have faults, too",
+    help: "The consumers' log; redis starts a cluster of six servers, and injects faults into it too",
   }),
 };
 

@@ -12,7 +12,7 @@ import { TABLES, type RecordSource, type StoredEntry, type Table } from "./store
 import { decodeTopicRecord } from "./topic-record.ts";
 
 /** The place of a record in the file. */
-interface Place {
+interface PagePlace {
   readonly key: Buffer;
   readonly page: number;
   readonly index: number;
@@ -23,7 +23,7 @@ export class PageStore implements RecordSource {
   /** Damage, as human-readable descriptions. */
   readonly faults: readonly string[];
   readonly #file: PageFile;
-  readonly #tables: Readonly<Record<Table, readonly Place[]>>;
+  readonly #tables: Readonly<Record<Table, readonly PagePlace[]>>;
   #last: { readonly page: number; readonly nodes: readonly LeafNode[] } | undefined;
 
   private constructor(file: PageFile) {
@@ -32,7 +32,7 @@ export class PageStore implements RecordSource {
     const trees = walk.tables();
     const tables = Object.fromEntries(
       TABLES.map((name) => {
-        const places = new Map<string, Place>();
+        const places = new Map<string, PagePlace>();
         for (const { number, nodes } of walk.leaves(`the table ${name}`, trees.get(name))) {
           nodes.forEach(({ key }, index) => {
             places.set(key.toString("latin1"), { key, page: number, index, txn: NEWEST });
@@ -40,7 +40,7 @@ export class PageStore implements RecordSource {
         }
         return [name, places];
       }),
-    ) as Record<Table, Map<string, Place>>;
+    ) as Record<Table, Map<string, PagePlace>>;
     if (walk.faults.length > 0) this.#addLost(walk, tables);
     this.faults = walk.faults;
     this.#tables = {
@@ -79,7 +79,7 @@ export class PageStore implements RecordSource {
   }
 
   /** Adds the records of pages that no tree leads to. */
-  #addLost(walk: PageWalk, tables: Readonly<Record<Table, Map<string, Place>>>): void {
+  #addLost(walk: PageWalk, tables: Readonly<Record<Table, Map<string, PagePlace>>>): void {
     for (let number = 2; number < this.#file.pageEnd; number += 1) {
       if (walk.hasSeen(number)) continue;
       const page = this.#file.page(number);
@@ -96,7 +96,7 @@ export class PageStore implements RecordSource {
     }
   }
 
-  #valueAt({ page, index }: Place): Buffer | undefined {
+  #valueAt({ page, index }: PagePlace): Buffer | undefined {
     if (this.#last?.page !== page) {
       const read = this.#file.page(page);
       if (read?.type !== "leaf") return undefined;
@@ -135,11 +135,11 @@ function tableOf(key: Buffer, value: Buffer): Table | undefined {
 const COLON = 0x3a;
 const CHECKED_TOPIC_BYTES = 52;
 
-function inOrder(places: ReadonlyMap<string, Place>): Place[] {
+function inOrder(places: ReadonlyMap<string, PagePlace>): PagePlace[] {
   return [...places.values()].sort((one, other) => Buffer.compare(one.key, other.key));
 }
 
-function indexOf(places: readonly Place[], start: Buffer): number {
+function indexOf(places: readonly PagePlace[], start: Buffer): number {
   let low = 0;
   let high = places.length;
   while (low < high) {

@@ -29,13 +29,13 @@ interface Key {
 }
 
 /** The range of keys in a page; undefined if a side has no bound. */
-interface Bounds {
+interface KeyBounds {
   readonly low: Key | undefined;
   /** All keys are less than this one. */
   readonly high: Key | undefined;
 }
 
-const NO_BOUNDS: Bounds = { low: undefined, high: undefined };
+const NO_BOUNDS: KeyBounds = { low: undefined, high: undefined };
 
 /** The properties that differ between trees. */
 export interface TreeKind {
@@ -123,7 +123,7 @@ class TreeWalk {
     );
   }
 
-  go(number: number, level: number, bounds: Bounds): void {
+  go(number: number, level: number, bounds: KeyBounds): void {
     const { pages, file, txn, meet, damaged } = this.#context;
     const page = pages[level];
     if (
@@ -150,7 +150,7 @@ class TreeWalk {
     }
   }
 
-  #goOverChildren(page: PageBytes, level: number, { low, high }: Bounds): void {
+  #goOverChildren(page: PageBytes, level: number, { low, high }: KeyBounds): void {
     const { count } = page;
     for (let index = 0; index < count; index += 1) {
       this.go(page.childAt(page.nodeAt(index)), level - 1, {
@@ -161,7 +161,7 @@ class TreeWalk {
   }
 
   /** Whether the keys strictly ascend within the bounds. The first key of a branch is unused. */
-  #isInOrder(page: PageBytes, { low, high }: Bounds): boolean {
+  #isInOrder(page: PageBytes, { low, high }: KeyBounds): boolean {
     const { order = "bytes" } = this.#kind;
     const first = page.isBranch ? 1 : 0;
     if (first >= page.count) return true;

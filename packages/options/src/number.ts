@@ -10,5 +10,5 @@ const DIGITS = /^-?\d{1,16}$/;
 export function numberOf(name: string, text: unknown, min: number, max: number): number {
   const value = typeof text === "string" && DIGITS.test(text) ? Number(text) : NaN;
   if (value >= min && value <= max) return value;
-  throw optionInvalid(`${name} is a whole number from ${min} to ${max}`);
+  throw optionInvalid(`${name} must be a whole number from ${min} to ${max}`);
 }

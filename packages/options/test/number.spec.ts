@@ -11,7 +11,7 @@ describe("numberOf", () => {
     expect(numberOf("--port", "65535", 0, 65_535)).to.equal(65_535);
     for (const text of [...WRONG, "-1", "65536", "9999999999999999", true, null, ["1"]]) {
       expect(() => numberOf("--port", text, 0, 65_535), String(text))
-        .to.throw(ShardcastError, "--port is a whole number from 0 to 65535")
+        .to.throw(ShardcastError, "--port must be a whole number from 0 to 65535")
         .with.property("code", "SHARDCAST_OPTION_INVALID");
     }
   });

@@ -115,7 +115,7 @@ describe("readOptions", () => {
   });
 
   it("names the option in an error, and the variable or file that its value came from", () => {
-    const range = "is a whole number from 0 to 65535";
+    const range = "must be a whole number from 0 to 65535";
     expect(refusal({ argv: ["--port", "web"] })).to.equal(`--port ${range}`);
     expect(refusal({ env: { SHARDCAST_PORT: "70000" } })).to.equal(
       `--port (SHARDCAST_PORT) ${range}`,
@@ -166,7 +166,7 @@ describe("readOptions", () => {
         expect(parse(most), row.name).to.equal(most);
         expect(parse(Number(min)), row.name).to.be.oneOf([Number(min), Infinity]);
         for (const wrong of [Number(min) - 1, most + 1]) {
-          expect(() => parse(wrong), `${row.name} ${wrong}`).to.throw(`--${row.name} is a whole`);
+          expect(() => parse(wrong), `${row.name} ${wrong}`).to.throw(`--${row.name} must be a whole`);
         }
       }
     });

@@ -18,7 +18,7 @@ export interface UnsentAnswersOptions extends ShareLimits {
 }
 
 /** A connection with unsent answers. */
-interface Connection {
+interface HttpConnection {
   readonly socket: Socket;
   readonly answers: Set<UnsentAnswer>;
   readonly onClose: () => void;
@@ -36,7 +36,7 @@ export class UnsentAnswers {
   readonly #shares: Shares;
   readonly #timer: NodeJS.Timeout;
   /** Ordered by how long each connection has had unsent answers, the longest first. */
-  readonly #connections = new Map<Socket, Connection>();
+  readonly #connections = new Map<Socket, HttpConnection>();
 
   constructor({ inAll, each, stallMs }: UnsentAnswersOptions) {
     this.#each = Math.min(inAll, each);
@@ -85,7 +85,7 @@ export class UnsentAnswers {
     }
   }
 
-  #oldestOf(holders: readonly string[] | undefined): Connection | undefined {
+  #oldestOf(holders: readonly string[] | undefined): HttpConnection | undefined {
     for (const connection of this.#connections.values()) {
       if (holders === undefined) return connection;
       for (const answer of connection.answers) {
@@ -95,7 +95,7 @@ export class UnsentAnswers {
     return undefined;
   }
 
-  #connectionOf(socket: Socket): Connection {
+  #connectionOf(socket: Socket): HttpConnection {
     const known = this.#connections.get(socket);
     if (known !== undefined) return known;
     const answers = new Set<UnsentAnswer>();
@@ -107,7 +107,7 @@ export class UnsentAnswers {
     return connection;
   }
 
-  #release(connection: Connection, answer: UnsentAnswer): void {
+  #release(connection: HttpConnection, answer: UnsentAnswer): void {
     const { socket, answers, onClose } = connection;
     if (!answers.delete(answer)) return;
     this.#shares.give(answer.holders, answer.bytes);
@@ -116,7 +116,7 @@ export class UnsentAnswers {
     socket.off("close", onClose);
   }
 
-  #end(connection: Connection): void {
+  #end(connection: HttpConnection): void {
     for (const answer of connection.answers) this.#release(connection, answer);
     connection.socket.destroy();
   }

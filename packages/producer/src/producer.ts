@@ -55,12 +55,12 @@ export async function startProducer(
     { name: "links", help: "Links open now", value: () => core.sweep.linkCount },
     {
       name: "publishes_pending",
-      help: "Publishes that wait for their ack",
+      help: "Publishes without an ack yet",
       value: () => uplinks.all().reduce((sum, { pendingCount }) => sum + pendingCount, 0),
     },
     {
       name: "uplinks_open",
-      help: "Consumers that are in reach",
+      help: "Consumers with an open uplink",
       value: () => uplinks.all().filter(({ isOpen }) => isOpen).length,
     },
   ]);

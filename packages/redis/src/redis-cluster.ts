@@ -34,7 +34,7 @@ export class RedisCluster {
     return [
       {
         name: "redis_available",
-        help: "1 where the last command to Redis succeeded, 0 where it failed",
+        help: "1 if the last command to Redis succeeded, 0 if it failed",
         value: () => (this.connection.fault === undefined ? 1 : 0),
       },
     ];

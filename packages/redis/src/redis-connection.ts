@@ -26,7 +26,7 @@ export type Reply = Buffer | string | number | null | readonly Reply[];
 export type ChannelListener = (payload: Buffer) => void;
 
 /** The common interface of the three kinds of clients. */
-interface Client {
+interface RedisClient {
   connect(): Promise<unknown>;
   command(key: string, args: readonly Argument[]): Promise<unknown>;
   /** Sends WAIT on the connection that the key's commands use. */
@@ -58,7 +58,7 @@ export interface RedisConnectionOptions {
 }
 
 export class RedisConnection {
-  readonly #client: Client;
+  readonly #client: RedisClient;
   readonly #outage: Outage;
   #fault: string | undefined = "not connected yet";
 
@@ -203,7 +203,7 @@ function isNoScript(error: unknown): boolean {
 function createAny(
   { target, ca }: RedisConnectionOptions,
   failed: (error: unknown) => void,
-): Client {
+): RedisClient {
   const { username, password, database, isTls, group } = target;
   const common = {
     ...(username === undefined ? {} : { username }),

@@ -25,7 +25,7 @@ const READY_POLL_MS = 50;
 /** The rows that every node has; a role adds its own. */
 type NodeRows = { readonly [Key in keyof NodeValues]: Row<NodeValues[Key]> };
 
-export interface RunOptions<Rows extends NodeRows> {
+export interface RunNodeOptions<Rows extends NodeRows> {
   readonly role: Role;
   /** For `--help`. */
   readonly description: string;
@@ -35,7 +35,7 @@ export interface RunOptions<Rows extends NodeRows> {
   readonly start: (core: NodeCore, values: Values<Rows>) => Promise<ShardcastNode>;
 }
 
-export async function runNode<Rows extends NodeRows>(run: RunOptions<Rows>): Promise<void> {
+export async function runNode<Rows extends NodeRows>(run: RunNodeOptions<Rows>): Promise<void> {
   setFlagsFromString(`--heap-growing-percent=${HEAP_GROWING_PERCENT}`);
   const scriptName = `shardcast-${run.role}`;
   let core: NodeCore;

@@ -3,7 +3,7 @@
 import type { RawData, WebSocket } from "ws";
 import type { TokenBucket } from "@shardcast/process";
 
-interface Frame {
+interface WaitingFrame {
   readonly data: RawData;
   readonly isBinary: boolean;
 }
@@ -15,7 +15,7 @@ export class PacedFrames {
   readonly #bucket: TokenBucket;
   readonly #take: (data: RawData, isBinary: boolean) => void;
   /** Frames of one read of the socket that exceed the rate: at most 64 KiB plus one frame. */
-  readonly #waiting: Frame[] = [];
+  readonly #waiting: WaitingFrame[] = [];
   #timer: NodeJS.Timeout | undefined;
   #end: () => void = () => undefined;
 

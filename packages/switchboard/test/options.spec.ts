@@ -46,8 +46,8 @@ describe("the options of the switchboard", () => {
     [{ SWITCHBOARD_SECRET_KEY: "short" }, /SWITCHBOARD_SECRET_KEY\) .*the minimum is 16/],
     [{ CONCIERGE_POSTBACK_SECRET_KEY: "" }, /CONCIERGE_POSTBACK_SECRET_KEY\) is needed/],
     [{ CONCIERGE_URL: "ftp://x" }, /CONCIERGE_URL\) ftp:\/\/x is not an http\(s\) URL/],
-    [{ SWITCHBOARD_PORT: "70000" }, /--port \(SWITCHBOARD_PORT\) is a whole number/],
-    [{ SWITCHBOARD_PORT: " " }, /--port \(SWITCHBOARD_PORT\) is a whole number/],
+    [{ SWITCHBOARD_PORT: "70000" }, /--port \(SWITCHBOARD_PORT\) must be a whole number/],
+    [{ SWITCHBOARD_PORT: " " }, /--port \(SWITCHBOARD_PORT\) must be a whole number/],
     [{ SHARDCAST_CONSUMERS: "c1=x" }, /x is not ws\(s\):\/\/host:port/],
     [{ SHARDCAST_PRODUCERS: "," }, /--producers names no node/],
   ] as [Record<string, string>, RegExp, string?][]) {

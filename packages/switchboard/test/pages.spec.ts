@@ -89,7 +89,7 @@ describe("the pages of a switchboard", () => {
   it("are not there where an option is not valid: one line says why", async () => {
     const wrong: [Record<string, string>, RegExp][] = [
       [{ PSK: "another key of the tests" }, /SHARDCAST_HANDSHAKE_FAILED/],
-      [{ SWITCHBOARD_RATE: "0x10" }, /--rate \(SWITCHBOARD_RATE\) is a whole number/],
+      [{ SWITCHBOARD_RATE: "0x10" }, /--rate \(SWITCHBOARD_RATE\) must be a whole number/],
       [{ SWITCHBOARD_PORT: String(node.port) }, /SHARDCAST_PORT_TAKEN/],
     ];
     for (const [env, reason] of wrong) {

@@ -20,7 +20,7 @@ const TIMEOUT_MS = 10_000;
 const MAX_BYTES = 1024 * 1024;
 const SUB = 0;
 
-export interface Page {
+export interface MessagesPage {
   readonly messages: readonly MessageJson[];
   /**
    * The position of the last message or, without messages, the start position. The next page begins
@@ -44,7 +44,7 @@ export interface PageRequest {
  * Reads one page. @throws the code with which the subscription is refused,
  * SHARDCAST_OWNER_UNAVAILABLE
  */
-export function readPage(handler: SubscriberHandler, request: PageRequest): Promise<Page> {
+export function readPage(handler: SubscriberHandler, request: PageRequest): Promise<MessagesPage> {
   return new Promise((resolve, reject) => {
     const sink = new PageSink(request, (result) => {
       clearTimeout(timer);
@@ -62,17 +62,20 @@ class PageSink implements FrameSink {
   readonly isCongested = false;
   isOpen = true;
   readonly #limit: number;
-  readonly #done: (result: Page | ShardcastError) => void;
+  readonly #done: (result: MessagesPage | ShardcastError) => void;
   readonly #messages: MessageJson[] = [];
   #subscribed: SubscribedFrame | undefined;
   #epoch = "";
   #offset = 0;
   #bytes = 0;
-  #gap: Page["gap"];
+  #gap: MessagesPage["gap"];
   /** The cause of the next gap. */
   #cause: string | undefined;
 
-  constructor({ access, limit }: PageRequest, done: (result: Page | ShardcastError) => void) {
+  constructor(
+    { access, limit }: PageRequest,
+    done: (result: MessagesPage | ShardcastError) => void,
+  ) {
     this.access = access;
     this.#limit = limit;
     this.#done = done;

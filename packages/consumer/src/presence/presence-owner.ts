@@ -21,7 +21,7 @@ import {
   type PresentFrame,
 } from "@shardcast/protocol";
 import type { Runtime, Timer } from "@shardcast/process";
-import { PresenceTable, type PresenceChange, type Reporter } from "./presence-table.ts";
+import { PresenceTable, type TableChange, type Reporter } from "./presence-table.ts";
 
 /**
  * How long changes are gathered. The bytes sent to watchers grow with the square of the members
@@ -273,8 +273,8 @@ function settle(watched: Watched, now: number): void {
   watched.isReset = true;
 }
 
-function messagesOf({ joined, left, count, users }: PresenceChange): PresenceChange[] {
-  const messages: PresenceChange[] = [];
+function messagesOf({ joined, left, count, users }: TableChange): TableChange[] {
+  const messages: TableChange[] = [];
   for (let at = 0; at < Math.max(joined.length, left.length); at += MEMBERS_PER_MESSAGE) {
     const end = at + MEMBERS_PER_MESSAGE;
     messages.push({ joined: joined.slice(at, end), left: left.slice(at, end), count, users });

@@ -17,7 +17,7 @@ import type { PresenceDesk } from "./presence-desk.ts";
 
 const DEFAULT_LIMIT = 100;
 
-interface PresenceRequest {
+interface PresenceQuery {
   readonly Params: { readonly topic: string };
   readonly Querystring: { readonly after?: number; readonly limit?: number };
 }
@@ -29,7 +29,7 @@ export function addPresenceRoute(
 ): void {
   http.addHook("onRequest", access.onRequest);
   http.addHook("preHandler", access.preHandler);
-  http.get<PresenceRequest>("/topics/:topic/presence", {
+  http.get<PresenceQuery>("/topics/:topic/presence", {
     schema: PRESENCE_SCHEMA,
     handler: async (request) => {
       const { topic } = request.params;

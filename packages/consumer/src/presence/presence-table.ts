@@ -17,7 +17,7 @@ const PAGE_CHARS = 64 * 1024;
 export type Reporter = object;
 
 /** The text of a message to watchers. docs/protocol.md#members */
-export interface PresenceChange {
+export interface TableChange {
   readonly joined: readonly PresenceMember[];
   readonly left: readonly PresenceMember[];
   readonly count: number;
@@ -27,7 +27,7 @@ export interface PresenceChange {
 export type PresencePage = Omit<PresentFrame, "type" | "seq" | "position">;
 
 /** A reporter's claim that a member is present. */
-interface Report {
+interface MemberReport {
   readonly reporter: Reporter;
   /** When the report expires, unless it is renewed; Infinity while the member's link is open. */
   leavesAt: number;
@@ -38,7 +38,7 @@ interface Entry {
   /** 1, 2, 3, … in the order of arrival. A page continues after such a number. */
   readonly number: number;
   /** Usually one. More if a client has moved and its old link is not known to be dead yet. */
-  readonly reports: Report[];
+  readonly reports: MemberReport[];
 }
 
 export class PresenceTable {
@@ -123,7 +123,7 @@ export class PresenceTable {
    * Returns the changes since the last call. A member that entered and left in between is not
    * included.
    */
-  takeChange(): PresenceChange {
+  takeChange(): TableChange {
     const joined: PresenceMember[] = [];
     const left: PresenceMember[] = [];
     for (const [key, before] of this.#changed) {

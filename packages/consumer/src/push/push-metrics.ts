@@ -9,12 +9,12 @@ export function addPushMetrics(metrics: NodeMetrics, push: Push): void {
   metrics.counters([
     {
       name: "push_delivered_total",
-      help: "Messages that an endpoint took",
+      help: "Messages delivered to an endpoint",
       value: () => counters.delivered,
     },
     {
       name: "push_failed_total",
-      help: "Pushes without an answer, or with one that says to try again",
+      help: "Pushes that failed and may be retried",
       value: () => counters.failed,
     },
     {
@@ -29,50 +29,50 @@ export function addPushMetrics(metrics: NodeMetrics, push: Push): void {
     },
     {
       name: "push_retries_total",
-      help: "Pushes that were not the first of their message",
+      help: "Pushes that repeated an earlier attempt",
       value: () => counters.retries,
     },
     {
       name: "push_dead_letters_total",
-      help: "Messages that were given up and are stored among the dead letters",
+      help: "Messages stored as dead letters",
       value: () => counters.deadLetters,
     },
     {
       name: "push_dropped_total",
-      help: "Dead letters that could not be pushed either",
+      help: "Messages of dead-letter topics that could not be pushed either, and were dropped",
       value: () => counters.dropped,
     },
     {
       name: "push_disabled_total",
-      help: "Times that an endpoint wanted nothing more (410)",
+      help: "Subscriptions disabled by an endpoint's 410 (Gone)",
       value: () => counters.disabled,
     },
     {
       name: "push_gaps_total",
-      help: "Times that messages to be pushed could not be had any more",
+      help: "Gaps: messages that were gone before they could be pushed",
       value: () => counters.gaps,
     },
   ]);
   metrics.gauges([
     {
       name: "push_subscriptions",
-      help: "Push subscriptions that deliver",
+      help: "Active push subscriptions",
       value: () => ofAll((isActive) => (isActive ? 1 : 0)),
     },
     {
       name: "push_subscriptions_disabled",
-      help: "Push subscriptions that do not",
+      help: "Disabled push subscriptions",
       value: () => ofAll((isActive) => (isActive ? 0 : 1)),
     },
     { name: "push_in_flight", help: "Topics being pushed now", value: () => push.runningCount },
     {
       name: "push_topics",
-      help: "Topics of subscriptions that have something to push, or wait to try again",
+      help: "Topics with messages to push, or waiting to retry",
       value: () => push.activeCount,
     },
     {
       name: "push_lag",
-      help: "Messages that those topics are yet to deliver",
+      help: "Messages that these topics have not delivered",
       value: () => push.lag,
     },
   ]);

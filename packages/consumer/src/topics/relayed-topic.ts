@@ -36,7 +36,7 @@ export interface RelayedTopicOptions {
   readonly context: FanOutContext;
 }
 
-interface Waiting {
+interface WaitingSubscription {
   readonly subscription: Subscription;
   readonly from: From;
   readonly timer: Timer;
@@ -55,7 +55,7 @@ export class RelayedTopic implements Follower, ReadableLog, TurnWork {
   /** The first offset that the owner still has, as far as this node knows. */
   #ownersOldest = 1;
   #isFollowed = false;
-  #waiting: Waiting[] = [];
+  #waiting: WaitingSubscription[] = [];
   #arrived: Uint8Array[] = [];
 
   constructor(name: string, id: number, options: RelayedTopicOptions) {

@@ -360,7 +360,10 @@ describe("attacks of clients with a token", () => {
     const token = await tokenOf({ sub: "carl", caps: ROOM });
     const links = await Promise.all([1, 2, 3, 4].map(() => enter(token, { headers })));
     for (const socket of links) socket.end();
-    await eventually("all have left", async () => (await consumers[0]?.metric("links")) === before);
+    await eventually(
+      "all have left",
+      async () => ((await consumers[0]?.metric("links")) ?? Infinity) <= (before ?? 0),
+    );
     await Promise.all([1, 2, 3, 4].map(() => enter(token, { headers })));
   });
 

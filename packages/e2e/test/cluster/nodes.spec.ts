@@ -159,8 +159,8 @@ describe("a node by itself", () => {
       it("does not start with an option that cannot be used, from the command line or the environment", async () => {
         const args = { ...own, port: 0 };
         for (const [options, fault] of [
-          [{ args: { ...args, window: 0 } }, "--window is"],
-          [{ args, env: { SHARDCAST_WINDOW: "0x10" } }, "--window (SHARDCAST_WINDOW) is"],
+          [{ args: { ...args, window: 0 } }, "--window must be"],
+          [{ args, env: { SHARDCAST_WINDOW: "0x10" } }, "--window (SHARDCAST_WINDOW) must be"],
         ] as const) {
           const line = await refusal(role, options);
           expect(line).to.match(/^shardcast-\w+: .+ \(SHARDCAST_OPTION_INVALID\)$/);

@@ -2,7 +2,7 @@
 import { addressGroup } from "@shardcast/process";
 
 /** The user ("" for an anonymous client) and the client's address. */
-export interface Client {
+export interface HolderFields {
   readonly user: string;
   readonly address: string;
 }
@@ -11,7 +11,7 @@ export interface Client {
  * A client with the pre-shared key or an API key acts for others, so its use counts against no
  * holder.
  */
-export function holdersOf(client: Client | undefined): readonly string[] {
+export function holdersOf(client: HolderFields | undefined): readonly string[] {
   if (client === undefined) return [];
   const { user, address } = client;
   return user === "" ? [addressHolder(address)] : [addressHolder(address), `=${user}`];

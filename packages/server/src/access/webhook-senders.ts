@@ -13,7 +13,7 @@ const NO_BYTES = new Uint8Array(0);
  */
 const TARGET_PREFIX = "request ";
 
-interface Sender {
+interface WebhookBackEnd {
   readonly keys: WebhookKeys;
   readonly identity: Identity;
 }
@@ -27,11 +27,11 @@ export interface SignedRequest {
 }
 
 export class WebhookSenders {
-  readonly #senders: readonly Sender[];
+  readonly #senders: readonly WebhookBackEnd[];
   readonly #now = new SteadyClock().now;
   readonly #guard = new ReplayGuard({ now: this.#now });
 
-  constructor(senders: readonly Sender[]) {
+  constructor(senders: readonly WebhookBackEnd[]) {
     this.#senders = senders;
   }
 
@@ -111,7 +111,7 @@ function refused(reason: string): ShardcastError {
   return new ShardcastError("SHARDCAST_UNAUTHORIZED", `the signature is refused: ${reason}`);
 }
 
-function parseSender(value: unknown): Sender {
+function parseSender(value: unknown): WebhookBackEnd {
   if (typeof value !== "object" || value === null) throw new Error("it has objects");
   const { name, keys, allow } = value as Readonly<Record<string, unknown>>;
   if (typeof name !== "string" || name === "") throw new Error('each has a "name"');

@@ -113,7 +113,7 @@ async function resolve(host: string, port: number): Promise<RingMember[]> {
 }
 
 /** A source that is polled. */
-interface Followed {
+interface FollowedSource {
   readonly read: () => Promise<RingMember[]>;
   /** Whether the first read succeeded. */
   readonly wasThere: boolean;
@@ -123,7 +123,7 @@ interface Followed {
  * Polls a source. A list that is unavailable or invalid leaves the ring as it is, and is logged
  * once.
  */
-function follow(followed: Followed, membership: Membership, logger: Logger): void {
+function follow(followed: FollowedSource, membership: Membership, logger: Logger): void {
   const { read, wasThere } = followed;
   const [begins, ends] = ["the consumers stay as they were", "the consumers are known again"];
   const outage = new Outage({ logger, begins, ends, wasThere });

@@ -40,7 +40,7 @@ export function boundAnswers(
   metrics.gauges([
     {
       name: "http_unsent_bytes",
-      help: "Bytes of HTTP answers that their clients have not taken yet",
+      help: "Bytes of HTTP responses that clients have not read yet",
       value: () => answers.bytes,
     },
   ]);

@@ -62,7 +62,7 @@ class LegacyLinks implements LegacyAcceptor {
     core.metrics.counters([
       {
         name: "legacy_publishes_refused_total",
-        help: "Publishes of the original protocol, which has no answer for them, that were not stored",
+        help: "Publishes over the original protocol that were not stored; the protocol cannot report it",
         value: () => this.#counters.refused,
       },
     ]);

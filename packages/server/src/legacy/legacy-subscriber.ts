@@ -40,7 +40,7 @@ export interface LegacySubscriberOptions {
   readonly texts: LegacyTexts;
 }
 
-interface Followed {
+interface LegacySubscription {
   readonly topic: string;
   /** The node's number for the topic; undefined until the subscription is confirmed. */
   topicId: number | undefined;
@@ -51,7 +51,7 @@ export class LegacySubscriber implements LegacyRole, FrameSink {
   readonly access = undefined;
   readonly #link: LegacyLink;
   readonly #options: LegacySubscriberOptions;
-  readonly #followed = new Map<number, Followed>();
+  readonly #followed = new Map<number, LegacySubscription>();
   /** Topics by the node's numbers. */
   readonly #topics = new Map<number, string>();
   #nextSub = FIRST_SUB;

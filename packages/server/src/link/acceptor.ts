@@ -95,13 +95,13 @@ export class Acceptor {
       const subprotocol = chooseSubprotocol(offered);
       const isLegacy = offered.size === 0 && this.#options.legacy?.serves(route) === true;
       if (subprotocol === undefined && !isLegacy) {
-        throw new Refusal(400, "SHARDCAST_SUBPROTOCOL_UNSUPPORTED");
+        throw new UpgradeRefusal(400, "SHARDCAST_SUBPROTOCOL_UNSUPPORTED");
       }
       if (!this.#options.origins.allows(request.headers.origin)) {
-        throw new Refusal(403, "SHARDCAST_ORIGIN_FORBIDDEN");
+        throw new UpgradeRefusal(403, "SHARDCAST_ORIGIN_FORBIDDEN");
       }
       this.#refuseIfFull();
-      if (!(tcp instanceof Socket)) throw new Refusal(400, "SHARDCAST_INTERNAL");
+      if (!(tcp instanceof Socket)) throw new UpgradeRefusal(400, "SHARDCAST_INTERNAL");
       // Send the upgrade's response and the challenge in one write, which saves 38 of 470 µs per
       // connection.
       tcp.cork();
@@ -121,14 +121,14 @@ export class Acceptor {
   }
 
   #refuseIfFull(): void {
-    if (this.#isDraining) throw new Refusal(503, "SHARDCAST_NODE_DRAINING");
+    if (this.#isDraining) throw new UpgradeRefusal(503, "SHARDCAST_NODE_DRAINING");
     const { context, maxLinks } = this.#options;
     const { sweep } = context;
     if (sweep.linkCount + sweep.pendingCount >= maxLinks) {
-      throw new Refusal(503, "SHARDCAST_NODE_FULL");
+      throw new UpgradeRefusal(503, "SHARDCAST_NODE_FULL");
     }
     if (!this.#handshakes.take(1, performance.now()))
-      throw new Refusal(503, "SHARDCAST_HANDSHAKES_LIMIT");
+      throw new UpgradeRefusal(503, "SHARDCAST_HANDSHAKES_LIMIT");
   }
 
   #offerOf(request: IncomingMessage, route: Route, subprotocol: Subprotocol): HandshakeOffer {
@@ -146,7 +146,7 @@ export class Acceptor {
     const handler = endpoint === undefined ? undefined : this.#options.handlers[endpoint];
     const isTopicAllowed = endpoint === "subscribe" || topic === undefined;
     if (endpoint === undefined || handler === undefined || !isTopicAllowed || more.length > 0) {
-      throw new Refusal(404, "SHARDCAST_ENDPOINT_UNKNOWN");
+      throw new UpgradeRefusal(404, "SHARDCAST_ENDPOINT_UNKNOWN");
     }
     const from = parseFrom(new URLSearchParams(query).get("from") ?? "live");
     if (topic === undefined || topic === "") return { endpoint, handler, target: { from } };
@@ -155,7 +155,7 @@ export class Acceptor {
 }
 
 /** An upgrade that is refused with a plain HTTP response. */
-class Refusal extends ShardcastError {
+class UpgradeRefusal extends ShardcastError {
   readonly status: number;
 
   constructor(status: number, code: ErrorCode) {
@@ -165,7 +165,7 @@ class Refusal extends ShardcastError {
 }
 
 function refuse(tcp: Duplex, error: unknown): void {
-  const status = error instanceof Refusal ? error.status : 400;
+  const status = error instanceof UpgradeRefusal ? error.status : 400;
   answer(tcp, { ...problemOf(error), status, title: STATUS_CODES[status] ?? "" });
 }
 
@@ -190,7 +190,7 @@ function decodeTopic(encoded: string): string {
   try {
     return decodeURIComponent(encoded);
   } catch {
-    throw new Refusal(400, "SHARDCAST_TOPIC_INVALID");
+    throw new UpgradeRefusal(400, "SHARDCAST_TOPIC_INVALID");
   }
 }
 

@@ -90,7 +90,7 @@ export function createNodeCore(
   metrics.gauges([
     {
       name: "links_unfinished_bytes",
-      help: "Bytes of WebSocket messages over 64 KiB that are not whole",
+      help: "Bytes of incomplete WebSocket messages over 64 KiB",
       value: () => unfinished.bytes,
     },
   ]);
@@ -101,12 +101,12 @@ export function createNodeCore(
     { name: "tokens_refused_total", help: "Tokens refused", value: () => gate.counters.refused },
     {
       name: "events_told_total",
-      help: "Events of links and topics",
+      help: "Lifecycle events stored",
       value: () => events.counters.told,
     },
     {
       name: "events_dropped_total",
-      help: "Events that could not be stored in time, or have no topic",
+      help: "Lifecycle events dropped: not stored in time, or without a valid topic",
       value: () => events.counters.dropped,
     },
   ]);

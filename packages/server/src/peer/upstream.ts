@@ -28,10 +28,10 @@ const ANSWER_TIMEOUT_MS = 5000;
 const RETRY_MS = 500;
 
 /** The frames that answer a request. */
-type Answer = PageFrame | EnteredFrame | PresentFrame;
+type UpstreamAnswer = PageFrame | EnteredFrame | PresentFrame;
 
-interface Question {
-  readonly resolve: (answer: Answer) => void;
+interface UpstreamRequest {
+  readonly resolve: (answer: UpstreamAnswer) => void;
   readonly reject: (error: Error) => void;
   readonly timer: NodeJS.Timeout;
 }
@@ -52,7 +52,7 @@ export class Upstream implements PeerHandler, TopicSource {
   /** The owner's topic ids, by our subscription numbers. */
   readonly #topicIds = new Map<number, number>();
   readonly #byTopicId = new Map<number, Follower>();
-  readonly #questions = new Map<number, Question>();
+  readonly #questions = new Map<number, UpstreamRequest>();
   /** Requests made before the link was open for the first time. */
   readonly #early = new Map<number, Frame>();
   /** The cause of the next gap. */
@@ -232,7 +232,7 @@ export class Upstream implements PeerHandler, TopicSource {
     this.#topicIds.delete(sub);
   }
 
-  #ask(frameOf: (seq: number) => Frame): Promise<Answer> {
+  #ask(frameOf: (seq: number) => Frame): Promise<UpstreamAnswer> {
     this.#start();
     const seq = this.#nextNumber;
     this.#nextNumber += 1;
@@ -248,7 +248,7 @@ export class Upstream implements PeerHandler, TopicSource {
     });
   }
 
-  #settle(seq: number): Question | undefined {
+  #settle(seq: number): UpstreamRequest | undefined {
     const question = this.#questions.get(seq);
     this.#questions.delete(seq);
     this.#early.delete(seq);

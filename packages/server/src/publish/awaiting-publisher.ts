@@ -28,7 +28,7 @@ export type TakePublish = (
   windowMessages: number,
 ) => void;
 
-interface Waiting {
+interface PendingAnswer {
   readonly resolve: (answer: PublishAnswer) => void;
   readonly reject: (error: ShardcastError) => void;
 }
@@ -42,7 +42,7 @@ export class AwaitingPublisher implements PublishOrigin {
   /** Always true, since the request waits for the answer. */
   readonly isOpen = true;
   readonly #take: TakePublish;
-  readonly #waiting = new Map<number, Waiting>();
+  readonly #waiting = new Map<number, PendingAnswer>();
 
   constructor(access: LinkAccess | undefined, take: TakePublish) {
     this.access = access;
@@ -80,7 +80,7 @@ export class AwaitingPublisher implements PublishOrigin {
     return true;
   }
 
-  #answer(seq: number): Waiting | undefined {
+  #answer(seq: number): PendingAnswer | undefined {
     this.inFlightCount -= 1;
     const waiting = this.#waiting.get(seq);
     this.#waiting.delete(seq);

@@ -80,7 +80,7 @@ export function addProduceRoutes(http: FastifyInstance, options: ProduceRoutesOp
   metrics.gauges([
     {
       name: "request_bodies_held_bytes",
-      help: "Bytes of request bodies that are being read, or have no answer yet",
+      help: "Bytes of request bodies being read or not answered yet",
       value: () => bodies.bytes,
     },
   ]);

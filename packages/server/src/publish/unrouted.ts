@@ -17,7 +17,7 @@ const EXPIRE_MS = 100;
 /** If more bytes wait, further publishes are refused. */
 const MAX_BYTES = 64 * 1024 * 1024;
 
-interface Waiting extends MovedPublish {
+interface UnroutedPublish extends MovedPublish {
   readonly seq: number;
   readonly deadline: number;
 }
@@ -25,7 +25,7 @@ interface Waiting extends MovedPublish {
 export class Unrouted implements PublishTarget {
   readonly #publishTimeoutMs: number;
   readonly #runtime: Runtime;
-  #waiting: Waiting[] = [];
+  #waiting: UnroutedPublish[] = [];
   #bytes = 0;
   #timer: Timer | undefined;
 
@@ -77,7 +77,7 @@ export class Unrouted implements PublishTarget {
     this.#keep(kept);
   }
 
-  #keep(waiting: Waiting[]): Waiting[] {
+  #keep(waiting: UnroutedPublish[]): UnroutedPublish[] {
     const before = this.#waiting;
     this.#waiting = waiting;
     this.#bytes = waiting.reduce((sum, { frame }) => sum + frame.length, 0);

@@ -166,7 +166,9 @@ describe("readOptions", () => {
         expect(parse(most), row.name).to.equal(most);
         expect(parse(Number(min)), row.name).to.be.oneOf([Number(min), Infinity]);
         for (const wrong of [Number(min) - 1, most + 1]) {
-          expect(() => parse(wrong), `${row.name} ${wrong}`).to.throw(`--${row.name} must be a whole`);
+          expect(() => parse(wrong), `${row.name} ${wrong}`).to.throw(
+            `--${row.name} must be a whole`,
+          );
         }
       }
     });

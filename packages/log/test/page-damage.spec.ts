@@ -1,5 +1,4 @@
-// A store's file with damaged pages: reading it never crashes the process, and the intact records
-// are salvaged.
+// A store's file with damaged pages: nothing that is read of it ends the process, and what is whole is salvaged.
 import { copyFileSync, mkdtempSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -22,7 +21,7 @@ describe("a store's file with damaged pages", function () {
   this.timeout(120_000);
   let root: string;
   let whole: Buffer;
-  /** The messages of each topic. */
+  /** What each topic has. */
   const stored = new Map<string, Map<number, string>>();
 
   before(async () => {
@@ -32,7 +31,7 @@ describe("a store's file with damaged pages", function () {
       for (let number = 0; number < TOPICS; number += 1) {
         const topic = log.open(`topic-${number}`, 1);
         const first = topic.head + 1;
-        // Some topics have values on overflow pages; most share pages with others.
+        // Some have pages of their own, most lie with others.
         const last = first + (number % 20 === 0 ? 400 : 2);
         topic.append(batchOf(first, last), idsOf({ [`id-${round}`]: first }));
       }
@@ -57,9 +56,7 @@ describe("a store's file with damaged pages", function () {
 
   function openLog(name: string): Promise<LmdbLog> {
     return LmdbLog.open({
-      folder: join(root, name),
-      nodeId: "c1",
-      maxBytes: MANY,
+      ...{ folder: join(root, name), nodeId: "c1", maxBytes: MANY },
       retention: new RetentionRules({ count: MANY, bytes: MANY, ageMs: MANY }),
       ids: { ageMs: MANY, count: MANY },
       tail: { bytes: 0, maxBytes: 0 },
@@ -75,7 +72,7 @@ describe("a store's file with damaged pages", function () {
     return folder;
   }
 
-  /** Checks, repairs, and counts the salvaged messages, each of which must be as stored. */
+  /** Checks, repairs, and looks at what was salvaged: how many messages, each as it was stored. */
   async function salvage(
     bytes: Buffer,
   ): Promise<{ report: StoreReport; faults: number; texts: number }> {
@@ -133,7 +130,7 @@ describe("a store's file with damaged pages", function () {
         (error: unknown) => error,
       );
       if (opened instanceof DataFolder) {
-        // The page was unused, or an overflow page: reads check it.
+        // The page was of no use, or a value's own: whatever is read is checked.
         checkStore(opened.store);
         await opened.close();
         continue;
@@ -153,24 +150,23 @@ describe("a store's file with damaged pages", function () {
     const intact = await salvage(whole);
     expect(intact).to.include({ faults: 0, texts: messages });
     const total = whole.length / PAGE_BYTES;
-    let [tried, lossless] = [0, 0];
-    // This sample includes every kind of page; the test above covers all pages.
-    for (let page = 0; page < total; page += 6) {
+    let lossless = 0;
+    for (let page = 0; page < total; page += 3) {
       const bytes = Buffer.from(whole);
       bytes.fill(0, page * PAGE_BYTES, (page + 1) * PAGE_BYTES);
       const { texts } = await salvage(bytes);
-      // One damaged page loses one leaf or one value at most.
+      // One leaf's, or one value's. Not so for pages with names of topics, none of which comes up here: with such a
+      // page the messages of its topics are lost (docs/operations.md#repair).
       expect(texts, `page ${page}`).to.be.at.least(messages - 1500);
-      tried += 1;
       if (texts === messages) lossless += 1;
     }
-    // Branches and the lists of tables and topics are rebuilt from the pages below them.
-    expect(lossless).to.be.greaterThan(tried / 4);
+    // Branches, and the lists of tables and of topics, are made up for by what they led to.
+    expect(lossless).to.be.greaterThan(total / 10);
   });
 
   it("ends no process and gives nothing altered, whatever is damaged", async () => {
     const random = new Random(11);
-    for (let round = 0; round < 50; round += 1) {
+    for (let round = 0; round < 100; round += 1) {
       let bytes = Buffer.from(whole);
       for (let count = random.between(0, 3); count >= 0; count -= 1) {
         const at = random.between(0, bytes.length - 1);
@@ -182,7 +178,7 @@ describe("a store's file with damaged pages", function () {
             bytes.fill(random.between(0, 255), at, at + random.between(0, 3 * PAGE_BYTES - 1));
             break;
           case 2:
-            // Copies pages to the wrong place.
+            // Pages that belong elsewhere.
             bytes.copyWithin(
               at,
               random.between(0, bytes.length - 1),

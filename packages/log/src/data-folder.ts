@@ -1,6 +1,6 @@
 // One consumer's data on disk: a file that identifies the folder, a lock, and the store.
 //
-//   shardcast.json   {"format":"shardcast-log","version":2,"node":"c1"}
+//   shardcast.json   {"format":"shardcast-log","version":3,"node":"c1"}
 //   lock.sock        exists while a process uses the folder
 //   log.mdb          the store, with its lock file log.mdb-lock
 //   unchecked        a write to the store failed: the next process checks the whole store before it uses it
@@ -29,11 +29,11 @@ const STORE_FILES = [STORE_FILE, `${STORE_FILE}-lock`];
 const UNCHECKED_FILE = "unchecked";
 const FORMAT = "shardcast-log";
 /**
- * Version 1 had no checksums. In a folder with records of both versions, the size of a record shows
- * whether it has one.
+ * Version 1 had no checksums; in a folder with records of both kinds, the size of a record shows
+ * whether it has one. Version 2 had no table of names.
  */
-const VERSION = 2;
-const OLD_VERSION = 1;
+const VERSION = 3;
+const OLD_VERSIONS: readonly number[] = [1, 2];
 const OWNER_ONLY = 0o600;
 const OWNER_ONLY_FOLDER = 0o700;
 
@@ -67,8 +67,7 @@ export class DataFolder {
     }
     const lock = await FolderLock.take(path);
     try {
-      // A program that knows only version 1 would treat new records as damaged, so the folder gets
-      // version 2.
+      // An older program would treat what it does not know as damage.
       if (note?.version !== VERSION) writeNote(path, nodeId);
       checkPages(path);
       const store = openStore(join(path, STORE_FILE));
@@ -249,7 +248,7 @@ function readNote(path: string): Note | undefined {
   if (!statFile(join(path, NOTE_FILE))) throw foreign(path, `there is no ${NOTE_FILE}`);
   const note = parseNote(readFileSync(join(path, NOTE_FILE), "utf8"));
   if (note?.format !== FORMAT) throw foreign(path, `its ${NOTE_FILE} is not Shardcast's`);
-  if (note.version !== VERSION && note.version !== OLD_VERSION) {
+  if (note.version !== VERSION && !OLD_VERSIONS.includes(note.version)) {
     throw foreign(path, `it has version ${note.version}, this is version ${VERSION}`);
   }
   return note;

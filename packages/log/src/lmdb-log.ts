@@ -19,6 +19,7 @@ import { putState, readState, type StoreState } from "./store-state.ts";
 import { restoredState } from "./restored-state.ts";
 import type { Store } from "./store.ts";
 import { TidyRounds } from "./tidy-rounds.ts";
+import { nameKey } from "./topic-name.ts";
 import { decodeTopicRecord, type TopicRecord } from "./topic-record.ts";
 
 const TAIL_AGE_MS = 60_000;
@@ -196,8 +197,10 @@ export class LmdbLog implements Log {
     log.trim(now);
     const isPast =
       log.head < log.oldest && log.lastTime < this.#context.cutoff(FORGET_AFTER_MS, now);
-    if (isPast && !log.isStaged) this.#store.remove("topics", Buffer.from(topic));
-    else this.#rounds.isDue(log.dueAt);
+    if (isPast && !log.isStaged) {
+      this.#store.remove("topics", Buffer.from(topic));
+      this.#store.remove("names", nameKey(record.number));
+    } else this.#rounds.isDue(log.dueAt);
   }
 
   #opened(topic: string, log: LmdbTopicLog): LmdbTopicLog {

@@ -13,6 +13,7 @@ import type { Retention } from "./retention.ts";
 import { tellsItsEnd, wholeBatch } from "./message-record.ts";
 import { Series, type StoredRecord } from "./series.ts";
 import type { Store } from "./store.ts";
+import { encodeName, nameKey } from "./topic-name.ts";
 import { encodeTopicRecord, type TopicRecord } from "./topic-record.ts";
 
 /**
@@ -370,6 +371,10 @@ export class LmdbTopicLog implements TopicLog {
       ids: this.#ids.stagedFloor,
     };
     const name = Buffer.from(this.#topic);
-    this.#context.store.put("topics", name, encodeTopicRecord(name, record));
+    const { store } = this.#context;
+    store.put("topics", name, encodeTopicRecord(name, record));
+    if (this.#isRecorded) return;
+    const key = nameKey(this.number);
+    store.put("names", key, encodeName(key, name));
   }
 }

@@ -9,6 +9,7 @@ import { PageWalk } from "./page-walk.ts";
 import type { LeafNode } from "./page.ts";
 import { decodeKey, isChecked, isWhole } from "./record-key.ts";
 import { TABLES, type RecordSource, type StoredEntry, type Table } from "./store.ts";
+import { decodeName } from "./topic-name.ts";
 import { decodeTopicRecord } from "./topic-record.ts";
 
 /** The place of a record in the file. */
@@ -33,6 +34,7 @@ export class PageStore implements RecordSource {
     const tables = Object.fromEntries(
       TABLES.map((name) => {
         const places = new Map<string, PagePlace>();
+        if (name === "names" && trees.has("topics") && !trees.has(name)) return [name, places];
         for (const { number, nodes } of walk.leaves(`the table ${name}`, trees.get(name))) {
           nodes.forEach(({ key }, index) => {
             places.set(key.toString("latin1"), { key, page: number, index, txn: NEWEST });
@@ -45,6 +47,7 @@ export class PageStore implements RecordSource {
     this.faults = walk.faults;
     this.#tables = {
       topics: inOrder(tables.topics),
+      names: inOrder(tables.names),
       messages: inOrder(tables.messages),
       ids: inOrder(tables.ids),
       state: inOrder(tables.state),
@@ -128,6 +131,7 @@ function tableOf(key: Buffer, value: Buffer): Table | undefined {
   if (value.length === CHECKED_TOPIC_BYTES && decodeTopicRecord(key, value) !== undefined) {
     return "topics";
   }
+  if (decodeName(key, value) !== undefined) return "names";
   const isState = key[0] === COLON && value.includes(0xff);
   return isState && textOfEntry(key, value) !== undefined ? "state" : undefined;
 }

@@ -44,7 +44,7 @@ export class PageWalk {
 
   /**
    * The reachable leaves of a tree, in order.
-   * @param tree undefined if it is unreadable
+   * @param tree undefined if it is missing or unreadable
    */
   *leaves(name: string, tree: Tree | undefined): Generator<Leaf> {
     if (tree === undefined) this.faults.push(`${name} cannot be found`);

@@ -6,6 +6,7 @@ import { isWhole } from "./record-key.ts";
 import { Series } from "./series.ts";
 import type { StoreState } from "./store-state.ts";
 import type { Store } from "./store.ts";
+import { decodeName } from "./topic-name.ts";
 import { decodeTopicRecord } from "./topic-record.ts";
 
 const FIRST_KEY = Buffer.alloc(1);
@@ -23,6 +24,12 @@ export function restoredState(store: Store): StoreState {
   }
   // Also counts the numbers of topics whose record is damaged, and of forgotten topics with records
   // left.
+  for (const { key, value } of store.backwards("names", FIRST_KEY, LAST_KEY)) {
+    const entry = decodeName(key, value);
+    if (entry === undefined) continue;
+    nextNumber = Math.max(nextNumber, entry.number + 1);
+    break;
+  }
   for (const table of ["messages", "ids"] as const) {
     for (const { key, value } of store.backwards(table, FIRST_KEY, LAST_KEY)) {
       if (!isWhole(key, value)) continue;

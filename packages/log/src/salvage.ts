@@ -6,13 +6,15 @@ import { storedEntries, textOfEntry } from "./lmdb-state.ts";
 import { isWhole } from "./record-key.ts";
 import { putState } from "./store-state.ts";
 import type { RecordSource, Store } from "./store.ts";
-import { surveyTopics } from "./store-survey.ts";
+import { surveyStore, type StoreSurvey } from "./store-survey.ts";
+import { decodeName, encodeName, nameKey } from "./topic-name.ts";
 import { encodeTopicRecord } from "./topic-record.ts";
 import { LOST_NUMBER, recordsOf, wholeBatchOf } from "./topic-survey.ts";
 import type { FoundRecord, Survey } from "./topic-survey.ts";
 
 /** The number of records to write at once. */
 const CHUNK = 256;
+const FIRST_KEY = Buffer.alloc(1);
 
 export interface StoreReport {
   /** Numbers of topics and of messages. */
@@ -32,7 +34,7 @@ interface StateSurvey {
 }
 
 export function checkStore(store: RecordSource): StoreReport {
-  return reportOf(surveyTopics(store), surveyState(store));
+  return reportOf(surveyStore(store), [...namesFaults(store), ...surveyState(store).faults]);
 }
 
 /**
@@ -47,7 +49,8 @@ export async function repairStore(
   to: Store,
   { isAnew = false } = {},
 ): Promise<StoreReport> {
-  const surveys = surveyTopics(from);
+  const survey = surveyStore(from);
+  const surveys = survey.topics;
   let nextNumber = 1;
   for (const survey of surveys) {
     if (survey.record.number === LOST_NUMBER) continue;
@@ -58,7 +61,7 @@ export async function repairStore(
   }
   const state = surveyState(from);
   await copyState(state, { from, to });
-  const report = reportOf(surveys, state);
+  const report = reportOf(survey, [...namesFaults(from), ...state.faults]);
   // A topic's size is the difference of its sums, which include missing messages.
   const weight = surveys.reduce((total, { floor, end }) => total + end.sum - floor.sum, 0);
   putState(to, { nextNumber, bytes: weight });
@@ -66,7 +69,10 @@ export async function repairStore(
   return report;
 }
 
-function reportOf(surveys: readonly Survey[], state: StateSurvey): StoreReport {
+function reportOf(
+  { topics: surveys, orphans }: StoreSurvey,
+  others: readonly string[],
+): StoreReport {
   const sum = (value: (survey: Survey) => number): number =>
     surveys.reduce((total, survey) => total + value(survey), 0);
   return {
@@ -76,7 +82,8 @@ function reportOf(surveys: readonly Survey[], state: StateSurvey): StoreReport {
     missing: sum(({ missing }) => missing),
     faults: [
       ...surveys.flatMap(({ topic, faults }) => faults.map((fault) => `${topic}: ${fault}`)),
-      ...state.faults,
+      ...(orphans === 0 ? [] : [`${orphans} messages belong to no known topic`]),
+      ...others,
     ],
   };
 }
@@ -94,6 +101,8 @@ async function copyTopic(
   };
   const name = Buffer.from(topic);
   to.put("topics", name, encodeTopicRecord(name, { ...record, epoch, messages: floor }));
+  const numberKey = nameKey(record.number);
+  to.put("names", numberKey, encodeName(numberKey, name));
   let last = floor.offset;
   for (const stored of recordsOf(from, "messages", record, floor)) {
     if (stored.key.last > end.offset) break;
@@ -107,6 +116,13 @@ async function copyTopic(
     if (isWhole(stored.rawKey, stored.value)) await copy("ids", stored);
   }
   await to.commit();
+}
+
+function namesFaults(store: RecordSource): string[] {
+  const damaged = [...store.from("names", FIRST_KEY)].filter(({ key, value }) => {
+    return decodeName(key, value) === undefined;
+  });
+  return damaged.map(({ key }) => `the name of topic number ${key.toString("hex")} is damaged`);
 }
 
 function surveyState(store: RecordSource): StateSurvey {

@@ -1,14 +1,16 @@
-// The lmdb environment of one data folder: four tables, with staged writes that are committed
+// The lmdb environment of one data folder: five tables, with staged writes that are committed
 // together. A commit resolves when the data is on disk. Reads are synchronous, from mapped memory.
 import { statSync } from "node:fs";
 import { ShardcastError } from "@shardcast/protocol";
 import { open, type Database, type RootDatabase } from "lmdb";
 import { commitFault } from "./commit-fault.ts";
 
-export type Table = "topics" | "messages" | "ids" | "state";
+export type Table = "topics" | "names" | "messages" | "ids" | "state";
 
-export const TABLES = ["topics", "messages", "ids", "state"] as const;
+export const TABLES = ["topics", "names", "messages", "ids", "state"] as const;
 const BINARY = { encoding: "binary", keyEncoding: "binary" } as const;
+
+type StoreTable = Database<Buffer, Buffer>;
 
 export interface StoredEntry {
   readonly key: Buffer;
@@ -50,7 +52,8 @@ export function pinPages(file: string): () => Promise<void> {
 
 export class Store implements RecordSource {
   readonly #root: RootDatabase<Buffer, Buffer>;
-  readonly #tables: Readonly<Record<Table, Database<Buffer, Buffer>>>;
+  /** A table that an older version did not have is undefined in a store that is only read. */
+  readonly #tables: Partial<Record<Table, StoreTable | undefined>> = {};
   #staged: Write[] = [];
   /** All writes that wait for the disk. */
   #waiting: Write[] = [];
@@ -79,8 +82,10 @@ export class Store implements RecordSource {
     });
     this.#file = file;
     this.#inode = statSync(file, { bigint: true }).ino;
-    const entries = TABLES.map((name) => [name, this.#root.openDB({ name, ...BINARY })] as const);
-    this.#tables = Object.fromEntries(entries) as Record<Table, Database<Buffer, Buffer>>;
+    for (const name of TABLES) {
+      // In a read-only store, lmdb returns undefined for a table that does not exist.
+      this.#tables[name] = this.#root.openDB({ name, ...BINARY });
+    }
   }
 
   /** The size of the file in bytes, including free pages. */
@@ -123,12 +128,12 @@ export class Store implements RecordSource {
   }
 
   get(table: Table, key: Buffer): Buffer | undefined {
-    return this.#tables[table].get(key);
+    return this.#tables[table]?.get(key);
   }
 
   /** At most `limit` keys from `start` up to, not including, `end`. */
   keys(table: Table, start: Buffer, end: Buffer, limit: number): Iterable<Buffer> {
-    return this.#tables[table].getKeys({ start, end, limit, snapshot: false });
+    return this.#tables[table]?.getKeys({ start, end, limit, snapshot: false }) ?? [];
   }
 
   range(
@@ -136,7 +141,7 @@ export class Store implements RecordSource {
     start: Buffer,
     end: Buffer,
   ): Iterable<{ readonly key: Buffer; readonly value: Buffer }> {
-    return this.#tables[table].getRange({ start, end });
+    return this.#tables[table]?.getRange({ start, end }) ?? [];
   }
 
   /** All records of a table from a key on. */
@@ -145,7 +150,7 @@ export class Store implements RecordSource {
     start: Buffer,
     limit?: number,
   ): Iterable<{ readonly key: Buffer; readonly value: Buffer }> {
-    return this.#tables[table].getRange(limit === undefined ? { start } : { start, limit });
+    return this.#tables[table]?.getRange(limit === undefined ? { start } : { start, limit }) ?? [];
   }
 
   /** The records from `start` up to, not including, `end`, in reverse order. */
@@ -154,7 +159,7 @@ export class Store implements RecordSource {
     start: Buffer,
     end: Buffer,
   ): Iterable<{ readonly key: Buffer; readonly value: Buffer }> {
-    return this.#tables[table].getRange({ start: end, end: start, reverse: true });
+    return this.#tables[table]?.getRange({ start: end, end: start, reverse: true }) ?? [];
   }
 
   /** Stages a write. Do not change the value before it is committed. */
@@ -217,8 +222,8 @@ export class Store implements RecordSource {
     try {
       await this.#root.batch(() => {
         for (const { table, key, value } of writes) {
-          if (value === undefined) void this.#tables[table].remove(key);
-          else void this.#tables[table].put(key, value);
+          if (value === undefined) void this.#tables[table]?.remove(key);
+          else void this.#tables[table]?.put(key, value);
         }
       });
     } catch (error) {

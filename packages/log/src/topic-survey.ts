@@ -41,19 +41,23 @@ export interface Stray {
   readonly first: number;
 }
 
+const NOWHERE: Mark = { offset: 0, time: 0, sum: 0 };
+
 export interface FoundRecord {
   readonly rawKey: Buffer;
   readonly key: RecordKey;
   readonly value: Buffer;
 }
 
-/** A topic whose record is damaged: its messages cannot be identified. */
-export function lostTopic(topic: string): Survey {
-  const nowhere = { offset: 0, time: 0, sum: 0 };
-  const record = { number: LOST_NUMBER, epoch: NO_EPOCH, messages: nowhere, ids: nowhere };
-  const faults = ["its own record is damaged"];
-  const nothing = { messages: 0, bytes: 0, missing: 0, strays: [] };
-  return { topic, record, floor: nowhere, end: nowhere, ...nothing, isEndKnown: false, faults };
+/**
+ * A topic whose own record is lost.
+ * @param number the number under which the table of names has it. Without one, its messages cannot
+ * be identified
+ */
+export function lostTopic(store: RecordSource, topic: string, number = LOST_NUMBER): Survey {
+  const record = { number, epoch: NO_EPOCH, messages: NOWHERE, ids: NOWHERE };
+  const survey = surveyTopic(store, topic, record);
+  return { ...survey, isEndKnown: false, faults: ["its own record is lost", ...survey.faults] };
 }
 
 export function surveyTopic(store: RecordSource, topic: string, record: TopicRecord): Survey {

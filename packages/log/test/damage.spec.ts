@@ -264,7 +264,7 @@ describe("a log on disk that is damaged", () => {
     news.append(batchOf(11, 11, { bytes: 100 }), idsOf());
     await log.commit();
     await log.close();
-    expect(readFileSync(join(folder, "shardcast.json"), "utf8")).to.include('"version":2');
+    expect(readFileSync(join(folder, "shardcast.json"), "utf8")).to.include('"version":3');
     flip("m11...", { at: 40 });
     const again = await openLog();
     const { payloads, damage } = readAll(again.open("news", 1));

@@ -143,7 +143,7 @@ describe("DataFolder", () => {
     ["a store and no note", "log.mdb", "?"],
     ["a note that is none", "shardcast.json", "[]"],
     ["another format", "shardcast.json", '{"format":"other","version":1,"node":"c1"}'],
-    ["a later version", "shardcast.json", '{"format":"shardcast-log","version":3,"node":"c1"}'],
+    ["a later version", "shardcast.json", '{"format":"shardcast-log","version":4,"node":"c1"}'],
   ] as const) {
     it(`is refused, and left alone, where it has ${what}`, async () => {
       mkdirSync(path);

@@ -16,6 +16,8 @@ const MANY = Number.MAX_SAFE_INTEGER;
 const PAGE_BYTES = 4096;
 const TOPICS = 60;
 const ROUNDS = 8;
+/** The messages of one leaf or one value. */
+const MESSAGES_PER_PAGE = 500;
 
 describe("a store's file with damaged pages", function () {
   this.timeout(120_000);
@@ -151,13 +153,11 @@ describe("a store's file with damaged pages", function () {
     expect(intact).to.include({ faults: 0, texts: messages });
     const total = whole.length / PAGE_BYTES;
     let lossless = 0;
-    for (let page = 0; page < total; page += 3) {
+    for (let page = 1; page < total; page += 3) {
       const bytes = Buffer.from(whole);
       bytes.fill(0, page * PAGE_BYTES, (page + 1) * PAGE_BYTES);
       const { texts } = await salvage(bytes);
-      // One leaf's, or one value's. Not so for pages with names of topics, none of which comes up here: with such a
-      // page the messages of its topics are lost (docs/operations.md#repair).
-      expect(texts, `page ${page}`).to.be.at.least(messages - 1500);
+      expect(texts, `page ${page}`).to.be.at.least(messages - MESSAGES_PER_PAGE);
       if (texts === messages) lossless += 1;
     }
     // Branches, and the lists of tables and of topics, are made up for by what they led to.

@@ -106,7 +106,7 @@ function pagesInUse(path: string): number[] {
     ...walk.leaves("a tree", tree),
   ]);
   file.close();
-  expect(leaves.length).to.equal(5);
+  expect(leaves.length).to.equal(6);
   return Array.from({ length: file.pageEnd }, (_, page) => page).filter(
     (page) => page < 2 || walk.hasSeen(page),
   );

@@ -3,11 +3,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
 import { Damage } from "../src/damage.ts";
-import { DataFolder } from "../src/data-folder.ts";
+import { open } from "lmdb";
+import { DataFolder, openForReading } from "../src/data-folder.ts";
 import { LmdbLog } from "../src/lmdb-log.ts";
 import { decodeKey, encodeKey } from "../src/record-key.ts";
 import { RetentionRules } from "../src/retention.ts";
 import { checkStore, repairStore } from "../src/salvage.ts";
+import { nameKey } from "../src/topic-name.ts";
 import { batchOf, idsOf, offsetsOf } from "./support/batches.ts";
 
 const MANY = 1_000_000_000;
@@ -198,24 +200,89 @@ describe("a store that is checked and repaired", () => {
     await log.close();
   });
 
-  it("begins a topic anew whose own record is damaged, and gives its old offsets again there", async () => {
+  for (const [what, change, messages] of [
+    ["damages a topic's own record", damageRecord, 10],
+    ["loses a topic's own record", loseRecord, 10],
+    ["damages a topic's own record and its second name", damageBoth, 0],
+  ] as const) {
+    it(`starts a new epoch, and keeps ${messages} of 10 messages, where a fault ${what}`, async () => {
+      await fill();
+      const before = await epochsOf("from");
+      const { store, close } = await openFolder("from");
+      change(store);
+      await store.commit();
+      const target = await openFolder("to");
+      const report = await repairStore(store, target.store);
+      await target.close();
+      await close();
+      const [news, whole] = await epochsOf("to");
+      expect(news).not.to.equal(before[0]);
+      expect(whole).to.equal(before[1]);
+      expect(report.faults).not.to.deep.equal([]);
+      const log = await openLog("to");
+      expect(offsetsOf(log.open("news", 1).read(0, MANY)).length).to.equal(messages);
+      await log.close();
+    });
+  }
+
+  it("keeps what a topic got after its own record was damaged", async () => {
     await fill();
-    const before = await epochsOf("from");
+    const folder = await openFolder("from");
+    damageRecord(folder.store);
+    await folder.store.commit();
+    await folder.close();
+    const damaged = await openLog("from");
+    damaged.open("news", 1).append(batchOf(1, 3), idsOf());
+    await damaged.commit();
+    await damaged.close();
     const { store, close } = await openFolder("from");
-    const record = Buffer.from(store.get("topics", Buffer.from("news")) ?? "");
-    store.put("topics", Buffer.from("news"), flipped(record, 3, 2));
-    await store.commit();
     const target = await openFolder("to");
-    await repairStore(store, target.store);
+    const report = await repairStore(store, target.store);
     await target.close();
     await close();
-    const [news, whole] = await epochsOf("to");
-    expect(news).not.to.equal(before[0]);
-    expect(whole).to.equal(before[1]);
     const log = await openLog("to");
-    expect(log.open("news", 1).head).to.equal(0);
+    expect(offsetsOf(log.open("news", 1).read(0, MANY))).to.deep.equal([1, 2, 3]);
+    await log.close();
+    expect(report.faults).to.include("10 messages belong to no known topic");
+  });
+
+  it("reads a store that has no table of names", async () => {
+    const epoch = await fill();
+    await dropTable(join(root, "from", "log.mdb"), "names");
+    const old = await openForReading(join(root, "from"));
+    expect(old.faults).to.deep.equal([]);
+    const target = await openFolder("to");
+    const report = await repairStore(old.records, target.store);
+    expect([...target.store.from("names", Buffer.alloc(1))].length).to.equal(2);
+    await target.close();
+    await old.close();
+    expect(report.faults).to.deep.equal([]);
+    const log = await openLog("to");
+    expect(log.open("news", 1)).to.include({ epoch, head: 10 });
     await log.close();
   });
+
+  async function dropTable(path: string, name: string): Promise<void> {
+    const binary = { encoding: "binary", keyEncoding: "binary" } as const;
+    const environment = open({ path, ...binary, maxDbs: 8, overlappingSync: false });
+    await environment.openDB({ name, ...binary }).drop();
+    await environment.close();
+  }
+
+  function damageRecord(store: DataFolder["store"]): void {
+    const record = Buffer.from(store.get("topics", Buffer.from("news")) ?? "");
+    store.put("topics", Buffer.from("news"), flipped(record, 3, 2));
+  }
+
+  function loseRecord(store: DataFolder["store"]): void {
+    store.remove("topics", Buffer.from("news"));
+  }
+
+  function damageBoth(store: DataFolder["store"]): void {
+    damageRecord(store);
+    const name = Buffer.from(store.get("names", nameKey(1)) ?? "");
+    store.put("names", nameKey(1), flipped(name, 0, 1));
+  }
 
   async function openFolder(name: string): Promise<{
     store: DataFolder["store"];

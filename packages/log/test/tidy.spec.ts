@@ -6,6 +6,7 @@ import { DamageTally } from "../src/damage.ts";
 import { DataFolder } from "../src/data-folder.ts";
 import { BirthEpochs } from "../src/birth-epochs.ts";
 import { createEpoch } from "../src/epoch.ts";
+import { FORGET_AFTER_MS } from "../src/log.ts";
 import { LmdbLog } from "../src/lmdb-log.ts";
 import { LmdbTopicLog } from "../src/lmdb-topic-log.ts";
 import { RetentionRules } from "../src/retention.ts";
@@ -115,5 +116,38 @@ describe("tidying", () => {
     await log.commit();
     expect(offsetsOf(again.read(0, MANY))).to.deep.equal([3]);
     await log.close();
+  });
+
+  it("removes the record and the name of a topic that has been empty long enough", async () => {
+    let now = 1000;
+    // Each opened log begins with a round of tidying.
+    const openLog = (): Promise<LmdbLog> =>
+      LmdbLog.open({
+        folder,
+        nodeId: "c1",
+        retention: new RetentionRules(RETENTION),
+        maxBytes: MANY,
+        ids: { ageMs: 20_000, count: MANY },
+        tail: { bytes: 0, maxBytes: 0 },
+        now: () => now,
+      });
+    const stored = await openLog();
+    stored.open("news", 1).append(batchOf(1, 2, { time: now }), idsOf());
+    await stored.close();
+    const left: number[] = [];
+    for (const step of [RETENTION.ageMs, FORGET_AFTER_MS]) {
+      now += step;
+      const log = await openLog();
+      log.tidy(now);
+      await log.commit();
+      left.push(log.topics("", 10).length);
+      await log.close();
+    }
+    expect(left).to.deep.equal([1, 0]);
+    const data = await DataFolder.open(folder, "c1");
+    for (const table of ["topics", "names", "messages"] as const) {
+      expect([...data.store.from(table, Buffer.alloc(1))], table).to.deep.equal([]);
+    }
+    await data.close();
   });
 });

@@ -7,7 +7,7 @@ export function isInCheckout(): boolean {
       readonly name?: unknown;
       readonly scripts?: Readonly<Record<string, unknown>>;
     };
-    return name === "shardcast" && scripts?.["TOPIC"] !== undefined;
+    return name === "shardcast-workspace" && scripts?.["TOPIC"] !== undefined;
   } catch {
     return false;
   }

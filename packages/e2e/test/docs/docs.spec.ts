@@ -23,6 +23,9 @@ const DOCUMENTS = [
     .filter((path) => existsSync(join(ROOT, path))),
 ];
 
+/** Where a README that npm shows finds the repository's files. */
+const REPOSITORY = /^https:\/\/github\.com\/shardcast\/shardcast\/blob\/main\//;
+
 /** Documents that name node options and no other options. */
 const OPTION_DOCUMENTS = [
   "README.md",
@@ -48,6 +51,23 @@ function allSource(): string {
     .join("\n");
 }
 
+interface DocumentLink {
+  /** Relative to the root of the repository. */
+  readonly file: string;
+  readonly anchor: string;
+}
+
+/** The links of a document to files of the repository. */
+function linksOf(path: string): DocumentLink[] {
+  return [...read(path).matchAll(/\]\(([^)#]*)(?:#([^)]*))?\)/g)].flatMap(
+    ([, target = "", anchor = ""]) => {
+      if (REPOSITORY.test(target)) return [{ file: target.replace(REPOSITORY, ""), anchor }];
+      if (target.includes(":")) return [];
+      return [{ file: target === "" ? path : join(dirname(path), target), anchor }];
+    },
+  );
+}
+
 /** The anchor that GitHub generates for a heading. */
 function slug(heading: string): string {
   return heading
@@ -59,20 +79,17 @@ function slug(heading: string): string {
 describe("documents", () => {
   for (const path of DOCUMENTS) {
     it(`${path} links to files that exist`, () => {
-      const links = [...read(path).matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g)];
-      for (const [, link = ""] of links) {
-        expect(existsSync(join(ROOT, dirname(path), link)), `${path} → ${link}`).to.equal(true);
+      for (const { file } of linksOf(path)) {
+        expect(existsSync(join(ROOT, file)), `${path} → ${file}`).to.equal(true);
       }
     });
   }
 
   it("link to headings that exist, from documents and from comments", () => {
     const links = DOCUMENTS.flatMap((path) =>
-      [...read(path).matchAll(/\]\(([^)#:]*)#([^)]+)\)/g)].map(([, file = "", anchor = ""]) => ({
-        from: path,
-        file: file === "" ? path : join(dirname(path), file),
-        anchor,
-      })),
+      linksOf(path)
+        .filter(({ anchor }) => anchor !== "")
+        .map((link) => ({ from: path, ...link })),
     );
     for (const [, file = "", anchor = ""] of allSource().matchAll(
       /(docs\/[a-z-]+\.md)#([\w-]+)/g,
@@ -85,6 +102,22 @@ describe("documents", () => {
         slug(heading),
       );
       expect(headings, `${from} → ${file}`).to.include(anchor);
+    }
+  });
+
+  it("have absolute links in the README of each public package, because npm shows it", () => {
+    const isPublic = (path: string): boolean => {
+      const manifest = join(dirname(path), "package.json");
+      return !(JSON.parse(read(manifest)) as { private?: boolean }).private;
+    };
+    const readmes = DOCUMENTS.filter((path) => path.startsWith("packages/")).filter(isPublic);
+    expect(readmes.length).to.be.greaterThan(8);
+    for (const path of readmes) {
+      const targets = [...read(path).matchAll(/\]\(([^)]+)\)/g)].map(([, target = ""]) => target);
+      expect(
+        targets.filter((target) => !/^(https:|#)/.test(target)),
+        path,
+      ).to.deep.equal([]);
     }
   });
 

@@ -25,6 +25,7 @@ const WINDOW = 16;
 export interface Attendant {
   /** The topic whose owner keeps the member list. */
   readonly presenceTopic: string;
+  readonly isEnded: boolean;
   /** Carries its requests; undefined while it has no connection. */
   attending: Attending | undefined;
   /** A link was opened, for the first time or again. */

@@ -6,7 +6,8 @@ import {
   presenceTopicFault,
   type From,
 } from "@shardcast/protocol";
-import { TopicPresence, type TopicPresenceHost } from "./topic-presence.ts";
+import { ClientStates, type ClientState } from "./client-state.ts";
+import type { TopicPresenceHost } from "./topic-presence.ts";
 import type { LinkEvent } from "./connection.ts";
 import type { CredentialSource } from "./credentials.ts";
 import type { PublishData } from "./data.ts";
@@ -42,6 +43,8 @@ const SUBSCRIBE_OPTIONS: Readonly<Record<keyof SubscribeOptions, true>> = {
 };
 
 export interface ClientEvents {
+  /** The client's state has changed. */
+  readonly state: ClientState;
   /** A link was opened, was lost, or could not be opened. */
   readonly link: LinkEvent;
 }
@@ -54,32 +57,39 @@ export class Client {
   readonly #outbox: Outbox;
   readonly #route: ClusterRoute;
   readonly #followers = new Set<TopicFollower>();
-  readonly #presences = new Set<TopicPresence>();
+  readonly #presences = new Set<Presence>();
   readonly #host: TopicPresenceHost;
-  readonly #runtime: Runtime;
-  #state: "open" | "draining" | "closed" = "open";
-  /** The last link error, for the message of a `connect` that times out. */
-  #fault: ShardcastError | undefined;
-  readonly #stopWaking: () => void;
+  readonly #states: ClientStates;
+  /** Whether the client could be used once. */
+  #isReady = false;
+  #phase: "open" | "draining" | "closed" = "open";
+  readonly #opening: Promise<void>;
+  readonly #stopWatching: () => void;
   #user: string | undefined;
   #resolveClosed: (error: ShardcastError | undefined) => void = () => undefined;
 
-  private constructor(settings: Settings, credentials: CredentialSource, runtime: Runtime) {
+  /** Called by `connect` and `createClient` only. */
+  constructor(settings: Settings, credentials: CredentialSource, runtime: Runtime) {
     this.#settings = settings;
-    this.#runtime = runtime;
-    this.#outbox = new Outbox(settings, runtime);
+    this.#outbox = new Outbox(settings, runtime, () => void this.#probe(true));
+    this.#states = new ClientStates(
+      {
+        isOpen: () => this.#isReady && [...this.#route.pools].every(({ isOpen }) => isOpen),
+        isOffline: runtime.isOffline,
+      },
+      this.#emitter,
+    );
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
     });
     this.#host = {
       settings,
       runtime,
-      place: (follower) => this.#route.poolToFollow(follower.topic).follow(follower),
+      place: (follower) => this.#route.follow(follower),
       onEnd: (follower) => this.#followers.delete(follower),
       onMisrouted: () => this.#route.refresh(),
       follow: (follower) => this.#follow(follower),
-      attend: (attendant) => this.#route.poolToFollow(attendant.presenceTopic).attend(attendant),
-      onPresenceEnd: (presence) => this.#presences.delete(presence),
+      attend: (attendant) => this.#route.attend(attendant),
     };
     this.#route = createRoute(settings, {
       settings,
@@ -92,21 +102,17 @@ export class Client {
         this.#user = user;
       },
     });
-    this.#stopWaking = runtime.onWake(() => void this.probe());
-  }
-
-  /**
-   * Used by `connect`. Resolves when the client can be used.
-   * @throws the error that ended the client before it could be used; SHARDCAST_TIMEOUT if none did
-   */
-  static async open(
-    settings: Settings,
-    credentials: CredentialSource,
-    runtime: Runtime,
-  ): Promise<Client> {
-    const client = new Client(settings, credentials, runtime);
-    await client.#opened();
-    return client;
+    this.#stopWatching = runtime.watch({
+      onWake: () => this.#woken(),
+      onOffline: () => void this.#probe(true),
+      onPageLeft: () => {
+        for (const presence of this.#presences) presence.pageLeft();
+      },
+    });
+    this.#opening = this.#route.open().then(() => {
+      this.#isReady = true;
+      this.#states.update();
+    });
   }
 
   /**
@@ -119,10 +125,10 @@ export class Client {
    */
   publish(topic: string, data: PublishData, options: PublishOptions = {}): Promise<Published> {
     return new Promise((resolve, reject) => {
-      if (this.#state !== "open") throw closedError();
+      if (this.#phase !== "open") throw closedError();
       const publication = this.#outbox.add(topic, data, options, { resolve, reject });
       try {
-        this.#route.poolToPublish(topic).send(publication);
+        this.#route.send(publication);
       } catch (error) {
         publication.fail(error);
       }
@@ -136,7 +142,7 @@ export class Client {
    * SHARDCAST_OPTION_INVALID, SHARDCAST_CLOSED
    */
   subscribe(topic: string, options: SubscribeOptions = {}): Subscription {
-    if (this.#state !== "open") throw closedError();
+    if (this.#phase !== "open") throw closedError();
     const fault = followedTopicFault(topic);
     if (fault !== undefined) throw new ShardcastError(fault);
     refuseUnknown("option", options, SUBSCRIBE_OPTIONS);
@@ -152,12 +158,14 @@ export class Client {
    * @throws SHARDCAST_TOPIC_INVALID, SHARDCAST_TOPIC_RESERVED, SHARDCAST_OPTION_INVALID, SHARDCAST_CLOSED
    */
   presence(topic: string, options: PresenceOptions = {}): Presence {
-    if (this.#state !== "open") throw closedError();
+    if (this.#phase !== "open") throw closedError();
     const fault = presenceTopicFault(topic);
     if (fault !== undefined) throw new ShardcastError(fault);
-    const presence = new TopicPresence(topic, options.watch ?? true, this.#host);
+    const presence = new Presence(topic, options.watch ?? true, this.#host, (ended) =>
+      this.#presences.delete(ended),
+    );
     this.#presences.add(presence);
-    return new Presence(presence);
+    return presence;
   }
 
   /** Adds a listener. Returns a function that removes it. */
@@ -166,6 +174,11 @@ export class Client {
     listener: (value: ClientEvents[Name]) => void,
   ): () => void {
     return this.#emitter.on(name, listener);
+  }
+
+  /** Whether the client can reach the cluster. The event "state" reports changes. */
+  get state(): ClientState {
+    return this.#states.current;
   }
 
   /** The nodes with an open link. */
@@ -190,59 +203,69 @@ export class Client {
    * when the page becomes visible again.
    * @returns whether all nodes answered; true before the first link is needed
    */
-  async probe(): Promise<boolean> {
-    const answers = await Promise.all([...this.#route.pools].map((pool) => pool.probe()));
-    return answers.every(Boolean);
+  probe(): Promise<boolean> {
+    return this.#probe(false);
+  }
+
+  /**
+   * Resolves when the client can be used, for the first time.
+   * @throws the error that ended the client before
+   */
+  async ready(): Promise<void> {
+    const ended = this.closed.then((error) => {
+      throw error ?? closedError();
+    });
+    await Promise.race([this.#opening, ended]);
   }
 
   /** Refuses new publishes, waits until all others are answered, then closes. */
   async drain(): Promise<void> {
-    if (this.#state === "open") this.#state = "draining";
+    if (this.#phase === "open") this.#phase = "draining";
     await this.#outbox.empty();
     this.close();
   }
 
-  /** Closes immediately: publishes without an answer reject with SHARDCAST_CLOSED, iterators end. */
-  close(): void {
-    this.#end(undefined);
+  /**
+   * Closes immediately: publishes without an answer reject with SHARDCAST_CLOSED, iterators end.
+   * @param error if given, they end with this error
+   */
+  close(error?: ShardcastError): void {
+    this.#end(error);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.drain();
   }
 
-  async #opened(): Promise<void> {
-    const { connectTimeoutMs } = this.#settings;
-    const cancelTimeout = this.#runtime.after(connectTimeoutMs, () => {
-      const because = this.#fault === undefined ? "" : `: ${this.#fault.message}`;
-      const detail = `not connected within ${connectTimeoutMs} ms${because}`;
-      this.#end(new ShardcastError("SHARDCAST_TIMEOUT", detail, { cause: this.#fault }));
-    });
-    const ended = this.closed.then((error) => {
-      throw error ?? closedError();
-    });
-    try {
-      await Promise.race([this.#route.open(), ended]);
-    } finally {
-      cancelTimeout();
-    }
+  #follow(follower: TopicFollower): void {
+    this.#route.follow(follower);
+    this.#followers.add(follower);
   }
 
-  #follow(follower: TopicFollower): void {
-    const pool = this.#route.poolToFollow(follower.topic);
-    this.#followers.add(follower);
-    pool.follow(follower);
+  async #probe(isUrgent: boolean): Promise<boolean> {
+    this.#states.update();
+    const answers = await Promise.all([...this.#route.pools].map((pool) => pool.probe(isUrgent)));
+    return answers.every(Boolean);
+  }
+
+  #woken(): void {
+    void this.#probe(true);
+    for (const presence of this.#presences) presence.pageShown();
   }
 
   #linkChanged(event: LinkEvent): void {
-    this.#fault = event.error ?? this.#fault;
+    this.#settings.debug?.(`link ${event.state}`, event);
+    if (event.state === "failed") this.#states.failed(event.error);
+    else this.#states.lost(event.error);
     this.#emitter.emit("link", event);
   }
 
   #end(error: ShardcastError | undefined): void {
-    if (this.#state === "closed") return;
-    this.#state = "closed";
-    this.#stopWaking();
+    if (this.#phase === "closed") return;
+    this.#phase = "closed";
+    this.#settings.debug?.("client closed", { error });
+    this.#states.closed(error);
+    this.#stopWatching();
     for (const presence of this.#presences) presence.end(error);
     for (const follower of this.#followers) follower.end(error);
     this.#outbox.close(error ?? closedError());

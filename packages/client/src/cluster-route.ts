@@ -1,14 +1,19 @@
-// Selects the connections for a topic's publishes and subscriptions.
+// Selects the connections for a topic's publishes, subscriptions, reads and presences.
+import type { Attendant } from "./attending.ts";
 import type { ConnectionPool } from "./connection-pool.ts";
+import type { Publication } from "./publication.ts";
+import type { TopicFollower } from "./topic-follower.ts";
 
 export interface ClusterRoute {
   readonly pools: Iterable<ConnectionPool>;
   /** Resolves when the client can be used. */
   open(): Promise<void>;
   /** @throws SHARDCAST_OPTION_INVALID if the client was given no node to publish to */
-  poolToPublish(topic: string): ConnectionPool;
+  send(publication: Publication): void;
   /** @throws SHARDCAST_OPTION_INVALID if the client was given no node to subscribe at */
-  poolToFollow(topic: string): ConnectionPool;
+  follow(follower: TopicFollower): void;
+  /** @throws SHARDCAST_OPTION_INVALID if the client was given no node to subscribe at */
+  attend(attendant: Attendant): void;
   /** Checks whether the cluster has changed. */
   refresh(): void;
   close(): void;

@@ -4,17 +4,61 @@ import { ShardcastError } from "@shardcast/protocol";
 import { Client } from "./client.ts";
 import { KeySource, TokenSource, type CredentialSource } from "./credentials.ts";
 import { readOptions, type ConnectOptions } from "./options.ts";
-import { PLATFORM_RUNTIME } from "./runtime.ts";
+import { PLATFORM_RUNTIME, type Runtime } from "./runtime.ts";
 
 /**
- * Connects to a cluster. Resolves when the client can be used. The client then stays connected until it is closed,
- * or until a node ends a link for a reason that a retry cannot fix.
+ * Creates a client, which connects in the background: it can publish and subscribe at once. It stays connected until it
+ * is closed, or until a node ends a link for a reason that a retry cannot fix (`client.closed`).
+ * @throws SHARDCAST_KEY_MISSING, SHARDCAST_OPTION_INVALID
+ */
+export function createClient(options: ConnectOptions): Client {
+  return createClientWith(options, PLATFORM_RUNTIME);
+}
+
+/**
+ * Connects to a cluster: creates a client, and resolves when it can be used.
  * @throws SHARDCAST_HANDSHAKE_FAILED if the keys differ, SHARDCAST_TOKEN_INVALID, SHARDCAST_TOKEN_EXPIRED,
  * SHARDCAST_TIMEOUT if no link is open within `connectTimeoutMs` (`cause` is the last failure),
- * SHARDCAST_KEY_MISSING, SHARDCAST_OPTION_INVALID, or the code with which a node refuses the client
+ * SHARDCAST_KEY_MISSING, SHARDCAST_OPTION_INVALID, the signal's reason, or the code with which a node refuses the client
  */
 export async function connect(options: ConnectOptions): Promise<Client> {
-  return Client.open(readOptions(options), sourceOf(options), PLATFORM_RUNTIME);
+  return connectWith(options, PLATFORM_RUNTIME);
+}
+
+/** For tests: {@link createClient} with another runtime. */
+export function createClientWith(options: ConnectOptions, runtime: Runtime): Client {
+  const settings = readOptions(options);
+  const { signal } = options;
+  const source = sourceOf(options);
+  signal?.throwIfAborted();
+  const client = new Client(settings, source, runtime);
+  if (signal !== undefined) {
+    const abort = (): void => client.close();
+    signal.addEventListener("abort", abort);
+    void client.closed.then(() => signal.removeEventListener("abort", abort));
+  }
+  return client;
+}
+
+/** For tests: {@link connect} with another runtime. */
+export async function connectWith(options: ConnectOptions, runtime: Runtime): Promise<Client> {
+  const client = createClientWith(options, runtime);
+  const { connectTimeoutMs } = readOptions(options);
+  const cancelTimeout = runtime.after(connectTimeoutMs, () => {
+    const { reason: cause } = client.state;
+    const because = cause === undefined ? "" : `: ${cause.message}`;
+    const detail = `not connected within ${connectTimeoutMs} ms${because}`;
+    client.close(new ShardcastError("SHARDCAST_TIMEOUT", detail, { cause }));
+  });
+  try {
+    await client.ready();
+  } catch (error) {
+    options.signal?.throwIfAborted();
+    throw error;
+  } finally {
+    cancelTimeout();
+  }
+  return client;
 }
 
 function sourceOf({ psk, token, getToken }: ConnectOptions): CredentialSource {

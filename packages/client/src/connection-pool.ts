@@ -27,6 +27,11 @@ export class ConnectionPool {
     return this.#all.flatMap(({ node }) => node ?? []);
   }
 
+  /** Whether each connection has an open link. */
+  get isOpen(): boolean {
+    return this.#all.every(({ node }) => node !== undefined);
+  }
+
   send(publication: Publication): void {
     this.#first.sender.put(publication);
   }
@@ -64,8 +69,8 @@ export class ConnectionPool {
   }
 
   /** @returns whether all nodes answered */
-  async probe(): Promise<boolean> {
-    const answers = await Promise.all(this.#all.map((connection) => connection.probe()));
+  async probe(isUrgent: boolean): Promise<boolean> {
+    const answers = await Promise.all(this.#all.map((connection) => connection.probe(isUrgent)));
     return answers.every(Boolean);
   }
 

@@ -53,6 +53,8 @@ export interface Destination {
   readonly urls: readonly string[];
 }
 
+/** How long a node may take to answer a ping after a wake or a change of networks, in ms. */
+const URGENT_TIMEOUT_MS = 2000;
 /** After this many failures in a row, the connection reports that the cluster may have changed. */
 const STALE_FROM_FAILURES = 2;
 /** Each node in a row that does not answer in time doubles the probe timeout, up to 2^5, as the line may be slow. */
@@ -113,13 +115,13 @@ export class Connection implements LinkOwner {
    * Checks the link. Without a link, tries to open one immediately.
    * @returns whether the node answered
    */
-  probe(): Promise<boolean> {
+  probe(isUrgent: boolean): Promise<boolean> {
     if (this.#cancelRetry !== undefined) {
       this.#cancelRetry();
       this.#cancelRetry = undefined;
       this.#dial();
     }
-    return this.#current?.link.probe() ?? Promise.resolve(false);
+    return this.#current?.link.probe(isUrgent) ?? Promise.resolve(false);
   }
 
   unansweredBytes(): number {
@@ -242,9 +244,10 @@ export class Connection implements LinkOwner {
     const { endpoint, urls } = this.#destination;
     const url = urls[this.#urlIndex] ?? "";
     const { handshakeTimeoutMs } = settings;
-    const probeTimeoutMs =
-      settings.probeTimeoutMs * 2 ** Math.min(this.#silentCount, MAX_DOUBLINGS);
-    const timeouts = { handshakeTimeoutMs, probeTimeoutMs };
+    const factor = 2 ** Math.min(this.#silentCount, MAX_DOUBLINGS);
+    const probeTimeoutMs = settings.probeTimeoutMs * factor;
+    const urgentTimeoutMs = Math.min(settings.probeTimeoutMs, URGENT_TIMEOUT_MS) * factor;
+    const timeouts = { handshakeTimeoutMs, probeTimeoutMs, urgentTimeoutMs };
     this.#next = new Link({ url, endpoint, credentials, ...timeouts, runtime }, this);
   }
 

@@ -1,10 +1,13 @@
 // Connects to the owner of each topic. The client fetches the ring from any node (GET /cluster), and again when a node
 // answers that it is not the owner, and when owners are unreachable or about to stop.
-import { Ring, ShardcastError, backoffMs, type RingMember } from "@shardcast/protocol";
+import { Ring, ShardcastError, type RingMember } from "@shardcast/protocol";
+import type { Attendant } from "./attending.ts";
 import { fetchCluster, type ClusterDescription } from "./cluster.ts";
 import type { ConnectionContext } from "./connection.ts";
 import { ConnectionPool } from "./connection-pool.ts";
 import type { ClusterRoute } from "./cluster-route.ts";
+import type { Publication } from "./publication.ts";
+import type { TopicFollower } from "./topic-follower.ts";
 
 /** How long one node may take to describe its cluster, in ms. */
 const FETCH_TIMEOUT_MS = 5000;
@@ -13,20 +16,36 @@ const STAGGER_MS = 300;
 /** Maximum number of topics in the cache of owners. At the limit the cache is cleared. */
 const REMEMBERED_TOPICS = 10_000;
 
+/**
+ * Fetches the ring from the node at `url`, a base URL.
+ * @throws the errors of `fetchCluster`
+ */
+export async function fetchDirectRoute(
+  url: string,
+  context: ConnectionContext,
+  signal: AbortSignal,
+): Promise<DirectRoute> {
+  return new DirectRoute(url, await fetchFrom(url, context, signal), context);
+}
+
 export class DirectRoute implements ClusterRoute {
   readonly #url: string;
   readonly #context: ConnectionContext;
   readonly #pools = new Map<string, ConnectionPool>();
   readonly #remembered = new Map<string, ConnectionPool>();
   readonly #abort = new AbortController();
-  #ring: Ring | undefined;
+  /** The node that described the cluster. */
+  readonly #nodeId: string;
+  #ring: Ring;
   #isRefreshing = false;
   #cancelWait: (() => void) | undefined;
 
   /** @param url a base URL of any node */
-  constructor(url: string, context: ConnectionContext) {
+  constructor(url: string, { nodeId, consumers }: ClusterDescription, context: ConnectionContext) {
     this.#url = url;
     this.#context = context;
+    this.#nodeId = nodeId;
+    this.#ring = new Ring(consumers);
   }
 
   get pools(): Iterable<ConnectionPool> {
@@ -34,11 +53,9 @@ export class DirectRoute implements ClusterRoute {
   }
 
   async open(): Promise<void> {
-    const { nodeId, consumers } = await this.#fetchUntilAnswered();
-    this.#ring = new Ring(consumers);
     // One reachable owner is enough to start. The configured node is the most likely one.
-    const members = this.#shuffle(consumers);
-    members.sort((a, b) => Number(b.id === nodeId) - Number(a.id === nodeId));
+    const members = this.#shuffle(this.#ring.members);
+    members.sort((a, b) => Number(b.id === this.#nodeId) - Number(a.id === this.#nodeId));
     const opened: Promise<void>[] = [];
     for (const { url } of members) {
       opened.push(this.#poolAt(url).opened);
@@ -52,16 +69,20 @@ export class DirectRoute implements ClusterRoute {
     await Promise.race(opened);
   }
 
-  poolToPublish(topic: string): ConnectionPool {
-    return this.#poolOf(topic);
+  send(publication: Publication): void {
+    this.#poolOf(publication.topic).send(publication);
   }
 
-  poolToFollow(topic: string): ConnectionPool {
-    return this.#poolOf(topic);
+  follow(follower: TopicFollower): void {
+    this.#poolOf(follower.topic).follow(follower);
+  }
+
+  attend(attendant: Attendant): void {
+    this.#poolOf(attendant.presenceTopic).attend(attendant);
   }
 
   refresh(): void {
-    if (this.#isRefreshing || this.#ring === undefined) return;
+    if (this.#isRefreshing) return;
     this.#isRefreshing = true;
     this.#fetchFromAny().then(
       (cluster) => {
@@ -71,7 +92,7 @@ export class DirectRoute implements ClusterRoute {
       (error: unknown) => {
         // No node gave a usable answer. Links that keep failing will request the next refresh.
         this.#isRefreshing = false;
-        if (error instanceof ShardcastError && !error.retryable) this.#tell(error);
+        if (error instanceof ShardcastError && !error.retryable) this.#report(error);
       },
     );
   }
@@ -85,7 +106,6 @@ export class DirectRoute implements ClusterRoute {
   #poolOf(topic: string): ConnectionPool {
     const remembered = this.#remembered.get(topic);
     if (remembered !== undefined) return remembered;
-    if (this.#ring === undefined) throw new ShardcastError("SHARDCAST_OWNER_UNAVAILABLE");
     const pool = this.#poolAt(this.#ring.ownerOf(topic).url);
     if (this.#remembered.size >= REMEMBERED_TOPICS) this.#remembered.clear();
     this.#remembered.set(topic, pool);
@@ -103,18 +123,14 @@ export class DirectRoute implements ClusterRoute {
 
   /** Switches to a new ring: moves everything that has another owner, and closes pools of former owners. */
   #adopt(consumers: readonly RingMember[]): void {
-    if (this.#abort.signal.aborted || isSame(consumers, this.#ring?.members ?? [])) return;
+    if (this.#abort.signal.aborted || isSame(consumers, this.#ring.members)) return;
     this.#ring = new Ring(consumers);
     this.#remembered.clear();
     for (const pool of [...this.#pools.values()]) {
       const moved = pool.take((topic) => this.#poolOf(topic) !== pool);
-      for (const publication of moved.publications) {
-        this.#poolOf(publication.topic).send(publication);
-      }
-      for (const attendant of moved.attendants) {
-        this.#poolOf(attendant.presenceTopic).attend(attendant);
-      }
-      for (const follower of moved.followers) this.#poolOf(follower.topic).follow(follower);
+      for (const publication of moved.publications) this.send(publication);
+      for (const attendant of moved.attendants) this.attend(attendant);
+      for (const follower of moved.followers) this.follow(follower);
     }
     const urls = new Set(consumers.map(({ url }) => url));
     for (const [url, pool] of this.#pools) {
@@ -124,24 +140,12 @@ export class DirectRoute implements ClusterRoute {
     }
   }
 
-  async #fetchUntilAnswered(): Promise<ClusterDescription> {
-    const { settings, runtime } = this.#context;
-    for (let attempt = 0; ; attempt += 1) {
-      try {
-        return await this.#fetch(this.#url);
-      } catch (error) {
-        this.#report(error);
-        await this.#wait(backoffMs(settings.reconnect, attempt, runtime.random()));
-      }
-    }
-  }
-
   async #fetchFromAny(): Promise<ClusterDescription> {
-    const known = this.#ring?.members.map(({ url }) => url) ?? [];
+    const known = this.#ring.members.map(({ url }) => url);
     let last: unknown;
     for (const url of this.#shuffle([this.#url, ...known])) {
       try {
-        return await this.#fetch(url);
+        return await fetchFrom(url, this.#context, this.#abort.signal);
       } catch (error) {
         last = error;
       }
@@ -149,20 +153,8 @@ export class DirectRoute implements ClusterRoute {
     throw last;
   }
 
-  #fetch(url: string): Promise<ClusterDescription> {
-    const timeout = AbortSignal.timeout(FETCH_TIMEOUT_MS);
-    const signal = AbortSignal.any([this.#abort.signal, timeout]);
-    return fetchCluster(url, this.#context.runtime, signal);
-  }
-
-  #report(error: unknown): void {
-    if (this.#abort.signal.aborted || !(error instanceof ShardcastError)) return;
-    // The address is not that of a compatible cluster, and a retry will not change that.
-    if (!error.retryable) this.#context.onFail(error);
-    this.#tell(error);
-  }
-
-  #tell(error: ShardcastError): void {
+  #report(error: ShardcastError): void {
+    if (this.#abort.signal.aborted) return;
     const link = { state: "failed", node: undefined, url: this.#url } as const;
     this.#context.onLink({ ...link, endpoint: "connect", error });
   }
@@ -179,6 +171,27 @@ export class DirectRoute implements ClusterRoute {
       .map((item) => ({ item, rank: this.#context.runtime.random() }))
       .sort((a, b) => a.rank - b.rank)
       .map(({ item }) => item);
+  }
+}
+
+/** @param signal aborts the request, for example when the client is closed */
+async function fetchFrom(
+  url: string,
+  { runtime }: ConnectionContext,
+  signal: AbortSignal,
+): Promise<ClusterDescription> {
+  const request = new AbortController();
+  const abort = (): void => request.abort(signal.reason);
+  const cancelTimeout = runtime.after(FETCH_TIMEOUT_MS, () =>
+    request.abort(new Error(`no answer within ${FETCH_TIMEOUT_MS} ms`)),
+  );
+  signal.addEventListener("abort", abort);
+  try {
+    signal.throwIfAborted();
+    return await fetchCluster(url, runtime, request.signal);
+  } finally {
+    cancelTimeout();
+    signal.removeEventListener("abort", abort);
   }
 }
 

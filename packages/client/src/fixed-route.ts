@@ -1,9 +1,12 @@
 // Uses the same connections for all topics: one node for both roles, or one producer and one consumer of two lists. The
 // nodes forward everything to the topics' owners.
 import { ShardcastError } from "@shardcast/protocol";
+import type { Attendant } from "./attending.ts";
 import type { ConnectionContext } from "./connection.ts";
 import { ConnectionPool } from "./connection-pool.ts";
 import type { ClusterRoute } from "./cluster-route.ts";
+import type { Publication } from "./publication.ts";
+import type { TopicFollower } from "./topic-follower.ts";
 
 export class FixedRoute implements ClusterRoute {
   readonly pools: ReadonlySet<ConnectionPool>;
@@ -41,17 +44,17 @@ export class FixedRoute implements ClusterRoute {
     await Promise.all(Array.from(this.pools, ({ opened }) => opened));
   }
 
-  poolToPublish(): ConnectionPool {
-    if (this.#publish !== undefined) return this.#publish;
-    throw new ShardcastError("SHARDCAST_OPTION_INVALID", "cannot publish: no producers were given");
+  send(publication: Publication): void {
+    if (this.#publish === undefined) throw noNodes("cannot publish: no producers were given");
+    this.#publish.send(publication);
   }
 
-  poolToFollow(): ConnectionPool {
-    if (this.#follow !== undefined) return this.#follow;
-    throw new ShardcastError(
-      "SHARDCAST_OPTION_INVALID",
-      "cannot subscribe: no consumers were given",
-    );
+  follow(follower: TopicFollower): void {
+    this.#poolToFollow.follow(follower);
+  }
+
+  attend(attendant: Attendant): void {
+    this.#poolToFollow.attend(attendant);
   }
 
   refresh(): void {
@@ -61,4 +64,13 @@ export class FixedRoute implements ClusterRoute {
   close(): void {
     for (const pool of this.pools) pool.close();
   }
+
+  get #poolToFollow(): ConnectionPool {
+    if (this.#follow === undefined) throw noNodes("cannot subscribe: no consumers were given");
+    return this.#follow;
+  }
+}
+
+function noNodes(detail: string): ShardcastError {
+  return new ShardcastError("SHARDCAST_OPTION_INVALID", detail);
 }

@@ -33,6 +33,7 @@ export interface LinkOptions {
   readonly handshakeTimeoutMs: number;
   /** How long the node may take to answer a ping. */
   readonly probeTimeoutMs: number;
+  readonly urgentTimeoutMs: number;
   readonly runtime: Runtime;
 }
 
@@ -92,8 +93,8 @@ export class Link {
   }
 
   /** Checks whether the node answers. If it does not, the link ends. @returns whether it answered */
-  probe(): Promise<boolean> {
-    return this.#liveness?.probe() ?? Promise.resolve(false);
+  probe(isUrgent: boolean): Promise<boolean> {
+    return this.#liveness?.probe(isUrgent) ?? Promise.resolve(false);
   }
 
   /** Sends a new token before the last one expires. */
@@ -172,11 +173,12 @@ export class Link {
   }
 
   #watch(silenceMs: number): Liveness {
-    const { runtime, probeTimeoutMs } = this.#options;
+    const { runtime, probeTimeoutMs, urgentTimeoutMs } = this.#options;
     return new Liveness({
       runtime,
       silenceMs,
       probeTimeoutMs,
+      urgentTimeoutMs,
       receivedBytes: () => runtime.receivedBytes(this.#socket),
       unansweredBytes: () => this.#owner.unansweredBytes(),
       ping: () => this.#queue(PING),

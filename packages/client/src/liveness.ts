@@ -14,6 +14,8 @@ export interface LivenessOptions {
   readonly silenceMs: number;
   /** How long the node may take to answer a ping, in ms. The ping is sent after half of this time. */
   readonly probeTimeoutMs: number;
+  /** The same for a ping because of a wake or a change of networks, where the link is probably dead. */
+  readonly urgentTimeoutMs: number;
   /** Number of bytes received so far, including incomplete messages; 0 if the platform does not report it. */
   readonly receivedBytes: () => number;
   /** Number of bytes that were sent and may still be on their way. */
@@ -70,9 +72,14 @@ export class Liveness {
     if (!this.#isWatched) this.#watchWaiting();
   }
 
-  /** Pings the node. If nothing arrives in time, the link is dead. @returns whether anything arrived in time */
-  probe(): Promise<boolean> {
-    this.#probe ??= this.#begin();
+  /**
+   * Pings the node. If nothing arrives in time, the link is dead.
+   * @param isUrgent whether the link is probably dead
+   * @returns whether anything arrived in time
+   */
+  probe(isUrgent = false): Promise<boolean> {
+    const { probeTimeoutMs, urgentTimeoutMs } = this.#options;
+    this.#probe ??= this.#begin(isUrgent ? urgentTimeoutMs : probeTimeoutMs);
     return this.#probe.answer;
   }
 
@@ -82,10 +89,10 @@ export class Liveness {
     this.#probe?.settle(false);
   }
 
-  #begin(): PendingProbe {
-    const { runtime, probeTimeoutMs, receivedBytes, unansweredBytes, ping } = this.#options;
+  #begin(timeoutMs: number): PendingProbe {
+    const { runtime, receivedBytes, unansweredBytes, ping } = this.#options;
     this.#receivedBytes = receivedBytes();
-    const limitMs = probeTimeoutMs + (unansweredBytes() + this.#expectedBytes) / SLOW_BYTES_PER_MS;
+    const limitMs = timeoutMs + (unansweredBytes() + this.#expectedBytes) / SLOW_BYTES_PER_MS;
     let resolve: (isAlive: boolean) => void = () => undefined;
     const answer = new Promise<boolean>((resolveIt) => {
       resolve = resolveIt;

@@ -3,6 +3,9 @@ import { ShardcastError, type BackoffOptions } from "@shardcast/protocol";
 import { baseUrl } from "./base-url.ts";
 import { TIMER_MAX_MS } from "./runtime.ts";
 
+/** Receives what a client does, for people to read. Names and details may change with any version. */
+export type DebugLog = (event: string, details: object) => void;
+
 /** Where to connect: either `url`, or lists of nodes. */
 export interface ConnectOptions {
   /** The pre-shared key of the cluster. Only for back ends, never for browsers or phones. */
@@ -27,7 +30,14 @@ export interface ConnectOptions {
   readonly producers?: readonly string[] | undefined;
   /** Consumer nodes to subscribe at, one at a time. If the list is empty, the client cannot subscribe. */
   readonly consumers?: readonly string[] | undefined;
-  /** How long `connect` may take in total, in ms. @default 10_000 */
+  /** Ends `connect`, and later the client, when it is aborted. */
+  readonly signal?: AbortSignal | undefined;
+  /**
+   * Reports what the client does: true writes to `console.debug`; a function receives an event's name and its details.
+   * @default false
+   */
+  readonly debug?: boolean | DebugLog | undefined;
+  /** How long `connect` may take in total, in ms. `createClient` has no limit. @default 10_000 */
   readonly connectTimeoutMs?: number | undefined;
   /** How long one link may take to connect and authenticate, in ms, before the next attempt. @default 5_000 */
   readonly handshakeTimeoutMs?: number | undefined;
@@ -59,6 +69,8 @@ const OPTION_NAMES: Readonly<Record<keyof ConnectOptions, true>> = {
   psk: true,
   token: true,
   getToken: true,
+  signal: true,
+  debug: true,
   url: true,
   route: true,
   producers: true,
@@ -85,6 +97,7 @@ type Target =
     };
 
 export interface Settings {
+  readonly debug: DebugLog | undefined;
   readonly target: Target;
   readonly connectTimeoutMs: number;
   readonly handshakeTimeoutMs: number;
@@ -102,6 +115,7 @@ export function readOptions(options: ConnectOptions): Settings {
   refuseUnknown("reconnect option", options.reconnect ?? {}, RECONNECT_NAMES);
   const minMs = options.reconnect?.minMs ?? 100;
   return {
+    debug: debugLogOf(options.debug),
     target: readTarget(options),
     connectTimeoutMs: readDuration("connectTimeoutMs", options.connectTimeoutMs ?? 10_000),
     handshakeTimeoutMs: readDuration("handshakeTimeoutMs", options.handshakeTimeoutMs ?? 5_000),
@@ -124,6 +138,11 @@ export function readOptions(options: ConnectOptions): Settings {
 export function readDuration(name: string, ms: number): number {
   if (ms > TIMER_MAX_MS) throw invalid(`${name} is ${ms} ms; the limit is ${TIMER_MAX_MS} ms`);
   return readCount(name, ms);
+}
+
+function debugLogOf(debug: ConnectOptions["debug"]): DebugLog | undefined {
+  if (debug !== true) return debug === false ? undefined : debug;
+  return (event, details) => console.debug(`shardcast: ${event}`, details);
 }
 
 function readCount(name: string, count: number): number {

@@ -26,6 +26,7 @@ export interface PublishOptions {
 export class Outbox implements PublicationOwner {
   readonly #settings: Settings;
   readonly #runtime: Runtime;
+  readonly #onExpired: () => void;
   readonly #idPrefix = `${randomId()}-`;
   /** In publish order. */
   readonly #unanswered = new Set<Publication>();
@@ -36,8 +37,10 @@ export class Outbox implements PublicationOwner {
   #cancelSweep: (() => void) | undefined;
   #sweepAt = Infinity;
 
-  constructor(settings: Settings, runtime: Runtime) {
+  /** @param onExpired called when publishes have got no answer in time: their links may be dead */
+  constructor(settings: Settings, runtime: Runtime, onExpired: () => void) {
     this.#settings = settings;
+    this.#onExpired = onExpired;
     this.#runtime = runtime;
   }
 
@@ -115,10 +118,14 @@ export class Outbox implements PublicationOwner {
     this.#sweepAt = Infinity;
     const now = this.#runtime.now();
     let earliest = Infinity;
+    let hasExpired = false;
     for (const publication of this.#unanswered) {
-      if (publication.deadline <= now) publication.expire();
-      else earliest = Math.min(earliest, publication.deadline);
+      if (publication.deadline <= now) {
+        publication.expire();
+        hasExpired = true;
+      } else earliest = Math.min(earliest, publication.deadline);
     }
+    if (hasExpired) this.#onExpired();
     if (earliest < Infinity) this.#sweepBy(earliest);
   }
 }

@@ -1,7 +1,7 @@
 // The SDK's access to sockets, HTTP, time and randomness. All of it goes through this object, so that a test can
 // replace it.
 import { WebSocket, receivedBytes } from "#platform";
-import { onWake } from "./wake.ts";
+import { watch, type Observer } from "./surroundings.ts";
 
 export interface Runtime {
   readonly WebSocket: typeof globalThis.WebSocket;
@@ -12,8 +12,10 @@ export interface Runtime {
   readonly now: () => number;
   /** Runs a function after a delay. Returns a function that cancels it. */
   readonly after: (ms: number, run: () => void) => () => void;
-  /** Adds a listener for moments when links may have died without notice. Returns a function that removes it. */
-  readonly onWake: (listener: () => void) => () => void;
+  /** Reports changes of the page, the network and the machine. Returns a function that ends the reports. */
+  readonly watch: (observer: Observer) => () => void;
+  /** Whether the platform knows that it has no network. */
+  readonly isOffline: () => boolean;
   /** A random number from 0 (inclusive) to 1 (exclusive). */
   readonly random: () => number;
 }
@@ -30,6 +32,11 @@ export const PLATFORM_RUNTIME: Runtime = {
     const timer = setTimeout(run, Math.min(ms, TIMER_MAX_MS));
     return () => clearTimeout(timer);
   },
-  onWake,
+  watch,
+  isOffline: () => {
+    const { navigator } = globalThis as { readonly navigator?: Partial<Navigator> };
+    // Node before 21 has no navigator, and no Node knows.
+    return navigator?.onLine === false;
+  },
   random: () => Math.random(),
 };

@@ -86,6 +86,10 @@ export class TopicFollower {
     return position === undefined ? this.#options.from : { type: "position", position };
   }
 
+  get isEnded(): boolean {
+    return this.#isEnded;
+  }
+
   get wantsMessages(): boolean {
     return !this.#isEnded && !this.inbox.isFull;
   }

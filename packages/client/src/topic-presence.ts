@@ -16,12 +16,11 @@ import {
   type PresentFrame,
 } from "@shardcast/protocol";
 import type { Attendant, Attending, PresenceRequest } from "./attending.ts";
-import { Emitter } from "./emitter.ts";
+import type { Emitter } from "./emitter.ts";
 import { TopicFollower, type TopicFollowerHost } from "./topic-follower.ts";
 import { MemberList, type MemberChange } from "./member-list.ts";
 import type { Message } from "./message.ts";
 import { changeOf, type PresenceChange } from "./presence-change.ts";
-import { randomId } from "./random-id.ts";
 import { nodeRefusalOf } from "./node-refusal.ts";
 
 const PAGE_COUNT = 1000;
@@ -66,7 +65,15 @@ export interface TopicPresenceHost extends TopicFollowerHost {
   readonly attend: (attendant: Attendant) => void;
   /** Starts a follower. The client ends it when it closes. */
   readonly follow: (follower: TopicFollower) => void;
-  readonly onPresenceEnd: (presence: TopicPresence) => void;
+}
+
+export interface TopicPresenceOptions {
+  readonly topic: string;
+  readonly memberId: string;
+  /** Whether to keep a list of the members. */
+  readonly isWatching: boolean;
+  readonly events: Emitter<PresenceEvents>;
+  readonly onEnd: () => void;
 }
 
 export class TopicPresence implements Attendant {
@@ -75,8 +82,8 @@ export class TopicPresence implements Attendant {
   readonly ready: Promise<void>;
   attending: Attending | undefined;
   readonly #host: TopicPresenceHost;
-  readonly memberId = randomId();
-  readonly events = new Emitter<PresenceEvents>();
+  readonly memberId: string;
+  readonly events: Emitter<PresenceEvents>;
   readonly list = new MemberList();
   readonly #follower: TopicFollower | undefined;
   /** This client's member, once `enter` was called; undefined after `leave`. */
@@ -90,12 +97,21 @@ export class TopicPresence implements Attendant {
   #held: HeldChange[] = [];
   #failureCount = 0;
   #cancelRetry: (() => void) | undefined;
+  readonly #onEnd: () => void;
+  /** The page is hidden for good, or frozen: the member has left, and returns with the page. */
+  #isAway = false;
   #isClosed = false;
   #resolveReady: () => void = () => undefined;
   #rejectReady: (error: ShardcastError) => void = () => undefined;
 
-  constructor(topic: string, isWatching: boolean, host: TopicPresenceHost) {
+  constructor(
+    { topic, memberId, isWatching, events, onEnd }: TopicPresenceOptions,
+    host: TopicPresenceHost,
+  ) {
     this.topic = topic;
+    this.memberId = memberId;
+    this.events = events;
+    this.#onEnd = onEnd;
     this.presenceTopic = presenceTopic(topic);
     this.#host = host;
     this.ready = new Promise((resolve, reject) => {
@@ -144,12 +160,29 @@ export class TopicPresence implements Attendant {
     this.#cancelRetry?.();
     this.attending?.remove(this, false);
     this.#follower?.end(undefined);
-    this.#host.onPresenceEnd(this);
+    this.#onEnd();
     const reason = error ?? closedError();
     this.#refuseEntering(reason);
     for (const { reject } of this.#counting.splice(0)) reject(reason);
     this.#rejectReady(reason);
     if (error !== undefined) this.events.emit("error", error);
+  }
+
+  get isEnded(): boolean {
+    return this.#isClosed;
+  }
+
+  /** The page is left: the member leaves at once. */
+  pageLeft(): void {
+    this.attending?.tell(this.farewell(false));
+    this.#isAway = true;
+  }
+
+  /** The page is shown again. */
+  pageShown(): void {
+    if (!this.#isAway) return;
+    this.#isAway = false;
+    this.#enter();
   }
 
   opened(): void {
@@ -188,7 +221,7 @@ export class TopicPresence implements Attendant {
 
   #enter(): void {
     const member = this.#self;
-    if (member === undefined) return;
+    if (member === undefined || this.#isAway) return;
     const request = (seq: number): PresenceRequest => ({
       type: "enter",
       seq,

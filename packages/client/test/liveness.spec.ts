@@ -19,12 +19,22 @@ describe("liveness", () => {
       runtime: clock,
       silenceMs: 50_000,
       probeTimeoutMs: 4000,
+      urgentTimeoutMs: 2000,
       receivedBytes: () => receivedBytes,
       unansweredBytes: () => unansweredBytes,
       ping: () => (pings += 1),
       onDead: (detail) => deaths.push(detail),
     });
   }
+
+  it("gives up sooner after an urgent probe", async () => {
+    const answer = start().probe(true);
+    clock.pass(1999);
+    expect([pings, deaths.length]).to.deep.equal([1, 0]);
+    clock.pass(1);
+    expect(deaths).to.deep.equal(["no answer to a ping within 2000 ms"]);
+    expect(await answer).to.be.false;
+  });
 
   it("pings where something was sent and nothing comes, and gives up without an answer", () => {
     start().sent();

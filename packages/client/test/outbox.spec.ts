@@ -5,10 +5,17 @@ import { PLATFORM_RUNTIME } from "../src/runtime.ts";
 import { FakeClock } from "./support.ts";
 
 describe("Outbox", () => {
+  let probes = 0;
+
   function start(): { clock: FakeClock; outbox: Outbox; add: (ms: number) => string[] } {
     const clock = new FakeClock();
+    probes = 0;
     const runtime = { ...PLATFORM_RUNTIME, now: clock.now, after: clock.after };
-    const outbox = new Outbox(readOptions({ psk: "k", url: "ws://h:1" }), runtime);
+    const outbox = new Outbox(
+      readOptions({ psk: "k", url: "ws://h:1" }),
+      runtime,
+      () => (probes += 1),
+    );
     const add = (timeoutMs: number): string[] => {
       const outcome: string[] = [];
       const reject = (error: unknown): unknown => outcome.push((error as { code: string }).code);
@@ -25,6 +32,7 @@ describe("Outbox", () => {
     expect([short, middle, long]).to.deep.equal([[], [], []]);
     clock.pass(1);
     expect([short, middle, long]).to.deep.equal([["SHARDCAST_TIMEOUT"], [], []]);
+    expect(probes).to.equal(1);
     clock.pass(2000);
     expect([middle, long]).to.deep.equal([["SHARDCAST_TIMEOUT"], []]);
     clock.pass(2000);

@@ -1,9 +1,7 @@
 // Dead links without notice, and links that are cut as soon as they open.
 import { expect } from "chai";
-import { PskKeys } from "@shardcast/protocol/proof";
-import { Client } from "../src/client.ts";
-import { KeySource } from "../src/credentials.ts";
-import { readOptions } from "../src/options.ts";
+import type { Client } from "../src/client.ts";
+import { connectWith } from "../src/connect.ts";
 import { PLATFORM_RUNTIME, type Runtime } from "../src/runtime.ts";
 import { ScriptedNode, closeAll, connectTo, until } from "./support.ts";
 
@@ -65,11 +63,11 @@ describe("a link that is half open", () => {
     const node = await ScriptedNode.listen();
     let wake: () => void = () => undefined;
     let isWatched = true;
-    const onWake = (woken: () => void): (() => void) => {
-      wake = woken;
+    const watch: Runtime["watch"] = ({ onWake }) => {
+      wake = onWake;
       return () => (isWatched = false);
     };
-    const client = await open(node, { onWake });
+    const client = await open(node, { watch });
     wake();
     await until(() => node.frames("ping").length === 1);
     client.close();
@@ -161,7 +159,6 @@ function open(node: ScriptedNode, effects: Partial<Runtime>): Promise<Client> {
   const psk = "the key of the tests";
   const reconnect = { minMs: 10, maxMs: 1000 };
   const timeouts = { handshakeTimeoutMs: 5000, probeTimeoutMs: 10_000, publishTimeoutMs: 60_000 };
-  const settings = readOptions({ url: node.url, route: "single", psk, reconnect, ...timeouts });
-  const source = new KeySource(new PskKeys(psk));
-  return Client.open(settings, source, { ...PLATFORM_RUNTIME, ...effects });
+  const options = { url: node.url, route: "single", psk, reconnect, ...timeouts } as const;
+  return connectWith(options, { ...PLATFORM_RUNTIME, ...effects });
 }

@@ -40,6 +40,8 @@ const LIMITS: LinkLimits = {
 type FrameOf<Type extends FrameType> = Extract<Frame, { type: Type }>;
 
 export interface NodeOptions {
+  /** @default a free one */
+  readonly port?: number;
   readonly id?: string;
   readonly psk?: string;
   readonly limits?: Partial<LinkLimits>;
@@ -88,7 +90,9 @@ export class ScriptedNode {
 
   static async listen(options: NodeOptions = {}): Promise<ScriptedNode> {
     const node = new ScriptedNode(options);
-    await new Promise<void>((resolve) => node.#server.listen(0, "127.0.0.1", resolve));
+    await new Promise<void>((resolve) =>
+      node.#server.listen(options.port ?? 0, "127.0.0.1", resolve),
+    );
     running.add(node);
     return node;
   }

@@ -5,10 +5,10 @@
 /** The minimum time between the starts of two rounds. */
 const ROUND_MS = 10_000;
 /**
- * A round also waits this many times the duration of the previous one, up to MAX_REST_MS: 0.2 % of
+ * A round also waits this many times the duration of the previous one, up to MAX_REST_MS: 0.1 % of
  * a core.
  */
-const REST_FACTOR = 500;
+const REST_FACTOR = 1000;
 const MAX_REST_MS = 300_000;
 const START = Buffer.alloc(1);
 

@@ -28,7 +28,7 @@ const TIDY_TOPICS = 32;
  * After a round, `tidy` rests for this many times the round's duration, up to MAX_REST_MS, so that
  * very many topics cost no more than a few.
  */
-const REST_FACTOR = 500;
+const REST_FACTOR = 1000;
 const MAX_REST_MS = 60_000;
 
 export interface TopicsOptions {

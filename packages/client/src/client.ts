@@ -1,4 +1,5 @@
 // A client of the cluster: its publishes, subscriptions and presences, and the connections that carry them.
+/// <reference lib="esnext.disposable" preserve="true" />
 import {
   ShardcastError,
   followedTopicFault,

@@ -31,4 +31,4 @@ export type { EnterOptions, PresenceEvents, PresenceNumbers } from "./topic-pres
 export type { Presence, PresenceOptions } from "./presence.ts";
 export type { PublishOptions } from "./outbox.ts";
 export type { Published } from "./publication.ts";
-export type { Subscription } from "./subscription.ts";
+export type { MessageIterator, Subscription } from "./subscription.ts";

@@ -4,11 +4,18 @@ import type { TopicFollower } from "./topic-follower.ts";
 import { DONE, type SubscriptionEvents } from "./inbox.ts";
 import type { Message } from "./message.ts";
 
+/** `AsyncIterableIterator<Message, undefined>`, which TypeScript before 5.6 does not have. */
+export interface MessageIterator {
+  next(): Promise<IteratorResult<Message, undefined>>;
+  return(): Promise<IteratorResult<Message, undefined>>;
+  [Symbol.asyncIterator](): MessageIterator;
+}
+
 /**
  * Delivers every message after its start once and in order, across reconnects. If messages are unavailable, it emits
  * the event "gap" or ends (option `gaps`).
  */
-export class Subscription implements AsyncIterable<Message, undefined> {
+export class Subscription implements AsyncIterable<Message> {
   readonly topic: string;
   /**
    * Resolves when a node has confirmed the subscription for the first time: every message stored from then on will be
@@ -51,10 +58,10 @@ export class Subscription implements AsyncIterable<Message, undefined> {
    * Leaving the loop closes the subscription. If the subscription ends with an error, the loop throws it after the last
    * message. Several loops over one subscription share its messages: each message goes to one of them.
    */
-  [Symbol.asyncIterator](): AsyncIterableIterator<Message, undefined> {
+  [Symbol.asyncIterator](): MessageIterator {
     const { inbox } = this.#follower;
     inbox.iterate();
-    const iterator: AsyncIterableIterator<Message, undefined> = {
+    const iterator: MessageIterator = {
       next: () => inbox.next(),
       return: () => {
         this.close();

@@ -9,7 +9,7 @@ const OPCODE_TEXT = 0x1;
 export const OPCODE_BINARY = 0x2;
 const FINAL = 0x80;
 /** A complete ping without a payload. */
-export const PING = Buffer.from([0x89, 0x00]);
+export const PING: Buffer = Buffer.from([0x89, 0x00]);
 /** Length of the largest header. A shorter header is written directly before the payload. */
 export const WEBSOCKET_HEADER_BYTES = 10;
 /** Maximum payload of a fragment, and of a message without pings. */

@@ -1,7 +1,13 @@
 // The keys that tokens are signed with: secrets, public keys from a file, or a key set at a URL.
 // Each kind accepts only the algorithms of its own keys, whatever the token's header says.
 import { createPublicKey, type KeyObject } from "node:crypto";
-import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTHeaderParameters } from "jose";
+import {
+  createLocalJWKSet,
+  errors,
+  type CryptoKey,
+  type JSONWebKeySet,
+  type JWTHeaderParameters,
+} from "jose";
 import { ShardcastError } from "@shardcast/protocol";
 import type { Logger } from "pino";
 import { Outage } from "@shardcast/process";

@@ -98,8 +98,8 @@ function formatOf(isJson: boolean, isTopicShown: boolean): Format {
 }
 
 function fieldsOf(message: Message): Record<string, unknown> {
-  const { topic, position, time, messageId, attributes } = message;
-  return { topic, position, time, messageId, attributes, ...dataOf(message) };
+  const { topic, position, time, messageId, user, attributes } = message;
+  return { topic, position, time, messageId, user, attributes, ...dataOf(message) };
 }
 
 function dataOf({ data }: Message): Record<string, unknown> {

@@ -1,5 +1,10 @@
 // One message, as the subscriber receives it.
-import { formatPosition, type Attributes, type MessageFrame } from "@shardcast/protocol";
+import {
+  formatPosition,
+  splitAttributes,
+  type Attributes,
+  type MessageFrame,
+} from "@shardcast/protocol";
 import { decodeData, toText, type DecodedData } from "./data.ts";
 
 const NO_ATTRIBUTES: Attributes = Object.freeze({});
@@ -13,6 +18,12 @@ export class Message {
   /** When the owner stored the message, in ms since 1970, UTC. */
   readonly time: number;
   readonly messageId: string | undefined;
+  /**
+   * The user whose token published the message, as the node verified it: a publisher cannot choose it. Undefined if the
+   * message was published without a token.
+   */
+  readonly user: string | undefined;
+  /** The publisher's attributes. */
   readonly attributes: Attributes;
   /**
    * The payload. A view into the WebSocket message that contained it, possibly among many other messages: copy it with
@@ -28,7 +39,9 @@ export class Message {
     this.offset = frame.offset;
     this.time = frame.time;
     this.messageId = frame.messageId;
-    this.attributes = frame.attributes ?? NO_ATTRIBUTES;
+    const { user, attributes } = splitAttributes(frame.attributes);
+    this.user = user;
+    this.attributes = attributes ?? NO_ATTRIBUTES;
     this.bytes = frame.payload;
   }
 

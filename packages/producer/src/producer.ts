@@ -32,18 +32,19 @@ export async function startProducer(
       : new engine.RedisCluster(redisOptions, membership, logger);
   const { maxPayloadBytes, windowMessages } = options;
   const uplinks = new Uplinks(core);
-  const routing: PublishRouterOptions = {
+  const routing: Omit<PublishRouterOptions, "senders"> = {
     runtime: core.runtime,
     membership,
     maxPayloadBytes,
     publishTimeoutMs: options.publishTimeoutMs,
     targetOf: (owner) => uplinks.to(owner),
   };
-  const router = new PublishRouter(routing);
+  const router = new PublishRouter({ ...routing, senders: "clients" });
   membership.onChange(() => router.reroute(uplinks.regroup()));
   const produce = new PublishHandler(router, windowMessages);
   const ownRouter = new PublishRouter({
     ...routing,
+    senders: "nodes",
     topicFault: eventsPublishFault,
   });
   metrics.counters([

@@ -14,9 +14,10 @@ import type { ErrorCode } from "./errors.ts";
 import type { Attributes } from "./frame.ts";
 import { ATTRIBUTES_MAX_COUNT, ATTRIBUTE_MAX_BYTES, MESSAGE_ID_MAX_BYTES } from "./limits.ts";
 import { decodeText, isPlainText, textBytes } from "./text.ts";
+import { USER_ATTRIBUTE, isReservedAttribute } from "./user-attribute.ts";
 
 const CONTENT_HAS_ID = 0x01;
-const CONTENT_HAS_ATTRIBUTES = 0x02;
+export const CONTENT_HAS_ATTRIBUTES = 0x02;
 const CONTENT_FLAGS = CONTENT_HAS_ID | CONTENT_HAS_ATTRIBUTES;
 
 export interface Content {
@@ -52,13 +53,22 @@ export function readContent(reader: ByteReader): Content {
   };
 }
 
-/** Checks a message's id and attributes. Returns the code of the first violation, or undefined. */
+/** Checks a client's message id and attributes. Returns the code of the first violation, or undefined. */
 export function contentFault(content: Content): ErrorCode | undefined {
   const { messageId, attributes } = content;
   if (messageId !== undefined && messageIdFault(messageId)) return "SHARDCAST_MESSAGE_ID_INVALID";
   if (attributes === undefined) return undefined;
+  if (Object.keys(attributes).some(isReservedAttribute)) return "SHARDCAST_ATTRIBUTES_INVALID";
+  return attributesFault(attributes);
+}
+
+/** Checks the attributes of a client's or a node's message. The user, which a node has set, is not counted. */
+function attributesFault(attributes: Attributes): ErrorCode | undefined {
   const entries = Object.entries(attributes);
-  if (entries.length > ATTRIBUTES_MAX_COUNT) return "SHARDCAST_ATTRIBUTES_INVALID";
+  if (entries.length > ATTRIBUTES_MAX_COUNT) {
+    const count = entries.length - (USER_ATTRIBUTE in attributes ? 1 : 0);
+    if (count > ATTRIBUTES_MAX_COUNT) return "SHARDCAST_ATTRIBUTES_INVALID";
+  }
   for (const [name, value] of entries) {
     if (name.length === 0 || !isPlainText(name) || !isPlainText(value)) {
       return "SHARDCAST_ATTRIBUTES_INVALID";
@@ -98,11 +108,14 @@ export interface ContentScan {
   payloadStart: number;
   /** The code of the first violation in the id or the attributes. */
   fault: ErrorCode | undefined;
+  /** Whether there is an attribute that only a node may set. */
+  hasReserved: boolean;
 }
 
 /**
  * Validates a content in place and fills `scan`, without building the attributes or the payload. The hot path
- * uses it instead of {@link readContent} and {@link contentFault}; it reports the same faults.
+ * uses it instead of {@link readContent} and {@link contentFault}. It reports the same faults, except that it
+ * reports attributes that only a node may set in `hasReserved`.
  */
 export function scanContent(
   bytes: Uint8Array,
@@ -115,6 +128,7 @@ export function scanContent(
   scan.idStart = 0;
   scan.idEnd = 0;
   scan.fault = undefined;
+  scan.hasReserved = false;
   scan.payloadStart = -1;
   if (at > end || (flags & ~CONTENT_FLAGS) !== 0) return;
   if ((flags & CONTENT_HAS_ID) !== 0) {
@@ -134,13 +148,26 @@ export function scanContent(
     if (at + 2 > end || blockEnd > end) return;
     const attributes = decodeAttributes(bytes, at + 2, blockEnd);
     if (attributes === undefined) return;
-    scan.fault ??= contentFault({ attributes, payload: NO_BYTES });
+    scan.fault ??= attributesFault(attributes);
+    scan.hasReserved = hasReservedName(bytes, at + 2);
     at = blockEnd;
   }
   scan.payloadStart = at;
 }
 
-const NO_BYTES = new Uint8Array(0);
+/** Looks at the first byte of each name in a valid block. */
+function hasReservedName(bytes: Uint8Array, start: number): boolean {
+  let at = start + 1;
+  for (let count = bytes[start] ?? 0; count > 0; count -= 1) {
+    const nameBytes = bytes[at] ?? 0;
+    if (nameBytes > 0 && bytes[at + 1] === DOLLAR) return true;
+    at += 1 + nameBytes;
+    at += 1 + (bytes[at] ?? 0);
+  }
+  return false;
+}
+
+const DOLLAR = 0x24;
 
 /** Whether an id is valid ASCII, as nearly every id is. Decoding no text takes 20 ns instead of 150. */
 function isShortAscii(bytes: Uint8Array, start: number, end: number): boolean {

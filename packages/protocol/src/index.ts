@@ -72,3 +72,9 @@ export { decodeText, encodeText, isPlainText, isWellFormed, textBytes } from "./
 export { SHARD_COUNT, shardOf, topicFault, type TopicFault } from "./topic.ts";
 export { TopicPattern, topicPatternFault } from "./topic-pattern.ts";
 export { binaryToJson, framesToBinary } from "./transcode.ts";
+export {
+  USER_ATTRIBUTE,
+  isReservedAttribute,
+  splitAttributes,
+  type SplitAttributes,
+} from "./user-attribute.ts";

@@ -4,7 +4,7 @@
 export const TOPIC_MAX_BYTES = 255;
 /** Maximum length of a message id, in UTF-8 bytes. */
 export const MESSAGE_ID_MAX_BYTES = 128;
-/** Maximum number of attributes of a message. */
+/** Maximum number of attributes of a message, apart from the user, which a node adds. */
 export const ATTRIBUTES_MAX_COUNT = 16;
 /** Maximum length of an attribute's name, and of its value, in UTF-8 bytes. */
 export const ATTRIBUTE_MAX_BYTES = 255;
@@ -26,7 +26,10 @@ export const MAC_BYTES = 32;
 export const EPOCH_BYTES = 8;
 /** The largest offset and time: both are 48-bit numbers. */
 export const UINT48_MAX = 2 ** 48 - 1;
-/** Maximum size of a publish frame without its payload: header, seq, timeout, topic, flags, id, attributes. */
+/**
+ * Maximum size of a publish frame without its payload: header, seq, timeout, topic, flags, id, attributes, and the
+ * attribute `$user` that a node adds.
+ */
 export const PUBLISH_OVERHEAD_BYTES =
   4 +
   4 +
@@ -34,4 +37,5 @@ export const PUBLISH_OVERHEAD_BYTES =
   (1 + TOPIC_MAX_BYTES) +
   1 +
   (1 + MESSAGE_ID_MAX_BYTES) +
-  (2 + 1 + ATTRIBUTES_MAX_COUNT * 2 * (1 + ATTRIBUTE_MAX_BYTES));
+  (2 + 1 + ATTRIBUTES_MAX_COUNT * 2 * (1 + ATTRIBUTE_MAX_BYTES)) +
+  (1 + 5 + 1 + MEMBER_USER_MAX_BYTES);

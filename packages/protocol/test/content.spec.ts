@@ -30,6 +30,7 @@ function scanOf(bytes: Uint8Array, start: number, end: number): ContentScan {
     idEnd: 5,
     payloadStart: 7,
     fault: "SHARDCAST_INTERNAL",
+    hasReserved: true,
   };
   scanContent(bytes, start, end, scan);
   return scan;
@@ -82,6 +83,14 @@ describe("content", () => {
       ["a value of 256 bytes", withAttributes([["a", "é".repeat(128)]])],
       ["a control character in a name", withAttributes([["a\n", ""]])],
       ["a control character in a value", withAttributes([["a", "\r"]])],
+      ["the user, which a node sets", withAttributes([["$user", "ann"]])],
+      [
+        "any other name that begins with $",
+        withAttributes([
+          ["a", "b"],
+          ["$", ""],
+        ]),
+      ],
     ];
     for (const [what, content] of bad) {
       it(`refuses ${what}`, () => {
@@ -154,10 +163,40 @@ describe("content", () => {
           expect(scan.payloadStart).to.equal(start);
           const id = Buffer.from(bytes.subarray(scan.idStart, scan.idEnd)).toString("utf8");
           expect(scan.idEnd === 0 ? undefined : id).to.equal(content.messageId);
-          expect(scan.fault).to.equal(contentFault(content));
+          const names = Object.keys(content.attributes ?? {});
+          expect(scan.hasReserved).to.equal(names.some((name) => name.startsWith("$")));
+          const reserved = scan.hasReserved ? "SHARDCAST_ATTRIBUTES_INVALID" : undefined;
+          expect(scan.fault ?? reserved).to.equal(contentFault(content));
         }),
         { numRuns: 500 },
       );
+    });
+  });
+
+  describe("scanContent", () => {
+    function scanned(attributes: Attributes): Partial<ContentScan> {
+      const bytes = encode({ attributes, payload: NO_BYTES });
+      const { fault, hasReserved } = scanOf(bytes, 0, bytes.length);
+      return { fault, hasReserved };
+    }
+
+    it("does not count the user among the 16 attributes", () => {
+      const user = { $user: "ann" };
+      expect(scanned({ ...manyAttributes(16), ...user })).to.deep.equal({
+        fault: undefined,
+        hasReserved: true,
+      });
+      const invalid = { fault: "SHARDCAST_ATTRIBUTES_INVALID", hasReserved: true };
+      expect(scanned({ ...manyAttributes(17), ...user })).to.deep.equal(invalid);
+      expect(scanned({ ...manyAttributes(16), $other: "ann" })).to.deep.equal(invalid);
+    });
+
+    it("finds reserved names at any place, and only there", () => {
+      expect(scanned({ a: "$", a$: "$$" }).hasReserved).to.equal(false);
+      expect(scanned({ a: "$", $: "" }).hasReserved).to.equal(true);
+      expect(scanned({ $a: "", b: "" }).hasReserved).to.equal(true);
+      // The length of the value is the code of "$".
+      expect(scanned({ "": "x".repeat(0x24), b: "" }).hasReserved).to.equal(false);
     });
   });
 
@@ -177,6 +216,7 @@ describe("content", () => {
       payload: new Uint8Array(1000),
     } as const;
     expect(contentFault(frame)).to.equal(undefined);
-    expect(encodeFrame(frame).length).to.equal(1000 + PUBLISH_OVERHEAD_BYTES);
+    const stamped = { ...frame, attributes: { ...attributes, $user: "u".repeat(255) } };
+    expect(encodeFrame(stamped).length).to.equal(1000 + PUBLISH_OVERHEAD_BYTES);
   });
 });

@@ -28,7 +28,8 @@ function expectAgreement(bytes: Uint8Array, start: number, end: number): void {
   expect(head.timeoutMs).to.equal(frame.timeoutMs);
   expect(head.topic).to.equal(frame.topic);
   expect(head.messageId).to.equal(frame.messageId);
-  expect(head.fault).to.equal(contentFault(frame));
+  const reserved = head.hasReserved ? "SHARDCAST_ATTRIBUTES_INVALID" : undefined;
+  expect(head.fault ?? reserved).to.equal(contentFault(frame));
   expect(hex(bytes.subarray(head.payloadStart, end))).to.equal(hex(frame.payload));
   expect(head.contentStart).to.equal(start + 13 + Buffer.byteLength(frame.topic));
 }
@@ -38,6 +39,11 @@ function embed(bytes: Uint8Array): { all: Uint8Array; start: number; end: number
   const all = new Uint8Array(bytes.length + 600).fill(0x03);
   all.set(bytes, 100);
   return { all, start: 100, end: 100 + bytes.length };
+}
+
+function stampOf(name: string, value: string): Uint8Array {
+  const [first, second] = [Buffer.from(name), Buffer.from(value)];
+  return Uint8Array.of(first.length, ...first, second.length, ...second);
 }
 
 describe("PublishHead", () => {
@@ -124,6 +130,35 @@ describe("PublishHead", () => {
     const head = new PublishHead();
     expect(head.read(bytes, 0, bytes.length)).to.equal(true);
     expect(head.fault).to.equal("SHARDCAST_MESSAGE_ID_INVALID");
+  });
+
+  it("stamps a frame with an attribute, and then refers to the stamped frame", () => {
+    const user = fc.constantFrom("ann", "日本", "u".repeat(255));
+    fc.assert(
+      fc.property(FRAMES.publish, user, (frame, value) => {
+        const { all, start, end } = embed(encodeFrame(frame));
+        const head = new PublishHead();
+        head.read(all, start, end);
+        const attribute = stampOf("$user", value);
+        const bytes = end - start + head.stampBytes(attribute);
+        const out = new Uint8Array(bytes + 20).fill(0xee);
+        head.stamp(start, attribute, out, 10, 10 + bytes);
+        const stamped = out.subarray(10, 10 + bytes);
+        const attributes = { ...frame.attributes, $user: value };
+        const expected = { ...frame, attributes };
+        fc.pre(!("$user" in (frame.attributes ?? {})));
+        expect(hex(stamped)).to.equal(hex(encodeFrame(expected)));
+        expect([out[9], out[10 + bytes]]).to.deep.equal([0xee, 0xee]);
+        expect(head.messageId).to.equal(frame.messageId);
+        expect([head.seq, head.timeoutMs]).to.deep.equal([frame.seq, frame.timeoutMs]);
+        const again = new PublishHead();
+        expect(again.read(out, 10, 10 + bytes)).to.equal(true);
+        expect(again.hasReserved).to.equal(true);
+        const { idStart, idEnd, contentStart, payloadStart } = again;
+        expect(head).to.include({ idStart, idEnd, contentStart, payloadStart });
+      }),
+      { numRuns: 2000 },
+    );
   });
 
   it("tells where seq and timeout are, for those who patch them", () => {

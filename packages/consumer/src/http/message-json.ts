@@ -3,6 +3,7 @@ import {
   decodeFrames,
   decodeText,
   formatPosition,
+  splitAttributes,
   type Attributes,
   type MessageFrame,
 } from "@shardcast/protocol";
@@ -11,6 +12,8 @@ export interface MessageJson {
   readonly position: string;
   readonly time: number;
   readonly messageId?: string;
+  /** The user whose token published the message. */
+  readonly user?: string;
   readonly attributes?: Attributes;
   /** Set if the payload is UTF-8. */
   readonly payload?: string;
@@ -26,12 +29,14 @@ export function messagesOf(frames: Uint8Array, epoch: string): MessageJson[] {
 }
 
 function messageJson(frame: MessageFrame, epoch: string): MessageJson {
-  const { offset, time, messageId, attributes, payload } = frame;
+  const { offset, time, messageId, payload } = frame;
+  const { user, attributes } = splitAttributes(frame.attributes);
   const text = decodeText(payload, 0, payload.length);
   return {
     position: formatPosition({ epoch, offset }),
     time,
     ...(messageId === undefined ? {} : { messageId }),
+    ...(user === undefined ? {} : { user }),
     ...(attributes === undefined ? {} : { attributes }),
     ...(text === undefined
       ? { payloadBase64: Buffer.from(payload).toString("base64") }

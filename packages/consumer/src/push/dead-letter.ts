@@ -3,7 +3,9 @@
 import {
   ATTRIBUTES_MAX_COUNT,
   ATTRIBUTE_MAX_BYTES,
+  USER_ATTRIBUTE,
   isPlainText,
+  splitAttributes,
   type Attributes,
   type MessageFrame,
 } from "@shardcast/protocol";
@@ -41,7 +43,9 @@ export function deadLetterOf(
   };
 }
 
-function attributesOf({ attributes = {} }: MessageFrame, letter: DeadLetter): Attributes {
+/** Keeps the user of the message: the node itself publishes the dead letter. */
+function attributesOf(message: MessageFrame, letter: DeadLetter): Attributes {
+  const { user, attributes = {} } = splitAttributes(message.attributes);
   const own = {
     "shardcast-origin-topic": letter.topic,
     [ORIGIN]: letter.position,
@@ -51,7 +55,11 @@ function attributesOf({ attributes = {} }: MessageFrame, letter: DeadLetter): At
   };
   const room = ATTRIBUTES_MAX_COUNT - Object.keys(own).length;
   const others = Object.entries(attributes).filter(([name]) => !(name in own));
-  return { ...Object.fromEntries(others.slice(0, room)), ...own };
+  return {
+    ...Object.fromEntries(others.slice(0, room)),
+    ...own,
+    ...(user === undefined ? {} : { [USER_ATTRIBUTE]: user }),
+  };
 }
 
 function shortened(reason: string): string {

@@ -2,7 +2,7 @@
 // docs/push.md#what-comes
 import { createHash } from "node:crypto";
 import { isUtf8 } from "node:buffer";
-import type { MessageFrame } from "@shardcast/protocol";
+import { USER_ATTRIBUTE, type MessageFrame } from "@shardcast/protocol";
 import { isWebhookId, signWebhook, type WebhookKeys } from "@shardcast/webhooks";
 
 /** Printable ASCII, which a header may carry unchanged. */
@@ -27,11 +27,13 @@ export interface PushAttempt extends PushPlace {
 export function pushHeaders(message: MessageFrame, attempt: PushAttempt): Record<string, string> {
   const { topic, position, keys, timestampS } = attempt;
   const id = webhookIdOf(message, attempt);
+  const user = message.attributes?.[USER_ATTRIBUTE];
   return {
     ...attributeHeaders(message),
     ...signWebhook({ id, timestampS, body: message.payload }, keys),
     "content-type": contentTypeOf(message),
     "shardcast-topic": encodeURIComponent(topic),
+    ...(user === undefined ? {} : { "shardcast-user": encodeURIComponent(user) }),
     "shardcast-position": position,
     "shardcast-attempt": String(attempt.attempt),
   };

@@ -40,10 +40,16 @@ export function createPublishing(core: NodeCore, owner: Owner): Publishing {
   const targetOf = (member: RingMember): PublishTarget =>
     membership.isSelf(member) ? owner : uplinks.to(member);
   const shared = { membership, runtime, maxPayloadBytes, publishTimeoutMs };
-  const router = new PublishRouter({ ...shared, targetOf });
-  const nodeRouter = new PublishRouter({ ...shared, targetOf, topicFault: nodePublishFault });
+  const router = new PublishRouter({ ...shared, senders: "clients", targetOf });
+  const nodeRouter = new PublishRouter({
+    ...shared,
+    senders: "nodes",
+    targetOf,
+    topicFault: nodePublishFault,
+  });
   const peerRouter = new PublishRouter({
     ...shared,
+    senders: "nodes",
     topicFault: nodePublishFault,
     targetOf: (member) => (membership.isSelf(member) ? owner : NOT_OWNER),
   });

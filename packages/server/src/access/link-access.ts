@@ -1,7 +1,13 @@
 // The permissions of one client without the pre-shared key, on a link or in an HTTP request. A
 // client that has proved that it knows the key has no such object, and may do everything that its
 // endpoint offers.
-import { topicOfPresence, type ErrorCode, type From } from "@shardcast/protocol";
+import {
+  USER_ATTRIBUTE,
+  encodeText,
+  topicOfPresence,
+  type ErrorCode,
+  type From,
+} from "@shardcast/protocol";
 import type { Identity } from "./identity.ts";
 import { PublishAllowance } from "./publish-allowance.ts";
 import type { AccessLimits } from "./access-limits.ts";
@@ -41,6 +47,8 @@ export class LinkAccess {
    */
   #lastTopic: string | undefined;
   #mayPublishLast = false;
+  /** Made for the first publish: most clients only subscribe. */
+  #stamp: Uint8Array | undefined;
 
   /** @param usage the user's usage; undefined for a sender without limits */
   constructor(
@@ -67,6 +75,19 @@ export class LinkAccess {
 
   get user(): string {
     return this.#identity.user;
+  }
+
+  /**
+   * The attribute `$user`, which the node adds to each message of a token's user; undefined if there is no token.
+   * The sender of a signed request has a name of the node's own list, not a token.
+   */
+  get stamp(): Uint8Array | undefined {
+    if (this.#stamp !== undefined) return this.#stamp;
+    // A later token has the same user.
+    if (this.user === "" || this.#usage === undefined) return undefined;
+    const [name, user] = [encodeText(USER_ATTRIBUTE), encodeText(this.user)];
+    this.#stamp = Uint8Array.of(name.length, ...name, user.length, ...user);
+    return this.#stamp;
   }
 
   get expiresAt(): number {

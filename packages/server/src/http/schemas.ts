@@ -74,6 +74,7 @@ export const MESSAGE_SCHEMA = {
     position: POSITION_SCHEMA,
     time: { type: "integer", description: "When it was stored, in ms since 1970, UTC" },
     messageId: { type: "string" },
+    user: { type: "string", description: "The user whose token published it" },
     attributes: { type: "object", additionalProperties: { type: "string" } },
     payload: { type: "string", description: "Where it is UTF-8" },
     payloadBase64: { type: "string", description: "Where it is not" },

@@ -15,6 +15,11 @@ import type { MovedPublish } from "./moved-publish.ts";
 
 /** The number of topics whose targets are cached. If there are more, the cache is cleared. */
 const REMEMBERED_TOPICS = 100_000;
+/**
+ * Stamped frames share a buffer. A stamp costs 0.3 µs for a frame of 170 bytes; with a buffer for each
+ * frame it would be 0.6 µs.
+ */
+const SLAB_BYTES = 16 * 1024;
 
 export interface PublishRouterOptions {
   readonly runtime: Runtime;
@@ -23,6 +28,8 @@ export interface PublishRouterOptions {
   readonly maxPayloadBytes: number;
   /** How long a publish without a timeout of its own waits for a first consumer, in ms. */
   readonly publishTimeoutMs: number;
+  /** Nodes may set reserved attributes, clients may not. */
+  readonly senders: "clients" | "nodes";
   /**
    * Returns why a topic is not allowed. @default topicFault, which allows none of the system's
    * topics
@@ -35,6 +42,9 @@ export class PublishRouter {
   readonly #targets = new Map<string, PublishTarget>();
   readonly #head = new PublishHead();
   readonly #unrouted: Unrouted;
+  /** Frames that were stamped. They do not change, so a full slab is replaced. */
+  #slab = Buffer.alloc(0);
+  #slabEnd = 0;
 
   constructor(options: PublishRouterOptions) {
     this.#options = options;
@@ -76,13 +86,35 @@ export class PublishRouter {
           this.#fault(head, end) ??
           (known === undefined ? origin.access?.newTopicFault() : undefined));
     if (fault !== undefined) {
-      origin.refuse({ seq, topic, code: fault, reason: this.#detail(fault) });
+      origin.refuse({ seq, topic, code: fault, reason: this.#detail(fault, head) });
       return true;
     }
     if (typeof target === "string") return true;
     if (known === undefined) this.#remember(topic, target);
-    target.publish(origin, head, bytes, start, end);
+    const stamp = origin.access?.stamp;
+    if (stamp === undefined) target.publish(origin, head, bytes, start, end);
+    else this.#publishStamped(target, origin, start, end, stamp);
     return true;
+  }
+
+  /** Publishes the frame in `#head` with the attribute `stamp`, which names the user of the token. */
+  #publishStamped(
+    target: PublishTarget,
+    origin: PublishOrigin,
+    start: number,
+    end: number,
+    stamp: Uint8Array,
+  ): void {
+    const head = this.#head;
+    const bytes = end - start + head.stampBytes(stamp);
+    if (this.#slabEnd + bytes > this.#slab.length) {
+      this.#slab = Buffer.allocUnsafeSlow(Math.max(SLAB_BYTES, bytes));
+      this.#slabEnd = 0;
+    }
+    const at = this.#slabEnd;
+    this.#slabEnd += bytes;
+    head.stamp(start, stamp, this.#slab, at, this.#slabEnd);
+    target.publish(origin, head, this.#slab, at, this.#slabEnd);
   }
 
   /**
@@ -126,14 +158,19 @@ export class PublishRouter {
   }
 
   /** The reason for people, in addition to the code. */
-  #detail(fault: ErrorCode): string {
+  #detail(fault: ErrorCode, head: PublishHead): string {
     const { maxPayloadBytes } = this.#options;
-    return fault === "SHARDCAST_PAYLOAD_TOO_LARGE" ? `${maxPayloadBytes} bytes are the limit` : "";
+    if (fault === "SHARDCAST_PAYLOAD_TOO_LARGE") return `${maxPayloadBytes} bytes are the limit`;
+    if (fault === "SHARDCAST_ATTRIBUTES_INVALID" && head.hasReserved) {
+      return "names that begin with $ are reserved";
+    }
+    return "";
   }
 
   #fault(head: PublishHead, end: number): ErrorCode | undefined {
-    return end - head.payloadStart > this.#options.maxPayloadBytes
-      ? "SHARDCAST_PAYLOAD_TOO_LARGE"
-      : head.fault;
+    const { maxPayloadBytes, senders } = this.#options;
+    if (end - head.payloadStart > maxPayloadBytes) return "SHARDCAST_PAYLOAD_TOO_LARGE";
+    if (head.hasReserved && senders === "clients") return "SHARDCAST_ATTRIBUTES_INVALID";
+    return head.fault;
   }
 }

@@ -125,4 +125,16 @@ describe("LinkAccess", () => {
       ...[undefined, LIMITED],
     ]);
   });
+
+  it("stamps messages with a token's user, and with nothing for anyone else", () => {
+    const context = { limits: NO_LIMITS, now: clock.now };
+    const usage = new UserUsage(Infinity, Infinity, NOW_MS);
+    const token = new LinkAccess(identityOf({ user: "ünn" }), "", usage, context);
+    expect(Buffer.from(token.stamp ?? []).toString("utf8")).to.equal("\x05$user\x04ünn");
+    expect(token.stamp).to.equal(token.stamp);
+    expect(new LinkAccess(identityOf({ user: "" }), "", usage, context).stamp).to.equal(undefined);
+    // The sender of a signed request.
+    const sender = new LinkAccess(identityOf({ user: "shop" }), "", undefined, context);
+    expect(sender.stamp).to.equal(undefined);
+  });
 });

@@ -1,9 +1,12 @@
 import { TestRuntime, settled } from "@shardcast/process/testing";
-import { encodeFrame, type RingMember } from "@shardcast/protocol";
+import { Permissions, decodeFrames, encodeFrame, type RingMember } from "@shardcast/protocol";
 import { expect } from "chai";
 import { Membership } from "../../src/cluster/membership.ts";
 import { AwaitingPublisher } from "../../src/publish/awaiting-publisher.ts";
-import { PublishRouter } from "../../src/publish/publish-router.ts";
+import { PublishRouter, type PublishRouterOptions } from "../../src/publish/publish-router.ts";
+import { LinkAccess } from "../../src/access/link-access.ts";
+import { UserUsage } from "../../src/access/user-usage.ts";
+import { ALL_TOPICS, NO_LIMITS, identityOf } from "../access/support.ts";
 
 const TIMEOUT_MS = 5000;
 /** How often publishes without a consumer are looked after. */
@@ -27,6 +30,7 @@ class Bench {
       runtime: this.runtime,
       membership: this.membership,
       maxPayloadBytes: 100,
+      senders: "clients",
       publishTimeoutMs: TIMEOUT_MS,
       targetOf: ({ id }) => ({
         publish: (_origin, { seq, timeoutMs }) => {
@@ -113,5 +117,98 @@ describe("PublishRouter", () => {
     bench.membership.update([C1]);
     const seqs = ["c1", "c2"].map((id) => bench.taken.get(id)?.map(([seq]) => seq));
     expect(seqs).to.deep.equal([[1, 3], [2]]);
+  });
+
+  describe("the user of a message", () => {
+    const permissions = new Permissions([ALL_TOPICS]);
+    const context = { limits: NO_LIMITS, now: () => 0 };
+    const usage = new UserUsage(Infinity, Infinity, 0);
+    const ann = new LinkAccess(identityOf({ user: "ann", permissions }), "", usage, context);
+
+    /** The frames that the owner gets, and the codes of the refusals, for frames that arrive in one message. */
+    function route(
+      senders: PublishRouterOptions["senders"],
+      access: LinkAccess | undefined,
+      frames: readonly Uint8Array[],
+    ): { taken: unknown[]; refused: unknown[]; isSame: boolean } {
+      const taken: unknown[] = [];
+      const refused: unknown[] = [];
+      const message = Buffer.concat(frames);
+      let isSame = true;
+      const router = new PublishRouter({
+        runtime: new TestRuntime(),
+        membership: new Membership([C1], () => false),
+        maxPayloadBytes: 20_000,
+        senders,
+        publishTimeoutMs: TIMEOUT_MS,
+        targetOf: () => ({
+          publish: (_origin, head, bytes, start, end) => {
+            isSame &&= bytes === message;
+            const [frame] = decodeFrames(bytes.subarray(start, end));
+            const payload = Buffer.from(bytes.subarray(head.payloadStart, end)).toString("utf8");
+            if (frame?.type !== "publish") throw new Error("no publish");
+            expect(head.messageId).to.equal(frame.messageId);
+            taken.push([payload, { ...frame.attributes }]);
+          },
+        }),
+      });
+      const origin = new AwaitingPublisher(access, () => undefined);
+      origin.refuse = ({ code }) => {
+        refused.push(code);
+        return false;
+      };
+      let at = 0;
+      for (const frame of frames) {
+        router.publish(origin, message, at, at + frame.length, Infinity);
+        at += frame.length;
+      }
+      return { taken, refused, isSame };
+    }
+
+    function publishOf(seq: number, fields: object, text = "x"): Uint8Array {
+      const payload = Buffer.from(text);
+      return encodeFrame({ type: "publish", seq, timeoutMs: 0, topic: "t", payload, ...fields });
+    }
+
+    const FRAMES = [
+      publishOf(1, {}),
+      publishOf(2, { messageId: "id", attributes: { key: "k" } }),
+      // Larger than the buffer that stamped frames share.
+      publishOf(3, { messageId: "id" }, "y".repeat(17_000)),
+      publishOf(4, {}, ""),
+    ];
+
+    it("is added to each message of a token, whatever else the message has", () => {
+      const { taken, refused, isSame } = route("clients", ann, FRAMES);
+      expect(taken).to.deep.equal([
+        ["x", { $user: "ann" }],
+        ["x", { key: "k", $user: "ann" }],
+        ["y".repeat(17_000), { $user: "ann" }],
+        ["", { $user: "ann" }],
+      ]);
+      expect([refused, isSame]).to.deep.equal([[], false]);
+    });
+
+    it("costs no copy without a token", () => {
+      const { taken, isSame } = route("clients", undefined, FRAMES);
+      expect(taken).to.deep.equal([
+        ["x", {}],
+        ["x", { key: "k" }],
+        ["y".repeat(17_000), {}],
+        ["", {}],
+      ]);
+      expect(isSame).to.equal(true);
+    });
+
+    it("is refused from clients, and passed on from nodes", () => {
+      const frames = [publishOf(1, { attributes: { $user: "eve" } })];
+      for (const access of [undefined, ann]) {
+        const { taken, refused } = route("clients", access, frames);
+        expect([taken, refused]).to.deep.equal([[], ["SHARDCAST_ATTRIBUTES_INVALID"]]);
+      }
+      const { taken, refused, isSame } = route("nodes", undefined, frames);
+      expect([taken, refused]).to.deep.equal([[["x", { $user: "eve" }]], []]);
+      expect(isSame).to.equal(true);
+    });
   });
 });

@@ -5,7 +5,16 @@
 //   any JSON value     application/json, or any …+json
 //
 // Text, the most common type, needs no attribute. A content type that the publisher sets is kept.
-import { ShardcastError, decodeText, encodeText, type Attributes } from "@shardcast/protocol";
+import {
+  CONTENT_TYPE,
+  JSON_TYPE,
+  ShardcastError,
+  decodeText,
+  encodeText,
+  mediaTypeOf,
+  payloadKind,
+  type Attributes,
+} from "@shardcast/protocol";
 
 /** A string, bytes, or any value that JSON can represent. */
 export type PublishData = string | number | boolean | object | null;
@@ -16,9 +25,7 @@ export interface EncodedData {
   readonly contentType: string | undefined;
 }
 
-export const CONTENT_TYPE = "content-type";
 const BYTES = "application/octet-stream";
-const JSON_TYPE = "application/json";
 
 /** @throws SHARDCAST_OPTION_INVALID if JSON cannot represent the value */
 export function encodeData(data: PublishData): EncodedData {
@@ -44,10 +51,9 @@ export interface DecodedData {
 export function decodeData(payload: Uint8Array, attributes: Attributes): DecodedData {
   const contentType = attributes[CONTENT_TYPE];
   if (contentType === undefined) return sound(decodeText(payload, 0, payload.length) ?? payload);
-  const type = contentType.split(";", 1)[0]?.trim().toLowerCase() ?? "";
-  if (type.startsWith("text/")) return sound(toText(payload));
-  if (type === JSON_TYPE || type.endsWith("+json")) return decodeJson(payload, type);
-  return sound(payload);
+  const kind = payloadKind(contentType);
+  if (kind === "text") return sound(toText(payload));
+  return kind === "json" ? decodeJson(payload, mediaTypeOf(contentType)) : sound(payload);
 }
 
 function decodeJson(payload: Uint8Array, type: string): DecodedData {

@@ -1,5 +1,6 @@
 // Encodes a publish: converts the data, and checks the frame against the protocol's limits before it is sent.
 import {
+  CONTENT_TYPE,
   FRAME_MAX_BODY_BYTES,
   PUBLISH_OVERHEAD_BYTES,
   ShardcastError,
@@ -8,7 +9,7 @@ import {
   topicFault,
   type Attributes,
 } from "@shardcast/protocol";
-import { CONTENT_TYPE, encodeData, type PublishData } from "./data.ts";
+import { encodeData, type PublishData } from "./data.ts";
 
 export interface PublishContent {
   readonly messageId: string;

@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import { CONTENT_TYPE, decodeData, encodeData } from "../src/data.ts";
+import { CONTENT_TYPE } from "@shardcast/protocol";
+import { decodeData, encodeData } from "../src/data.ts";
 
 function read(payload: Uint8Array, type?: string): unknown {
   const decoded = decodeData(payload, type === undefined ? {} : { [CONTENT_TYPE]: type });

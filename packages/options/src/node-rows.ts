@@ -62,6 +62,10 @@ export const NODE_OPTIONS = {
     max: DAY_MS,
     help: "Time between heartbeats, in ms",
   }),
+  schemaFile: text("schemas", {
+    ...LIMITS,
+    help: "JSON file with the schemas of what clients may publish, by topic",
+  }),
   maxPayloadBytes: whole("max-payload", {
     ...LIMITS,
     default: MEBIBYTE,

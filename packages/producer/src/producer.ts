@@ -39,7 +39,7 @@ export async function startProducer(
     publishTimeoutMs: options.publishTimeoutMs,
     targetOf: (owner) => uplinks.to(owner),
   };
-  const router = new PublishRouter({ ...routing, senders: "clients" });
+  const router = new PublishRouter({ ...routing, senders: "clients", schemas: options.schemas });
   membership.onChange(() => router.reroute(uplinks.regroup()));
   const produce = new PublishHandler(router, windowMessages);
   const ownRouter = new PublishRouter({

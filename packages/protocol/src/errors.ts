@@ -124,6 +124,10 @@ export const ERRORS = {
   SHARDCAST_PAYLOAD_TOO_LARGE: { message: "the payload is too large", retryable: false },
   SHARDCAST_MESSAGE_ID_INVALID: { message: "the message id is not valid", retryable: false },
   SHARDCAST_ATTRIBUTES_INVALID: { message: "the attributes are not valid", retryable: false },
+  SHARDCAST_SCHEMA_MISMATCH: {
+    message: "the payload does not match the topic's schema",
+    retryable: false,
+  },
   SHARDCAST_POSITION_INVALID: { message: "the start position is not valid", retryable: false },
   SHARDCAST_RATE_LIMITED: {
     message: "the link or the user exceeds a rate limit",

@@ -20,6 +20,13 @@ export {
   type FrameVisitor,
 } from "./binary-codec.ts";
 export { readUint32, readUint48, writeUint32, writeUint48 } from "./bytes.ts";
+export {
+  CONTENT_TYPE,
+  JSON_TYPE,
+  mediaTypeOf,
+  payloadKind,
+  type PayloadKind,
+} from "./content-type.ts";
 export { contentFault, payloadStart, type Content } from "./content.ts";
 export * from "./endpoint.ts";
 export * from "./errors.ts";

@@ -9,6 +9,7 @@ import { openConsumers } from "./cluster/consumer-source.ts";
 import { Membership } from "./cluster/membership.ts";
 import { NodeMetrics } from "./http/metrics.ts";
 import { PUBLIC_PSK } from "./options/psk-options.ts";
+import { readSchemaFile } from "./publish/schema-file.ts";
 import { createNodeCore, type NodeCore, type Role, type ShardcastNode } from "./node/node.ts";
 import { parseNodeOptions, type NodeOptions, type NodeValues } from "./node/node-options.ts";
 
@@ -50,7 +51,9 @@ export async function runNode<Rows extends NodeRows>(run: RunNodeOptions<Rows>):
     const parsed = parseNodeOptions(values as Values<Rows> & NodeValues);
     const consumers = await openConsumers(parsed.consumers, parsed.port);
     const id = (await run.resolveId?.(parsed, consumers.members)) ?? parsed.id;
-    const options = { ...parsed, id };
+    const { schemaFile } = parsed;
+    const schemas = schemaFile === undefined ? undefined : await readSchemaFile(schemaFile);
+    const options = { ...parsed, id, schemas };
     const labels = { role: run.role, node: options.id };
     const logger = createLogger(options.logLevel, labels);
     // A producer is never one of the consumers, even with the same id.

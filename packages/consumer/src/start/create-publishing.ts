@@ -35,12 +35,12 @@ export interface Publishing {
 
 export function createPublishing(core: NodeCore, owner: Owner): Publishing {
   const { membership, runtime, options } = core;
-  const { maxPayloadBytes, publishTimeoutMs, windowMessages } = options;
+  const { maxPayloadBytes, publishTimeoutMs, windowMessages, schemas } = options;
   const uplinks = new Uplinks(core);
   const targetOf = (member: RingMember): PublishTarget =>
     membership.isSelf(member) ? owner : uplinks.to(member);
   const shared = { membership, runtime, maxPayloadBytes, publishTimeoutMs };
-  const router = new PublishRouter({ ...shared, senders: "clients", targetOf });
+  const router = new PublishRouter({ ...shared, senders: "clients", schemas, targetOf });
   const nodeRouter = new PublishRouter({
     ...shared,
     senders: "nodes",

@@ -10,6 +10,7 @@ import { parseAccessOptions, type AccessOptions } from "../access/access-options
 import { parseConsumerSource, type ConsumerSource } from "../cluster/consumer-source.ts";
 import { readPsk } from "../options/psk-options.ts";
 import { parseTlsOptions, type TlsOptions } from "../options/tls.ts";
+import type { TopicSchemas } from "../publish/topic-schemas.ts";
 
 /** The values of the options that every node has. */
 export type NodeValues = Values<typeof NODE_OPTIONS & typeof REDIS_OPTIONS> & {
@@ -23,6 +24,8 @@ export interface NodeOptions extends Omit<NodeValues, "psk" | "consumers"> {
   readonly consumers: ConsumerSource;
   readonly access: AccessOptions;
   readonly tls: TlsOptions;
+  /** Undefined if clients may publish anything. */
+  readonly schemas?: TopicSchemas | undefined;
 }
 
 /** @throws SHARDCAST_OPTION_INVALID, SHARDCAST_KEY_MISSING */

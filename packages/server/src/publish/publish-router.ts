@@ -10,6 +10,7 @@ import {
 } from "@shardcast/protocol";
 import type { Membership } from "../cluster/membership.ts";
 import type { PublishOrigin, PublishTarget } from "./publish-target.ts";
+import type { TopicSchemas } from "./topic-schemas.ts";
 import { Unrouted } from "./unrouted.ts";
 import type { MovedPublish } from "./moved-publish.ts";
 
@@ -30,6 +31,8 @@ export interface PublishRouterOptions {
   readonly publishTimeoutMs: number;
   /** Nodes may set reserved attributes, clients may not. */
   readonly senders: "clients" | "nodes";
+  /** What clients may publish. @default anything */
+  readonly schemas?: TopicSchemas | undefined;
   /**
    * Returns why a topic is not allowed. @default topicFault, which allows none of the system's
    * topics
@@ -45,6 +48,8 @@ export class PublishRouter {
   /** Frames that were stamped. They do not change, so a full slab is replaced. */
   #slab = Buffer.alloc(0);
   #slabEnd = 0;
+  /** Why the last publish does not match its schema. */
+  #mismatch: string | undefined;
 
   constructor(options: PublishRouterOptions) {
     this.#options = options;
@@ -83,7 +88,7 @@ export class PublishRouter {
       typeof target === "string"
         ? target
         : (origin.access?.publishFault(topic, end - start) ??
-          this.#fault(head, end) ??
+          this.#fault(head, bytes, start, end) ??
           (known === undefined ? origin.access?.newTopicFault() : undefined));
     if (fault !== undefined) {
       origin.refuse({ seq, topic, code: fault, reason: this.#detail(fault, head) });
@@ -161,16 +166,19 @@ export class PublishRouter {
   #detail(fault: ErrorCode, head: PublishHead): string {
     const { maxPayloadBytes } = this.#options;
     if (fault === "SHARDCAST_PAYLOAD_TOO_LARGE") return `${maxPayloadBytes} bytes are the limit`;
+    if (fault === "SHARDCAST_SCHEMA_MISMATCH") return this.#mismatch ?? "";
     if (fault === "SHARDCAST_ATTRIBUTES_INVALID" && head.hasReserved) {
       return "names that begin with $ are reserved";
     }
     return "";
   }
 
-  #fault(head: PublishHead, end: number): ErrorCode | undefined {
-    const { maxPayloadBytes, senders } = this.#options;
+  #fault(head: PublishHead, bytes: Uint8Array, start: number, end: number): ErrorCode | undefined {
+    const { maxPayloadBytes, senders, schemas } = this.#options;
     if (end - head.payloadStart > maxPayloadBytes) return "SHARDCAST_PAYLOAD_TOO_LARGE";
     if (head.hasReserved && senders === "clients") return "SHARDCAST_ATTRIBUTES_INVALID";
-    return head.fault;
+    if (head.fault !== undefined || schemas === undefined) return head.fault;
+    this.#mismatch = schemas.mismatch(head.topic, bytes, start, end);
+    return this.#mismatch === undefined ? undefined : "SHARDCAST_SCHEMA_MISMATCH";
   }
 }

@@ -204,9 +204,10 @@ function probesOf(topic: string): Probe[] {
       what: "read",
       frame: { type: "read", seq: 1, topic, from: { type: "earliest" }, limitBytes: 1000 },
       yes: "page",
-      needs: [],
+      needs: ["subscribe", "history"],
     },
     { what: "heartbeat", frame: { type: "heartbeat" }, yes: undefined, needs: [] },
     { what: "ping", frame: { type: "ping" }, yes: "pong", needs: [] },
+    { what: "clock", frame: { type: "clock", seq: 1, time: 0 }, yes: "clock", needs: [] },
   ];
 }

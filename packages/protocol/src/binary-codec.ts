@@ -233,6 +233,10 @@ function writeBody(writer: ByteWriter, frame: Frame): void {
     case "large": // bytes u32
       writer.uint32(frame.bytes);
       return;
+    case "clock": // seq u32 · time u48
+      writer.uint32(frame.seq);
+      writer.uint48(frame.time);
+      return;
   }
 }
 
@@ -382,6 +386,8 @@ function readBody(reader: ByteReader, type: FrameType): Frame {
       return { type, bytes: reader.uint32(), crc: reader.uint32() };
     case "large":
       return { type, bytes: reader.uint32() };
+    case "clock":
+      return { type, seq: reader.uint32(), time: reader.uint48() };
   }
 }
 

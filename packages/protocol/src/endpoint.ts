@@ -4,31 +4,35 @@ import { FRAME_TYPES, type FrameType } from "./frame.ts";
 
 export const ENDPOINTS = {
   /** Producer node: clients publish. */
-  produce: ["publish", "token", "heartbeat", "ping"],
+  produce: ["publish", "token", "heartbeat", "ping", "clock"],
   /** Consumer node: producer nodes, and consumers that forward publishes, send messages to the topics' owner. */
   producer: ["publish", "heartbeat"],
   /** Consumer node: clients subscribe to topics. `/subscribe/:topic` subscribes immediately. */
   subscribe: [
     "subscribe",
     "unsubscribe",
+    "read",
     "enter",
     "leave",
     "presence",
     "token",
     "heartbeat",
     "ping",
+    "clock",
   ],
   /** Consumer node: clients publish and subscribe over one link. */
   connect: [
     "publish",
     "subscribe",
     "unsubscribe",
+    "read",
     "enter",
     "leave",
     "presence",
     "token",
     "heartbeat",
     "ping",
+    "clock",
   ],
   /** Consumer node: another consumer follows topics that this one owns. */
   relay: ["subscribe", "unsubscribe", "read", "enter", "leave", "presence", "heartbeat"],

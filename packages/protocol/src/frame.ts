@@ -34,6 +34,7 @@ export const FRAME_TYPES = {
   ping: 0x85,
   pong: 0x86,
   large: 0x87,
+  clock: 0x88,
 } as const;
 
 export type FrameType = keyof typeof FRAME_TYPES;
@@ -196,7 +197,7 @@ export interface HeartbeatFrame {
   readonly type: "heartbeat";
 }
 
-/** Relay → owner: send the messages after a position, at least one, up to about `limitBytes` bytes. */
+/** Client → node, and relay → owner: send the messages after a position, at least one, up to about `limitBytes` bytes. */
 export interface ReadFrame {
   readonly type: "read";
   readonly seq: number;
@@ -205,7 +206,7 @@ export interface ReadFrame {
   readonly limitBytes: number;
 }
 
-/** Owner → relay: the message frames after `position`, as the owner would deliver them. */
+/** The answer to a read: the message frames after `position`, as the node would deliver them. */
 export interface PageFrame {
   readonly type: "page";
   readonly seq: number;
@@ -329,6 +330,14 @@ export interface LargeFrame {
   readonly bytes: number;
 }
 
+/** Client → node: request the node's time of day. Node → client: the answer, with the client's `seq`. */
+export interface ClockFrame {
+  readonly type: "clock";
+  readonly seq: number;
+  /** In ms since 1970, UTC; 0 in a request. */
+  readonly time: number;
+}
+
 export type Frame =
   | ChallengeFrame
   | ProofFrame
@@ -359,4 +368,5 @@ export type Frame =
   | ChecksumFrame
   | PingFrame
   | PongFrame
-  | LargeFrame;
+  | LargeFrame
+  | ClockFrame;

@@ -97,6 +97,7 @@ function toJson(frame: Frame): Record<string, unknown> {
     case "ping":
     case "pong":
     case "large":
+    case "clock":
       return { ...frame, optional: true };
     case "token":
     case "authorized":
@@ -272,6 +273,8 @@ function fromJson(type: FrameType, reader: JsonReader): Frame {
       return { type, bytes: reader.uint32("bytes"), crc: reader.uint32("crc") };
     case "large":
       return { type, bytes: reader.uint32("bytes") };
+    case "clock":
+      return { type, seq: reader.uint32("seq"), time: reader.uint48("time") };
   }
 }
 

@@ -57,6 +57,7 @@ describe("FRAME_TYPES", () => {
       "ping",
       "pong",
       "large",
+      "clock",
     ]);
   });
 });

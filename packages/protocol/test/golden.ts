@@ -287,4 +287,9 @@ export const GOLDEN: readonly Golden[] = [
     hex: "87 000004 000f4240",
     json: '{"type":"large","bytes":1000000,"optional":true}',
   },
+  {
+    frame: { type: "clock", seq: 8, time: 1_700_000_000_000 },
+    hex: "88 00000a 00000008 018bcfe56800",
+    json: '{"type":"clock","seq":8,"time":1700000000000,"optional":true}',
+  },
 ];

@@ -217,6 +217,7 @@ export const FRAMES: {
   ping: fc.record({ type: fc.constant("ping") }),
   pong: fc.record({ type: fc.constant("pong") }),
   large: fc.record({ type: fc.constant("large"), bytes: uint32 }),
+  clock: fc.record({ type: fc.constant("clock"), seq: uint32, time: uint48 }),
 };
 
 export const FRAME_NAMES = Object.keys(FRAME_TYPES) as readonly FrameType[];

@@ -15,7 +15,7 @@ import { PUSH_TOPIC } from "../push/push-topic.ts";
 import type { SubscriberHandler } from "../links/subscriber-handler.ts";
 import { EventStream } from "./event-stream.ts";
 import { EventTexts } from "./event-texts.ts";
-import { readPage } from "./page-sink.ts";
+import { readPage } from "./json-page.ts";
 import { PageSlots } from "./page-slots.ts";
 import { answerLater } from "./stream-retry.ts";
 import {

@@ -20,6 +20,7 @@ import {
 import { Damage } from "@shardcast/log";
 import { CatchUpRound } from "../fan-out/catch-up-round.ts";
 import type { OwnedTopic } from "../owner/owned-topic.ts";
+import { LinkReads } from "./link-reads.ts";
 import { RelayedTopic } from "../topics/relayed-topic.ts";
 import { LinkSubscriptions } from "../fan-out/link-subscriptions.ts";
 import type { PresenceHandler } from "../presence/presence-handler.ts";
@@ -49,6 +50,8 @@ export interface SubscriberHandlerOptions {
 export class SubscriberHandler implements LinkHandler {
   readonly #options: SubscriberHandlerOptions;
   readonly #subscriptions = new Map<FrameSink, LinkSubscriptions>();
+  /** Reads of clients. Reads of relays are answered from the log. */
+  readonly #reads = new LinkReads(this);
   /** Catch-up rounds of the links that have been congested. */
   readonly #rounds = new Map<FrameSink, CatchUpRound>();
 
@@ -70,7 +73,8 @@ export class SubscriberHandler implements LinkHandler {
         this.unsubscribe(link, frame.sub);
         return;
       case "read":
-        this.#read(link, frame);
+        if (this.#options.isOwnedOnly) this.#read(link, frame);
+        else this.#reads.read(link, frame);
         return;
       case "enter":
       case "leave":

@@ -208,8 +208,8 @@ describe("bad input", () => {
       ["producer", subscribe],
       ["subscribe", publishOf({})],
       ["relay", publishOf({})],
-      ["subscribe", read],
-      ["connect", read],
+      ["produce", read],
+      ["producer", read],
       ["connect", ack],
     ];
     for (const [endpoint, frame] of cases) {

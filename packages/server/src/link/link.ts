@@ -353,6 +353,7 @@ export class Link extends TurnLink implements PublishOrigin, AccessHolder {
     if (isFrameAllowed(this.endpoint, type)) {
       if (type === FRAME_TYPES.heartbeat) this.#beatAnswered();
       else if (type === FRAME_TYPES.ping) this.#pong();
+      else if (type === FRAME_TYPES.clock) this.#tellTime(decodeFrame(bytes, start, end));
       else if (type === FRAME_TYPES.token) this.#renew(decodeFrame(bytes, start, end));
       else this.#handler.received(this, type, bytes, start, end);
       return;
@@ -371,6 +372,13 @@ export class Link extends TurnLink implements PublishOrigin, AccessHolder {
     if (this.#isPongSent || this.isCongested) return;
     this.#isPongSent = true;
     this.send({ type: "pong" });
+  }
+
+  /** Answers like pings: once per turn, and not on a congested link. */
+  #tellTime(frame: Frame | undefined): void {
+    if (this.#isPongSent || this.isCongested || frame?.type !== "clock") return;
+    this.#isPongSent = true;
+    this.send({ type: "clock", seq: frame.seq, time: this.context.now() });
   }
 
   /** Renews the client's token. The last token stays valid until the new one is accepted. */

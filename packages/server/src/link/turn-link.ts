@@ -21,6 +21,8 @@ const NOTHING = Buffer.alloc(0);
 /** The parts that all links of a node share. */
 export interface LinkContext {
   readonly turn: Turn;
+  /** The node's time of day, in ms since 1970. */
+  readonly now: () => number;
   /**
    * A link with more unsent bytes than this is congested: the node neither reads from it nor pushes
    * to it.

@@ -94,7 +94,8 @@ export function createNodeCore(
       value: () => unfinished.bytes,
     },
   ]);
-  const linkContext = { turn, sweep, logger, events, highWaterBytes, unfinished };
+  const { now } = clock;
+  const linkContext = { turn, now, sweep, logger, events, highWaterBytes, unfinished };
   const gate = createGate(options.access, logger, clock.now);
   metrics.counters([
     { name: "tokens_accepted_total", help: "Tokens accepted", value: () => gate.counters.accepted },

@@ -82,7 +82,8 @@ export class FrontDoor {
       windowOf: () => LIMITS.windowMessages,
       handshakeTimeoutMs: 3000,
       context: {
-        turn: new Turn({ onError: failed }),
+        now: Date.now,
+      turn: new Turn({ onError: failed }),
         highWaterBytes: 64 * 1024,
         logger: logger as unknown as Logger,
         sweep: this.sweep,

@@ -13,7 +13,12 @@ import type { LinkEvent } from "./connection.ts";
 import type { CredentialSource } from "./credentials.ts";
 import type { PublishData } from "./data.ts";
 import { Emitter } from "./emitter.ts";
+import { readHistory, type History, type HistoryOptions } from "./history.ts";
 import { TopicFollower } from "./topic-follower.ts";
+import { TopicReader, type TopicReaderOptions } from "./topic-reader.ts";
+import { Reading, type ReadOptions, type TopicPage } from "./reading.ts";
+import { RequestReply, reply, type RequestOptions } from "./request-reply.ts";
+import type { Message } from "./message.ts";
 import { refuseUnknown, type Settings } from "./options.ts";
 import { Outbox, type PublishOptions } from "./outbox.ts";
 import { Presence, type PresenceOptions } from "./presence.ts";
@@ -22,6 +27,9 @@ import { createRoute } from "./create-route.ts";
 import type { ClusterRoute } from "./cluster-route.ts";
 import type { Runtime } from "./runtime.ts";
 import { Subscription } from "./subscription.ts";
+
+/** How long `time` waits for an answer before it asks again, in ms. */
+const TIME_RETRY_MS = 2000;
 
 export interface SubscribeOptions {
   /**
@@ -57,9 +65,13 @@ export class Client {
   readonly #emitter = new Emitter<ClientEvents>();
   readonly #outbox: Outbox;
   readonly #route: ClusterRoute;
-  readonly #followers = new Set<TopicFollower>();
+  /** By topic. */
+  readonly #followers = new Map<string, TopicFollower>();
+  readonly #reading: Reading;
+  readonly #requests: RequestReply;
   readonly #presences = new Set<Presence>();
   readonly #host: TopicPresenceHost;
+  readonly #runtime: Runtime;
   readonly #states: ClientStates;
   /** Whether the client could be used once. */
   #isReady = false;
@@ -72,6 +84,7 @@ export class Client {
   /** Called by `connect` and `createClient` only. */
   constructor(settings: Settings, credentials: CredentialSource, runtime: Runtime) {
     this.#settings = settings;
+    this.#runtime = runtime;
     this.#outbox = new Outbox(settings, runtime, () => void this.#probe(true));
     this.#states = new ClientStates(
       {
@@ -87,9 +100,9 @@ export class Client {
       settings,
       runtime,
       place: (follower) => this.#route.follow(follower),
-      onEnd: (follower) => this.#followers.delete(follower),
+      onEnd: ({ topic }) => this.#followers.delete(topic),
       onMisrouted: () => this.#route.refresh(),
-      follow: (follower) => this.#follow(follower),
+      follow: (topic, options) => this.#follow(topic, options),
       attend: (attendant) => this.#route.attend(attendant),
     };
     this.#route = createRoute(settings, {
@@ -103,6 +116,13 @@ export class Client {
         this.#user = user;
       },
     });
+    this.#reading = new Reading({
+      settings,
+      runtime,
+      ask: (request) => this.#route.read(request),
+      onMisrouted: () => this.#route.refresh(),
+    });
+    this.#requests = new RequestReply(this, runtime.after);
     this.#stopWatching = runtime.watch({
       onWake: () => this.#woken(),
       onOffline: () => void this.#probe(true),
@@ -138,7 +158,8 @@ export class Client {
 
   /**
    * Subscribes to a topic: delivers every message after the start once and in order, across reconnects. Each call
-   * creates an independent subscription; a second one of the same topic uses a separate link.
+   * creates an independent subscription, with its own start and buffer; all subscriptions to a topic share one
+   * subscription at the node.
    * @throws SHARDCAST_TOPIC_INVALID, SHARDCAST_TOPIC_RESERVED, SHARDCAST_POSITION_INVALID,
    * SHARDCAST_OPTION_INVALID, SHARDCAST_CLOSED
    */
@@ -149,9 +170,60 @@ export class Client {
     refuseUnknown("option", options, SUBSCRIBE_OPTIONS);
     const { from = "live", gaps = "event" } = options;
     const start = typeof from === "string" ? parseFrom(from) : from;
-    const follower = new TopicFollower({ topic, from: start, gaps }, this.#host);
-    this.#follow(follower);
-    return new Subscription(follower);
+    return new Subscription(this.#follow(topic, { from: start, gaps }));
+  }
+
+  /**
+   * Reads stored messages of a topic: before a position, after one, or the newest.
+   * @throws SHARDCAST_TOPIC_INVALID, SHARDCAST_TOPIC_RESERVED, SHARDCAST_POSITION_INVALID, SHARDCAST_OPTION_INVALID,
+   * SHARDCAST_FORBIDDEN, SHARDCAST_TIMEOUT, SHARDCAST_CLOSED
+   */
+  async history(topic: string, options: HistoryOptions = {}): Promise<History> {
+    if (this.#phase !== "open") throw closedError();
+    const fault = followedTopicFault(topic);
+    if (fault !== undefined) throw new ShardcastError(fault);
+    return readHistory(topic, options, (request) => this.#reading.page(request));
+  }
+
+  /**
+   * Publishes a request and resolves with its reply. Whoever answers calls {@link Client.reply} with the request. The
+   * client follows a reply topic of its own, `replies/<random>`, from its first request on.
+   * @throws SHARDCAST_TIMEOUT without a reply in time, the signal's reason, and the errors of `publish` and `subscribe`
+   */
+  request(topic: string, data: PublishData, options: RequestOptions = {}): Promise<Message> {
+    return this.#requests.request(topic, data, options);
+  }
+
+  /**
+   * Publishes the reply to a message that `request` has published.
+   * @throws SHARDCAST_OPTION_INVALID if the message asks for no reply, and the errors of `publish`
+   */
+  reply(message: Message, data: PublishData, options: PublishOptions = {}): Promise<Published> {
+    return reply(this, message, data, options);
+  }
+
+  /**
+   * The time of day by a node's clock, which also stamps messages, in ms since 1970. Exact to half of the time that the
+   * answer took.
+   * @throws SHARDCAST_TIMEOUT without an answer within `publishTimeoutMs`, SHARDCAST_CLOSED
+   */
+  async time(): Promise<number> {
+    const { now, after } = this.#runtime;
+    const { publishTimeoutMs, reconnect } = this.#settings;
+    const deadline = now() + publishTimeoutMs;
+    while (this.#phase === "open" && now() < deadline) {
+      const askedAt = now();
+      const wait = new Promise<undefined>((resolve) =>
+        after(TIME_RETRY_MS, () => resolve(undefined)),
+      );
+      const answers = Array.from(this.#route.pools, (pool) => pool.askTime());
+      const time = await Promise.race([firstDefined(answers), wait]);
+      if (time !== undefined) return time + (now() - askedAt) / 2;
+      await new Promise<void>((resolve) => after(reconnect.minMs, resolve));
+    }
+    if (this.#phase !== "open") throw closedError();
+    const detail = `no node told its time within ${publishTimeoutMs} ms`;
+    throw new ShardcastError("SHARDCAST_TIMEOUT", detail);
   }
 
   /**
@@ -238,9 +310,17 @@ export class Client {
     await this.drain();
   }
 
-  #follow(follower: TopicFollower): void {
-    this.#route.follow(follower);
-    this.#followers.add(follower);
+  #follow(topic: string, options: TopicReaderOptions): TopicReader {
+    const known = this.#followers.get(topic);
+    const follower = known ?? new TopicFollower(topic, this.#host);
+    const settings = this.#settings;
+    const read = (request: ReadOptions): Promise<TopicPage> => this.#reading.page(request);
+    const reader = new TopicReader(follower, options, { settings, read });
+    if (known === undefined) {
+      this.#route.follow(follower);
+      this.#followers.set(topic, follower);
+    }
+    return reader;
   }
 
   async #probe(isUrgent: boolean): Promise<boolean> {
@@ -268,11 +348,24 @@ export class Client {
     this.#states.closed(error);
     this.#stopWatching();
     for (const presence of this.#presences) presence.end(error);
-    for (const follower of this.#followers) follower.end(error);
+    for (const follower of this.#followers.values()) follower.end(error);
+    this.#reading.close(error ?? closedError());
     this.#outbox.close(error ?? closedError());
     this.#route.close();
     this.#resolveClosed(error);
   }
+}
+
+/** Resolves with the first answer that is not undefined; with undefined if there is none. */
+async function firstDefined<Value>(
+  answers: readonly Promise<Value | undefined>[],
+): Promise<Value | undefined> {
+  const defined = answers.map(async (answer) => {
+    const value = await answer;
+    if (value === undefined) throw new Error("no answer");
+    return value;
+  });
+  return Promise.any(defined).catch(() => undefined);
 }
 
 function closedError(): ShardcastError {

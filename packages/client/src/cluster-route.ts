@@ -2,6 +2,7 @@
 import type { Attendant } from "./attending.ts";
 import type { ConnectionPool } from "./connection-pool.ts";
 import type { Publication } from "./publication.ts";
+import type { ReadRequest } from "./reading.ts";
 import type { TopicFollower } from "./topic-follower.ts";
 
 export interface ClusterRoute {
@@ -14,6 +15,8 @@ export interface ClusterRoute {
   follow(follower: TopicFollower): void;
   /** @throws SHARDCAST_OPTION_INVALID if the client was given no node to subscribe at */
   attend(attendant: Attendant): void;
+  /** @throws SHARDCAST_OPTION_INVALID if the client was given no node to subscribe at */
+  read(request: ReadRequest): void;
   /** Checks whether the cluster has changed. */
   refresh(): void;
   close(): void;

@@ -4,11 +4,12 @@ import type { Attendant } from "./attending.ts";
 import { Connection, type ConnectionContext, type Destination } from "./connection.ts";
 import type { TopicFollower } from "./topic-follower.ts";
 import type { Publication } from "./publication.ts";
+import type { ReadRequest } from "./reading.ts";
 
 export class ConnectionPool {
   readonly #destination: Destination;
   readonly #context: ConnectionContext;
-  /** Carries all publishes, so that they keep their order, and all presence requests. */
+  /** Carries all publishes, so that they keep their order, and all requests. */
   readonly #first: Connection;
   readonly #further = new Set<Connection>();
 
@@ -50,6 +51,20 @@ export class ConnectionPool {
 
   attend(attendant: Attendant): void {
     this.#first.attending.add(attendant);
+  }
+
+  read({ requestOf, onResponse, onLost }: ReadRequest): void {
+    this.#first.pages.requests.ask(requestOf, { onResponse, onLost });
+  }
+
+  /** Asks the node for its time of day, in ms since 1970. @returns undefined if there is no link */
+  askTime(): Promise<number | undefined> {
+    return new Promise((resolve) => {
+      this.#first.clock.ask((seq) => ({ type: "clock", seq, time: 0 }), {
+        onResponse: (response) => resolve(response.type === "clock" ? response.time : undefined),
+        onLost: () => resolve(undefined),
+      });
+    });
   }
 
   /** Removes and returns everything for topics that now belong elsewhere. */

@@ -16,7 +16,9 @@ import { Following } from "./following.ts";
 import { Link, type LinkOwner } from "./link.ts";
 import type { LinkEnd } from "./link-end.ts";
 import type { Settings } from "./options.ts";
+import { PageRequests } from "./reading.ts";
 import type { Runtime } from "./runtime.ts";
+import { CLOCK_REQUESTS, Requests } from "./requests.ts";
 import { Sender } from "./sender.ts";
 import { isStable } from "./stable.ts";
 
@@ -70,6 +72,8 @@ export class Connection implements LinkOwner {
   readonly sender: Sender;
   readonly following: Following;
   readonly attending = new Attending();
+  readonly pages = new PageRequests();
+  readonly clock = new Requests(CLOCK_REQUESTS);
   /** Resolves when a link has opened for the first time. */
   readonly opened: Promise<void>;
   readonly #destination: Destination;
@@ -146,6 +150,8 @@ export class Connection implements LinkOwner {
     this.#emit("open", link, undefined);
     this.#resolveOpened();
     this.sender.opened(link, welcome);
+    this.pages.requests.opened(link);
+    this.clock.opened(link);
     this.following.opened(link, welcome);
     this.attending.opened(link);
   }
@@ -160,17 +166,24 @@ export class Connection implements LinkOwner {
         this.sender.acked(frame);
         return;
       case "reject":
-        if (!this.attending.answered(frame)) this.sender.rejected(frame);
+        if (this.attending.requests.answered(frame)) return;
+        if (!this.pages.requests.answered(frame)) this.sender.rejected(frame);
         return;
       case "entered":
       case "present":
-        this.attending.answered(frame);
+        this.attending.requests.answered(frame);
+        return;
+      case "clock":
+        this.clock.answered(frame);
+        return;
+      case "page":
+        this.pages.paged(frame);
         return;
       case "subscribed":
         this.following.subscribed(frame);
         return;
       case "cause":
-        this.following.caused(frame);
+        if (!this.pages.caused(frame)) this.following.caused(frame);
         return;
       case "gap":
         this.following.missed(frame);
@@ -325,6 +338,8 @@ export class Connection implements LinkOwner {
     this.sender.lost(error);
     this.following.lost();
     this.attending.lost();
+    this.pages.requests.lost();
+    this.clock.lost();
   }
 
   #emit(state: LinkEvent["state"], link: Link, error: ShardcastError | undefined): void {

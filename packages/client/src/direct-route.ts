@@ -7,6 +7,7 @@ import type { ConnectionContext } from "./connection.ts";
 import { ConnectionPool } from "./connection-pool.ts";
 import type { ClusterRoute } from "./cluster-route.ts";
 import type { Publication } from "./publication.ts";
+import type { ReadRequest } from "./reading.ts";
 import type { TopicFollower } from "./topic-follower.ts";
 
 /** How long one node may take to describe its cluster, in ms. */
@@ -79,6 +80,10 @@ export class DirectRoute implements ClusterRoute {
 
   attend(attendant: Attendant): void {
     this.#poolOf(attendant.presenceTopic).attend(attendant);
+  }
+
+  read(request: ReadRequest): void {
+    this.#poolOf(request.topic).read(request);
   }
 
   refresh(): void {

@@ -6,6 +6,7 @@ import type { ConnectionContext } from "./connection.ts";
 import { ConnectionPool } from "./connection-pool.ts";
 import type { ClusterRoute } from "./cluster-route.ts";
 import type { Publication } from "./publication.ts";
+import type { ReadRequest } from "./reading.ts";
 import type { TopicFollower } from "./topic-follower.ts";
 
 export class FixedRoute implements ClusterRoute {
@@ -55,6 +56,10 @@ export class FixedRoute implements ClusterRoute {
 
   attend(attendant: Attendant): void {
     this.#poolToFollow.attend(attendant);
+  }
+
+  read(request: ReadRequest): void {
+    this.#poolToFollow.read(request);
   }
 
   refresh(): void {

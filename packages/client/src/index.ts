@@ -4,12 +4,15 @@
 //   client, client-state          publish, subscribe, drain, close; whether the cluster can be reached
 //   outbox, publication           publishes without an answer; one publish
 //   subscription, message, data   the subscriber's interface; conversion of data to bytes and back
-//   topic-follower, inbox         its implementation: the position in the topic; the messages to read
+//   topic-reader, inbox           its implementation: the position in the topic; the messages to read
+//   topic-follower                one subscription at a node for all readers of a topic
+//   history, reading              reads of stored messages
+//   request-reply                 request and reply over two topics
 //   presence                      the members of a topic
 //   topic-presence, member-list   its implementation: this client's member; the list
 //   cluster-route, *-route, cluster   topic → connections; lazy: what a page loads when it uses it
 //   connection-pool, connection   one link after another, and what they carry:
-//   sender, following, attending    publishes, subscriptions, presence requests
+//   sender, following, attending, requests    publishes, subscriptions, presences, other requests
 //   link, link-end, liveness      one WebSocket; detection of dead links
 //   platform.*, runtime, surroundings   functions of Node or the browser
 export {
@@ -24,6 +27,7 @@ export type { ClientState, ClientStateName } from "./client-state.ts";
 export { connect, createClient } from "./connect.ts";
 export type { LinkEvent } from "./connection.ts";
 export type { PublishData } from "./data.ts";
+export type { History, HistoryOptions } from "./history.ts";
 export type { Gap, Subscribed, SubscriptionEvents } from "./inbox.ts";
 export type { Message } from "./message.ts";
 export type { ConnectOptions, DebugLog } from "./options.ts";
@@ -31,4 +35,5 @@ export type { EnterOptions, PresenceEvents, PresenceNumbers } from "./topic-pres
 export type { Presence, PresenceOptions } from "./presence.ts";
 export type { PublishOptions } from "./outbox.ts";
 export type { Published } from "./publication.ts";
+export type { RequestOptions } from "./request-reply.ts";
 export type { MessageIterator, Subscription } from "./subscription.ts";

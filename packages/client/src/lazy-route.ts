@@ -6,6 +6,7 @@ import type { ClusterRoute } from "./cluster-route.ts";
 import type { ConnectionContext } from "./connection.ts";
 import type { ConnectionPool } from "./connection-pool.ts";
 import type { Publication } from "./publication.ts";
+import type { ReadRequest } from "./reading.ts";
 import type { TopicFollower } from "./topic-follower.ts";
 
 export interface LazyRouteOptions {
@@ -56,6 +57,10 @@ export class LazyRoute implements ClusterRoute {
     this.#place((route) => {
       if (!attendant.isEnded) route.attend(attendant);
     });
+  }
+
+  read(request: ReadRequest): void {
+    this.#place((route) => route.read(request));
   }
 
   refresh(): void {

@@ -1,6 +1,6 @@
 // The application's interface to one topic: iterate, or listen for "message".
 import { formatPosition } from "@shardcast/protocol";
-import type { TopicFollower } from "./topic-follower.ts";
+import type { TopicReader } from "./topic-reader.ts";
 import { DONE, type SubscriptionEvents } from "./inbox.ts";
 import type { Message } from "./message.ts";
 
@@ -22,13 +22,13 @@ export class Subscription implements AsyncIterable<Message> {
    * delivered. Rejects if the subscription ends before.
    */
   readonly ready: Promise<void>;
-  readonly #follower: TopicFollower;
+  readonly #reader: TopicReader;
 
   /** Called by the client only. */
-  constructor(follower: TopicFollower) {
-    this.topic = follower.topic;
-    this.ready = follower.ready;
-    this.#follower = follower;
+  constructor(reader: TopicReader) {
+    this.topic = reader.topic;
+    this.ready = reader.ready;
+    this.#reader = reader;
   }
 
   /**
@@ -36,7 +36,7 @@ export class Subscription implements AsyncIterable<Message> {
    * Undefined before the first "subscribed", unless the subscription started from a position.
    */
   get position(): string | undefined {
-    const { inbox, position } = this.#follower;
+    const { inbox, position } = this.#reader;
     // Waiting messages are not delivered yet.
     const next = inbox.first;
     if (next !== undefined) return formatPosition({ epoch: next.epoch, offset: next.offset - 1 });
@@ -51,7 +51,7 @@ export class Subscription implements AsyncIterable<Message> {
     name: Name,
     listener: (value: SubscriptionEvents[Name]) => void,
   ): () => void {
-    return this.#follower.inbox.on(name, listener);
+    return this.#reader.inbox.on(name, listener);
   }
 
   /**
@@ -59,7 +59,7 @@ export class Subscription implements AsyncIterable<Message> {
    * message. Several loops over one subscription share its messages: each message goes to one of them.
    */
   [Symbol.asyncIterator](): MessageIterator {
-    const { inbox } = this.#follower;
+    const { inbox } = this.#reader;
     inbox.iterate();
     const iterator: MessageIterator = {
       next: () => inbox.next(),
@@ -74,6 +74,6 @@ export class Subscription implements AsyncIterable<Message> {
 
   /** Ends the subscription. Loops over it end, and unread messages are dropped. */
   close(): void {
-    this.#follower.end(undefined);
+    this.#reader.end(undefined);
   }
 }

@@ -1,25 +1,30 @@
-// Follows one topic over one link after another: keeps the position, delivers every message once and in order, and
-// reports messages that are unavailable.
+// Follows one topic for all its readers, with one subscription over one link after another.
+//
+//   reader ─▶ attached ──── receives what the subscription brings
+//      ▲         │
+//      │         ▼ its buffer is full
+//      └──── detached ───── catches up by reads, until it is where the subscription is
+//
+// The subscription exists while a reader is attached. The first reader to attach determines where it starts.
 import {
-  ShardcastError,
   backoffMs,
-  formatPosition,
   type From,
   type GapFrame,
   type MessageFrame,
   type Position,
+  type ShardcastError,
   type SubscribedFrame,
 } from "@shardcast/protocol";
-import { Inbox, type Gap } from "./inbox.ts";
 import { Message } from "./message.ts";
-import type { Settings } from "./options.ts";
 import { nodeRefusalOf } from "./node-refusal.ts";
+import type { Settings } from "./options.ts";
 import type { Runtime } from "./runtime.ts";
 import { isStable } from "./stable.ts";
+import type { TopicReader } from "./topic-reader.ts";
 
 /** The client, as far as a follower uses it. */
 export interface TopicFollowerHost {
-  readonly settings: Pick<Settings, "reconnect" | "subscriptionBufferBytes">;
+  readonly settings: Pick<Settings, "reconnect">;
   readonly runtime: Pick<Runtime, "now" | "after" | "random">;
   /** Moves the follower to a connection with room for it. */
   readonly place: (follower: TopicFollower) => void;
@@ -35,44 +40,35 @@ export interface Carrier {
   remove(follower: TopicFollower): void;
 }
 
-export interface TopicFollowerOptions {
-  readonly topic: string;
-  readonly from: From;
-  readonly gaps: "event" | "error";
-}
+const LIVE: From = { type: "live" };
 
 export class TopicFollower {
   readonly topic: string;
-  readonly inbox: Inbox;
-  /** Resolves when a node has confirmed the subscription for the first time. Rejects if it ends before. */
-  readonly ready: Promise<void>;
   /** Set by the carrier. */
   carrier: Carrier | undefined;
   readonly #host: TopicFollowerHost;
-  readonly #options: TopicFollowerOptions;
-  /** The epoch of the current position; undefined until a node has reported it. */
+  readonly #readers = new Set<TopicReader>();
+  readonly #attached = new Set<TopicReader>();
+  /** Where the subscription starts, as long as it has no position. */
+  #start = LIVE;
+  /** The position of the last received message; its epoch is undefined until a node has reported it. */
   #epoch: string | undefined;
   #offset = 0;
+  /** The last confirmation of the subscription by a node; undefined before the first, and without a subscription. */
+  #subscribed: SubscribedFrame | undefined;
   #refusalCount = 0;
   /** When a node last confirmed the subscription, by `runtime.now`. */
   #subscribedAt = Infinity;
   #cancelRetry: (() => void) | undefined;
   #isEnded = false;
-  #resolveReady: () => void = () => undefined;
-  #rejectReady: (error: ShardcastError) => void = () => undefined;
 
-  constructor(options: TopicFollowerOptions, host: TopicFollowerHost) {
-    this.topic = options.topic;
-    this.#options = options;
+  constructor(topic: string, host: TopicFollowerHost) {
+    this.topic = topic;
     this.#host = host;
-    this.inbox = new Inbox(host.settings.subscriptionBufferBytes, () => this.carrier?.update(this));
-    if (options.from.type === "position") this.#moveTo(options.from.position);
-    this.ready = new Promise((resolve, reject) => {
-      this.#resolveReady = resolve;
-      this.#rejectReady = reject;
-    });
-    // An application that does not await `ready` need not handle its rejection.
-    this.ready.catch(() => undefined);
+  }
+
+  get isEnded(): boolean {
+    return this.#isEnded;
   }
 
   /** The position of the last received message. */
@@ -83,44 +79,80 @@ export class TopicFollower {
   /** Where the next link must resume. */
   get from(): From {
     const { position } = this;
-    return position === undefined ? this.#options.from : { type: "position", position };
-  }
-
-  get isEnded(): boolean {
-    return this.#isEnded;
+    return position === undefined ? this.#start : { type: "position", position };
   }
 
   get wantsMessages(): boolean {
-    return !this.#isEnded && !this.inbox.isFull;
+    return !this.#isEnded && this.#attached.size > 0;
   }
 
-  subscribed({ position, head, oldest, recovered }: SubscribedFrame): void {
+  /** Whether everything that was stored when a node confirmed the subscription has arrived. */
+  get isLive(): boolean {
+    return this.#subscribed !== undefined && this.#offset >= this.#subscribed.head;
+  }
+
+  /** The last confirmation of the subscription. */
+  get subscribedFrame(): SubscribedFrame | undefined {
+    return this.#subscribed;
+  }
+
+  add(reader: TopicReader): void {
+    this.#readers.add(reader);
+  }
+
+  remove(reader: TopicReader): void {
+    if (!this.#readers.delete(reader)) return;
+    this.detach(reader);
+    if (this.#readers.size === 0) this.end(undefined);
+  }
+
+  /**
+   * Attaches a reader, if the subscription brings everything that the reader needs next.
+   * @returns whether it is attached
+   */
+  attach(reader: TopicReader): boolean {
+    if (this.#attached.size === 0) {
+      this.#start = reader.from;
+      this.#moveTo(reader.position);
+      this.#subscribed = undefined;
+    } else if (!this.#brings(reader)) return false;
+    this.#attached.add(reader);
+    this.carrier?.update(this);
+    return true;
+  }
+
+  detach(reader: TopicReader): void {
+    if (this.#attached.delete(reader)) this.carrier?.update(this);
+  }
+
+  subscribed(frame: SubscribedFrame): void {
+    this.#subscribed = frame;
     this.#subscribedAt = this.#host.runtime.now();
+    const { position, recovered } = frame;
     // A topic without messages gets its epoch with its first message.
     const isBorn = recovered && this.#offset === 0 && position.offset === 0;
     if (this.#epoch === undefined || isBorn) this.#moveTo(position);
-    this.#resolveReady();
-    const event = { position: formatPosition(position), head, oldest, recovered };
-    this.inbox.events.emit("subscribed", event);
+    for (const reader of this.#attached) reader.subscribed(frame, recovered);
   }
 
   received(frame: MessageFrame): void {
     if (this.#epoch === undefined || frame.offset <= this.#offset) return;
     const next = this.#offset + 1;
-    // Nodes announce missing messages. If one does not, the follower still reports the gap.
+    // Nodes announce missing messages. If one does not, the readers still learn of the gap.
     if (frame.offset > next) {
-      this.#miss({ epoch: this.#epoch, first: next, last: frame.offset - 1 });
-      // A listener or the option `gaps` may have ended the follower.
-      if (this.#isEnded) return;
+      this.missed({ epoch: this.#epoch, first: next, last: frame.offset - 1 });
     }
     this.#offset = frame.offset;
-    this.inbox.give(new Message(this.topic, this.#epoch, frame));
+    const message = new Message(this.topic, this.#epoch, frame);
+    for (const reader of this.#attached) reader.received(message);
   }
 
-  missed({ epoch, first, last }: GapFrame, code?: string): void {
+  missed(gap: Pick<GapFrame, "epoch" | "first" | "last">, code?: string): void {
+    const { epoch, last: offset } = gap;
     // A gap before the current position was reported earlier.
-    if (epoch === this.#epoch && last <= this.#offset) return;
-    this.#miss({ epoch, first, last, ...(code === undefined ? {} : { code }) });
+    if (epoch === this.#epoch && offset <= this.#offset) return;
+    this.#moveTo({ epoch, offset });
+    for (const reader of this.#attached) reader.missed(gap, code);
   }
 
   /** A node ended or refused the subscription. */
@@ -143,32 +175,32 @@ export class TopicFollower {
     this.#cancelRetry = runtime.after(waitMs, () => place(this));
   }
 
-  /** Ends the follower: by its reader (no error), or because of an error. */
+  /** Ends the follower with all its readers: because the last one has left (no error), or because of an error. */
   end(error: ShardcastError | undefined): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
     this.#cancelRetry?.();
     this.carrier?.remove(this);
     this.#host.onEnd(this);
-    this.#rejectReady(
-      error ?? new ShardcastError("SHARDCAST_CLOSED", "the subscription is closed"),
-    );
-    this.inbox.end(error);
+    for (const reader of [...this.#readers]) reader.end(error);
   }
 
-  #moveTo({ epoch, offset }: Position): void {
-    this.#epoch = epoch;
-    this.#offset = offset;
+  /** Whether the subscription brings every message after a reader's position, or from its start. */
+  #brings({ position, from }: TopicReader): boolean {
+    const own = this.position;
+    if (position !== undefined) {
+      return own?.epoch === position.epoch && own.offset <= position.offset;
+    }
+    if (own === undefined) return isSameStart(from, this.#start);
+    return from.type === "live" && this.isLive;
   }
 
-  #miss(gap: Omit<Gap, "isNewEpoch">): void {
-    const { epoch, first, last, code } = gap;
-    const isNewEpoch = epoch !== this.#epoch;
-    this.#moveTo({ epoch, offset: last });
-    this.inbox.events.emit("gap", { ...gap, isNewEpoch });
-    if (this.#options.gaps === "event") return;
-    const state = code === "SHARDCAST_MESSAGES_DAMAGED" ? "damaged" : "gone";
-    const what = isNewEpoch ? "its log started over" : `messages ${first} to ${last} are ${state}`;
-    this.end(new ShardcastError("SHARDCAST_GAP", `${this.topic}: ${what}`));
+  #moveTo(position: Position | undefined): void {
+    this.#epoch = position?.epoch;
+    this.#offset = position?.offset ?? 0;
   }
+}
+
+function isSameStart(one: From, other: From): boolean {
+  return one.type === other.type && JSON.stringify(one) === JSON.stringify(other);
 }

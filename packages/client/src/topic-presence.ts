@@ -17,7 +17,8 @@ import {
 } from "@shardcast/protocol";
 import type { Attendant, Attending, PresenceRequest } from "./attending.ts";
 import type { Emitter } from "./emitter.ts";
-import { TopicFollower, type TopicFollowerHost } from "./topic-follower.ts";
+import type { TopicFollowerHost } from "./topic-follower.ts";
+import type { TopicReader, TopicReaderOptions } from "./topic-reader.ts";
 import { MemberList, type MemberChange } from "./member-list.ts";
 import type { Message } from "./message.ts";
 import { changeOf, type PresenceChange } from "./presence-change.ts";
@@ -63,8 +64,8 @@ interface PendingCall<Result> {
 
 export interface TopicPresenceHost extends TopicFollowerHost {
   readonly attend: (attendant: Attendant) => void;
-  /** Starts a follower. The client ends it when it closes. */
-  readonly follow: (follower: TopicFollower) => void;
+  /** Starts a reader. The client ends it when it closes. */
+  readonly follow: (topic: string, options: TopicReaderOptions) => TopicReader;
 }
 
 export interface TopicPresenceOptions {
@@ -85,7 +86,7 @@ export class TopicPresence implements Attendant {
   readonly memberId: string;
   readonly events: Emitter<PresenceEvents>;
   readonly list = new MemberList();
-  readonly #follower: TopicFollower | undefined;
+  readonly #reader: TopicReader | undefined;
   /** This client's member, once `enter` was called; undefined after `leave`. */
   #self: PresenceMember | undefined;
   #entering: PendingCall<void>[] = [];
@@ -120,7 +121,7 @@ export class TopicPresence implements Attendant {
     });
     // An application that does not await `ready` need not handle its rejection.
     this.ready.catch(() => undefined);
-    if (isWatching) this.#follower = this.#watch();
+    if (isWatching) this.#reader = this.#watch();
     else this.#resolveReady();
     host.attend(this);
   }
@@ -159,7 +160,7 @@ export class TopicPresence implements Attendant {
     this.#isClosed = true;
     this.#cancelRetry?.();
     this.attending?.remove(this, false);
-    this.#follower?.end(undefined);
+    this.#reader?.end(undefined);
     this.#onEnd();
     const reason = error ?? closedError();
     this.#refuseEntering(reason);
@@ -203,20 +204,18 @@ export class TopicPresence implements Attendant {
     return { type: "leave", topic: this.topic, memberId, user, lost: isLost };
   }
 
-  #watch(): TopicFollower {
-    const options = { topic: this.presenceTopic, from: { type: "live" }, gaps: "event" } as const;
-    const follower = new TopicFollower(options, this.#host);
+  #watch(): TopicReader {
+    const reader = this.#host.follow(this.presenceTopic, { from: { type: "live" }, gaps: "event" });
     const resync = (): void => {
       this.#isStale = true;
       this.#sync();
     };
     // Also after a reconnect: members that were lost with a node have left without a message.
-    follower.inbox.on("subscribed", resync);
-    follower.inbox.on("gap", resync);
-    follower.inbox.on("message", (message) => this.#received(message));
-    follower.inbox.on("error", (error) => this.end(error));
-    this.#host.follow(follower);
-    return follower;
+    reader.inbox.on("subscribed", resync);
+    reader.inbox.on("gap", resync);
+    reader.inbox.on("message", (message) => this.#received(message));
+    reader.inbox.on("error", (error) => this.end(error));
+    return reader;
   }
 
   #enter(): void {

@@ -17,6 +17,7 @@ import {
   type From,
   type LinkLimits,
   type PublishFrame,
+  type ReadFrame,
   type SubscribeFrame,
 } from "@shardcast/protocol";
 import { PskKeys, createNonce } from "@shardcast/protocol/proof";
@@ -38,6 +39,8 @@ const LIMITS: LinkLimits = {
 };
 
 type FrameOf<Type extends FrameType> = Extract<Frame, { type: Type }>;
+
+const PAGE_MESSAGES = 3;
 
 export interface NodeOptions {
   /** @default a free one */
@@ -165,6 +168,22 @@ export class ScriptedNode {
     link.send(...frames);
   }
 
+  /** Answers with at most three messages, so that short tests need several pages. */
+  read(link: NodeLink, { seq, topic: name, from }: ReadFrame): void {
+    const topic = this.topic(name);
+    const head = topic.trimmed + topic.messages.length;
+    const oldest = topic.trimmed + 1;
+    const isOtherEpoch = from.type === "position" && from.position.epoch !== topic.epoch;
+    const start = isOtherEpoch ? topic.trimmed : startOf(from, head, oldest);
+    const offset = Math.max(start, topic.trimmed);
+    const count = Math.max(0, Math.min(PAGE_MESSAGES, head - offset));
+    const frames = Array.from({ length: count }, (_, index) =>
+      encodeFrame(this.message(name, offset + 1 + index)),
+    );
+    const position = { epoch: topic.epoch, offset };
+    link.send({ type: "page", seq, position, head, oldest, frames: Buffer.concat(frames) });
+  }
+
   /** The frame of a stored message. */
   message(name: string, offset: number): FrameOf<"message"> {
     const topic = this.topic(name);
@@ -246,6 +265,12 @@ export class ScriptedNode {
         return;
       case "subscribe":
         this.subscribe(link, frame);
+        return;
+      case "read":
+        this.read(link, frame);
+        return;
+      case "clock":
+        link.send({ type: "clock", seq: frame.seq, time: 1_700_000_000_000 });
         return;
       case "ping":
         link.send({ type: "pong" });

@@ -1,6 +1,5 @@
 // Request and reply over two topics: the requester's own reply topic, and the topic of those who answer.
 import { ShardcastError } from "@shardcast/protocol";
-import type { Client } from "./client.ts";
 import type { PublishData } from "./data.ts";
 import type { Message } from "./message.ts";
 import type { PublishOptions } from "./outbox.ts";
@@ -10,8 +9,8 @@ import type { Published } from "./publication.ts";
 import type { Runtime } from "./runtime.ts";
 import type { Subscription } from "./subscription.ts";
 
-export const REPLY_TO = "reply-to";
-export const CORRELATION_ID = "correlation-id";
+const REPLY_TO = "reply-to";
+const CORRELATION_ID = "correlation-id";
 
 const REPLY_TOPICS = "replies/";
 const TIMEOUT_MS = 10_000;
@@ -21,6 +20,12 @@ export interface RequestOptions extends Omit<PublishOptions, "timeoutMs"> {
   readonly timeoutMs?: number | undefined;
 }
 
+/** The client, as far as requests and replies use it. */
+export interface RequestingClient {
+  publish(topic: string, data: PublishData, options: PublishOptions): Promise<Published>;
+  subscribe(topic: string): Subscription;
+}
+
 interface PendingRequest {
   readonly resolve: (message: Message) => void;
   readonly reject: (error: unknown) => void;
@@ -28,14 +33,14 @@ interface PendingRequest {
 
 /** The requests of a client. Its reply topic is followed from the first request on. */
 export class RequestReply {
-  readonly #client: Pick<Client, "publish" | "subscribe">;
+  readonly #client: RequestingClient;
   readonly #after: Runtime["after"];
   readonly #pending = new Map<string, PendingRequest>();
   readonly #replyTopic = `${REPLY_TOPICS}${randomId()}`;
   #replies: Subscription | undefined;
   #count = 0;
 
-  constructor(client: Pick<Client, "publish" | "subscribe">, after: Runtime["after"]) {
+  constructor(client: RequestingClient, after: Runtime["after"]) {
     this.#client = client;
     this.#after = after;
   }
@@ -88,7 +93,7 @@ export class RequestReply {
 
 /** @throws SHARDCAST_OPTION_INVALID if the message asks for no reply */
 export async function reply(
-  client: Pick<Client, "publish">,
+  client: Pick<RequestingClient, "publish">,
   message: Message,
   data: PublishData,
   options: PublishOptions,

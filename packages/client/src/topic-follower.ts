@@ -20,7 +20,6 @@ import { nodeRefusalOf } from "./node-refusal.ts";
 import type { Settings } from "./options.ts";
 import type { Runtime } from "./runtime.ts";
 import { isStable } from "./stable.ts";
-import type { TopicReader } from "./topic-reader.ts";
 
 /** The client, as far as a follower uses it. */
 export interface TopicFollowerHost {
@@ -31,6 +30,18 @@ export interface TopicFollowerHost {
   readonly onEnd: (follower: TopicFollower) => void;
   /** A node answered that it does not own the topic. */
   readonly onMisrouted: () => void;
+}
+
+/** Reads the topic for one subscription. */
+export interface FollowingReader {
+  /** The position of the last message that it has; undefined until a node has reported one. */
+  readonly position: Position | undefined;
+  /** Where it continues. */
+  readonly from: From;
+  subscribed(frame: SubscribedFrame, recovered: boolean): void;
+  received(message: Message): void;
+  missed(gap: Pick<GapFrame, "epoch" | "first" | "last">, code?: string): void;
+  end(error: ShardcastError | undefined): void;
 }
 
 /** The followers of one connection. */
@@ -47,8 +58,8 @@ export class TopicFollower {
   /** Set by the carrier. */
   carrier: Carrier | undefined;
   readonly #host: TopicFollowerHost;
-  readonly #readers = new Set<TopicReader>();
-  readonly #attached = new Set<TopicReader>();
+  readonly #readers = new Set<FollowingReader>();
+  readonly #attached = new Set<FollowingReader>();
   /** Where the subscription starts, as long as it has no position. */
   #start = LIVE;
   /** The position of the last received message; its epoch is undefined until a node has reported it. */
@@ -96,11 +107,11 @@ export class TopicFollower {
     return this.#subscribed;
   }
 
-  add(reader: TopicReader): void {
+  add(reader: FollowingReader): void {
     this.#readers.add(reader);
   }
 
-  remove(reader: TopicReader): void {
+  remove(reader: FollowingReader): void {
     if (!this.#readers.delete(reader)) return;
     this.detach(reader);
     if (this.#readers.size === 0) this.end(undefined);
@@ -110,7 +121,7 @@ export class TopicFollower {
    * Attaches a reader, if the subscription brings everything that the reader needs next.
    * @returns whether it is attached
    */
-  attach(reader: TopicReader): boolean {
+  attach(reader: FollowingReader): boolean {
     if (this.#attached.size === 0) {
       this.#start = reader.from;
       this.#moveTo(reader.position);
@@ -121,7 +132,7 @@ export class TopicFollower {
     return true;
   }
 
-  detach(reader: TopicReader): void {
+  detach(reader: FollowingReader): void {
     if (this.#attached.delete(reader)) this.carrier?.update(this);
   }
 
@@ -186,7 +197,7 @@ export class TopicFollower {
   }
 
   /** Whether the subscription brings every message after a reader's position, or from its start. */
-  #brings({ position, from }: TopicReader): boolean {
+  #brings({ position, from }: FollowingReader): boolean {
     const own = this.position;
     if (position !== undefined) {
       return own?.epoch === position.epoch && own.offset <= position.offset;

@@ -11,7 +11,7 @@ import { Inbox, type Gap } from "./inbox.ts";
 import { Message } from "./message.ts";
 import type { Settings } from "./options.ts";
 import type { ReadOptions, TopicPage } from "./reading.ts";
-import type { TopicFollower } from "./topic-follower.ts";
+import type { FollowingReader, TopicFollower } from "./topic-follower.ts";
 
 /** About how many bytes one read brings, at most: less than a reader's buffer has room for. */
 const READ_BYTES = 128 * 1024;
@@ -29,7 +29,7 @@ export interface TopicReaderOptions {
 /** What a node reports when it confirms a subscription or answers a read. */
 type Confirmation = Pick<SubscribedFrame, "position" | "head" | "oldest">;
 
-export class TopicReader {
+export class TopicReader implements FollowingReader {
   readonly topic: string;
   readonly inbox: Inbox;
   /** Resolves when a node has confirmed the subscription for the first time. Rejects if it ends before. */

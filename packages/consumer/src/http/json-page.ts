@@ -1,8 +1,12 @@
 // A page of a topic's messages as JSON.
 import { formatPosition, type From } from "@shardcast/protocol";
 import type { LinkAccess } from "@shardcast/server";
-import { collectPage, type PageContent, type PageGap } from "../links/page-sink.ts";
-import type { SubscriberHandler } from "../links/subscriber-handler.ts";
+import {
+  collectPage,
+  type PageContent,
+  type PageGap,
+  type PageSource,
+} from "../links/page-sink.ts";
 import { messagesOf, type MessageJson } from "./message-json.ts";
 
 /** The most bytes of a page's messages, as JSON. */
@@ -33,11 +37,11 @@ export interface JsonPageRequest {
  * SHARDCAST_OWNER_UNAVAILABLE
  */
 export async function readPage(
-  handler: SubscriberHandler,
+  source: PageSource,
   request: JsonPageRequest,
 ): Promise<MessagesPage> {
   const content = new JsonContent(request.limit);
-  const { epoch, end, head, oldest, gap } = await collectPage(handler, request, content);
+  const { epoch, end, head, oldest, gap } = await collectPage(source, request, content);
   return {
     messages: content.messages,
     position: formatPosition({ epoch, offset: end }),

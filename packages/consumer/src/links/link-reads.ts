@@ -3,8 +3,7 @@
 import { ShardcastError, encodeFrame, frameEnd, type ReadFrame } from "@shardcast/protocol";
 import { SharedFrames } from "@shardcast/protocol/websocket";
 import type { HandledLink } from "@shardcast/server";
-import { collectPage, type PageContent } from "./page-sink.ts";
-import type { SubscriberHandler } from "./subscriber-handler.ts";
+import { collectPage, type PageContent, type PageSource } from "./page-sink.ts";
 
 /** The most reads of one link without an answer. */
 const WINDOW = 4;
@@ -12,12 +11,12 @@ const WINDOW = 4;
 const MAX_BYTES = 256 * 1024;
 
 export class LinkReads {
-  readonly #handler: SubscriberHandler;
+  readonly #source: PageSource;
   /** Numbers of reads without an answer. */
   readonly #unanswered = new Map<HandledLink, number>();
 
-  constructor(handler: SubscriberHandler) {
-    this.#handler = handler;
+  constructor(source: PageSource) {
+    this.#source = source;
   }
 
   read(link: HandledLink, { seq, topic, from, limitBytes }: ReadFrame): void {
@@ -32,7 +31,7 @@ export class LinkReads {
     }
     this.#unanswered.set(link, count + 1);
     const content = new FrameContent(Math.min(limitBytes, MAX_BYTES));
-    collectPage(this.#handler, { topic, from, access: link.access }, content)
+    collectPage(this.#source, { topic, from, access: link.access }, content)
       .then(({ epoch, start, head, oldest, gap }) => {
         if (!link.isOpen) return;
         if (gap?.code !== undefined) link.send({ type: "cause", sub: seq, code: gap.code });

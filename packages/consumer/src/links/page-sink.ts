@@ -12,7 +12,6 @@ import {
 } from "@shardcast/protocol";
 import type { SharedFrames } from "@shardcast/protocol/websocket";
 import type { FrameSink, LinkAccess } from "@shardcast/server";
-import type { SubscriberHandler } from "./subscriber-handler.ts";
 
 const TIMEOUT_MS = 10_000;
 const SUB = 0;
@@ -36,6 +35,13 @@ export interface PageRange {
   readonly gap: PageGap | undefined;
 }
 
+/** Subscribes sinks to topics. */
+export interface PageSource {
+  subscribe(sink: FrameSink, sub: number, topic: string, from: From): void;
+  /** Ends the subscriptions of a sink. */
+  closed(sink: FrameSink): void;
+}
+
 /** The messages of a page. */
 export interface PageContent {
   /** Whether it has room for no more. */
@@ -55,19 +61,19 @@ export interface PageRequest {
  * SHARDCAST_OWNER_UNAVAILABLE
  */
 export function collectPage(
-  handler: SubscriberHandler,
+  source: PageSource,
   { topic, from, access }: PageRequest,
   content: PageContent,
 ): Promise<PageRange> {
   return new Promise((resolve, reject) => {
     const sink = new PageSink(access, content, (result) => {
       clearTimeout(timer);
-      handler.closed(sink);
+      source.closed(sink);
       if (result instanceof ShardcastError) reject(result);
       else resolve(result);
     });
     const timer = setTimeout(() => sink.close("SHARDCAST_OWNER_UNAVAILABLE"), TIMEOUT_MS);
-    handler.subscribe(sink, SUB, topic, from);
+    source.subscribe(sink, SUB, topic, from);
   });
 }
 

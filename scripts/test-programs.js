@@ -12,6 +12,8 @@ const PACKAGES = {
   faketime: "faketime",
   // Makes syncs fail.
   strace: "strace",
+  // Runs pages.
+  chromium: "chromium",
 };
 
 if (missing().length > 0 && process.getuid?.() === 0) {

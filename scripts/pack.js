@@ -3,7 +3,7 @@
 
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, rmSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { join, resolve, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { publicPackages } from "./public-packages.js";
 
@@ -51,7 +51,7 @@ export function packAll(folder) {
 function removeStaleOutputs(folder) {
   const dist = join(folder, "dist");
   for (const name of readdirSync(dist, { recursive: true })) {
-    if (name.startsWith("browser") || !OUTPUT.test(name)) continue;
+    if (name.startsWith(`browser${sep}`) || !OUTPUT.test(name)) continue;
     const source = join(folder, "src", name.replace(OUTPUT, ".ts"));
     if (!existsSync(source) && !existsSync(`${source}x`)) rmSync(join(dist, name));
   }

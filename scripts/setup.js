@@ -6,6 +6,7 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { buildBrowserBundle } from "./browser-bundle.js";
 import { withLock } from "./setup-lock.js";
 
 const OUTPUT_LIMIT_BYTES = 64 * 1024 * 1024;
@@ -48,6 +49,7 @@ async function build() {
   const notice = setTimeout(() => report("building packages"), QUIET_BUILD_MS);
   try {
     await run("build", ["node_modules/typescript/bin/tsc", "-b", "tsconfig.build.json"]);
+    await buildBrowserBundle();
   } finally {
     clearTimeout(notice);
   }

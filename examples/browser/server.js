@@ -1,29 +1,26 @@
-// The back end of the chat in index.html: serves the page and the SDK's modules, and signs tokens.
+// The back end of the chat in index.html: serves the page and the SDK's bundle for browsers, and signs tokens.
 //
 // Start a cluster with `npm start`. In a second terminal: node examples/browser/server.js
 import { createHmac } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { createServer } from "node:http";
 
-const ROOT = new URL("../../", import.meta.url);
-const MODULE = /^\/packages\/(client|protocol)\/dist\/[a-z0-9.-]+\.js$/;
+const BUNDLE = new URL("../../packages/client/dist/browser/", import.meta.url);
+const MODULE = /^\/client\/([a-z-]+\.min\.js)$/;
 const secret = readFileSync("data/token-secret", "utf8").trim();
 
 const server = createServer((request, response) => {
   const { pathname, searchParams } = new URL(request.url ?? "/", "http://localhost");
   const send = (/** @type {string} */ type, /** @type {string} */ text) =>
     response.writeHead(200, { "content-type": type }).end(text);
-  const read = (/** @type {string} */ path) => readFileSync(new URL(path, ROOT), "utf8");
+  const [, module = ""] = MODULE.exec(pathname) ?? [];
 
-  if (pathname === "/") send("text/html", read("examples/browser/index.html"));
+  if (pathname === "/")
+    send("text/html", readFileSync(new URL("index.html", import.meta.url), "utf8"));
   // A real back end takes the user from its session, not from the request.
   else if (pathname === "/token") send("text/plain", tokenOf(searchParams.get("user") ?? "ann"));
-  else if (pathname === "/murmurhash.js") {
-    // This is a CommonJS module, and browsers import ES modules only.
-    const code = read("packages/protocol/node_modules/murmurhash/murmurhash.js");
-    send("text/javascript", `const module = {}; ${code}; export default module.exports;`);
-  } else if (MODULE.test(pathname) && existsSync(new URL(`.${pathname}`, ROOT))) {
-    send("text/javascript", read(`.${pathname}`));
+  else if (module !== "" && existsSync(new URL(module, BUNDLE))) {
+    send("text/javascript", readFileSync(new URL(module, BUNDLE), "utf8"));
   } else response.writeHead(404).end();
 });
 server.listen(Number(process.argv[2] ?? 8080), "127.0.0.1", () => {

@@ -10,7 +10,7 @@ import {
 import { ClientStates, type ClientState } from "./client-state.ts";
 import type { TopicPresenceHost } from "./topic-presence.ts";
 import type { LinkEvent } from "./connection.ts";
-import type { CredentialSource } from "./credentials.ts";
+import type { CredentialSource } from "./credential-source.ts";
 import type { PublishData } from "./data.ts";
 import { Emitter } from "./emitter.ts";
 import { readHistory, type History, type HistoryOptions } from "./history.ts";

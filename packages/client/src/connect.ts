@@ -1,8 +1,9 @@
 // Creates a client from options.
-import { createKeys } from "#platform";
+import { createKeySource } from "#platform";
 import { ShardcastError } from "@shardcast/protocol";
 import { Client } from "./client.ts";
-import { KeySource, TokenSource, type CredentialSource } from "./credentials.ts";
+import type { CredentialSource } from "./credential-source.ts";
+import { TokenSource } from "./credentials.ts";
 import { readOptions, type ConnectOptions } from "./options.ts";
 import { PLATFORM_RUNTIME, type Runtime } from "./runtime.ts";
 
@@ -66,5 +67,5 @@ function sourceOf({ psk, token, getToken }: ConnectOptions): CredentialSource {
     throw new ShardcastError("SHARDCAST_OPTION_INVALID", "give one of psk, token and getToken");
   }
   const source = token ?? getToken;
-  return source === undefined ? new KeySource(createKeys(psk)) : new TokenSource(source);
+  return source === undefined ? createKeySource(psk) : new TokenSource(source);
 }

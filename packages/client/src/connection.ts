@@ -11,7 +11,7 @@ import {
   type WelcomeFrame,
 } from "@shardcast/protocol";
 import { Attending } from "./attending.ts";
-import type { CredentialSource } from "./credentials.ts";
+import type { CredentialSource } from "./credential-source.ts";
 import { Following } from "./following.ts";
 import { Link, type LinkOwner } from "./link.ts";
 import type { LinkEnd } from "./link-end.ts";

@@ -1,51 +1,10 @@
-// The credentials of a client's links: a key, or a token, which must be renewed before it expires.
-import { ShardcastError, type Credentials, type HandshakeKeys } from "@shardcast/protocol";
+// Tokens as the credentials of a client's links, renewed before they expire.
+import { ShardcastError, type Credentials } from "@shardcast/protocol";
+import type { CredentialSource } from "./credential-source.ts";
 import { PLATFORM_RUNTIME, type Runtime } from "./runtime.ts";
 
 /** How long the application's getToken may take, in ms. After that it is called again. */
 const GET_TOKEN_MS = 10_000;
-
-/** Provides the credentials for links. */
-export interface CredentialSource {
-  /** Whether an expired token can be replaced. */
-  readonly isRenewable: boolean;
-  /** Credentials for the next link. @throws the error of the application's getToken */
-  get(): Credentials | Promise<Credentials>;
-  /** Returns a token that differs from the last one of a link, which is about to expire. */
-  renew(last: Credentials): Promise<string>;
-  /** A node accepted these credentials. */
-  accepted(credentials: Credentials): void;
-  /**
-   * A node refused these credentials.
-   * @returns whether the client may try others
-   */
-  refused(credentials: Credentials): boolean;
-}
-
-export class KeySource implements CredentialSource {
-  readonly isRenewable = false;
-  readonly #credentials: Credentials;
-
-  constructor(keys: HandshakeKeys) {
-    this.#credentials = { type: "keys", keys };
-  }
-
-  get(): Credentials {
-    return this.#credentials;
-  }
-
-  renew(): Promise<string> {
-    return Promise.reject(new ShardcastError("SHARDCAST_UNAUTHORIZED", "a key does not expire"));
-  }
-
-  accepted(): void {
-    // A key stays the same.
-  }
-
-  refused(): boolean {
-    return false;
-  }
-}
 
 /** All links share one token, until it expires or a node refuses it. */
 export class TokenSource implements CredentialSource {

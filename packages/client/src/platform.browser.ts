@@ -1,5 +1,6 @@
 // The SDK's platform functions in browsers: the WebSocket class. A browser must not hold the pre-shared key.
-import { ShardcastError, type HandshakeKeys } from "@shardcast/protocol";
+import { ShardcastError } from "@shardcast/protocol";
+import type { CredentialSource } from "./credential-source.ts";
 
 export const WebSocket = globalThis.WebSocket;
 
@@ -9,7 +10,7 @@ export function receivedBytes(): number {
 }
 
 /** @throws SHARDCAST_KEY_MISSING, or SHARDCAST_OPTION_INVALID if a key is given: every visitor could read it */
-export function createKeys(psk: string | undefined): HandshakeKeys {
+export function createKeySource(psk: string | undefined): CredentialSource {
   if (psk === undefined)
     throw new ShardcastError("SHARDCAST_KEY_MISSING", "give token or getToken");
   throw new ShardcastError(

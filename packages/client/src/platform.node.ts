@@ -1,7 +1,9 @@
 // The SDK's platform functions in Node: a WebSocket class, and the proof with a pre-shared key.
 import { WebSocket as NodeWebSocket } from "ws";
-import { ShardcastError, type HandshakeKeys } from "@shardcast/protocol";
+import { ShardcastError } from "@shardcast/protocol";
 import { PskKeys } from "@shardcast/protocol/proof";
+import type { CredentialSource } from "./credential-source.ts";
+import { KeySource } from "./key-source.ts";
 
 /** Large enough for a page of messages in one WebSocket message; limits the memory that a node can make the client use. */
 const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
@@ -30,9 +32,9 @@ export function receivedBytes(socket: unknown): number {
 }
 
 /** @throws SHARDCAST_KEY_MISSING if the key is empty or undefined */
-export function createKeys(psk: string | undefined): HandshakeKeys {
+export function createKeySource(psk: string | undefined): CredentialSource {
   if (psk === undefined || psk === "") {
     throw new ShardcastError("SHARDCAST_KEY_MISSING", "give psk, token or getToken");
   }
-  return new PskKeys(psk);
+  return new KeySource(new PskKeys(psk));
 }

@@ -1,7 +1,7 @@
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "chai";
-import { createKeys } from "../src/platform.browser.ts";
+import { createKeySource } from "../src/platform.browser.ts";
 import { codeOf } from "./support.ts";
 
 const SOURCES = join(__dirname, "..", "src");
@@ -17,6 +17,6 @@ describe("for a browser", () => {
   }
 
   it("refuses a pre-shared key", () => {
-    expect(codeOf(() => createKeys("k"))).to.equal("SHARDCAST_OPTION_INVALID");
+    expect(codeOf(() => createKeySource("k"))).to.equal("SHARDCAST_OPTION_INVALID");
   });
 });

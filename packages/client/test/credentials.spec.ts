@@ -1,7 +1,8 @@
 import { PskKeys } from "@shardcast/protocol/proof";
 import { ShardcastError, type Credentials } from "@shardcast/protocol";
 import { expect } from "chai";
-import { KeySource, TokenSource } from "../src/credentials.ts";
+import { TokenSource } from "../src/credentials.ts";
+import { KeySource } from "../src/key-source.ts";
 
 /** The results of an application's getToken, call by call, and a clock that the test controls. */
 class Application {

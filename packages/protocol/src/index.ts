@@ -1,6 +1,6 @@
 // @shardcast/protocol: everything that both ends of a link must agree on. No sockets, no timers, no runtime.
 //
-//   topic, ring, position       topic names, their owners, positions in topics
+//   topic, shard, ring, position topic names, their owners, positions in topics
 //   presence, events            topics for members, and for events of links and topics
 //   frame, endpoint, limits     the frames, where each is allowed, the limits
 //   binary-codec, json-codec    the encodings
@@ -75,8 +75,9 @@ export {
   readPublishTopic,
 } from "./publish-head.ts";
 export { Ring, isSameMember, type RingMember } from "./ring.ts";
+export { SHARD_COUNT, shardOf } from "./shard.ts";
 export { decodeText, encodeText, isPlainText, isWellFormed, textBytes } from "./text.ts";
-export { SHARD_COUNT, shardOf, topicFault, type TopicFault } from "./topic.ts";
+export { topicFault, type TopicFault } from "./topic.ts";
 export { TopicPattern, topicPatternFault } from "./topic-pattern.ts";
 export { binaryToJson, framesToBinary } from "./transcode.ts";
 export {

@@ -3,7 +3,7 @@
 // Thaler & Ravishankar, "Using name-based mappings to increase hit rates", 1998. docs/protocol.md#ring
 import murmurhash from "murmurhash";
 import { ShardcastError } from "./errors.ts";
-import { SHARD_COUNT, shardOf } from "./topic.ts";
+import { SHARD_COUNT, shardOf } from "./shard.ts";
 
 /** A consumer of the ring. */
 export interface RingMember {

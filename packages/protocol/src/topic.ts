@@ -1,10 +1,6 @@
-// The rules for topic names, and the shard of a topic. docs/protocol.md#topics
-import murmurhash from "murmurhash";
+// The rules for topic names. docs/protocol.md#topics
 import { TOPIC_MAX_BYTES } from "./limits.ts";
 import { isPlainText, textBytes } from "./text.ts";
-
-/** Number of shards. It can never change. */
-export const SHARD_COUNT = 1024;
 
 export type TopicFault = "SHARDCAST_TOPIC_INVALID" | "SHARDCAST_TOPIC_RESERVED";
 
@@ -18,9 +14,4 @@ export function topicFault(topic: string): TopicFault | undefined {
   if (textBytes(topic) > TOPIC_MAX_BYTES) return "SHARDCAST_TOPIC_INVALID";
   if (topic.startsWith("$")) return "SHARDCAST_TOPIC_RESERVED";
   return undefined;
-}
-
-/** Returns the shard of a topic: `murmur3_32(utf8(topic), seed 0) % 1024`. */
-export function shardOf(topic: string): number {
-  return murmurhash.v3(topic, 0) % SHARD_COUNT;
 }

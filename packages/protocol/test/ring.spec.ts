@@ -2,7 +2,7 @@ import { expect } from "chai";
 import fc from "fast-check";
 import murmurhash from "murmurhash";
 import { Ring, type RingMember } from "../src/ring.ts";
-import { SHARD_COUNT, shardOf } from "../src/topic.ts";
+import { SHARD_COUNT, shardOf } from "../src/shard.ts";
 import { codeOf } from "./support.ts";
 
 const SHARDS = Array.from({ length: SHARD_COUNT }, (_, shard) => shard);

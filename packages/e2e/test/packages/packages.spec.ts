@@ -239,7 +239,10 @@ describe("the packed packages", function () {
     const outputs = await Promise.all(
       TYPESCRIPTS.map((version) => {
         const typescript = `./node_modules/typescript-${version}`;
-        return execute([process.execPath, "types.cjs", typescript], folder).catch(
+        // The oldest and the newest version check every entry of every package.
+        const isEnd = version === TYPESCRIPTS[0] || version === TYPESCRIPTS.at(-1);
+        const files = ["client.ts", ...(isEnd ? ["entries.ts"] : [])];
+        return execute([process.execPath, "types.cjs", typescript, ...files], folder).catch(
           (error: unknown) => String((error as { stdout?: string }).stdout ?? error),
         );
       }),

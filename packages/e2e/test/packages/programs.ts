@@ -85,14 +85,15 @@ function log(..._texts: string[]): void {}
  * declarations of the packages, as without `skipLibCheck`. Those of other libraries would take ten times as long.
  */
 export const TYPE_CHECK = `
-const ts = require(process.argv[2]);
+const [, , typescript, ...nodeFiles] = process.argv;
+const ts = require(typescript);
 const RESOLUTIONS = {
   bundler: { moduleResolution: ts.ModuleResolutionKind.Bundler, module: ts.ModuleKind.ESNext },
   nodenext: { moduleResolution: ts.ModuleResolutionKind.NodeNext, module: ts.ModuleKind.NodeNext },
 };
 const PLATFORMS = {
   browser: { files: ["client.ts"], lib: ["lib.es2022.d.ts", "lib.dom.d.ts"], types: [] },
-  node: { files: ["client.ts", "entries.ts"], lib: ["lib.es2022.d.ts"], types: ["node"] },
+  node: { files: nodeFiles, lib: ["lib.es2022.d.ts"], types: ["node"] },
 };
 for (const [resolution, kinds] of Object.entries(RESOLUTIONS)) {
   const parsed = new Map();

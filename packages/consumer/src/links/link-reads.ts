@@ -1,5 +1,5 @@
 // Answers the read frames of clients: one page of a topic's messages, over the client's own link.
-// docs/protocol.md#reading
+// docs/protocol.md#read
 import { ShardcastError, encodeFrame, frameEnd, type ReadFrame } from "@shardcast/protocol";
 import { SharedFrames } from "@shardcast/protocol/websocket";
 import type { HandledLink } from "@shardcast/server";

@@ -1,6 +1,7 @@
 // The command `shardcast`: run a cluster, publish, subscribe.
 import { argumentsFor, strict } from "@shardcast/options";
 import yargs from "yargs";
+import { asyncapiCommand } from "./asyncapi.ts";
 import type { NodeBins } from "./cluster-plan.ts";
 import { dataCommand } from "./data.ts";
 import { describeFailure } from "./fault.ts";
@@ -14,7 +15,8 @@ export async function main(bins: NodeBins): Promise<void> {
   process.stdout.on("error", stdoutOnError);
   try {
     const up = upCommand(bins);
-    const commands = [up, publishCommand, subscribeCommand, tokenCommand, dataCommand];
+    const clients = [publishCommand, subscribeCommand, tokenCommand];
+    const commands = [up, ...clients, asyncapiCommand, dataCommand];
     const rows = commands.flatMap((command) => command.rows);
     await strict(yargs(argumentsFor(process.argv.slice(2), rows)))
       .scriptName("shardcast")
@@ -23,8 +25,12 @@ export async function main(bins: NodeBins): Promise<void> {
       .command(publishCommand)
       .command(subscribeCommand)
       .command(tokenCommand)
+      .command(asyncapiCommand)
       .command(dataCommand)
-      .demandCommand(1, "no command: up, publish, subscribe, token or data; --help tells more")
+      .demandCommand(
+        1,
+        "no command: up, publish, subscribe, token, asyncapi or data; --help tells more",
+      )
       .parseAsync();
   } catch (error) {
     process.stderr.write(`shardcast: ${describeFailure(error)}\n`);

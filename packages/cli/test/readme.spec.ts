@@ -2,6 +2,7 @@
 import { cellsIn, cellsOf } from "@shardcast/options/testing";
 import { expect } from "chai";
 import { readFileSync } from "node:fs";
+import { asyncapiCommand } from "../src/asyncapi.ts";
 import { dataCommand } from "../src/data.ts";
 import { publishCommand } from "../src/publish.ts";
 import { subscribeCommand } from "../src/subscribe.ts";
@@ -16,6 +17,7 @@ const COMMANDS = {
   "publish <topic> [message..]": publishCommand,
   "subscribe <topic..>": subscribeCommand,
   "token --sub <user>": tokenCommand,
+  "asyncapi <file>": asyncapiCommand,
   "data check|backup|repair": dataCommand,
 };
 

@@ -1,5 +1,6 @@
 // A client of the cluster: its publishes, subscriptions and presences, and the connections that carry them.
 /// <reference lib="esnext.disposable" preserve="true" />
+import { loadHistory, loadRequestReply } from "#lazy";
 import {
   ShardcastError,
   followedTopicFault,
@@ -13,11 +14,11 @@ import type { LinkEvent } from "./connection.ts";
 import type { CredentialSource } from "./credential-source.ts";
 import type { PublishData } from "./data.ts";
 import { Emitter } from "./emitter.ts";
-import { readHistory, type History, type HistoryOptions } from "./history.ts";
+import type { History, HistoryOptions } from "./history.ts";
 import { TopicFollower } from "./topic-follower.ts";
 import { TopicReader, type TopicReaderOptions } from "./topic-reader.ts";
 import { Reading, type ReadOptions, type TopicPage } from "./reading.ts";
-import { RequestReply, reply, type RequestOptions } from "./request-reply.ts";
+import type { RequestOptions, RequestReply } from "./request-reply.ts";
 import type { Message } from "./message.ts";
 import { refuseUnknown, type Settings } from "./options.ts";
 import { Outbox, type PublishOptions } from "./outbox.ts";
@@ -68,7 +69,7 @@ export class Client {
   /** By topic. */
   readonly #followers = new Map<string, TopicFollower>();
   readonly #reading: Reading;
-  readonly #requests: RequestReply;
+  #requests: RequestReply | undefined;
   readonly #presences = new Set<Presence>();
   readonly #host: TopicPresenceHost;
   readonly #runtime: Runtime;
@@ -122,7 +123,6 @@ export class Client {
       ask: (request) => this.#route.read(request),
       onMisrouted: () => this.#route.refresh(),
     });
-    this.#requests = new RequestReply(this, runtime.after);
     this.#stopWatching = runtime.watch({
       onWake: () => this.#woken(),
       onOffline: () => void this.#probe(true),
@@ -146,7 +146,7 @@ export class Client {
    */
   publish(topic: string, data: PublishData, options: PublishOptions = {}): Promise<Published> {
     return new Promise((resolve, reject) => {
-      if (this.#phase !== "open") throw closedError();
+      this.#requireOpen();
       const publication = this.#outbox.add(topic, data, options, { resolve, reject });
       try {
         this.#route.send(publication);
@@ -164,7 +164,7 @@ export class Client {
    * SHARDCAST_OPTION_INVALID, SHARDCAST_CLOSED
    */
   subscribe(topic: string, options: SubscribeOptions = {}): Subscription {
-    if (this.#phase !== "open") throw closedError();
+    this.#requireOpen();
     const fault = followedTopicFault(topic);
     if (fault !== undefined) throw new ShardcastError(fault);
     refuseUnknown("option", options, SUBSCRIBE_OPTIONS);
@@ -179,9 +179,12 @@ export class Client {
    * SHARDCAST_FORBIDDEN, SHARDCAST_TIMEOUT, SHARDCAST_CLOSED
    */
   async history(topic: string, options: HistoryOptions = {}): Promise<History> {
-    if (this.#phase !== "open") throw closedError();
+    this.#requireOpen();
     const fault = followedTopicFault(topic);
     if (fault !== undefined) throw new ShardcastError(fault);
+    const { readHistory } = await loadHistory();
+    // The client may have been closed meanwhile.
+    this.#requireOpen();
     return readHistory(topic, options, (request) => this.#reading.page(request));
   }
 
@@ -190,7 +193,9 @@ export class Client {
    * client follows a reply topic of its own, `replies/<random>`, from its first request on.
    * @throws SHARDCAST_TIMEOUT without a reply in time, the signal's reason, and the errors of `publish` and `subscribe`
    */
-  request(topic: string, data: PublishData, options: RequestOptions = {}): Promise<Message> {
+  async request(topic: string, data: PublishData, options: RequestOptions = {}): Promise<Message> {
+    const { RequestReply } = await loadRequestReply();
+    this.#requests ??= new RequestReply(this, this.#runtime.after);
     return this.#requests.request(topic, data, options);
   }
 
@@ -198,7 +203,12 @@ export class Client {
    * Publishes the reply to a message that `request` has published.
    * @throws SHARDCAST_OPTION_INVALID if the message asks for no reply, and the errors of `publish`
    */
-  reply(message: Message, data: PublishData, options: PublishOptions = {}): Promise<Published> {
+  async reply(
+    message: Message,
+    data: PublishData,
+    options: PublishOptions = {},
+  ): Promise<Published> {
+    const { reply } = await loadRequestReply();
     return reply(this, message, data, options);
   }
 
@@ -221,7 +231,7 @@ export class Client {
       if (time !== undefined) return time + (now() - askedAt) / 2;
       await new Promise<void>((resolve) => after(reconnect.minMs, resolve));
     }
-    if (this.#phase !== "open") throw closedError();
+    this.#requireOpen();
     const detail = `no node told its time within ${publishTimeoutMs} ms`;
     throw new ShardcastError("SHARDCAST_TIMEOUT", detail);
   }
@@ -231,7 +241,7 @@ export class Client {
    * @throws SHARDCAST_TOPIC_INVALID, SHARDCAST_TOPIC_RESERVED, SHARDCAST_OPTION_INVALID, SHARDCAST_CLOSED
    */
   presence(topic: string, options: PresenceOptions = {}): Presence {
-    if (this.#phase !== "open") throw closedError();
+    this.#requireOpen();
     const fault = presenceTopicFault(topic);
     if (fault !== undefined) throw new ShardcastError(fault);
     const presence = new Presence(topic, options.watch ?? true, this.#host, (ended) =>
@@ -308,6 +318,10 @@ export class Client {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.drain();
+  }
+
+  #requireOpen(): void {
+    if (this.#phase !== "open") throw closedError();
   }
 
   #follow(topic: string, options: TopicReaderOptions): TopicReader {

@@ -33,6 +33,7 @@ export function createClientWith(options: ConnectOptions, runtime: Runtime): Cli
   const source = sourceOf(options);
   signal?.throwIfAborted();
   const client = new Client(settings, source, runtime);
+  options.outbox?.attach(client);
   if (signal !== undefined) {
     const abort = (): void => client.close();
     signal.addEventListener("abort", abort);

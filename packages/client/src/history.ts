@@ -11,12 +11,14 @@ import { Message } from "./message.ts";
 import { refuseUnknown } from "./options.ts";
 import type { ReadOptions, TopicPage } from "./reading.ts";
 
-/** Without `before` and `after`: the newest messages. */
+/** Without a place: the newest messages. */
 export interface HistoryOptions {
   /** A position, as `<epoch>_<offset>`: the messages directly before that message. */
   readonly before?: string | undefined;
   /** A position: the messages directly after that message; with `before` as well, up to that one. */
   readonly after?: string | undefined;
+  /** The messages stored from this time on, in ms since 1970. Instead of `after`. */
+  readonly since?: number | undefined;
   /** Maximum number of messages. @default 100 */
   readonly limit?: number | undefined;
   /** How long it may take, in ms, for each request. @default the client's `publishTimeoutMs` */
@@ -37,6 +39,7 @@ export interface History {
 const HISTORY_OPTIONS: Readonly<Record<keyof HistoryOptions, true>> = {
   before: true,
   after: true,
+  since: true,
   limit: true,
   timeoutMs: true,
 };
@@ -73,12 +76,16 @@ interface Range {
   readonly limit: number;
 }
 
-function rangeOf({ before, after, limit = DEFAULT_LIMIT }: HistoryOptions): Range {
+function rangeOf({ before, after, since, limit = DEFAULT_LIMIT }: HistoryOptions): Range {
   if (!Number.isSafeInteger(limit) || limit <= 0) {
     const detail = `limit is ${limit}; it must be a whole number above 0`;
     throw new ShardcastError("SHARDCAST_OPTION_INVALID", detail);
   }
   const end = before === undefined ? undefined : positionOf(before);
+  if (since !== undefined) {
+    const from = parseFrom(`since:${since}`);
+    return { from, before: end, hasStart: false, limit };
+  }
   if (after !== undefined) {
     const position = positionOf(after);
     return { from: { type: "position", position }, before: end, hasStart: true, limit };

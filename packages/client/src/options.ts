@@ -1,6 +1,7 @@
 // The options of `connect`: their checks and defaults.
 import { ShardcastError, type BackoffOptions } from "@shardcast/protocol";
 import { baseUrl } from "./base-url.ts";
+import type { AttachableOutbox } from "./durable/outbox-client.ts";
 import { TIMER_MAX_MS } from "./runtime.ts";
 
 /** Receives what a client does, for people to read. Names and details may change with any version. */
@@ -30,6 +31,8 @@ export interface ConnectOptions {
   readonly producers?: readonly string[] | undefined;
   /** Consumer nodes to subscribe at, one at a time. If the list is empty, the client cannot subscribe. */
   readonly consumers?: readonly string[] | undefined;
+  /** Sends what this outbox has: `indexedDB()` or `inMemory()` of `@shardcast/client/outbox`. */
+  readonly outbox?: AttachableOutbox | undefined;
   /** Ends `connect`, and later the client, when it is aborted. */
   readonly signal?: AbortSignal | undefined;
   /**
@@ -69,6 +72,7 @@ const OPTION_NAMES: Readonly<Record<keyof ConnectOptions, true>> = {
   psk: true,
   token: true,
   getToken: true,
+  outbox: true,
   signal: true,
   debug: true,
   url: true,

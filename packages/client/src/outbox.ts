@@ -21,6 +21,8 @@ export interface PublishOptions {
   readonly timeoutMs?: number | undefined;
   /** Cancels the publish. The message may be stored nevertheless. */
   readonly signal?: AbortSignal | undefined;
+  /** Called each time the message is handed to a link: once, and again after each lost link. */
+  readonly onSent?: (() => void) | undefined;
 }
 
 export class Outbox implements PublicationOwner {
@@ -73,6 +75,7 @@ export class Outbox implements PublicationOwner {
     const deadline = this.#runtime.now() + timeoutMs;
     const fields = { ordinal, topic, frame, payloadBytes, timeoutMs, deadline };
     const publication = new Publication(fields, resolvers, this);
+    publication.onSent = options.onSent;
     if (signal !== undefined) this.#aborts.add(publication, signal);
     this.#unanswered.add(publication);
     this.#bytes += frame.length;

@@ -49,6 +49,8 @@ export class Publication {
   fault: ShardcastError | undefined = undefined;
   /** Whether it was answered or given up. Queues that still contain it skip it. */
   isSettled = false;
+  /** Called each time it is handed to a link. */
+  onSent: (() => void) | undefined = undefined;
   /** Called when it is settled, to release resources. */
   onSettled: (() => void) | undefined = undefined;
   readonly #resolvers: PublishResolvers;
@@ -67,6 +69,7 @@ export class Publication {
 
   /** Returns the frame, updated for one transmission. */
   frameFor(seq: number, now: number): Uint8Array {
+    this.onSent?.();
     writeUint32(this.frame, PUBLISH_SEQ_AT, seq);
     // 0 would mean the node's default.
     writeUint32(this.frame, PUBLISH_TIMEOUT_AT, Math.max(1, Math.ceil(this.deadline - now)));

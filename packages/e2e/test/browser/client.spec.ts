@@ -50,7 +50,7 @@ describeWith(["chromium"], "the SDK in a browser", function () {
   });
 
   async function run<Result>(page: Page, code: string): Promise<Result> {
-    return page.evaluate(code) as Promise<Result>;
+    return page.evaluate<Result>(code);
   }
 
   for (const route of ["single", "direct"] as const) {

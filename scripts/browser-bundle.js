@@ -121,8 +121,8 @@ function minifier(esbuild) {
 function hashOfInputs() {
   const hash = createHash("sha256");
   const compiled = [CLIENT, PROTOCOL].flatMap((folder) =>
-    readdirSync(folder)
-      .filter((name) => name.endsWith(".js"))
+    readdirSync(folder, { recursive: true })
+      .filter((name) => name.endsWith(".js") && !name.endsWith(".min.js"))
       .sort()
       .map((name) => join(folder, name)),
   );

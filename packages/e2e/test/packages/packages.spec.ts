@@ -53,7 +53,7 @@ class InstalledCluster {
 }
 
 describe("the packed packages", function () {
-  this.timeout(180_000);
+  this.timeout(300_000);
 
   const packed = new PackedPackages();
   /** All are installed at once; each test awaits the one that it needs. */

@@ -83,6 +83,8 @@ export class PresenceOwner {
   /** When topics settle that this node first learns of after a start or a change of the ring. */
   #settlesAt: number;
   #timer: Timer | undefined;
+  /** Ends the waits of pages. */
+  readonly #waits = new Set<() => void>();
 
   constructor(options: PresenceOwnerOptions) {
     this.#options = options;
@@ -144,18 +146,17 @@ export class PresenceOwner {
 
   /**
    * Returns the members after a number, at most `limit`.
-   * @throws SHARDCAST_NOT_OWNER, SHARDCAST_LOG_UNAVAILABLE
+   * @throws SHARDCAST_NOT_OWNER, SHARDCAST_LOG_UNAVAILABLE, SHARDCAST_NODE_DRAINING
    */
   async page(topic: string, after: number, limit: number): Promise<PresenceAnswer> {
     // Requests do not create a topic, except while a new owner must ask the watchers to read the
     // members again.
-    const { runtime } = this.#options;
     const isKnown = this.#topics.has(topic) || this.#settlesAt > this.#now;
     let watched = isKnown ? this.#watched(topic) : this.#nobody(topic);
     const { settlesAt = 0 } = watched;
     const waitMs = settlesAt - this.#settleMs + GATHER_MS - this.#now;
     if (waitMs > 0) {
-      await new Promise<void>((resolve) => runtime.setTimeout(resolve, Math.ceil(waitMs)));
+      await this.#wait(waitMs);
       // The topic may have another owner now, or may have been dropped and created again.
       this.#checkOwned(topic);
       watched = this.#topics.get(topic) ?? watched;
@@ -189,6 +190,23 @@ export class PresenceOwner {
 
   close(): void {
     this.#options.runtime.clear(this.#timer);
+    for (const end of this.#waits) end();
+  }
+
+  /** Rejects with SHARDCAST_NODE_DRAINING if the node stops first. */
+  #wait(ms: number): Promise<void> {
+    const { runtime } = this.#options;
+    return new Promise((resolve, reject) => {
+      const timer = runtime.setTimeout(() => {
+        this.#waits.delete(end);
+        resolve();
+      }, Math.ceil(ms));
+      const end = (): void => {
+        runtime.clear(timer);
+        reject(new ShardcastError("SHARDCAST_NODE_DRAINING"));
+      };
+      this.#waits.add(end);
+    });
   }
 
   get #now(): number {

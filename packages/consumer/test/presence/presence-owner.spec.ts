@@ -253,6 +253,15 @@ describe("PresenceOwner", () => {
       expect(await answer(bench.owner.page(TOPIC, 0, 10))).to.include({ count: 1 });
     });
 
+    it("refuses a question that waits when the node stops, and leaves no timer", async () => {
+      const bench = new Bench();
+      const page = bench.owner.page(TOPIC, 0, 10).catch((error: unknown) => error);
+      await bench.pass(1);
+      bench.owner.close();
+      expect(await page).to.include({ code: "SHARDCAST_NODE_DRAINING" });
+      expect(bench.runtime.timerCount).to.equal(0);
+    });
+
     it("reports changes at once, and has the watchers ask again when it is over, once", async () => {
       const bench = new Bench();
       bench.owner.enter(NODE, TOPIC, member("ann"));

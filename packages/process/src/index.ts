@@ -3,7 +3,7 @@ export { addressGroup, clientAddress } from "./client-address.ts";
 export { continueWhenRead } from "./continue-when-read.ts";
 export { EarlierAnswers } from "./earlier-answers.ts";
 export { explain } from "./explain.ts";
-export { createLogger } from "./logger.ts";
+export { createLogger, createLoggerTo } from "./logger.ts";
 export { outliveRejections } from "./rejections.ts";
 export { Outage } from "./outage.ts";
 export { PacedText } from "./paced-text.ts";

@@ -2,6 +2,11 @@ import { ShardcastError } from "@shardcast/protocol";
 import { pino, type Logger } from "pino";
 import { LogOutput } from "./log-output.ts";
 
+/** Receives the lines of a logger, one by one. */
+export interface LineOutput {
+  write(line: string): void;
+}
+
 /**
  * Creates a logger that writes JSON lines to stdout.
  * @param fields included in every line
@@ -10,7 +15,19 @@ export function createLogger(level: string, fields: Readonly<Record<string, stri
   // An error of stderr cannot be reported anywhere.
   process.stderr.on("error", () => undefined);
   const output = new LogOutput(process.stdout);
-  const logger = pino(
+  const logger = createLoggerTo(output, level, fields);
+  output.onRoom = (count) =>
+    logger.warn({ count }, "log lines were dropped because their reader was slow");
+  return logger;
+}
+
+/** Creates a logger that writes JSON lines to an output. */
+export function createLoggerTo(
+  output: LineOutput,
+  level: string,
+  fields: Readonly<Record<string, string>>,
+): Logger {
+  return pino(
     {
       level,
       base: fields,
@@ -20,9 +37,6 @@ export function createLogger(level: string, fields: Readonly<Record<string, stri
     },
     output,
   );
-  output.onRoom = (count) =>
-    logger.warn({ count }, "log lines were dropped because their reader was slow");
-  return logger;
 }
 
 /** Logs expected errors with their code only, unexpected errors with a stack trace. */

@@ -30,6 +30,8 @@ export {
 export { problem, problemOf, sendProblem } from "./http/problem.ts";
 export type { SweptLink } from "./link/sweep.ts";
 export { ShardcastNode, type NodeCore } from "./node/node.ts";
+export { openNodeCore } from "./node/open-node-core.ts";
+export type { Dial } from "./peer/peer.ts";
 export { parseConsumers } from "./cluster/consumer-list.ts";
 export type { Membership } from "./cluster/membership.ts";
 export { RefusedBehind } from "./publish/refused-behind.ts";

@@ -5,13 +5,10 @@ import { readOptions, type Row, type Values } from "@shardcast/options";
 import { createLogger, explain, outliveRejections, stopOnSignal } from "@shardcast/process";
 import type { RingMember } from "@shardcast/protocol";
 import type { Logger } from "pino";
-import { openConsumers } from "./cluster/consumer-source.ts";
-import { Membership } from "./cluster/membership.ts";
-import { NodeMetrics } from "./http/metrics.ts";
 import { PUBLIC_PSK } from "./options/psk-options.ts";
-import { readSchemaFile } from "./publish/schema-file.ts";
-import { createNodeCore, type NodeCore, type Role, type ShardcastNode } from "./node/node.ts";
-import { parseNodeOptions, type NodeOptions, type NodeValues } from "./node/node-options.ts";
+import type { NodeCore, Role, ShardcastNode } from "./node/node.ts";
+import type { NodeOptions, NodeValues } from "./node/node-options.ts";
+import { openNodeCore } from "./node/open-node-core.ts";
 
 /**
  * How far the old part of V8's heap may grow before a full collection, in percent of what was alive
@@ -48,19 +45,9 @@ export async function runNode<Rows extends NodeRows>(run: RunNodeOptions<Rows>):
     const source = { argv, env, scriptName, description, isNode: true };
     const values = readOptions(run.options, source);
     if (values === undefined) return;
-    const parsed = parseNodeOptions(values as Values<Rows> & NodeValues);
-    const consumers = await openConsumers(parsed.consumers, parsed.port);
-    const id = (await run.resolveId?.(parsed, consumers.members)) ?? parsed.id;
-    const { schemaFile } = parsed;
-    const schemas = schemaFile === undefined ? undefined : await readSchemaFile(schemaFile);
-    const options = { ...parsed, id, schemas };
-    const labels = { role: run.role, node: options.id };
-    const logger = createLogger(options.logLevel, labels);
-    // A producer is never one of the consumers, even with the same id.
-    const isSelf = run.role === "producer" ? () => false : (consumers.isSelf ?? hasId(id));
-    const membership = new Membership(consumers.members, isSelf);
-    consumers.follow(membership, logger);
-    core = createNodeCore(options, membership, logger, new NodeMetrics(labels));
+    const { role, resolveId } = run;
+    const nodeValues = values as Values<Rows> & NodeValues;
+    core = await openNodeCore({ role, values: nodeValues, createLogger, resolveId });
     node = await run.start(core, values);
   } catch (error) {
     process.stderr.write(`${scriptName}: ${explain(error)}\n`);
@@ -83,8 +70,4 @@ function tellWhenReady(node: ShardcastNode, logger: Logger): void {
   if (node.waitingFor().length > 0) {
     setTimeout(() => tellWhenReady(node, logger), READY_POLL_MS).unref();
   } else logger.info({ url: node.url, port: node.port, pid: process.pid }, "ready");
-}
-
-function hasId(id: string): (member: RingMember) => boolean {
-  return (member) => member.id === id;
 }

@@ -24,9 +24,10 @@ export class NodeMetrics {
   readonly #registry = new Registry();
   readonly #text = new PacedText(() => this.#registry.metrics());
 
-  constructor(labels: Readonly<Record<string, string>>) {
+  /** @param hasProcess whether to include memory, CPU, and other metrics of the process */
+  constructor(labels: Readonly<Record<string, string>>, { hasProcess } = { hasProcess: true }) {
     this.#registry.setDefaultLabels(labels);
-    collectDefaultMetrics({ register: this.#registry });
+    if (hasProcess) collectDefaultMetrics({ register: this.#registry });
     this.counters([
       {
         name: "handshakes_total",

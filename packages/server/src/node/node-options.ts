@@ -10,6 +10,7 @@ import { parseAccessOptions, type AccessOptions } from "../access/access-options
 import { parseConsumerSource, type ConsumerSource } from "../cluster/consumer-source.ts";
 import { readPsk } from "../options/psk-options.ts";
 import { parseTlsOptions, type TlsOptions } from "../options/tls.ts";
+import type { Dial } from "../peer/peer.ts";
 import type { TopicSchemas } from "../publish/topic-schemas.ts";
 
 /** The values of the options that every node has. */
@@ -26,6 +27,8 @@ export interface NodeOptions extends Omit<NodeValues, "psk" | "consumers"> {
   readonly tls: TlsOptions;
   /** Undefined if clients may publish anything. */
   readonly schemas?: TopicSchemas | undefined;
+  /** Opens the connections to other nodes. @default Node's own */
+  readonly dial?: Dial | undefined;
 }
 
 /** @throws SHARDCAST_OPTION_INVALID, SHARDCAST_KEY_MISSING */

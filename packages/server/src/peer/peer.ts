@@ -1,5 +1,5 @@
 // A link that this node dials to another node, and dials again as long as the node runs.
-import type { Socket } from "node:net";
+import type { NetConnectOpts, Socket } from "node:net";
 import { crc32 } from "node:zlib";
 import {
   ClientHandshake,
@@ -51,12 +51,17 @@ export interface PeerLink {
   close(): void;
 }
 
+/** Opens a TCP connection. */
+export type Dial = (options: NetConnectOpts) => Socket;
+
 export interface PeerOptions {
   readonly member: RingMember;
   readonly endpoint: Endpoint;
   readonly keys: HandshakeKeys;
   readonly logger: Logger;
   readonly tls: PeerTls;
+  /** @default Node's own */
+  readonly dial?: Dial | undefined;
 }
 
 export class Peer implements PeerLink {
@@ -114,7 +119,7 @@ export class Peer implements PeerLink {
   }
 
   #dial(): void {
-    const { member, endpoint, keys, tls } = this.#options;
+    const { member, endpoint, keys, tls, dial } = this.#options;
     const { ca, isRequired } = tls;
     if (isRequired && !member.url.startsWith("wss:")) {
       this.#refuse("its address is without TLS, which this node uses: --advertise wss://… there");
@@ -127,6 +132,7 @@ export class Peer implements PeerLink {
       closeTimeout: 1000,
       generateMask: leaveUnmasked,
       ...(ca === undefined ? {} : { ca }),
+      ...(dial === undefined ? {} : { createConnection: dial }),
     } as ConstructorParameters<typeof WebSocket>[2]);
     this.#socket = socket;
     this.#checksum = undefined;

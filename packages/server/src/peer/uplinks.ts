@@ -7,7 +7,7 @@ import type { Membership } from "../cluster/membership.ts";
 import type { TlsOptions } from "../options/tls.ts";
 import type { MovedPublish } from "../publish/moved-publish.ts";
 import type { Turn } from "../turn/turn.ts";
-import { Peer } from "./peer.ts";
+import { Peer, type Dial } from "./peer.ts";
 import { Uplink } from "./uplink.ts";
 
 /** The most publishes in flight to one owner. */
@@ -23,6 +23,7 @@ export interface UplinksContext {
     readonly keys: PskKeys;
     readonly tls: TlsOptions;
     readonly publishTimeoutMs: number;
+    readonly dial?: Dial | undefined;
   };
   readonly membership: Membership;
   readonly logger: Logger;
@@ -101,14 +102,14 @@ export class Uplinks {
 
   #open(): void {
     const { options, logger, turn, runtime } = this.#core;
-    const { keys, publishTimeoutMs } = options;
+    const { keys, publishTimeoutMs, dial } = options;
     const tls = options.tls.peers;
     for (const member of this.#membership.peers) {
       if (this.#byId.has(member.id)) continue;
       const uplink = new Uplink({
         member,
         createPeer: (handler) =>
-          new Peer({ member, endpoint: "producer", keys, tls, logger }, handler),
+          new Peer({ member, endpoint: "producer", keys, tls, logger, dial }, handler),
         runtime,
         turn,
         windowMessages: WINDOW_MESSAGES,

@@ -20,7 +20,7 @@ import {
   type RingMember,
 } from "@shardcast/protocol";
 import type { Logger } from "pino";
-import { Peer, type PeerHandler } from "./peer.ts";
+import { Peer, type Dial, type PeerHandler } from "./peer.ts";
 import type { PeerTls } from "../options/tls.ts";
 import type { Follower, TopicSource } from "./topic-source.ts";
 
@@ -40,6 +40,7 @@ export interface UpstreamOptions {
   readonly member: RingMember;
   readonly keys: HandshakeKeys;
   readonly tls: PeerTls;
+  readonly dial: Dial | undefined;
   readonly logger: Logger;
   /** Called each time that the link opens. */
   readonly onOpen: () => void;

@@ -5,11 +5,16 @@ import type { PskKeys } from "@shardcast/protocol/proof";
 import type { Logger } from "pino";
 import type { Membership } from "../cluster/membership.ts";
 import type { TlsOptions } from "../options/tls.ts";
+import type { Dial } from "./peer.ts";
 import { Upstream } from "./upstream.ts";
 
 /** The parts of a node that upstreams use. */
 export interface UpstreamsContext {
-  readonly options: { readonly keys: PskKeys; readonly tls: TlsOptions };
+  readonly options: {
+    readonly keys: PskKeys;
+    readonly tls: TlsOptions;
+    readonly dial?: Dial | undefined;
+  };
   readonly membership: Membership;
   readonly logger: Logger;
 }
@@ -36,6 +41,7 @@ export class Upstreams {
       member,
       keys: options.keys,
       tls: options.tls.peers,
+      dial: options.dial,
       logger,
       onOpen: () => this.#onOpen(member),
     });

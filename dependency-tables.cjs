@@ -12,6 +12,7 @@ const PACKAGES = {
   redis: ["protocol", "options", "process", "server", "log"],
   producer: ["options", "server", "redis"],
   consumer: ["protocol", "options", "process", "webhooks", "server", "log", "redis"],
+  testing: ["protocol", "client", "options", "process", "server", "producer", "consumer"],
   cli: ["protocol", "client", "options", "log"],
   switchboard: ["protocol", "client", "options", "process", "webhooks"],
   faults: ["protocol", "client", "options"],

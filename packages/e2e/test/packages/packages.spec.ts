@@ -206,6 +206,12 @@ describe("the packed packages", function () {
     await ended;
   });
 
+  it("run the first code of the testing package's README", async () => {
+    const code = firstCode(await folderOf("npm"), "@shardcast/testing", "ts");
+    const output = await runIn("npm", { file: "testing.js", code });
+    expect(output).to.match(/^\{ epoch: '[0-9a-f]{16}', offset: 1, duplicate: false \}\n$/);
+  });
+
   it("run the first commands of the command's README", async () => {
     const folder = await folderOf("npm");
     const commands = firstCode(folder, "shardcast", "sh").trim().split("\n");

@@ -24,6 +24,7 @@ export class ClientStates {
   readonly #source: ClientStateSource;
   readonly #emitter: Emitter<{ readonly state: ClientState }>;
   #current: ClientState = { name: "connecting", reason: undefined };
+  #emitted = this.#current;
   /** The last error of a link since all links were open. */
   #fault: ShardcastError | undefined;
   /** Whether an attempt to open a link has failed since all links were open. */
@@ -61,11 +62,13 @@ export class ClientStates {
   update(): void {
     if (this.#isUpdating) return;
     this.#isUpdating = true;
-    const before = this.#current;
     queueMicrotask(() => {
       this.#isUpdating = false;
-      this.#refresh();
-      if (this.#current !== before) this.#emitter.emit("state", this.#current);
+      const { current } = this;
+      // Reading the state meanwhile has refreshed it, without an event.
+      if (current === this.#emitted) return;
+      this.#emitted = current;
+      this.#emitter.emit("state", current);
     });
   }
 

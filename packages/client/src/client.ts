@@ -189,6 +189,16 @@ export class Client {
   }
 
   /**
+   * Reads one page of stored messages as a node answers it: the messages after a place, up to about `limitBytes`.
+   * {@link Client.history} reads as many as it takes.
+   * @throws the same as `history`
+   */
+  async readPage(topic: string, from: From, limitBytes: number): Promise<TopicPage> {
+    this.#requireOpen();
+    return this.#reading.page({ topic, from, limitBytes });
+  }
+
+  /**
    * Publishes a request and resolves with its reply. Whoever answers calls {@link Client.reply} with the request. The
    * client follows a reply topic of its own, `replies/<random>`, from its first request on.
    * @throws SHARDCAST_TIMEOUT without a reply in time, the signal's reason, and the errors of `publish` and `subscribe`
@@ -244,7 +254,7 @@ export class Client {
     this.#requireOpen();
     const fault = presenceTopicFault(topic);
     if (fault !== undefined) throw new ShardcastError(fault);
-    const presence = new Presence(topic, options.watch ?? true, this.#host, (ended) =>
+    const presence = new Presence(topic, options, this.#host, (ended) =>
       this.#presences.delete(ended),
     );
     this.#presences.add(presence);

@@ -4,7 +4,7 @@ import { ShardcastError } from "@shardcast/protocol";
 import { Client } from "./client.ts";
 import type { CredentialSource } from "./credential-source.ts";
 import { TokenSource } from "./credentials.ts";
-import { readOptions, type ConnectOptions } from "./options.ts";
+import { readOptions, type ConnectOptions, type SharedTabs } from "./options.ts";
 import { PLATFORM_RUNTIME, type Runtime } from "./runtime.ts";
 
 /**
@@ -32,7 +32,10 @@ export function createClientWith(options: ConnectOptions, runtime: Runtime): Cli
   const { signal } = options;
   const source = sourceOf(options);
   signal?.throwIfAborted();
-  const client = new Client(settings, source, runtime);
+  const client =
+    options.share === undefined
+      ? new Client(settings, source, runtime)
+      : sharedClient(options, options.share, source, runtime);
   options.outbox?.attach(client);
   if (signal !== undefined) {
     const abort = (): void => client.close();
@@ -60,6 +63,21 @@ export async function connectWith(options: ConnectOptions, runtime: Runtime): Pr
   } finally {
     cancelTimeout();
   }
+  return client;
+}
+
+/** A client whose link leads to the leader of a group of tabs, which may be this tab. */
+function sharedClient(
+  options: ConnectOptions,
+  group: SharedTabs,
+  source: CredentialSource,
+  runtime: Runtime,
+): Client {
+  const own = { share: undefined, outbox: undefined, signal: undefined };
+  const shared = group.join(runtime, () => createClientWith({ ...options, ...own }, runtime));
+  const settings = readOptions({ ...options, route: "single" });
+  const client = new Client(settings, source, shared.runtime);
+  void client.closed.then(() => shared.leave());
   return client;
 }
 

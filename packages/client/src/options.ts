@@ -2,7 +2,16 @@
 import { ShardcastError, type BackoffOptions } from "@shardcast/protocol";
 import { baseUrl } from "./base-url.ts";
 import type { AttachableOutbox } from "./durable/outbox-client.ts";
-import { TIMER_MAX_MS } from "./runtime.ts";
+import { TIMER_MAX_MS, type Runtime } from "./runtime.ts";
+
+/** A group of tabs that share links, as far as a client uses it. */
+export interface SharedTabs {
+  /**
+   * @param lead creates the client with links to the cluster, if this tab becomes the leader
+   * @returns the runtime for a client whose links lead to the leader
+   */
+  join(runtime: Runtime, lead: () => unknown): { readonly runtime: Runtime; leave(): void };
+}
 
 /** Receives what a client does, for people to read. Names and details may change with any version. */
 export type DebugLog = (event: string, details: object) => void;
@@ -33,6 +42,8 @@ export interface ConnectOptions {
   readonly consumers?: readonly string[] | undefined;
   /** Sends what this outbox has: `indexedDB()` or `inMemory()` of `@shardcast/client/outbox`. */
   readonly outbox?: AttachableOutbox | undefined;
+  /** Shares the links of one tab among all tabs of the origin: `tabGroup()` of `@shardcast/client/tabs`. */
+  readonly share?: SharedTabs | undefined;
   /** Ends `connect`, and later the client, when it is aborted. */
   readonly signal?: AbortSignal | undefined;
   /**
@@ -73,6 +84,7 @@ const OPTION_NAMES: Readonly<Record<keyof ConnectOptions, true>> = {
   token: true,
   getToken: true,
   outbox: true,
+  share: true,
   signal: true,
   debug: true,
   url: true,

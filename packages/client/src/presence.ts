@@ -18,13 +18,15 @@ export interface PresenceOptions {
    * @default true
    */
   readonly watch?: boolean | undefined;
+  /** The id of this client's own member. @default random */
+  readonly memberId?: string | undefined;
 }
 
 /** The members of a topic, and this client's own member. */
 export class Presence {
   readonly topic: string;
   /** The id of this client's own member. */
-  readonly memberId = randomId();
+  readonly memberId: string;
   /** Resolves when the list is complete for the first time, immediately without `watch`. Rejects if it ends before. */
   readonly ready: Promise<void>;
   readonly #events = new Emitter<PresenceEvents>();
@@ -38,16 +40,16 @@ export class Presence {
   /** Called by the client only. */
   constructor(
     topic: string,
-    isWatching: boolean,
+    { watch: isWatching = true, memberId = randomId() }: PresenceOptions,
     host: TopicPresenceHost,
     onEnd: (presence: Presence) => void,
   ) {
     this.topic = topic;
+    this.memberId = memberId;
     this.#onEnd = onEnd;
     this.#loaded = loadPresence().then(
       ({ TopicPresence: Loaded }) => {
         if (this.#end !== undefined) throw this.#end;
-        const { memberId } = this;
         const events = this.#events;
         const options = { topic, memberId, isWatching, events, onEnd: () => onEnd(this) };
         return (this.#inner = new Loaded(options, host));

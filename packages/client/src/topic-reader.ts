@@ -130,7 +130,12 @@ export class TopicReader implements FollowingReader {
       // The follower's subscription is confirmed and live: this reader starts at the same place.
       const position = this.#follower.position ?? subscribedFrame.position;
       const head = Math.max(subscribedFrame.head, position.offset);
-      this.subscribed({ position, head, oldest: subscribedFrame.oldest }, true);
+      this.#moveTo(position);
+      // The application has no listener yet.
+      queueMicrotask(() => {
+        const confirmation = { position, head, oldest: subscribedFrame.oldest };
+        if (!this.#isEnded) this.subscribed(confirmation, true);
+      });
     }
   }
 

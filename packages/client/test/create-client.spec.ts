@@ -69,6 +69,7 @@ describe("createClient", () => {
     await client.ready();
     const states = statesOf(client);
     node.link.drop();
+    // Reading the state takes no event away.
     await until(() => node.links.length === 2 && client.state.name === "open");
     await until(() => states.length === 3);
     expect(states).to.deep.equal(["open", "connecting", "open"]);

@@ -46,7 +46,10 @@ describe("subscriptions to one topic", () => {
     const first = client.subscribe(TOPIC);
     await first.ready;
     const second = client.subscribe(TOPIC);
+    let confirmations = 0;
+    second.on("subscribed", () => (confirmations += 1));
     await second.ready;
+    expect(confirmations).to.equal(1);
     expect(second.position).to.equal(first.position);
     const [one, other] = [first, second].map(heardBy);
     node.store(TOPIC, "2");

@@ -44,6 +44,8 @@ export class TopicReader implements FollowingReader {
   #isReading = false;
   /** Whether a page of this catching up has arrived. */
   #isConfirmed = false;
+  /** Whether a node has ever confirmed the subscription. */
+  #isReady = false;
   #isEnded = false;
   #resolveReady: () => void = () => undefined;
   #rejectReady: (error: ShardcastError) => void = () => undefined;
@@ -76,11 +78,9 @@ export class TopicReader implements FollowingReader {
     return position === undefined ? this.#options.from : { type: "position", position };
   }
 
-  subscribed({ position, head, oldest }: Confirmation, recovered: boolean): void {
-    // A topic without messages gets its epoch with its first message.
-    const isBorn = recovered && this.#offset === 0 && position.offset === 0;
-    if (this.#epoch === undefined || isBorn) this.#moveTo(position);
-    this.#resolveReady();
+  subscribed(confirmation: Confirmation, recovered: boolean): void {
+    const { position, head, oldest } = confirmation;
+    this.#confirmed(confirmation, recovered);
     const event = { position: formatPosition(position), head, oldest, recovered };
     this.inbox.events.emit("subscribed", event);
   }
@@ -126,17 +126,27 @@ export class TopicReader implements FollowingReader {
       return;
     }
     this.#isConfirmed = false;
-    if (subscribedFrame !== undefined && this.#epoch === undefined) {
-      // The follower's subscription is confirmed and live: this reader starts at the same place.
-      const position = this.#follower.position ?? subscribedFrame.position;
+    if (subscribedFrame !== undefined && !this.#isReady) {
+      // The follower's subscription is confirmed and live: this reader starts at the same place, or has all messages
+      // up to there.
+      const { oldest } = subscribedFrame;
+      const position = this.position ?? this.#follower.position ?? subscribedFrame.position;
       const head = Math.max(subscribedFrame.head, position.offset);
-      this.#moveTo(position);
-      // The application has no listener yet.
+      this.#confirmed({ position, head, oldest }, true);
+      const event = { position: formatPosition(position), head, oldest, recovered: true };
+      // The application adds its listeners in this turn.
       queueMicrotask(() => {
-        const confirmation = { position, head, oldest: subscribedFrame.oldest };
-        if (!this.#isEnded) this.subscribed(confirmation, true);
+        if (!this.#isEnded) this.inbox.events.emit("subscribed", event);
       });
     }
+  }
+
+  #confirmed({ position }: Confirmation, recovered: boolean): void {
+    // A topic without messages gets its epoch with its first message.
+    const isBorn = recovered && this.#offset === 0 && position.offset === 0;
+    if (this.#epoch === undefined || isBorn) this.#moveTo(position);
+    this.#isReady = true;
+    this.#resolveReady();
   }
 
   async #catchUp(): Promise<void> {

@@ -1,8 +1,10 @@
 // A client that connects in the background, and its state.
 import { createServer, type AddressInfo } from "node:net";
 import { expect } from "chai";
+import { ClientStates, type ClientState } from "../src/client-state.ts";
 import type { Client } from "../src/client.ts";
 import { connect, createClient, createClientWith } from "../src/connect.ts";
+import { Emitter } from "../src/emitter.ts";
 import type { ConnectOptions } from "../src/options.ts";
 import { PLATFORM_RUNTIME } from "../src/runtime.ts";
 import { ScriptedNode, closeAll, failure, take, until } from "./support.ts";
@@ -62,6 +64,19 @@ describe("createClient", () => {
       expect(states).to.deep.equal(["connecting", "offline", "open"]);
     });
   }
+
+  it("reports a state that was read before it is reported", async () => {
+    let isOpen = false;
+    const emitter = new Emitter<{ readonly state: ClientState }>();
+    const states = new ClientStates({ isOpen: () => isOpen, isOffline: () => false }, emitter);
+    const reported: string[] = [];
+    emitter.on("state", ({ name }) => reported.push(name));
+    isOpen = true;
+    expect(states.current.name).to.equal("open");
+    states.update();
+    await until(() => reported.length > 0);
+    expect(reported).to.deep.equal(["open"]);
+  });
 
   it("is connecting after a lost link, and open again without a visible state between links", async () => {
     const node = await ScriptedNode.listen();

@@ -57,6 +57,23 @@ describe("subscriptions to one topic", () => {
     expect(node.frames("read")).to.be.empty;
   });
 
+  it("report that they are active beside one that is live, also from its position", async () => {
+    const { node, client } = await start();
+    node.store(TOPIC, "1", "2");
+    const first = client.subscribe(TOPIC);
+    await first.ready;
+    for (const from of ["live", first.position ?? ""]) {
+      const confirmed: object[] = [];
+      const subscription = client.subscribe(TOPIC, { from });
+      subscription.on("subscribed", (event) => confirmed.push(event));
+      await subscription.ready;
+      const { position } = first;
+      const event = { position, head: 2, oldest: 1, recovered: true };
+      await until(() => confirmed.length > 0);
+      expect(confirmed, from).to.deep.equal([event]);
+    }
+  });
+
   it("end the node's subscription when the last one closes, and begin another after that", async () => {
     const { node, client } = await start();
     const [first, second] = [client.subscribe(TOPIC), client.subscribe(TOPIC)];

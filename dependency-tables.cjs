@@ -4,6 +4,7 @@
 const PACKAGES = {
   protocol: [],
   client: ["protocol"],
+  react: ["client"],
   webhooks: ["protocol"],
   options: ["protocol"],
   process: ["protocol"],

@@ -21,6 +21,8 @@ export interface BrowserPagesOptions {
   readonly folder: string;
   /** More scripts, by path: for workers. */
   readonly scripts?: Readonly<Record<string, string>>;
+  /** Packages in place of others. */
+  readonly alias?: Readonly<Record<string, string>>;
   /** What the page receives as `config`. */
   readonly config?: object;
 }
@@ -28,7 +30,7 @@ export interface BrowserPagesOptions {
 export async function openPages(options: BrowserPagesOptions): Promise<BrowserPages> {
   const files = new Map<string, { readonly type: string; readonly body: string }>();
   const add = async (path: string, script: string): Promise<void> => {
-    for (const { name, text } of await bundle(script, options.folder, path)) {
+    for (const { name, text } of await bundle(script, path, options)) {
       files.set(name, { type: "text/javascript", body: text });
     }
   };
@@ -69,8 +71,8 @@ export async function openPages(options: BrowserPagesOptions): Promise<BrowserPa
 
 async function bundle(
   script: string,
-  folder: string,
   path: string,
+  { folder, alias = {} }: BrowserPagesOptions,
 ): Promise<{ readonly name: string; readonly text: string }[]> {
   const { outputFiles } = await build({
     stdin: { contents: script, resolveDir: resolve(folder), loader: "tsx" },
@@ -84,6 +86,9 @@ async function bundle(
     outdir: "/",
     entryNames: path.slice(1).replace(/\.js$/, ""),
     chunkNames: "chunk-[hash]",
+    alias: { ...alias },
+    // Where aliases are resolved.
+    absWorkingDir: resolve(folder),
     define: { "process.env.NODE_ENV": '"development"' },
     write: false,
   });

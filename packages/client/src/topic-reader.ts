@@ -45,7 +45,6 @@ export class TopicReader implements FollowingReader {
   /** Whether a page of this catching up has arrived. */
   #isConfirmed = false;
   /** Whether a node has ever confirmed the subscription. */
-  #isReady = false;
   #isEnded = false;
   #resolveReady: () => void = () => undefined;
   #rejectReady: (error: ShardcastError) => void = () => undefined;
@@ -125,8 +124,9 @@ export class TopicReader implements FollowingReader {
       void this.#catchUp();
       return;
     }
+    const wasConfirmed = this.#isConfirmed;
     this.#isConfirmed = false;
-    if (subscribedFrame !== undefined && !this.#isReady) {
+    if (subscribedFrame !== undefined && !wasConfirmed) {
       // The follower's subscription is confirmed and live: this reader starts at the same place, or has all messages
       // up to there.
       const { oldest } = subscribedFrame;
@@ -145,7 +145,6 @@ export class TopicReader implements FollowingReader {
     // A topic without messages gets its epoch with its first message.
     const isBorn = recovered && this.#offset === 0 && position.offset === 0;
     if (this.#epoch === undefined || isBorn) this.#moveTo(position);
-    this.#isReady = true;
     this.#resolveReady();
   }
 

@@ -74,6 +74,24 @@ describe("subscriptions to one topic", () => {
     }
   });
 
+  it("are confirmed where they resume at the place of one that is live, and when they have made room", async () => {
+    const { node, client } = await start({ subscriptionBufferBytes: 1000 });
+    node.store(TOPIC, "1");
+    const first = client.subscribe(TOPIC);
+    const heard = heardBy(first);
+    await first.ready;
+    const resumed = client.subscribe(TOPIC, { from: first.position ?? "" });
+    let confirmations = 0;
+    resumed.on("subscribed", () => (confirmations += 1));
+    await resumed.ready;
+    expect(confirmations).to.equal(1);
+    for (let count = 0; count < 20; count += 1) node.store(TOPIC, "x");
+    await until(() => heard.length === 20);
+    const messages = resumed[Symbol.asyncIterator]();
+    for (let count = 0; count < 20; count += 1) await messages.next();
+    await until(() => confirmations > 1);
+  });
+
   it("end the node's subscription when the last one closes, and begin another after that", async () => {
     const { node, client } = await start();
     const [first, second] = [client.subscribe(TOPIC), client.subscribe(TOPIC)];

@@ -44,7 +44,6 @@ export class TopicReader implements FollowingReader {
   #isReading = false;
   /** Whether a page of this catching up has arrived. */
   #isConfirmed = false;
-  /** Whether a node has ever confirmed the subscription. */
   #isEnded = false;
   #resolveReady: () => void = () => undefined;
   #rejectReady: (error: ShardcastError) => void = () => undefined;

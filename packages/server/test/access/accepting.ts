@@ -83,7 +83,7 @@ export class FrontDoor {
       handshakeTimeoutMs: 3000,
       context: {
         now: Date.now,
-      turn: new Turn({ onError: failed }),
+        turn: new Turn({ onError: failed }),
         highWaterBytes: 64 * 1024,
         logger: logger as unknown as Logger,
         sweep: this.sweep,

@@ -67,7 +67,8 @@ describe("the packed packages", function () {
       this.skip();
     }
     await packed.pack();
-    const types: Record<string, string> = { "@types/node": "^20" };
+    // React has its types in a package of their own.
+    const types: Record<string, string> = { "@types/node": "^20", "@types/react": "^19" };
     for (const version of TYPESCRIPTS) {
       types[`typescript-${version}`] = `npm:typescript@~${version}.0`;
     }

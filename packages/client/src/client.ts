@@ -199,8 +199,8 @@ export class Client {
   }
 
   /**
-   * Publishes a request and resolves with its reply. Whoever answers calls {@link Client.reply} with the request. The
-   * client follows a reply topic of its own, `replies/<random>`, from its first request on.
+   * Publishes a request and resolves with its reply. A service answers with {@link Client.reply}. The client
+   * follows a reply topic of its own, `replies/<random>`, from its first request on.
    * @throws SHARDCAST_TIMEOUT without a reply in time, the signal's reason, and the errors of `publish` and `subscribe`
    */
   async request(topic: string, data: PublishData, options: RequestOptions = {}): Promise<Message> {
@@ -233,11 +233,13 @@ export class Client {
     const deadline = now() + publishTimeoutMs;
     while (this.#phase === "open" && now() < deadline) {
       const askedAt = now();
-      const wait = new Promise<undefined>((resolve) =>
-        after(TIME_RETRY_MS, () => resolve(undefined)),
-      );
+      let cancelWait: () => void = () => undefined;
+      const wait = new Promise<undefined>((resolve) => {
+        cancelWait = after(TIME_RETRY_MS, () => resolve(undefined));
+      });
       const answers = Array.from(this.#route.pools, (pool) => pool.askTime());
       const time = await Promise.race([firstDefined(answers), wait]);
+      cancelWait();
       if (time !== undefined) return time + (now() - askedAt) / 2;
       await new Promise<void>((resolve) => after(reconnect.minMs, resolve));
     }
@@ -380,7 +382,7 @@ export class Client {
   }
 }
 
-/** Resolves with the first answer that is not undefined; with undefined if there is none. */
+/** Resolves with the first answer that is not undefined, or with undefined if all answers are. */
 async function firstDefined<Value>(
   answers: readonly Promise<Value | undefined>[],
 ): Promise<Value | undefined> {

@@ -1,5 +1,5 @@
-// The connections to one destination, nearly always one. A link carries at most one subscription per topic, and a limited
-// number of topics. A second subscription of the same topic, or a topic over the limit, uses another connection.
+// The connections to one destination, nearly always one. A link carries a limited number of topics; a
+// topic over the limit uses another connection.
 import type { Attendant } from "./attending.ts";
 import { Connection, type ConnectionContext, type Destination } from "./connection.ts";
 import type { TopicFollower } from "./topic-follower.ts";

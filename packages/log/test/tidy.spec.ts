@@ -27,6 +27,18 @@ describe("tidying", () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
+  function openLog(now: () => number): Promise<LmdbLog> {
+    return LmdbLog.open({
+      folder,
+      nodeId: "c1",
+      retention: new RetentionRules(RETENTION),
+      maxBytes: MANY,
+      ids: { ageMs: 20_000, count: MANY },
+      tail: { bytes: 0, maxBytes: 0 },
+      now,
+    });
+  }
+
   it("looks at nothing that a topic has stored while none of it is due", async () => {
     const data = await DataFolder.open(folder, "c1");
     const { store } = data;
@@ -97,15 +109,7 @@ describe("tidying", () => {
 
   it("gives no message that is too old though its topic was closed when it became so", async () => {
     let now = 1000;
-    const log = await LmdbLog.open({
-      folder,
-      nodeId: "c1",
-      retention: new RetentionRules(RETENTION),
-      maxBytes: MANY,
-      ids: { ageMs: 20_000, count: MANY },
-      tail: { bytes: 0, maxBytes: 0 },
-      now: () => now,
-    });
+    const log = await openLog(() => now);
     log.open("news", 1).append(batchOf(1, 2, { time: 1000 }), idsOf());
     await log.commit();
     log.open("news", 1).append(batchOf(3, 3, { time: 9000 }), idsOf());
@@ -120,24 +124,14 @@ describe("tidying", () => {
 
   it("removes the record and the name of a topic that has been empty long enough", async () => {
     let now = 1000;
-    // Each opened log begins with a round of tidying.
-    const openLog = (): Promise<LmdbLog> =>
-      LmdbLog.open({
-        folder,
-        nodeId: "c1",
-        retention: new RetentionRules(RETENTION),
-        maxBytes: MANY,
-        ids: { ageMs: 20_000, count: MANY },
-        tail: { bytes: 0, maxBytes: 0 },
-        now: () => now,
-      });
-    const stored = await openLog();
+    const stored = await openLog(() => now);
     stored.open("news", 1).append(batchOf(1, 2, { time: now }), idsOf());
     await stored.close();
     const left: number[] = [];
     for (const step of [RETENTION.ageMs, FORGET_AFTER_MS]) {
       now += step;
-      const log = await openLog();
+      // A log begins with a round of tidying.
+      const log = await openLog(() => now);
       log.tidy(now);
       await log.commit();
       left.push(log.topics("", 10).length);

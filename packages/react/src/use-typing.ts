@@ -6,7 +6,7 @@ import { useStore } from "./use-store.ts";
 export type UseTypingOptions = TypingStoreOptions;
 export type TypingResult = TypingSnapshot & Pick<TypingStore, "setTyping">;
 
-/** Who is typing in a topic, and reports that this application's user does. */
+/** Lists the users who are typing in a topic, and reports that this application's user is typing. */
 export function useTyping(topic: string, options: UseTypingOptions = {}): TypingResult {
   const stores = useStores();
   const { user, timeoutMs } = options;

@@ -38,7 +38,7 @@ export class PresenceSource extends Source<PresenceSnapshot> {
   readonly #isWatching: boolean;
   readonly #clientSource: ClientSource;
   #client: StoresClient | undefined;
-  /** Of everyone who has entered; the last one decides. */
+  /** One entry for each caller of `enter`. The latest decides what the member is. */
   readonly #entries = new Set<EnterOptions>();
   #entered: Required<{ [Name in keyof EnterOptions]: string }> | undefined;
   #presence: Presence | undefined;

@@ -6,5 +6,5 @@ export type StoresClient = Pick<
   "history" | "on" | "presence" | "publish" | "state" | "subscribe" | "user"
 >;
 
-/** Gives the client; undefined where there is none, as on a server. */
+/** Returns the client, or undefined on a server, which has no client. */
 export type ClientSource = () => StoresClient | undefined;

@@ -60,7 +60,7 @@ export class Stores {
     return new PresenceStore(this.#sources, keyOf("presence", topic, options.watch), source);
   }
 
-  /** Who is typing in a topic. */
+  /** The users who are typing in a topic. */
   typing(topic: string, options: TypingStoreOptions = {}): TypingStore {
     const source = new TypingSource(topic, options, this.#clientSource);
     const key = keyOf("typing", topic, options.user, options.timeoutMs);

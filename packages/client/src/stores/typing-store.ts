@@ -1,5 +1,5 @@
-// Who is typing in a topic. Those who type are the members of the topic `<topic>/typing`. A member changes its info
-// while it goes on typing; it leaves when it stops, and the others drop it when its info is too old.
+// The users who are typing in a topic: the members of the topic `<topic>/typing`. A member changes its info while its
+// user types, and leaves when the user stops. Other clients drop a member whose info is too old.
 import type { PresenceMember } from "@shardcast/protocol";
 import type { Presence } from "../presence.ts";
 import type { ClientSource, StoresClient } from "./stores-client.ts";

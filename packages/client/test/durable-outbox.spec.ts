@@ -1,5 +1,6 @@
 // Publishes that wait through offline phases, with their states.
 import { expect } from "chai";
+import { ShardcastError } from "@shardcast/protocol";
 import type { Client } from "../src/client.ts";
 import { createClient } from "../src/connect.ts";
 import { DurableOutbox, inMemory, type OutboxEntry } from "../src/durable/index.ts";
@@ -114,6 +115,37 @@ describe("an outbox", () => {
     expect(after.entries.slice(0, 2).map(({ messageId }) => messageId)).to.deep.equal(ids);
     expect(textsOf(node)).to.deep.equal(["1", "2", "3"]);
     expect(storage.entries.size).to.equal(0);
+  });
+
+  it("lists and sends what its storage loads before what is published meanwhile", async () => {
+    const node = await ScriptedNode.listen();
+    const storage = new MemoryStorage();
+    await new DurableOutbox(storage).publish(TOPIC, "1");
+    const outbox = new DurableOutbox(storage);
+    const [second, third] = [outbox.publish(TOPIC, "2"), outbox.publish(TOPIC, "3")];
+    expect(outbox.entries.map(({ data }) => data)).to.deep.equal(["2", "3"]);
+    await Promise.all([second, third]);
+    expect(outbox.entries.map(({ data }) => data)).to.deep.equal(["1", "2", "3"]);
+    expect(outbox.get(await second)).to.equal(outbox.entries[1]);
+    clientWith(outbox, node.url);
+    await until(() => outbox.entries.every(isStored));
+    expect(textsOf(node)).to.deep.equal(["1", "2", "3"]);
+  });
+
+  it("sends over the latest client, although an earlier one still has the message", async () => {
+    const outbox = inMemory();
+    let refuse: ((error: Error) => void) | undefined;
+    const history = (): never => {
+      throw new Error("there is nothing to look up");
+    };
+    const closed = new Promise<never>(() => undefined);
+    const waiting = new Promise<never>((_, reject) => (refuse = reject));
+    outbox.attach({ closed, history, publish: () => waiting });
+    await outbox.publish(TOPIC, "1");
+    outbox.attach({ closed, history, publish: () => Promise.resolve({ epoch: "e", offset: 1 }) });
+    await outbox.publish(TOPIC, "2");
+    refuse?.(new ShardcastError("SHARDCAST_CLOSED", "the client is closed"));
+    await until(() => outbox.entries.every(isStored));
   });
 
   it("looks a message up that was sent long ago, and sends it only if it is not stored", async () => {

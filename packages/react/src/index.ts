@@ -8,6 +8,7 @@ export type {
   OutgoingState,
   PresenceSnapshot,
   Stores,
+  StoresOutbox,
   TopicMessage,
   TopicSnapshot,
   TopicStatus,

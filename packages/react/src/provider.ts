@@ -9,7 +9,7 @@ import {
   type ReactNode,
 } from "react";
 import type { Client } from "@shardcast/client";
-import { createStores, type Stores } from "@shardcast/client/stores";
+import { createStores, type Stores, type StoresOutbox } from "@shardcast/client/stores";
 
 export interface ShardcastProviderProps {
   /**
@@ -18,14 +18,24 @@ export interface ShardcastProviderProps {
    * return what they return on a server.
    */
   readonly client: Client | (() => Client) | undefined;
+  /**
+   * Keeps what `usePublish` publishes through offline phases and, with `indexedDB()` of `@shardcast/client/outbox`, through
+   * reloads. Create it outside of the component. The provider attaches it to the client.
+   * @default none: a publish fails after the client's timeout, and a reload loses it
+   */
+  readonly outbox?: StoresOutbox | undefined;
   readonly children?: ReactNode;
 }
 
 const StoresContext = createContext<Stores | undefined>(undefined);
 
 /** Gives the hooks in `children` their client. */
-export function ShardcastProvider({ client, children }: ShardcastProviderProps): ReactElement {
-  const stores = useMemo(() => createStores(client), [client]);
+export function ShardcastProvider({
+  client,
+  outbox,
+  children,
+}: ShardcastProviderProps): ReactElement {
+  const stores = useMemo(() => createStores(client, { outbox }), [client, outbox]);
   useEffect(() => stores.open(), [stores]);
   return createElement(StoresContext.Provider, { value: stores }, children);
 }

@@ -1,6 +1,7 @@
 // Rendering on a server: the hooks open no link.
 import { createElement, type ReactElement } from "react";
 import { renderToString } from "react-dom/server";
+import { indexedDB } from "@shardcast/client/outbox";
 import { expect } from "chai";
 import {
   ShardcastProvider,
@@ -30,7 +31,9 @@ describe("on a server", () => {
       throw new Error("a client was created");
     };
     for (const client of [undefined, create]) {
-      const page = createElement(ShardcastProvider, { client }, createElement(Chat));
+      // IndexedDB does not exist here.
+      const props = { client, outbox: indexedDB() };
+      const page = createElement(ShardcastProvider, props, createElement(Chat));
       expect(renderToString(page)).to.equal("<p>connecting true loading 0 0 0 0 0</p>");
     }
   });

@@ -40,7 +40,8 @@ export type OutboxState = "queued" | "sent" | "stored" | "failed";
 export interface OutboxEntry {
   readonly messageId: string;
   readonly topic: string;
-  readonly data: unknown;
+  /** A string, bytes, or a JSON value. */
+  readonly data: StoredEntry["data"];
   readonly attributes: Attributes;
   /** When it was published, in ms since 1970. */
   readonly createdAt: number;
@@ -72,7 +73,7 @@ export class DurableOutbox implements AttachableOutbox {
   readonly #storage: OutboxStorage;
   readonly #emitter = new Emitter<OutboxEvents>();
   readonly #prefix = `${randomId()}-`;
-  /** By message id, in the order of the publishes. */
+  /** By message id. */
   readonly #items = new Map<string, Item>();
   readonly #pumping = new Set<string>();
   #list: readonly OutboxEntry[] = [];
@@ -88,6 +89,11 @@ export class DurableOutbox implements AttachableOutbox {
   /** All messages that are not stored yet, those that failed, and those that were stored a moment ago. */
   get entries(): readonly OutboxEntry[] {
     return this.#list;
+  }
+
+  /** One of the entries. */
+  get(messageId: string): OutboxEntry | undefined {
+    return this.#items.get(messageId)?.entry;
   }
 
   on<Name extends keyof OutboxEvents>(
@@ -214,6 +220,8 @@ export class DurableOutbox implements AttachableOutbox {
       }
     }
     this.#pumping.delete(topic);
+    // Another client was attached in the meantime.
+    if (this.#client !== client) this.#pump(topic);
   }
 
   /** @returns false if no node can tell at the moment */
@@ -228,7 +236,7 @@ export class DurableOutbox implements AttachableOutbox {
 
   /** The next messages to send; the storage has them. */
   #pending(topic: string): Item[] {
-    const items = [...this.#items.values()].filter(
+    const items = this.#ordered.filter(
       ({ entry, stored }) =>
         entry.topic === topic &&
         stored.number > 0 &&
@@ -325,8 +333,13 @@ export class DurableOutbox implements AttachableOutbox {
     this.#changed();
   }
 
+  /** In the order of their numbers: a publish may precede the entries that the storage loads. */
+  get #ordered(): Item[] {
+    return [...this.#items.values()].sort((one, other) => placeOf(one) - placeOf(other));
+  }
+
   #changed(): void {
-    this.#list = Array.from(this.#items.values(), ({ entry }) => entry);
+    this.#list = this.#ordered.map(({ entry }) => entry);
     this.#emitter.emit("change", this.#list);
   }
 
@@ -338,6 +351,11 @@ export class DurableOutbox implements AttachableOutbox {
     this.#count += 1;
     return `${this.#prefix}${this.#count.toString(36)}`;
   }
+}
+
+/** Entries without a number yet come last, in the order of the publishes. */
+function placeOf({ stored }: Item): number {
+  return stored.number === 0 ? Number.MAX_SAFE_INTEGER : stored.number;
 }
 
 /** The data as a storage can keep it: a string, bytes, or the value that JSON makes of it. */

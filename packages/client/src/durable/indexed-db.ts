@@ -24,14 +24,13 @@ class IndexedDbStorage implements OutboxStorage {
   readonly #name: string;
   readonly #owner = randomId();
   readonly #known = new Set([this.#owner]);
-  readonly #channel: BroadcastChannel;
+  #channel: BroadcastChannel | undefined;
   readonly #abort = new AbortController();
   #database: Promise<IDBDatabase> | undefined;
   #onAdopt: (entries: readonly StoredEntry[]) => void = () => undefined;
 
   constructor(name: string) {
     this.#name = name;
-    this.#channel = new BroadcastChannel(`${name}-owners`);
   }
 
   async open(onAdopt: (entries: readonly StoredEntry[]) => void): Promise<readonly StoredEntry[]> {
@@ -48,10 +47,11 @@ class IndexedDbStorage implements OutboxStorage {
         });
       });
     });
-    this.#channel.onmessage = ({ data }: MessageEvent<unknown>) => {
+    const channel = (this.#channel = new BroadcastChannel(`${this.#name}-owners`));
+    channel.onmessage = ({ data }: MessageEvent<unknown>) => {
       if (typeof data === "string") this.#awaitEnd(data, locks);
     };
-    this.#channel.postMessage(this.#owner);
+    channel.postMessage(this.#owner);
     const all = await this.#all();
     for (const { owner } of all) this.#awaitEnd(owner, locks);
     return all.filter(({ owner }) => owner === this.#owner);
@@ -74,7 +74,7 @@ class IndexedDbStorage implements OutboxStorage {
 
   close(): void {
     this.#abort.abort();
-    this.#channel.close();
+    this.#channel?.close();
     void this.#database?.then((database) => database.close());
   }
 

@@ -47,7 +47,7 @@ const INITIAL: PublishSnapshot = Object.freeze({ messages: Object.freeze([]) });
 export class PublishSource extends Source<PublishSnapshot> {
   readonly #topic: string;
   readonly #client: ClientSource;
-  /** By id, in the order of the calls. */
+  /** By id, in the order of the calls. With an outbox, only what the outbox has refused. */
   readonly #outgoing = new Map<string, Outgoing>();
   #attempts = 0;
 
@@ -69,14 +69,14 @@ export class PublishSource extends Source<PublishSnapshot> {
     const { messageId = randomId(), attributes = {} } = options;
     const time = Date.now();
     const state = { state: "queued", position: undefined, error: undefined } as const;
-    return this.#send({ messageId, topic: this.#topic, data, attributes, time, ...state }, options);
+    return this.send({ messageId, topic: this.#topic, data, attributes, time, ...state }, options);
   }
 
   async retry(messageId: string): Promise<OutgoingMessage | undefined> {
     const known = this.#outgoing.get(messageId);
     if (known?.message.state !== "failed") return known?.message;
     const message = { ...known.message, state: "queued", error: undefined } as const;
-    return this.#send(message, { ...known.options, signal: undefined });
+    return this.send(message, { ...known.options, signal: undefined });
   }
 
   dismiss(messageId: string): void {
@@ -107,18 +107,16 @@ export class PublishSource extends Source<PublishSnapshot> {
 
   /** Without listeners it keeps what a user may still have to decide on. */
   protected override get isBusy(): boolean {
-    return this.messages.some(({ state }) => state !== "stored");
+    return [...this.#outgoing.values()].some(({ message }) => message.state !== "stored");
   }
 
-  /** The only place that publishes. A persistent outbox takes over here: it reports each change of a message. */
-  async #send(message: OutgoingMessage, options: PublishOptions): Promise<OutgoingMessage> {
+  /** Publishes a message, and returns it when it is stored or has failed. */
+  protected async send(
+    message: OutgoingMessage,
+    options: PublishOptions,
+  ): Promise<OutgoingMessage> {
     const { messageId, topic, data } = message;
-    this.#attempts += 1;
-    const outgoing = { message, options, attempt: this.#attempts };
-    // A retried message goes behind the others.
-    this.#outgoing.delete(messageId);
-    this.#outgoing.set(messageId, outgoing);
-    this.changed();
+    const outgoing = this.#add(message, options);
     try {
       const client = this.#client();
       if (client === undefined) throw new ShardcastError("SHARDCAST_CLOSED", "there is no client");
@@ -126,9 +124,28 @@ export class PublishSource extends Source<PublishSnapshot> {
       const position = formatPosition(published);
       return this.#set(outgoing, { state: "stored", position, error: undefined });
     } catch (reason) {
-      const error = reason instanceof Error ? reason : new Error(String(reason));
-      return this.#set(outgoing, { state: "failed", error });
+      return this.#set(outgoing, failed(reason));
     }
+  }
+
+  /** Keeps a message that the outbox has refused. */
+  protected refused(
+    message: OutgoingMessage,
+    options: PublishOptions,
+    reason: unknown,
+  ): OutgoingMessage {
+    return this.#set(this.#add(message, options), failed(reason));
+  }
+
+  #add(message: OutgoingMessage, options: PublishOptions): Outgoing {
+    const { messageId } = message;
+    this.#attempts += 1;
+    const outgoing = { message, options, attempt: this.#attempts };
+    // A retried message goes behind the others.
+    this.#outgoing.delete(messageId);
+    this.#outgoing.set(messageId, outgoing);
+    this.changed();
+    return outgoing;
   }
 
   #set({ attempt, message: known }: Outgoing, change: Partial<OutgoingMessage>): OutgoingMessage {
@@ -147,7 +164,8 @@ export class PublishSource extends Source<PublishSnapshot> {
 
   /** Removes the oldest messages of a state. */
   #forget(state: OutgoingState, limit: number): void {
-    const settled = this.messages.filter((message) => message.state === state);
+    const all = Array.from(this.#outgoing.values(), ({ message }) => message);
+    const settled = all.filter((message) => message.state === state);
     for (const { messageId } of settled.slice(0, Math.max(0, settled.length - limit))) {
       this.#outgoing.delete(messageId);
     }
@@ -156,7 +174,8 @@ export class PublishSource extends Source<PublishSnapshot> {
 
 export class PublishStore extends SharedStore<PublishSnapshot, PublishSource> {
   /**
-   * Publishes a message. Topic stores show it at once. Never rejects: the result's `state` is `stored` or `failed`.
+   * Publishes a message. Topic stores show it at once. Never rejects: the result's `state` is `stored` or `failed`. With
+   * an outbox, `timeoutMs` and `signal` have no effect.
    */
   readonly publish = async (
     data: PublishData,
@@ -176,4 +195,8 @@ export class PublishStore extends SharedStore<PublishSnapshot, PublishSource> {
 
   /** Forgets a failed message. */
   readonly dismiss = (messageId: string): void => this.source.dismiss(messageId);
+}
+
+function failed(reason: unknown): Pick<OutgoingMessage, "error" | "state"> {
+  return { state: "failed", error: reason instanceof Error ? reason : new Error(String(reason)) };
 }

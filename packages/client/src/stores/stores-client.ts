@@ -3,7 +3,7 @@ import type { Client } from "../client.ts";
 
 export type StoresClient = Pick<
   Client,
-  "history" | "on" | "presence" | "publish" | "state" | "subscribe" | "user"
+  "closed" | "history" | "on" | "presence" | "publish" | "state" | "subscribe" | "user"
 >;
 
 /** Returns the client, or undefined on a server, which has no client. */

@@ -2,35 +2,56 @@
 import type { Client } from "../client.ts";
 import { ConnectionSource, type ConnectionSnapshot } from "./connection-store.ts";
 import { PresenceSource, PresenceStore, type PresenceStoreOptions } from "./presence-store.ts";
+import { OutboxPublishSource, type StoresOutbox } from "./outbox-publish-source.ts";
 import { PublishSource, PublishStore } from "./publish-store.ts";
 import type { StoresClient } from "./stores-client.ts";
 import { SharedStore, type Sources, type Store } from "./store.ts";
 import { TopicSource, TopicStore, type TopicStoreOptions } from "./topic-store.ts";
 import { TypingSource, TypingStore, type TypingStoreOptions } from "./typing-store.ts";
 
+export interface StoresOptions {
+  /**
+   * Keeps what the stores publish until it is stored: `indexedDB()` or `inMemory()` of `@shardcast/client/outbox`. The
+   * stores attach it to the client. The caller closes it. @default none: a publish fails after the client's timeout
+   */
+  readonly outbox?: StoresOutbox | undefined;
+}
+
 /**
  * Creates stores that read from a client.
  * @param client the client, which the caller closes; or a function that creates one: it is called when a store is first
  * used, never on a server that only renders. Undefined: the stores stay as they are at first
  */
-export function createStores(client?: Client | (() => Client)): Stores {
-  return new Stores(client);
+export function createStores(
+  client?: Client | (() => Client),
+  options: StoresOptions = {},
+): Stores {
+  return new Stores(client, options);
 }
 
 export class Stores {
   readonly #given: StoresClient | (() => Client) | undefined;
+  readonly #outbox: StoresOutbox | undefined;
   /** Made by the given function. */
   #created: Client | undefined;
+  /** The client to which the outbox is attached. */
+  #attached: StoresClient | undefined;
   #openings = 0;
   readonly #sources: Sources = new Map();
   readonly #clientSource = (): StoresClient | undefined => {
-    if (typeof this.#given !== "function") return this.#given;
-    return (this.#created ??= this.#given());
+    const client =
+      typeof this.#given === "function" ? (this.#created ??= this.#given()) : this.#given;
+    if (client !== undefined && client !== this.#attached) {
+      this.#attached = client;
+      this.#outbox?.attach(client);
+    }
+    return client;
   };
 
   /** Use {@link createStores}. */
-  constructor(client: StoresClient | (() => Client) | undefined) {
+  constructor(client: StoresClient | (() => Client) | undefined, { outbox }: StoresOptions = {}) {
     this.#given = client;
+    this.#outbox = outbox;
   }
 
   /** The state of the connection. */
@@ -50,7 +71,10 @@ export class Stores {
 
   /** What this application publishes to a topic. */
   publishing(topic: string): PublishStore {
-    const source = new PublishSource(topic, this.#clientSource);
+    const source =
+      this.#outbox === undefined
+        ? new PublishSource(topic, this.#clientSource)
+        : new OutboxPublishSource(topic, this.#clientSource, this.#outbox);
     return new PublishStore(this.#sources, keyOf("publishing", topic), source);
   }
 

@@ -119,8 +119,11 @@ export class TopicSource extends Source<TopicSnapshot> {
   protected build(): TopicSnapshot {
     if (this.#client === undefined) return INITIAL;
     const { user } = this.#client;
-    const outgoing = this.#options.publishing.source.messages.filter(
-      ({ messageId, position }) => !this.#keys.has(messageId) && !this.#isPast(position),
+    const { messages } = this.#options.publishing.source;
+    // An outbox may have loaded a message, or may still wait for its ack, when history has it already.
+    const ids = new Set(messages.length > 0 ? this.#stored.map(({ messageId }) => messageId) : []);
+    const outgoing = messages.filter(
+      ({ messageId, position }) => !ids.has(messageId) && !this.#isPast(position),
     );
     const own = outgoing.map((message) => outgoingMessage(message, user));
     return Object.freeze({

@@ -12,6 +12,7 @@ const SCRIPT = `
 import { StrictMode, useState } from "react";
 import { createRoot } from "react-dom/client";
 import { createClient } from "@shardcast/client";
+import { indexedDB } from "@shardcast/client/outbox";
 import { ShardcastProvider, useConnection, usePresence, usePublish, useTopic, useTyping } from "@shardcast/react";
 
 const { urls, tokens } = globalThis.config;
@@ -84,7 +85,8 @@ Object.assign(globalThis, {
   start(user, options = {}) {
     Object.assign(globalThis, { user, ...options });
     const root = createRoot(document.querySelector("main"));
-    root.render(<StrictMode><ShardcastProvider client={connect}><App /></ShardcastProvider></StrictMode>);
+    const outbox = options.outbox === undefined ? undefined : indexedDB(options.outbox);
+    root.render(<StrictMode><ShardcastProvider client={connect} outbox={outbox}><App /></ShardcastProvider></StrictMode>);
     globalThis.root = root;
   },
 });
@@ -221,7 +223,8 @@ for (const version of [18, 19]) {
     });
 
     it("shows publishes as pending while a node is dead, then each once and in order", async () => {
-      const [ann, bob] = [await open("ann"), await open("bob")];
+      // Longer than a node takes to start on a busy machine.
+      const [ann, bob] = [await open("ann", { publishTimeoutMs: 60_000 }), await open("bob")];
       await goTo("room/kill", ann, bob);
       await run(ann.page, 'publish("one")');
       await lists(bob.page, "one");
@@ -251,6 +254,30 @@ for (const version of [18, 19]) {
       await shows(ann.page, "#status", /^live/);
       await run(ann.page, "void retryAll()");
       for (const { page } of [ann, bob]) await lists(page, "lost");
+      await endSound(ann, bob);
+    });
+
+    it("shows what an outbox keeps after a reload, then each message once and in order", async () => {
+      const options = { outbox: "ann", publishTimeoutMs: 500 };
+      const [ann, bob] = [await open("ann", options), await open("bob")];
+      const { page } = ann;
+      await goTo("room/outbox", ann, bob);
+      await run(page, 'publish("one")');
+      await lists(bob.page, "one");
+      await node.stop("SIGKILL");
+      await shows(page, "#status", /^offline/);
+      await run(page, 'void publish("two"), void publish("three")');
+      await lists(page, "one two? three?");
+      await shows(page, "#states", "one=stored,two=queued,three=queued");
+      await page.reload();
+      await run(page, `start("ann", ${JSON.stringify(options)})`);
+      await run(page, 'setTopic("room/outbox")');
+      await shows(page, "#states", "two=queued,three=queued");
+      await run(page, 'void publish("four")');
+      await lists(page, "two? three? four?");
+      node = await cluster.consumer(1, { args });
+      for (const window of [ann, bob]) await lists(window.page, "one two three four");
+      await shows(page, "#states", "two=stored,three=stored,four=stored");
       await endSound(ann, bob);
     });
 

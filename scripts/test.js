@@ -1,9 +1,9 @@
-// `npm test`: every check of the project, one after the other. `npm test -- ARGS` passes ARGS to mocha, and runs the
-// tests alone. The last line is always "N passed, N failed": mocha's tests, and each other step as one.
+// `npm test`: every check of the project. `npm test -- ARGS` passes ARGS to mocha, and runs the tests alone.
+// The last line is always "N passed, N failed": mocha's tests, and each other step as one.
 
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -47,7 +47,8 @@ const MOCHA = [
   "--reporter",
   "scripts/mocha-reporter.cjs",
   "--parallel",
-  "--jobs=2",
+  // One more than there are cores: many tests wait for timers of the nodes.
+  `--jobs=${availableParallelism() + 1}`,
 ];
 
 const total = { passed: 0, failed: 0, skipped: 0 };
@@ -56,8 +57,12 @@ count(runStep("setup", SETUP));
 // A failed build leaves the other checks worth running, a failed install does not.
 if (existsSync(join(root, "node_modules", "mocha"))) {
   const args = process.argv.slice(2);
-  const checks = args.length === 0 ? Object.entries(CHECKS) : [];
-  for (const [name, command] of checks) count(runStep(name, command));
+  if (args.length === 0) {
+    const results = await Promise.all(
+      Object.entries(CHECKS).map(([name, command]) => runCheck(name, command)),
+    );
+    results.forEach(count);
+  }
   runStep("programs", ["scripts/test-programs.js"]);
   runTests([...args, ...(args.some((arg) => existsSync(arg)) ? [] : SPECS)]);
 }
@@ -88,6 +93,21 @@ function runStep(name, args, env = {}) {
     stdio: "inherit",
   });
   return status === 0;
+}
+
+/** Runs a step beside others, and prints its output in one piece. */
+function runCheck(name, args) {
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, args, { cwd: root });
+    let output = "";
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding("utf8").on("data", (text) => (output += text));
+    }
+    child.on("close", (status) => {
+      console.log(`\n== ${name}\n${output}`.trimEnd());
+      resolve(status === 0);
+    });
+  });
 }
 
 function count(passed) {

@@ -23,7 +23,7 @@ const OPTIONS = {
   allow: texts(
     "allow",
     {
-      help: "What the client may do: publish,subscribe:chat/* (also history, presence); may be repeated",
+      help: "What the client may do: publish,subscribe:chat/* (also history, presence, monitor, admin); may be repeated",
     },
     parseGrantText,
   ),

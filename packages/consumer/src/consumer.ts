@@ -81,7 +81,7 @@ export async function startConsumer(
       done();
     });
     void http.register((scope, _options, done) => {
-      addPushRoutes(scope, { access, urlFault, registry: push.registry });
+      addPushRoutes(scope, { access, urlFault, registry: push.registry, logger: core.logger });
       done();
     });
   };

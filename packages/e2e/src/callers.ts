@@ -12,9 +12,13 @@ export interface Caller {
   readonly token: string | undefined;
   /** Its permissions on the topic in question. */
   readonly permissions: readonly Action[];
+  /** Its permissions on every topic. */
+  readonly everywhere: readonly Action[];
   /** Whether it may publish to any topic. */
   readonly isPublisher: boolean;
 }
+
+const NO_PERMISSIONS = { permissions: [], everywhere: [], isPublisher: false } as const;
 
 /**
  * Callers with the key, each single permission, all but one permission, no permission, all
@@ -28,14 +32,20 @@ export async function allCallers(topic: string): Promise<Caller[]> {
   ): Promise<Caller> => ({
     name,
     permissions,
+    everywhere: caps.flatMap(({ topics, allow }) => (topics.includes("*") ? allow : [])),
     token: await tokenOf({ caps }),
     isPublisher: caps.some(({ allow }) => allow.includes("publish")),
   });
   return [
-    { name: "the key", token: undefined, permissions: ACTIONS, isPublisher: true },
-    { name: "nobody", token: "", permissions: [], isPublisher: false },
+    { name: "the key", token: undefined, permissions: ACTIONS, everywhere: [], isPublisher: true },
+    { name: "nobody", token: "", ...NO_PERMISSIONS },
     await withToken("all permissions", ACTIONS),
-    { name: "a token without caps", token: await tokenOf(), permissions: [], isPublisher: false },
+    { name: "a token without caps", token: await tokenOf(), ...NO_PERMISSIONS },
+    ...(await Promise.all(
+      (["monitor", "admin"] as const).map((action) =>
+        withToken(`${action} everywhere`, [action], [{ topics: ["*"], allow: [action] }]),
+      ),
+    )),
     await withToken("no permission", []),
     await withToken(
       "all for other topics",

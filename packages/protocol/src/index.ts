@@ -66,6 +66,7 @@ export {
   parseGrants,
   parseGrantText,
   type Action,
+  type AllowingGrant,
   type Grant,
 } from "./permissions.ts";
 export {

@@ -2,9 +2,20 @@
 import { ShardcastError } from "./errors.ts";
 import { TopicPattern, topicPatternFault } from "./topic-pattern.ts";
 
-export const ACTIONS = ["publish", "subscribe", "history", "presence"] as const;
+export const ACTIONS = ["publish", "subscribe", "history", "presence", "monitor", "admin"] as const;
 
 export type Action = (typeof ACTIONS)[number];
+
+/** The grant that allows an action. */
+export interface AllowingGrant {
+  /** The grant's index in the list. */
+  readonly index: number;
+  /** The grant's pattern that matches the topic. */
+  readonly pattern: string;
+}
+
+/** The pattern that matches every topic of the application. */
+const EVERY_TOPIC = "*";
 
 /** Allows some actions on some topics. The claim `caps` of a token is a list of grants. */
 export interface Grant {
@@ -24,19 +35,41 @@ export class Permissions {
   constructor(grants: readonly Grant[]) {
     this.grants = grants;
     const patternsOf = (action: Action): TopicPattern[] =>
-      grants
-        .filter(({ allow }) => allow.includes(action))
-        .flatMap(({ topics }) => topics.map((topic) => new TopicPattern(topic)));
+      this.patternsOf(action).map((pattern) => new TopicPattern(pattern));
     this.#patterns = {
       publish: patternsOf("publish"),
       subscribe: patternsOf("subscribe"),
       history: patternsOf("history"),
       presence: patternsOf("presence"),
+      monitor: patternsOf("monitor"),
+      admin: patternsOf("admin"),
     };
   }
 
   allows(action: Action, topic: string): boolean {
     return this.#patterns[action].some((pattern) => pattern.matches(topic));
+  }
+
+  /** Whether an action is allowed for every topic, by the pattern `*`. */
+  allowsAll(action: Action): boolean {
+    return this.patternsOf(action).includes(EVERY_TOPIC);
+  }
+
+  /** Returns the first grant that allows an action on a topic, or undefined. */
+  grantFor(action: Action, topic: string): AllowingGrant | undefined {
+    for (const [index, { topics, allow }] of this.grants.entries()) {
+      if (!allow.includes(action)) continue;
+      const pattern = topics.find((text) => new TopicPattern(text).matches(topic));
+      if (pattern !== undefined) return { index, pattern };
+    }
+    return undefined;
+  }
+
+  /** Returns the topic patterns on which an action is allowed. */
+  patternsOf(action: Action): string[] {
+    return this.grants
+      .filter(({ allow }) => allow.includes(action))
+      .flatMap(({ topics }) => topics);
   }
 
   /** Whether an action is allowed for any topic at all. */

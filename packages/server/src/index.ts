@@ -15,6 +15,7 @@ export type { LegacySubscriptions } from "./legacy/legacy-subscriber.ts";
 export { eventsPublishFault, type LifecycleEvents } from "./publish/lifecycle-events.ts";
 export type { HandledLink, LinkHandler, LinkTarget } from "./link/link-handler.ts";
 export { HttpAccess } from "./http/http-access.ts";
+export { logActions } from "./http/log-actions.ts";
 export { AwaitingPublisher } from "./publish/awaiting-publisher.ts";
 export { NodePublisher, type NodeMessage } from "./publish/node-publisher.ts";
 export { PausedSources, type Pausable } from "./publish/paused-sources.ts";

@@ -1,7 +1,7 @@
 // Routes for administrators that manage push subscriptions. docs/push.md
 import { randomBytes } from "node:crypto";
 import { ShardcastError } from "@shardcast/protocol";
-import type { HttpAccess } from "@shardcast/server";
+import { logActions, type HttpAccess, type NodeCore } from "@shardcast/server";
 import type { FastifyInstance } from "fastify";
 import { checkPushName, parsePushConfig, type PushConfig } from "./push-config.ts";
 import type { PushOptions } from "./push-options.ts";
@@ -24,6 +24,7 @@ export interface PushRoutesOptions {
   readonly access: HttpAccess;
   readonly registry: PushRegistry;
   readonly urlFault: PushOptions["urlFault"];
+  readonly logger: NodeCore["logger"];
 }
 
 interface NameRequest {
@@ -32,27 +33,37 @@ interface NameRequest {
 
 /** Adds the routes to `http`, which must be a context for them alone. */
 export function addPushRoutes(http: FastifyInstance, options: PushRoutesOptions): void {
-  const { access, registry } = options;
-  http.addHook("onRequest", access.onAdminRequest);
+  const { access, registry, logger } = options;
+  logActions(http, access, logger);
+  const reads = { onRequest: access.onMonitorRequest };
+  const changes = { onRequest: access.onAdminRequest };
 
-  http.get("/push", { schema: LIST_PUSH_SCHEMA }, async () => {
+  http.get("/push", { schema: LIST_PUSH_SCHEMA, ...reads }, async () => {
     await caughtUp(registry);
     return { subscriptions: registry.all().map((subscription) => subscription.describe()) };
   });
 
-  http.get<NameRequest>("/push/:name", { schema: GET_PUSH_SCHEMA }, async ({ params }) => {
-    await caughtUp(registry);
-    return found(registry, params.name).describe();
-  });
+  http.get<NameRequest>(
+    "/push/:name",
+    { schema: GET_PUSH_SCHEMA, ...reads },
+    async ({ params }) => {
+      await caughtUp(registry);
+      return found(registry, params.name).describe();
+    },
+  );
 
-  http.put<NameRequest>("/push/:name", { schema: PUT_PUSH_SCHEMA }, async ({ params, body }) => {
-    await caughtUp(registry);
-    return put(options, params.name, body);
-  });
+  http.put<NameRequest>(
+    "/push/:name",
+    { schema: PUT_PUSH_SCHEMA, ...changes },
+    async ({ params, body }) => {
+      await caughtUp(registry);
+      return put(options, params.name, body);
+    },
+  );
 
   http.delete<NameRequest>(
     "/push/:name",
-    { schema: DELETE_PUSH_SCHEMA },
+    { schema: DELETE_PUSH_SCHEMA, ...changes },
     async ({ params }, reply) => {
       await caughtUp(registry);
       await registry.delete(params.name);
@@ -60,10 +71,14 @@ export function addPushRoutes(http: FastifyInstance, options: PushRoutesOptions)
     },
   );
 
-  http.post<NameRequest>("/push/:name/enable", { schema: ENABLE_PUSH_SCHEMA }, async (request) => {
-    await caughtUp(registry);
-    return (await registry.enable(request.params.name)).describe();
-  });
+  http.post<NameRequest>(
+    "/push/:name/enable",
+    { schema: ENABLE_PUSH_SCHEMA, ...changes },
+    async (request) => {
+      await caughtUp(registry);
+      return (await registry.enable(request.params.name)).describe();
+    },
+  );
 }
 
 async function put(

@@ -56,7 +56,7 @@ const SUBSCRIPTION_SCHEMA = {
 
 export const LIST_PUSH_SCHEMA = {
   operationId: "listPush",
-  summary: "The push subscriptions; needs the admin key",
+  summary: "The push subscriptions; needs the permission monitor",
   security: ADMIN_SECURITY,
   response: {
     200: {
@@ -70,7 +70,7 @@ export const LIST_PUSH_SCHEMA = {
 
 export const GET_PUSH_SCHEMA = {
   operationId: "describePush",
-  summary: "A push subscription; needs the admin key",
+  summary: "A push subscription; needs the permission monitor",
   security: ADMIN_SECURITY,
   params: NAME_PARAMS,
   response: { 200: SUBSCRIPTION_SCHEMA, ...PROBLEM_RESPONSES },
@@ -78,7 +78,7 @@ export const GET_PUSH_SCHEMA = {
 
 export const PUT_PUSH_SCHEMA = {
   operationId: "putPush",
-  summary: "Makes a push subscription or changes it; needs the admin key",
+  summary: "Makes a push subscription or changes it; needs the permission admin",
   security: ADMIN_SECURITY,
   params: NAME_PARAMS,
   body: {
@@ -100,7 +100,7 @@ export const PUT_PUSH_SCHEMA = {
 
 export const ENABLE_PUSH_SCHEMA = {
   operationId: "enablePush",
-  summary: "Lets a push subscription go on that was disabled; needs the admin key",
+  summary: "Lets a push subscription go on that was disabled; needs the permission admin",
   security: ADMIN_SECURITY,
   params: NAME_PARAMS,
   response: { 200: SUBSCRIPTION_SCHEMA, ...PROBLEM_RESPONSES },
@@ -108,7 +108,7 @@ export const ENABLE_PUSH_SCHEMA = {
 
 export const DELETE_PUSH_SCHEMA = {
   operationId: "deletePush",
-  summary: "Deletes a push subscription, and how far it was; needs the admin key",
+  summary: "Deletes a push subscription, and how far it was; needs the permission admin",
   security: ADMIN_SECURITY,
   params: NAME_PARAMS,
   response: { 204: { type: "null" }, ...PROBLEM_RESPONSES },

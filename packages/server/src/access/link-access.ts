@@ -120,6 +120,13 @@ export class LinkAccess {
     return isAllowed ? undefined : "SHARDCAST_FORBIDDEN";
   }
 
+  /** Returns why the client may not publish now, anywhere. Counts nothing. */
+  publishLimitFault(): ErrorCode | undefined {
+    const now = this.#context.now();
+    const hasRoom = this.#allowance.hasRoom(now) && (this.#usage?.allowance.hasRoom(now) ?? true);
+    return hasRoom ? undefined : "SHARDCAST_RATE_LIMITED";
+  }
+
   /**
    * Returns why the client may not create another topic, or undefined if it may. An allowed topic
    * counts.

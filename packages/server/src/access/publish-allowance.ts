@@ -21,6 +21,11 @@ export class PublishAllowance {
     return false;
   }
 
+  /** Whether a publish would be taken now. Takes nothing. */
+  hasRoom(now: number): boolean {
+    return this.#publishes.take(0, now) && this.#bytes.take(0, now);
+  }
+
   /** Returns what a publish took that was refused after all. */
   giveBack(bytes: number): void {
     this.#publishes.giveBack(1);

@@ -141,6 +141,7 @@ export class TokenVerifier {
     return {
       user: sub,
       permissions: caps === undefined ? defaultPermissions : new Permissions(parseGrants(caps)),
+      grantedBy: caps === undefined ? "--token-allow" : "caps",
       expiresAt,
     };
   }

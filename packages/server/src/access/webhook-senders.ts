@@ -122,6 +122,6 @@ function parseSender(value: unknown): WebhookBackEnd {
   const permissions = new Permissions(parseGrantText(allow));
   return {
     keys: new WebhookKeys(keys),
-    identity: { user: name, permissions, expiresAt: Infinity },
+    identity: { user: name, permissions, grantedBy: "--webhook-keys", expiresAt: Infinity },
   };
 }

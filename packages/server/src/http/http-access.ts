@@ -2,7 +2,7 @@
 // as anonymous.
 import type { FastifyReply, FastifyRequest, preHandlerAsyncHookHandler } from "fastify";
 import { clientAddress } from "@shardcast/process";
-import { ShardcastError } from "@shardcast/protocol";
+import { ShardcastError, type Action } from "@shardcast/protocol";
 import type { Gate } from "../access/gate.ts";
 import { addressHolder, holdersOf } from "../access/holders.ts";
 import type { LinkAccess } from "../access/link-access.ts";
@@ -30,11 +30,14 @@ export interface HttpAccessOptions {
 }
 
 const SCHEME = "bearer ";
+/** Stands for the holder of the admin key in logs. */
+const KEY_HOLDER = "admin key";
 const JWT = /^[\w-]+\.[\w-]*\.[\w-]*$/;
 
 export class HttpAccess {
   readonly #options: HttpAccessOptions;
   readonly #callers = new WeakMap<FastifyRequest, Caller>();
+  readonly #administrators = new WeakMap<FastifyRequest, string>();
 
   constructor(options: HttpAccessOptions) {
     this.#options = options;
@@ -58,12 +61,14 @@ export class HttpAccess {
     return Promise.resolve();
   };
 
-  /** For administrators' routes. */
-  readonly onAdminRequest = (request: FastifyRequest): Promise<void> => {
-    const { adminKey } = this.#options;
-    if (!adminKey.isSet) throw unauthorized("the node was started without --admin-key");
-    if (!adminKey.matches(bearerOf(request) ?? "")) throw unauthorized();
-    return Promise.resolve();
+  /** For administrators' routes that change something: the admin key, or the permission `admin`. */
+  readonly onAdminRequest = async (request: FastifyRequest): Promise<void> => {
+    this.#administrators.set(request, await this.#administrator(request, ["admin"]));
+  };
+
+  /** For administrators' routes that only read: also the permission `monitor`. */
+  readonly onMonitorRequest = async (request: FastifyRequest): Promise<void> => {
+    await this.#administrator(request, ["monitor", "admin"]);
   };
 
   /**
@@ -87,11 +92,33 @@ export class HttpAccess {
       : { holders: holdersOf(caller.access), isKnown: true };
   };
 
+  /** Who changes something: a token's user, or the holder of the admin key. */
+  administratorOf(request: FastifyRequest): string {
+    return this.#administrators.get(request) ?? "";
+  }
+
   /** The sender of a request that has passed the hooks. */
   callerOf(request: FastifyRequest): Caller {
     const caller = this.#callers.get(request);
     if (caller === undefined) throw unauthorized();
     return caller;
+  }
+
+  /**
+   * @returns the administrator's name
+   * @throws SHARDCAST_UNAUTHORIZED, SHARDCAST_FORBIDDEN, and the errors of a token
+   */
+  async #administrator(request: FastifyRequest, actions: readonly Action[]): Promise<string> {
+    const { adminKey, gate } = this.#options;
+    const bearer = bearerOf(request) ?? "";
+    if (adminKey.matches(bearer)) return KEY_HOLDER;
+    if (!JWT.test(bearer)) {
+      throw unauthorized(adminKey.isSet ? undefined : "the node was started without --admin-key");
+    }
+    const { permissions, user } = await gate.identify(bearer);
+    if (actions.some((action) => permissions.allowsAll(action))) return user;
+    const needed = actions.join(" or ");
+    throw new ShardcastError("SHARDCAST_FORBIDDEN", `needs the permission ${needed} on *`);
   }
 
   async #identify(request: FastifyRequest): Promise<Caller> {

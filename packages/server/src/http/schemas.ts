@@ -20,7 +20,8 @@ export const CLIENT_SECURITY = [
   { webhookId: [], webhookTimestamp: [], webhookSignature: [] },
 ];
 
-export const ADMIN_SECURITY = [{ adminKey: [] }];
+/** For administrators' routes: the admin key, or a token with a permission on every topic. */
+export const ADMIN_SECURITY = [{ adminKey: [] }, { token: [] }];
 
 /** For public routes. */
 export const NO_SECURITY: never[] = [];

@@ -21,9 +21,8 @@ interface DisconnectRequest {
 }
 
 export function addLinkRoutes(http: FastifyInstance, access: HttpAccess, sweep: Sweep): void {
-  http.addHook("onRequest", access.onAdminRequest);
-
-  http.get<ListRequest>("/links", { schema: LINKS_SCHEMA }, (request) => {
+  const onRequest = access.onMonitorRequest;
+  http.get<ListRequest>("/links", { schema: LINKS_SCHEMA, onRequest }, (request) => {
     const { user, after = "", limit = DEFAULT_LIMIT } = request.query;
     const found = [...sweep.links()].filter(
       (link) => (user === undefined || link.access?.user === user) && link.id > after,
@@ -33,7 +32,8 @@ export function addLinkRoutes(http: FastifyInstance, access: HttpAccess, sweep: 
     return { links: page.map(describe), next };
   });
 
-  http.post<DisconnectRequest>("/links/disconnect", { schema: DISCONNECT_SCHEMA }, (request) => {
+  const disconnect = { schema: DISCONNECT_SCHEMA, onRequest: access.onAdminRequest };
+  http.post<DisconnectRequest>("/links/disconnect", disconnect, (request) => {
     const { user, link: id } = request.body;
     if ((user === undefined) === (id === undefined)) {
       throw new ShardcastError("SHARDCAST_REQUEST_INVALID", "give either user or link");
@@ -69,7 +69,7 @@ function byId(one: SweptLink, other: SweptLink): number {
 
 const LINKS_SCHEMA = {
   operationId: "listLinks",
-  summary: "The links of this node, of one user or all; needs the admin key",
+  summary: "The links of this node, of one user or all; needs the permission monitor",
   security: ADMIN_SECURITY,
   querystring: {
     type: "object",
@@ -108,7 +108,7 @@ const LINKS_SCHEMA = {
 
 const DISCONNECT_SCHEMA = {
   operationId: "disconnect",
-  summary: "Ends links of this node, for good; needs the admin key",
+  summary: "Ends links of this node, for good; needs the permission admin",
   security: ADMIN_SECURITY,
   body: {
     type: "object",

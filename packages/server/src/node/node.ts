@@ -10,7 +10,9 @@ import { Acceptor, type LegacyAcceptor } from "../link/acceptor.ts";
 import { boundAnswers } from "../http/bound-answers.ts";
 import { createHttp } from "../http/create-http.ts";
 import { HttpAccess } from "../http/http-access.ts";
+import { logActions } from "../http/log-actions.ts";
 import { addLinkRoutes } from "../link/link-routes.ts";
+import { addExplainRoute } from "./explain-route.ts";
 import { addNodeRoutes } from "./node-routes.ts";
 import type { LinkHandler } from "../link/link-handler.ts";
 import { LifecycleEvents } from "../publish/lifecycle-events.ts";
@@ -162,7 +164,12 @@ export class ShardcastNode {
     const access = createHttpAccess(core);
     boundAnswers(http, access, core);
     void http.register((scope, _options, done) => {
+      logActions(scope, access, core.logger);
       addLinkRoutes(scope, access, sweep);
+      done();
+    });
+    void http.register((scope, _options, done) => {
+      addExplainRoute(scope, access, { nodeId: options.id, gate: core.gate, sweep, membership });
       done();
     });
     parts.addRoutes?.(http, access);

@@ -63,7 +63,12 @@ describe("Gate", () => {
     expect(await verdict(gateOf().identify(""))).to.equal("SHARDCAST_TOKEN_INVALID");
     const anonymous = new Permissions([ALL_TOPICS]);
     const identity = await gateOf({}, anonymous).identify("");
-    expect(identity).to.deep.equal({ user: "", permissions: anonymous, expiresAt: Infinity });
+    expect(identity).to.deep.equal({
+      user: "",
+      permissions: anonymous,
+      grantedBy: "--anonymous",
+      expiresAt: Infinity,
+    });
   });
 
   it("counts the links of an address, and of a user, and forgets those that left", () => {

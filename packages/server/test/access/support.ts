@@ -85,6 +85,7 @@ export function identityOf(fields: Partial<Identity> = {}): Identity {
   return {
     user: "ann",
     permissions: new Permissions([ALL_TOPICS]),
+    grantedBy: "caps",
     expiresAt: NOW_MS + 60_000,
     ...fields,
   };

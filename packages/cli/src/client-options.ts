@@ -1,4 +1,4 @@
-// Options of `publish` and `subscribe` for connecting to the cluster.
+// Options of commands that connect to the cluster as a client.
 import { connect, type Client } from "@shardcast/client";
 import { KEY_OPTIONS, USUAL_KEY_FILE, text, type Values } from "@shardcast/options";
 import { ShardcastError } from "@shardcast/protocol";
@@ -6,15 +6,23 @@ import { isInCheckout } from "./checkout.ts";
 import { readKey } from "./key-file.ts";
 
 const CONNECT_TIMEOUT_MS = 5000;
+const CONNECTION = { group: "Connection" } as const;
 
 export const CLIENT_OPTIONS = {
-  url: text("url", { default: "http://127.0.0.1:9100", help: "Any node of the cluster" }),
+  url: text("url", {
+    ...CONNECTION,
+    variable: "SHARDCAST_URL",
+    default: "http://127.0.0.1:9100",
+    help: "Any node of the cluster",
+  }),
   token: text("token", {
+    ...CONNECTION,
     variable: "SHARDCAST_TOKEN",
     replacedBy: ["psk", "psk-file"],
     help: "A token in place of the key",
   }),
-  ...KEY_OPTIONS,
+  psk: { ...KEY_OPTIONS.psk, ...CONNECTION },
+  pskFile: { ...KEY_OPTIONS.pskFile, ...CONNECTION },
 };
 
 type ClientValues = Values<typeof CLIENT_OPTIONS>;

@@ -12,6 +12,7 @@ import type { CommandModule } from "yargs";
 export interface Command extends CommandModule {
   /** The rows of its options. */
   readonly rows: readonly Row[];
+  readonly subcommands: readonly Command[];
 }
 
 export interface CommandSpec<Positionals extends Rows, Options extends Rows> {
@@ -31,6 +32,7 @@ export function command<Positionals extends Rows, Options extends Rows>(
   return {
     ...named,
     rows: Object.values(options),
+    subcommands: [],
     builder: (argv) => addPositionals(argv, positionals).options(yargsOptions(options)),
     handler: (args) => run(readCommand(rows, args, process.env)),
   };

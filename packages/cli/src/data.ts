@@ -76,6 +76,7 @@ export const dataCommand: Command = {
   command: "data",
   describe: "Check, back up or repair a consumer's data folder",
   rows: COMMANDS.flatMap(({ rows }) => rows),
+  subcommands: COMMANDS,
   builder: (argv) =>
     argv
       .command(checkCommand)

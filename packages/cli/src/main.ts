@@ -1,41 +1,73 @@
 // The command `shardcast`: run a cluster, publish, subscribe.
-import { argumentsFor, strict } from "@shardcast/options";
+import { argumentsFor, optionInvalid, strict } from "@shardcast/options";
+import { ShardcastError } from "@shardcast/protocol";
 import yargs from "yargs";
 import { asyncapiCommand } from "./asyncapi.ts";
 import type { NodeBins } from "./cluster-plan.ts";
+import type { Command } from "./command.ts";
 import { dataCommand } from "./data.ts";
 import { describeFailure } from "./fault.ts";
 import { publishCommand } from "./publish.ts";
 import { subscribeCommand } from "./subscribe.ts";
+import { suggestionFor } from "./suggestion.ts";
 import { tokenCommand } from "./token.ts";
 import { upCommand } from "./up.ts";
 
-/** Runs the command of the command line. On a failure, prints one line to stderr and sets exit code 1. */
-export async function main(bins: NodeBins): Promise<void> {
+/** The completion script of the shell runs the command with this argument and the words of the command line. */
+const COMPLETION_REQUEST = "--get-yargs-completions";
+
+/**
+ * Runs the command of the command line. On a failure, prints one line to stderr and sets exit code 1.
+ * @param version the version of the package
+ */
+export async function main(bins: NodeBins, version: string): Promise<void> {
   process.stdout.on("error", stdoutOnError);
+  const argv = process.argv.slice(2);
+  const commands = [
+    upCommand(bins),
+    publishCommand,
+    subscribeCommand,
+    tokenCommand,
+    asyncapiCommand,
+    dataCommand,
+  ];
   try {
-    const up = upCommand(bins);
-    const clients = [publishCommand, subscribeCommand, tokenCommand];
-    const commands = [up, ...clients, asyncapiCommand, dataCommand];
-    const rows = commands.flatMap((command) => command.rows);
-    await strict(yargs(argumentsFor(process.argv.slice(2), rows)))
-      .scriptName("shardcast")
-      .usage("$0 <command> [options]\n\nA topic-sharded message queue over WebSockets.")
-      .command(up)
-      .command(publishCommand)
-      .command(subscribeCommand)
-      .command(tokenCommand)
-      .command(asyncapiCommand)
-      .command(dataCommand)
-      .demandCommand(
-        1,
-        "no command: up, publish, subscribe, token, asyncapi or data; --help tells more",
-      )
-      .parseAsync();
+    await run(argv, commands, version);
   } catch (error) {
-    process.stderr.write(`shardcast: ${describeFailure(error)}\n`);
+    const failure = describeFailure(withSuggestion(error, argv, commands));
+    process.stderr.write(`shardcast: ${failure}\n`);
     process.exitCode = 1;
   }
+}
+
+async function run(
+  argv: readonly string[],
+  commands: readonly Command[],
+  version: string,
+): Promise<void> {
+  const rows = commands.flatMap((command) => command.rows);
+  // An unfinished command line may contain values that its options refuse.
+  const args = argv[0] === COMPLETION_REQUEST ? [...argv] : argumentsFor(argv, rows);
+  const parser = strict(yargs(args))
+    .scriptName("shardcast")
+    .usage("$0 <command> [options]\n\nA topic-sharded message queue over WebSockets.")
+    .version(version)
+    .alias("help", "h")
+    .completion("completion", "Print a script that completes commands in bash, zsh or fish")
+    .demandCommand(1, "no command; to list the commands, run: shardcast --help");
+  await commands.reduce((all, command) => all.command(command), parser).parseAsync();
+}
+
+/** Adds the probably intended spelling of a mistyped command or option to the error. */
+function withSuggestion(
+  error: unknown,
+  argv: readonly string[],
+  commands: readonly Command[],
+): unknown {
+  if (!(error instanceof ShardcastError) || error.code !== "SHARDCAST_OPTION_INVALID") return error;
+  const suggestion = suggestionFor(argv, commands);
+  if (suggestion === undefined) return error;
+  return optionInvalid(`${error.message}; did you mean ${suggestion}?`);
 }
 
 /** Exits without an error when the reader of the output has closed it. */

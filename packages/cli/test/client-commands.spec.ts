@@ -2,6 +2,8 @@
 import { expect } from "chai";
 import { Command, TempFolder, UpCommand } from "./support.ts";
 
+const TWICE = ["--content-type", "text/plain", "--attribute", "content-type=text/html"];
+
 describe("shardcast publish and subscribe", () => {
   const folder = new TempFolder();
   let cluster: UpCommand;
@@ -71,6 +73,32 @@ describe("shardcast publish and subscribe", () => {
     expect((await publish(["once", "a", "b", "--id", "m2"])).exitCode).to.equal(1);
   });
 
+  it("stores attributes and a content type with each message", async () => {
+    const attributes = ["--attribute", "region=eu,us", "--attribute", "query=a=b"];
+    const type = ["--content-type", "application/json"];
+    const { exitCode } = await publish(["typed", ...attributes, ...type, '{"id":7}', "[]"]);
+    expect(exitCode).to.equal(0);
+    await publish(["typed", ...attributes, ...type], "8\n");
+
+    const { stdout } = await subscribe("typed", "--from", "earliest", "--count", "3", "--json");
+    const messages = stdout.trim().split("\n");
+    const expected = { region: "eu,us", query: "a=b", "content-type": "application/json" };
+    const seen = messages.map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(seen.map(({ data }) => data)).to.deep.equal([{ id: 7 }, [], 8]);
+    for (const message of seen) expect(message["attributes"]).to.deep.equal(expected);
+  });
+
+  it("finds the cluster by SHARDCAST_URL, over which the option has priority", async () => {
+    const [option = "", url = "", ...key] = reach;
+    const publishes = (args: readonly string[], address: string): Promise<Command> =>
+      new Command(["publish", "by-url", "hi", ...args], { SHARDCAST_URL: address }).end();
+
+    expect((await publishes(key, url)).exitCode).to.equal(0);
+    expect((await publishes([...key, option, url], "http://127.0.0.1:1")).exitCode).to.equal(0);
+    const { stderr } = await publishes(key, "here");
+    expect(stderr).to.match(/^shardcast: "here" is not the address of a node/);
+  });
+
   it("goes on behind a position", async () => {
     const { stdout } = await publish(["after", "one", "two", "three"]);
     const [first = ""] = stdout.split("\n");
@@ -120,6 +148,18 @@ describe("shardcast publish and subscribe", () => {
   for (const [what, args, fault] of [
     ["a wrong key", ["publish", "news", "hi", "--psk", "wrong"], "HANDSHAKE_FAILED"],
     ["a reserved topic", ["publish", "$news", "hi"], "TOPIC_RESERVED"],
+    [
+      "an attribute without a value",
+      ["publish", "a", "b", "--attribute", "c"],
+      "ATTRIBUTES_INVALID",
+    ],
+    ["a repeated attribute", ["publish", "a", "b", ...TWICE], "ATTRIBUTES_INVALID"],
+    ["a reserved attribute", ["publish", "a", "b", "--attribute", "$c=d"], "ATTRIBUTES_INVALID"],
+    [
+      "a broken content type",
+      ["publish", "a", "b", "--content-type", "a\nb"],
+      "ATTRIBUTES_INVALID",
+    ],
     ["an unusable start", ["subscribe", "news", "--from", "noon"], "POSITION_INVALID"],
     ["no topic", ["subscribe"], "OPTION_INVALID"],
     ["an unknown option", ["publish", "news", "hi", "--fast"], "OPTION_INVALID"],

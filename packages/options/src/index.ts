@@ -15,6 +15,7 @@ export {
   list,
   onOff,
   parseRows,
+  repeated,
   secret,
   text,
   texts,

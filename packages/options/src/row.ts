@@ -107,6 +107,15 @@ export function texts<Value = string>(
   );
 }
 
+/** A list of texts from a repeated option, one each time. Arguments after the text do not belong to the option. */
+export function repeated<Value = string>(
+  name: string,
+  spec: Spec,
+  convert?: Convert<Value>,
+): Row<readonly Value[]> {
+  return { ...texts(name, spec, convert), type: "string" };
+}
+
 export function choice<const Choice extends string, S extends Spec & { readonly default?: Choice }>(
   name: string,
   choices: readonly Choice[],

@@ -7,7 +7,7 @@ import { variableOf } from "./row.ts";
 const PREFIX = "SHARDCAST_";
 /** Variables of other commands and of the other role of node, which may share the environment. */
 const ELSEWHERE: ReadonlySet<string> = new Set([
-  ...["PRODUCERS", "TOKEN", "IMAGE", "E2E_PRODUCERS", "E2E_CONSUMERS", "MOCHA_STATS"].map(
+  ...["PRODUCERS", "URL", "TOKEN", "IMAGE", "E2E_PRODUCERS", "E2E_CONSUMERS", "MOCHA_STATS"].map(
     (name) => PREFIX + name,
   ),
   ...Object.values({ ...PRODUCER_OPTIONS, ...CONSUMER_OPTIONS }).map(({ name }) =>

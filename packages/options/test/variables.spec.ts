@@ -29,6 +29,7 @@ describe("variables of the environment", () => {
       SHARDCAST_PORT_9000_TCP_ADDR: "10.0.0.1",
       SHARDCAST_CONSUMER_SERVICE_HOST: "10.0.0.2",
       SHARDCAST_PRODUCERS: "ws://127.0.0.1:1",
+      SHARDCAST_URL: "http://127.0.0.1:9100",
       PATH: "/bin",
     };
     expect(optionsOf(env, ["port", "host"])).to.deep.equal({});

@@ -101,6 +101,8 @@ export async function startConsumer(
     role: "consumer",
     handlers,
     addRoutes,
+    describeLink: (link) =>
+      (link.endpoint === "relay" ? handlers.relay : handlers.subscribe).describe(link),
     legacy: createLegacyAcceptor(core, {
       publishes: publishing.clients,
       subscriptions: handlers.subscribe,

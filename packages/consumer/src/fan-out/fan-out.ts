@@ -70,9 +70,14 @@ export class FanOut implements TurnWork {
 
   /** Yields, for each subscription that is behind, how many messages it is behind. */
   *lags(): Generator<number> {
-    for (const { state, cursor } of this.#others) {
-      if (state === "behind") yield Math.max(0, this.#log.head - cursor);
+    for (const subscription of this.#others) {
+      if (subscription.state === "behind") yield this.lagOf(subscription);
     }
+  }
+
+  /** How many messages a subscription is behind; 0 until it has its start, and while it is live. */
+  lagOf({ state, cursor }: Subscription): number {
+    return state === "behind" ? Math.max(0, this.#log.head - cursor) : 0;
   }
 
   /**

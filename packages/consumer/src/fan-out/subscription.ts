@@ -10,6 +10,8 @@ import type { FrameSink } from "@shardcast/server";
 /** The methods of a topic that a subscription uses. */
 export interface SubscribedTopic {
   readonly name: string;
+  /** How many messages the subscription is behind the head. */
+  lagOf(subscription: Subscription): number;
   /** Sends the subscription its next page, or makes it live. */
   catchUp(subscription: Subscription): void;
   /** Ends the subscription; a code is sent to the client. */

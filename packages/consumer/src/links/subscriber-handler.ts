@@ -20,6 +20,11 @@ import {
 import { Damage } from "@shardcast/log";
 import { CatchUpRound } from "../fan-out/catch-up-round.ts";
 import type { OwnedTopic } from "../owner/owned-topic.ts";
+import {
+  NO_SUBSCRIPTIONS,
+  describeSubscriptions,
+  type SubscriptionsDescription,
+} from "./describe-subscriptions.ts";
 import { LinkReads } from "./link-reads.ts";
 import { RelayedTopic } from "../topics/relayed-topic.ts";
 import { LinkSubscriptions } from "../fan-out/link-subscriptions.ts";
@@ -49,7 +54,7 @@ export interface SubscriberHandlerOptions {
 
 export class SubscriberHandler implements LinkHandler {
   readonly #options: SubscriberHandlerOptions;
-  readonly #subscriptions = new Map<FrameSink, LinkSubscriptions>();
+  readonly #subscriptions = new Map<object, LinkSubscriptions>();
   /** Reads of clients. Reads of relays are answered from the log. */
   readonly #reads = new LinkReads(this);
   /** Catch-up rounds of the links that have been congested. */
@@ -115,6 +120,12 @@ export class SubscriberHandler implements LinkHandler {
     this.#subscriptions.delete(link);
     this.#rounds.delete(link);
     for (const subscription of subscriptions?.all() ?? []) subscription.view.end(subscription);
+  }
+
+  /** Describes the subscriptions of a link, those that are furthest behind first. */
+  describe(link: object): SubscriptionsDescription {
+    const subscriptions = this.#subscriptions.get(link);
+    return subscriptions === undefined ? NO_SUBSCRIPTIONS : describeSubscriptions(subscriptions);
   }
 
   /** Subscribes a link. If that fails, the client receives an unsubscribed frame with the error. */

@@ -16,6 +16,7 @@ const PRESENCE_WINDOW = 16;
 
 export interface ConsumerHandlers extends Partial<Record<Endpoint, LinkHandler>> {
   readonly subscribe: SubscriberHandler;
+  readonly relay: SubscriberHandler;
 }
 
 export function createHandlers(

@@ -3,12 +3,18 @@ import { connect } from "@shardcast/client";
 import { expect } from "chai";
 import { eventually } from "@shardcast/faults";
 import { TEST_PSK, TestCluster, type NodeProcess } from "@shardcast/e2e/nodes";
+import { RawClient } from "@shardcast/e2e/raw-client";
+import { Recorder } from "@shardcast/e2e/recorder";
 import { tokenOf, TOKEN_SECRET } from "@shardcast/e2e/tokens";
 
 const ADMIN = { authorization: "Bearer the key of the administrators" };
 
+interface ListedLink extends Readonly<Record<string, unknown>> {
+  readonly link: string;
+}
+
 interface Listed {
-  readonly links: readonly Readonly<Record<string, string>>[];
+  readonly links: readonly ListedLink[];
   readonly next: string;
 }
 
@@ -65,6 +71,43 @@ describe("links, for administrators", () => {
     await eventually("all have left", async () => (await list()).links.length === 0);
   });
 
+  it("are listed with their topics, and how far they are behind in them", async function () {
+    this.timeout(60_000);
+    const MESSAGES = 100;
+    const { url } = node;
+    const path = "/subscribe/busy";
+    const slow = await RawClient.open(url, { psk: TEST_PSK, endpoint: "subscribe", path });
+    await slow.first("subscribed");
+    slow.socket.pause();
+    const client = await connect({ url, psk: TEST_PSK });
+    await Promise.all(["calm", "busy"].map((topic) => Recorder.follow(client, topic)));
+    for (let number = 0; number < MESSAGES; number += 1) {
+      await client.publish("busy", "x".repeat(64 * 1024));
+    }
+    const { links } = await list();
+    const behind = links.find(({ endpoint }) => endpoint === "subscribe");
+    const lag = Number(behind?.["lag"]);
+    expect(lag).to.be.within(1, MESSAGES);
+    expect(behind).to.deep.include({
+      congested: true,
+      subscriptions: 1,
+      topics: [{ topic: "busy", lag }],
+    });
+    await eventually("the other client is at the head", async () => {
+      const listed = (await list()).links.find(({ endpoint }) => endpoint === "connect");
+      return (
+        listed?.["congested"] === false && listed["lag"] === 0 && listed["subscriptions"] === 2
+      );
+    });
+    slow.socket.resume();
+    await eventually("the slow one, too", async () => {
+      return (await list()).links.every((link) => link["lag"] === 0 && link["congested"] === false);
+    });
+    slow.socket.terminate();
+    client.close();
+    await eventually("all have left", async () => (await list()).links.length === 0);
+  });
+
   it("are ended, by user or one by one, and do not come again by themselves", async () => {
     const url = node.url;
     const ann = await connect({ url, token: await tokenOf({ sub: "ann" }) });
@@ -72,7 +115,7 @@ describe("links, for administrators", () => {
     expect(await disconnect({ user: "ann" })).to.deep.equal([200, { disconnected: 1 }]);
     expect((await ann.closed)?.code).to.equal("SHARDCAST_DISCONNECTED");
     const [link] = (await list("?user=bob")).links;
-    expect(await disconnect({ link: link?.["link"] })).to.deep.equal([200, { disconnected: 1 }]);
+    expect(await disconnect({ link: link?.link })).to.deep.equal([200, { disconnected: 1 }]);
     expect((await bob.closed)?.code).to.equal("SHARDCAST_DISCONNECTED");
     expect(await disconnect({ user: "nobody" })).to.deep.equal([200, { disconnected: 0 }]);
   });

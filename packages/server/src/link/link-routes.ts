@@ -20,7 +20,16 @@ interface DisconnectRequest {
   readonly Body: { readonly user?: string; readonly link?: string };
 }
 
-export function addLinkRoutes(http: FastifyInstance, access: HttpAccess, sweep: Sweep): void {
+/** What a role knows of a link: its subscriptions. */
+export type DescribeLink = (link: SweptLink) => object;
+
+/** Adds the routes to `http`, which must be a context for them alone. */
+export function addLinkRoutes(
+  http: FastifyInstance,
+  access: HttpAccess,
+  sweep: Sweep,
+  describeMore: DescribeLink,
+): void {
   const onRequest = access.onMonitorRequest;
   http.get<ListRequest>("/links", { schema: LINKS_SCHEMA, onRequest }, (request) => {
     const { user, after = "", limit = DEFAULT_LIMIT } = request.query;
@@ -29,7 +38,7 @@ export function addLinkRoutes(http: FastifyInstance, access: HttpAccess, sweep: 
     );
     const page = found.sort(byId).slice(0, limit);
     const next = found.length > limit ? (page.at(-1)?.id ?? "") : "";
-    return { links: page.map(describe), next };
+    return { links: page.map((link) => ({ ...describe(link), ...describeMore(link) })), next };
   });
 
   const disconnect = { schema: DISCONNECT_SCHEMA, onRequest: access.onAdminRequest };
@@ -46,13 +55,15 @@ export function addLinkRoutes(http: FastifyInstance, access: HttpAccess, sweep: 
   });
 }
 
-function describe({ id, endpoint, address, access }: SweptLink): Record<string, string | number> {
+function describe(link: SweptLink): object {
+  const { id, endpoint, address, access, isCongested } = link;
   const expiresAt = access?.expiresAt ?? Infinity;
   return {
     link: id,
     endpoint,
     address,
     access: accessOf(access),
+    congested: isCongested,
     ...(access === undefined ? {} : { user: access.user }),
     ...(expiresAt === Infinity ? {} : { expiresAt }),
   };
@@ -88,14 +99,32 @@ const LINKS_SCHEMA = {
           type: "array",
           items: {
             type: "object",
-            required: ["link", "endpoint", "address", "access"],
+            required: ["link", "endpoint", "address", "access", "congested"],
             properties: {
               link: { type: "string" },
               endpoint: { type: "string" },
               address: { type: "string" },
               access: { type: "string", enum: ["key", "token", "anonymous"] },
+              congested: {
+                type: "boolean",
+                description: "More bytes wait for the client than --high-water",
+              },
               user: { type: "string" },
               expiresAt: { type: "integer", description: "ms since 1970, UTC" },
+              subscriptions: { type: "integer", description: "Of a consumer" },
+              lag: {
+                type: "integer",
+                description: "How many messages it is behind in the topic where that is most",
+              },
+              topics: {
+                type: "array",
+                description: "Up to 10, those with the greatest lag first",
+                items: {
+                  type: "object",
+                  required: ["topic", "lag"],
+                  properties: { topic: { type: "string" }, lag: { type: "integer" } },
+                },
+              },
             },
           },
         },

@@ -11,7 +11,7 @@ import { boundAnswers } from "../http/bound-answers.ts";
 import { createHttp } from "../http/create-http.ts";
 import { HttpAccess } from "../http/http-access.ts";
 import { logActions } from "../http/log-actions.ts";
-import { addLinkRoutes } from "../link/link-routes.ts";
+import { addLinkRoutes, type DescribeLink } from "../link/link-routes.ts";
 import { addExplainRoute } from "./explain-route.ts";
 import { addNodeRoutes } from "./node-routes.ts";
 import type { LinkHandler } from "../link/link-handler.ts";
@@ -42,6 +42,8 @@ export interface RoleParts {
   readonly waitingFor: () => string[];
   /** Returns faults that an operator should look at, although the node works. @default none */
   readonly degraded?: () => string[];
+  /** Describes what the role knows of a link, for administrators. @default nothing */
+  readonly describeLink?: DescribeLink;
   /**
    * Adds the role's own HTTP routes. A ShardcastError that a route throws is answered with its
    * code.
@@ -165,7 +167,7 @@ export class ShardcastNode {
     boundAnswers(http, access, core);
     void http.register((scope, _options, done) => {
       logActions(scope, access, core.logger);
-      addLinkRoutes(scope, access, sweep);
+      addLinkRoutes(scope, access, sweep, parts.describeLink ?? (() => ({})));
       done();
     });
     void http.register((scope, _options, done) => {

@@ -19,7 +19,7 @@ import type { Sweep } from "../link/sweep.ts";
 /** What a client can do with a topic. */
 export const TOPIC_ACTIONS = ["publish", "subscribe", "history", "presence"] as const;
 
-export type TopicAction = (typeof TOPIC_ACTIONS)[number];
+type TopicAction = (typeof TOPIC_ACTIONS)[number];
 
 export interface Question {
   /** The client's token; empty for an anonymous client. */
@@ -31,7 +31,7 @@ export interface Question {
 }
 
 /** One rule, and whether the client passes it. */
-export interface Check {
+interface Check {
   readonly rule: "topic" | "identity" | "permission" | "limit" | "owner";
   readonly passed: boolean;
   /** The error code that the client would get. */
@@ -39,7 +39,7 @@ export interface Check {
   readonly detail: string;
 }
 
-export interface Explanation {
+interface Explanation {
   readonly allowed: boolean;
   /** The code of the first check that failed. */
   readonly code?: ErrorCode;

@@ -2,7 +2,7 @@ import js from "@eslint/js";
 import { defineConfig, globalIgnores } from "eslint/config";
 import tseslint from "typescript-eslint";
 
-const TYPESCRIPT = ["packages/*/src/**/*.ts", "packages/*/test/**/*.ts"];
+const TYPESCRIPT = ["packages/*/src/**/*.ts", "packages/*/test/**/*.ts", "examples/**/*.tsx"];
 
 /** Globals that lib "dom" declares although a package of pure bytes has no business with them. */
 const RUNTIME_GLOBALS = [

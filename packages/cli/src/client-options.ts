@@ -6,7 +6,7 @@ import { isInCheckout } from "./checkout.ts";
 import { readKey } from "./key-file.ts";
 
 const CONNECT_TIMEOUT_MS = 5000;
-const CONNECTION = { group: "Connection" } as const;
+export const CONNECTION = { group: "Connection" } as const;
 
 export const CLIENT_OPTIONS = {
   url: text("url", {

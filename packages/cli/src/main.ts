@@ -7,10 +7,15 @@ import type { NodeBins } from "./cluster-plan.ts";
 import type { Command } from "./command.ts";
 import { dataCommand } from "./data.ts";
 import { describeFailure } from "./fault.ts";
+import { messagesCommand } from "./messages.ts";
+import { presenceCommand } from "./presence.ts";
 import { publishCommand } from "./publish.ts";
+import { pushCommand } from "./push.ts";
+import { statusCommand } from "./status.ts";
 import { subscribeCommand } from "./subscribe.ts";
 import { suggestionFor } from "./suggestion.ts";
 import { tokenCommand } from "./token.ts";
+import { topicsCommand } from "./topics.ts";
 import { upCommand } from "./up.ts";
 
 /** The completion script of the shell runs the command with this argument and the words of the command line. */
@@ -27,6 +32,11 @@ export async function main(bins: NodeBins, version: string): Promise<void> {
     upCommand(bins),
     publishCommand,
     subscribeCommand,
+    messagesCommand,
+    topicsCommand,
+    presenceCommand,
+    statusCommand,
+    pushCommand,
     tokenCommand,
     asyncapiCommand,
     dataCommand,

@@ -7,3 +7,11 @@ const UNSAFE = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
 export function printable(text: string): string {
   return text.replaceAll(UNSAFE, (unsafe) => `\\u{${(unsafe.codePointAt(0) ?? 0).toString(16)}}`);
 }
+
+/** Returns a value as JSON in one line, with the same characters escaped. */
+export function printableJson(value: unknown): string {
+  return JSON.stringify(value).replaceAll(
+    UNSAFE,
+    (unsafe) => `\\u${unsafe.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}

@@ -1,10 +1,11 @@
 // `shardcast subscribe`: prints the messages of topics as they arrive.
 import { once } from "node:events";
-import type { Client, Gap, Message } from "@shardcast/client";
+import type { Client, Message } from "@shardcast/client";
 import { FROM_OPTION, onOff, texts, whole, type Values } from "@shardcast/options";
 import type { From } from "@shardcast/protocol";
 import { CLIENT_OPTIONS, connectClient } from "./client-options.ts";
 import { command } from "./command.ts";
+import { describeGap, messageJson } from "./message-output.ts";
 import { printable } from "./printable.ts";
 
 const POSITIONALS = {
@@ -86,7 +87,7 @@ class Printer {
 
 /** A pipe gets payloads unchanged. For a terminal, control characters are replaced. */
 function formatOf(isJson: boolean, isTopicShown: boolean): Format {
-  if (isJson) return (message) => JSON.stringify(fieldsOf(message));
+  if (isJson) return (message) => messageJson(message);
   const { isTTY } = process.stdout;
   if (isTopicShown) {
     return (message) => {
@@ -95,21 +96,4 @@ function formatOf(isJson: boolean, isTopicShown: boolean): Format {
     };
   }
   return (message) => (isTTY ? printable(message.text()) : message.bytes);
-}
-
-function fieldsOf(message: Message): Record<string, unknown> {
-  const { topic, position, time, messageId, user, attributes } = message;
-  return { topic, position, time, messageId, user, attributes, ...dataOf(message) };
-}
-
-function dataOf({ data }: Message): Record<string, unknown> {
-  if (!(data instanceof Uint8Array)) return { data };
-  return { base64: Buffer.from(data).toString("base64") };
-}
-
-function describeGap({ first, last, isNewEpoch, code }: Gap): string {
-  if (isNewEpoch)
-    return "the topic's log started over; the remaining messages of the old log are lost";
-  const state = code === "SHARDCAST_MESSAGES_DAMAGED" ? "damaged" : "gone";
-  return `messages ${first} to ${last} are ${state}`;
 }

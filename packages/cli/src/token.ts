@@ -1,22 +1,11 @@
 // `shardcast token`: creates a token for development, signed with the nodes' secret.
-import { join } from "node:path";
-import {
-  checkSecret,
-  optionInvalid,
-  readSecretFile,
-  text,
-  texts,
-  whole,
-  type Values,
-} from "@shardcast/options";
+import { optionInvalid, text, texts, whole, type Values } from "@shardcast/options";
 import { MEMBER_USER_MAX_BYTES, isPlainText, parseGrantText, textBytes } from "@shardcast/protocol";
-import { SignJWT } from "jose";
 import { command } from "./command.ts";
+import { SECRET_FILE_OPTION, readTokenSecret, signToken } from "./token-secret.ts";
 
 const HOUR_S = 3600;
 const MAX_EXPIRES_S = 100 * 365 * 24 * HOUR_S;
-
-const USUAL_SECRET_FILE = join("data", "token-secret");
 
 const OPTIONS = {
   user: text("sub", { isRequired: true, help: "The user" }, userOf),
@@ -35,10 +24,7 @@ const OPTIONS = {
   }),
   audience: text("audience", { help: "The claim aud" }),
   issuer: text("issuer", { help: "The claim iss" }),
-  secretFile: text("token-secret-file", {
-    shownDefault: USUAL_SECRET_FILE,
-    help: "File with the secret; or the secret itself in SHARDCAST_TOKEN_SECRET",
-  }),
+  secretFile: SECRET_FILE_OPTION,
 };
 
 type TokenValues = Values<typeof OPTIONS>;
@@ -51,17 +37,9 @@ export const tokenCommand = command({
   run: token,
 });
 
-async function token(values: TokenValues): Promise<void> {
-  const { user, allow, expiresS, audience, issuer } = values;
-  const now = Math.floor(Date.now() / 1000);
-  const jwt = new SignJWT({ caps: allow.flat() })
-    .setProtectedHeader({ alg: "HS256", typ: "JWT" })
-    .setSubject(user)
-    .setIssuedAt(now)
-    .setExpirationTime(now + expiresS);
-  if (audience !== undefined) jwt.setAudience(audience);
-  if (issuer !== undefined) jwt.setIssuer(issuer);
-  process.stdout.write(`${await jwt.sign(new TextEncoder().encode(secretOf(values)))}\n`);
+async function token({ secretFile, allow, ...spec }: TokenValues): Promise<void> {
+  const secret = readTokenSecret(secretFile);
+  process.stdout.write(`${await signToken(secret, { ...spec, grants: allow.flat() })}\n`);
 }
 
 /** Checks the user by the rules of the nodes, which refuse tokens of other users. */
@@ -70,14 +48,4 @@ function userOf(user: string, label: string): string {
   throw optionInvalid(
     `${label} has ${MEMBER_USER_MAX_BYTES} bytes or less, and no control characters`,
   );
-}
-
-/** A file from the option has priority, then the environment, then the default file. */
-function secretOf({ secretFile }: TokenValues): string {
-  const { SHARDCAST_TOKEN_SECRET: secret } = process.env;
-  if (secretFile === undefined && secret !== undefined && secret !== "") {
-    return checkSecret("SHARDCAST_TOKEN_SECRET", secret);
-  }
-  const file = secretFile ?? USUAL_SECRET_FILE;
-  return checkSecret("the secret of tokens", readSecretFile("the secret of tokens", file)[0]);
 }

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { printable } from "../src/printable.ts";
+import { printable, printableJson } from "../src/printable.ts";
 
 describe("printable", () => {
   it("leaves text of any script and emoji as they are", () => {
@@ -13,5 +13,13 @@ describe("printable", () => {
       String.raw`\u{1b}[2J\u{7}\u{9b}1m\u{d}\u{a}\u{0}`,
     );
     expect(printable("\u202eabc\u2066\u2028")).to.equal(String.raw`\u{202e}abc\u{2066}\u{2028}`);
+  });
+
+  it("escapes the same characters in JSON, which keeps its value", () => {
+    const value = { text: "\x1b[2J\x9b1m\u202e\u2028\n wörd" };
+    const json = printableJson(value);
+
+    expect(json).to.equal(String.raw`{"text":"\u001b[2J\u009b1m\u202e\u2028\n wörd"}`);
+    expect(JSON.parse(json)).to.deep.equal(value);
   });
 });

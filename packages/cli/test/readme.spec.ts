@@ -4,9 +4,14 @@ import { expect } from "chai";
 import { readFileSync } from "node:fs";
 import { asyncapiCommand } from "../src/asyncapi.ts";
 import { dataCommand } from "../src/data.ts";
+import { messagesCommand } from "../src/messages.ts";
+import { presenceCommand } from "../src/presence.ts";
 import { publishCommand } from "../src/publish.ts";
+import { pushCommand } from "../src/push.ts";
+import { statusCommand } from "../src/status.ts";
 import { subscribeCommand } from "../src/subscribe.ts";
 import { tokenCommand } from "../src/token.ts";
+import { topicsCommand } from "../src/topics.ts";
 import { upCommand } from "../src/up.ts";
 
 const README = readFileSync("packages/cli/README.md", "utf8");
@@ -16,6 +21,11 @@ const COMMANDS = {
   up: upCommand({ producer: BIN, consumer: BIN }),
   "publish <topic> [message..]": publishCommand,
   "subscribe <topic..>": subscribeCommand,
+  "messages <topic>": messagesCommand,
+  "topics [topic..]": topicsCommand,
+  "presence <topic>": presenceCommand,
+  "status [node..]": statusCommand,
+  push: pushCommand,
   "token --sub <user>": tokenCommand,
   "asyncapi <file>": asyncapiCommand,
   "data check|backup|repair": dataCommand,

@@ -1,0 +1,3 @@
+import { onOff } from "@shardcast/options";
+
+export const JSON_OPTION = onOff("json", { help: "Print a JSON object per line" });

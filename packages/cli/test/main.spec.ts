@@ -81,7 +81,7 @@ describe("shardcast completion", () => {
   }
 
   it("completes commands in bash", () => {
-    expect(completions("pu")).to.deep.equal(["publish"]);
+    expect(completions("pub")).to.deep.equal(["publish"]);
     expect(completions("")).to.include.members(["up", "publish", "subscribe", "data"]);
     expect(completions("data", "ch")).to.deep.equal(["check"]);
   });

@@ -47,8 +47,7 @@ const MOCHA = [
   "--reporter",
   "scripts/mocha-reporter.cjs",
   "--parallel",
-  // One more than there are cores: many tests wait for timers of the nodes.
-  `--jobs=${availableParallelism() + 1}`,
+  `--jobs=${availableParallelism()}`,
 ];
 
 const total = { passed: 0, failed: 0, skipped: 0 };

@@ -36,16 +36,23 @@ const ALL = ["shardcast", "shardcast-lmdb", "shardcast-redis", "limit", "ws", "s
 function asked(...peers: string[]): {
   bins: BenchBins;
   peers: readonly string[];
-  progress: () => void;
+  progress: (line: string) => void;
 } {
-  return { bins: BINS, peers, progress: () => undefined };
+  return { bins: BINS, peers, progress: (line) => progress.push(line) };
 }
+
+/** What the benchmark reports on its way: a peer that failed is named there, and has no rows. */
+let progress: string[] = [];
 
 describe("a benchmark, as small as it gets", function () {
   this.timeout(120_000);
 
+  beforeEach(() => {
+    progress = [];
+  });
+
   function expectFigures({ rows }: Table, count: number): void {
-    expect(rows.length).to.equal(count);
+    expect(rows.length, progress.join("\n")).to.equal(count);
     for (const value of rows.flatMap((row) => Object.values(row))) {
       if (typeof value === "number") expect(value).to.satisfy(Number.isFinite);
     }

@@ -32,8 +32,7 @@ function createKeyFile(file: string): boolean {
   try {
     mkdirSync(dirname(file), { recursive: true, mode: OWNER_ONLY_FOLDER });
     rmSync(draft, { force: true });
-    const key = randomBytes(KEY_BYTES).toString("base64url");
-    writeFileSync(draft, `${key}\n`, { flag: "wx", mode: OWNER_ONLY, flush: true });
+    writeFileSync(draft, `${randomKey()}\n`, { flag: "wx", mode: OWNER_ONLY, flush: true });
     linkSync(draft, file);
     return true;
   } catch (cause) {
@@ -42,6 +41,14 @@ function createKeyFile(file: string): boolean {
     throw new ShardcastError("SHARDCAST_KEY_MISSING", detail, { cause });
   } finally {
     rmSync(draft, { force: true });
+  }
+}
+
+/** Returns a key that can be the argument of an option: it does not begin with a dash. */
+function randomKey(): string {
+  for (;;) {
+    const key = randomBytes(KEY_BYTES).toString("base64url");
+    if (!key.startsWith("-")) return key;
   }
 }
 

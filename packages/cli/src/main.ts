@@ -6,7 +6,9 @@ import { asyncapiCommand } from "./asyncapi.ts";
 import type { NodeBins } from "./cluster-plan.ts";
 import type { Command } from "./command.ts";
 import { dataCommand } from "./data.ts";
+import { explainCommand } from "./explain.ts";
 import { describeFailure } from "./fault.ts";
+import { linksCommand } from "./links.ts";
 import { messagesCommand } from "./messages.ts";
 import { presenceCommand } from "./presence.ts";
 import { publishCommand } from "./publish.ts";
@@ -36,7 +38,9 @@ export async function main(bins: NodeBins, version: string): Promise<void> {
     topicsCommand,
     presenceCommand,
     statusCommand,
+    linksCommand,
     pushCommand,
+    explainCommand,
     tokenCommand,
     asyncapiCommand,
     dataCommand,

@@ -1,4 +1,4 @@
-// Requests to the HTTP routes of nodes that only read. docs/http.md
+// Requests to the HTTP routes of nodes. docs/http.md
 import { optionInvalid, text, type Values } from "@shardcast/options";
 import { ShardcastError, isErrorCode, type Grant } from "@shardcast/protocol";
 import { CLIENT_OPTIONS, CONNECTION } from "./client-options.ts";
@@ -75,22 +75,33 @@ export async function describeNode(url: string): Promise<NodeDescription> {
   return { ...node, consumers: listed };
 }
 
+interface JsonRequest {
+  readonly bearer?: string;
+  readonly accepted?: number;
+  readonly body?: object;
+}
+
 /**
  * @param base an address from `httpAddress`
+ * @param body what to POST; without it, the request is a GET
  * @param accepted a status in addition to 2xx whose answer is not an error
  * @throws SHARDCAST_LINK_LOST if the node does not answer, and the code of its answer
  */
 export async function getJson(
   base: string,
   path: string,
-  { bearer, accepted }: { readonly bearer?: string; readonly accepted?: number } = {},
+  { bearer, accepted, body: posted }: JsonRequest = {},
 ): Promise<unknown> {
-  const headers = bearer === undefined ? {} : { authorization: `Bearer ${bearer}` };
+  const headers = {
+    ...(bearer === undefined ? {} : { authorization: `Bearer ${bearer}` }),
+    ...(posted === undefined ? {} : { "content-type": "application/json" }),
+  };
+  const content = posted === undefined ? {} : { method: "POST", body: JSON.stringify(posted) };
   const signal = AbortSignal.timeout(TIMEOUT_MS);
   let response: Response;
   let body: unknown;
   try {
-    response = await fetch(`${base}${path}`, { headers, signal, redirect: "error" });
+    response = await fetch(`${base}${path}`, { ...content, headers, signal, redirect: "error" });
     body = await response.json();
   } catch (error) {
     const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;

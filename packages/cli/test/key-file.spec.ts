@@ -31,6 +31,15 @@ describe("the key file", () => {
     expect(readKey(file)).to.equal(key);
   });
 
+  it("has a key that is no option when a user gives it as an argument", () => {
+    const keys = Array.from({ length: 300 }, (_, number) => {
+      const file = folder.join(`key-${number}`);
+      ensureKeyFile(file);
+      return readKey(file);
+    });
+    expect(keys.filter((key) => key.startsWith("-"))).to.deep.equal([]);
+  });
+
   it("is never overwritten", () => {
     const file = folder.join("mine");
     writeFileSync(file, "my own key\nthe previous one\n");

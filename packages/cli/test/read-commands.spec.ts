@@ -168,6 +168,65 @@ describe("commands that read", () => {
     });
   });
 
+  it("links lists the connected clients, and disconnects a user", async () => {
+    const { stdout: token } = await run("token", "--sub", "ann", "--allow", "subscribe:*");
+    const client = await connect({ url: env["SHARDCAST_URL"] ?? "", token: token.trim() });
+    await client.subscribe("news").ready;
+
+    const [header = "", ...rows] = linesOf(await run("links", "--user", "ann"));
+    expect(header.split(/ +/).slice(0, 5)).to.deep.equal(
+      ["NODE", "LINK", "ENDPOINT", "ADDRESS", "USER"], //
+    );
+    expect(rows.map((row) => row.split(/ +/)[4])).to.deep.equal(rows.map(() => "ann"));
+    expect(rows.filter((row) => / 1 +0 +news$/.test(row))).to.have.length(1);
+    const all = objectsOf(await run("links", "--json"));
+    expect(all.filter(({ user }) => user === "ann")).to.have.length(rows.length);
+    expect(all.some(({ endpoint }) => endpoint === "producer")).to.equal(true);
+
+    const ended = objectsOf(await run("links", "--user", "ann", "--disconnect", "--json"));
+    expect(ended.reduce((sum, one) => sum + Number(one["disconnected"]), 0)).to.be.at.least(1);
+    expect((await client.closed)?.code).to.equal("SHARDCAST_DISCONNECTED");
+    const { stderr, exitCode } = await run("links", "--disconnect");
+    expect(exitCode).to.equal(1);
+    expect(stderr).to.match(/--disconnect needs --user.* \(SHARDCAST_OPTION_INVALID\)\n$/);
+  });
+
+  describe("explain", () => {
+    it("shows why a client may do something, or not", async () => {
+      const { stdout } = await run("token", "--sub", "ann", "--allow", "publish:chat/*");
+      const token = stdout.trim();
+      const allowed = await run("explain", "publish", "chat/1", "--for-token", token);
+      expect(allowed.exitCode).to.equal(0);
+      expect(linesOf(allowed)[0]).to.equal("allowed");
+      expect(allowed.stdout).to.include("caps[0] allows publish on chat/*");
+      expect(allowed.stdout).to.match(/\nroute: c1( -> c2)?\n$/);
+
+      const refused = await run("explain", "subscribe", "chat/1", "--for-token", token);
+      expect(refused.exitCode).to.equal(1);
+      expect(linesOf(refused)[0]).to.equal("refused: SHARDCAST_FORBIDDEN");
+      const [anonymous] = objectsOf(await run("explain", "publish", "chat/1", "--json"));
+      expect(anonymous).to.include({ allowed: false, code: "SHARDCAST_TOKEN_INVALID" });
+    });
+
+    it("finds a connected user at any consumer", async () => {
+      const { stdout: token } = await run("token", "--sub", "bob", "--allow", "publish:chat/*");
+      const [, second = ""] = cluster.urls("consumers");
+      const client = await connect({ url: second, token: token.trim(), route: "single" });
+      try {
+        const [found] = objectsOf(
+          await run("explain", "publish", "chat/1", "--for-user", "bob", "--json"),
+        );
+        expect(found).to.include({ allowed: true, user: "bob" });
+      } finally {
+        client.close();
+      }
+      const [nobody] = objectsOf(
+        await run("explain", "publish", "chat/1", "--for-user", "nobody", "--json"),
+      );
+      expect(nobody).to.include({ allowed: false, code: "SHARDCAST_NOT_FOUND" });
+    });
+  });
+
   it("push lists the push subscriptions with the token secret or the admin key", async () => {
     expect(linesOf(await run("push"))).to.deep.equal([]);
     const response = await fetch(`${env["SHARDCAST_URL"] ?? ""}/push/shop`, {

@@ -4,6 +4,8 @@ import { expect } from "chai";
 import { readFileSync } from "node:fs";
 import { asyncapiCommand } from "../src/asyncapi.ts";
 import { dataCommand } from "../src/data.ts";
+import { explainCommand } from "../src/explain.ts";
+import { linksCommand } from "../src/links.ts";
 import { messagesCommand } from "../src/messages.ts";
 import { presenceCommand } from "../src/presence.ts";
 import { publishCommand } from "../src/publish.ts";
@@ -25,7 +27,9 @@ const COMMANDS = {
   "topics [topic..]": topicsCommand,
   "presence <topic>": presenceCommand,
   "status [node..]": statusCommand,
+  links: linksCommand,
   push: pushCommand,
+  "explain <action> <topic>": explainCommand,
   "token --sub <user>": tokenCommand,
   "asyncapi <file>": asyncapiCommand,
   "data check|backup|repair": dataCommand,

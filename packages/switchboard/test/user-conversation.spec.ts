@@ -146,7 +146,7 @@ describe("a conversation over two switchboards", () => {
     this.timeout(60_000);
     const node = await bench.switchboard({
       SWITCHBOARD_RATE: "20",
-      SWITCHBOARD_HEARTBEAT_INTERVAL: "200",
+      SWITCHBOARD_HEARTBEAT_INTERVAL: "600",
     });
     const socket = await UserSocket.open(node.url);
     for (const message of numbered(80)) socket.send({ message });

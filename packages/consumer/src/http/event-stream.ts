@@ -137,7 +137,8 @@ export class EventStream implements FrameSink, SweptLink, AccessHolder {
 
   beat(): void {
     this.#beats += 1;
-    this.#write(COMMENT);
+    // Until the subscription is confirmed, it may still be refused, and the response has no head.
+    if (this.#started === undefined) this.#write(COMMENT);
   }
 
   drain(withinMs: number): void {

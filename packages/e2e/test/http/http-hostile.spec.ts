@@ -8,7 +8,8 @@ import { expect } from "chai";
 import { SignJWT } from "jose";
 import { eventually } from "@shardcast/faults";
 import { EventReader, ask, exchange, jsonOf, problemOf } from "@shardcast/e2e/http-client";
-import { TestCluster, topicOwnedBy, type NodeProcess } from "@shardcast/e2e/nodes";
+import { TEST_PSK, TestCluster, topicOwnedBy, type NodeProcess } from "@shardcast/e2e/nodes";
+import { RawClient } from "@shardcast/e2e/raw-client";
 
 const SECRET = "the secret of the tests, which is long enough";
 const API_KEY = "key-of-the-tests";
@@ -372,6 +373,23 @@ describe("HTTP, while nodes stop and start", () => {
     await again.count(1);
     expect(again.payloads).to.deep.equal(["while away"]);
     again.close();
+  });
+
+  it("sends no heartbeat on a stream before its subscription is confirmed", async () => {
+    const args = { log: "memory", "heartbeat-interval": 1000 };
+    const relay = await cluster.consumer(1, { args });
+    const topic = topicOwnedBy("c2", cluster.consumers);
+    const opening = EventReader.open(relay.httpUrl, `/subscribe/${topic}`, KEY);
+    const psk = TEST_PSK;
+    const beating = await RawClient.open(relay.url, { psk, endpoint: "connect", path: "/connect" });
+    const beats = () => beating.frames.filter(({ type }) => type === "heartbeat").length;
+    await eventually("each link's turn has come", () => beats() >= 3);
+    await cluster.consumer(2, memory);
+    const reader = await opening;
+    expect(reader.response.headers["content-type"]).to.include("text/event-stream");
+    expect(reader.events[0]?.id).to.match(/^[0-9a-f]{16}_0$/);
+    reader.close();
+    beating.socket.terminate();
   });
 
   it("tells streams of the new epoch where an owner has lost its memory", async () => {

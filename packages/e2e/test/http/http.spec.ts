@@ -751,7 +751,7 @@ describe("HTTP", () => {
       const { paths } = await documentOf(c1);
       const client = [{ token: [] }, { webhookId: [], webhookTimestamp: [], webhookSignature: [] }];
       expect(paths["/topics/{topic}"]?.["get"]?.security).to.deep.equal(client);
-      expect(paths["/links"]?.["get"]?.security).to.deep.equal([{ adminKey: [] }]);
+      expect(paths["/links"]?.["get"]?.security).to.deep.equal([{ adminKey: [] }, { token: [] }]);
       expect(paths["/metrics"]?.["get"]?.security).to.deep.equal([]);
       const open = await cluster.producer({ args: { anonymous: "publish:*" } });
       const { paths: openPaths } = await documentOf(open);

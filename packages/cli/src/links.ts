@@ -14,7 +14,9 @@ const CHANGE = [{ topics: ["*"], allow: ["admin"] }] as const;
 const OPTIONS = {
   ...accessOptions("admin-key"),
   user: text("user", { help: "Only the links of this user" }),
-  isEnding: onOff("disconnect", { help: "End the links of this user, and print how many there were" }),
+  isEnding: onOff("disconnect", {
+    help: "End the links of this user, and print how many there were",
+  }),
   isJson: JSON_OPTION,
 };
 

@@ -2,7 +2,7 @@
 import { choice, optionInvalid, text, type Values } from "@shardcast/options";
 import { command } from "./command.ts";
 import { JSON_OPTION } from "./json-option.ts";
-import { accessOptions, bearerOf, describeNode, getJson, httpAddress } from "./node-api.ts";
+import { accessOptions, bearerOf, describeNode, requestJson, httpAddress } from "./node-api.ts";
 import { printable, printableJson } from "./printable.ts";
 import { print, printTable } from "./table.ts";
 
@@ -71,7 +71,7 @@ async function explanationOf(values: ExplainValues): Promise<Explanation> {
   const client = clientUser === undefined ? { token: clientToken ?? "" } : { user: clientUser };
   const body = { ...client, action, topic };
   const ask = async (url: string): Promise<Explanation> =>
-    (await getJson(url, "/explain", { bearer, body })) as Explanation;
+    (await requestJson(url, "/explain", { bearer, body })) as Explanation;
   const first = httpAddress(values.url);
   let explanation = await ask(first);
   if (clientUser === undefined) return explanation;

@@ -3,7 +3,7 @@
 import { onOff, optionInvalid, text, type Values } from "@shardcast/options";
 import { command } from "./command.ts";
 import { JSON_OPTION } from "./json-option.ts";
-import { accessOptions, bearerOf, describeNode, getJson } from "./node-api.ts";
+import { accessOptions, bearerOf, describeNode, requestJson } from "./node-api.ts";
 import { printableJson } from "./printable.ts";
 import { print, printTable } from "./table.ts";
 
@@ -69,7 +69,7 @@ async function* linksOf(
   do {
     const query = new URLSearchParams({ limit: String(PAGE), after });
     if (user !== undefined) query.set("user", user);
-    const page = (await getJson(url, `/links?${query.toString()}`, { bearer })) as {
+    const page = (await requestJson(url, `/links?${query.toString()}`, { bearer })) as {
       readonly links: readonly Link[];
       readonly next: string;
     };
@@ -98,7 +98,7 @@ async function disconnect(values: LinksValues): Promise<void> {
   const bearer = await bearerOf(values, CHANGE);
   const { consumers } = await describeNode(values.url);
   for (const { id, url } of consumers) {
-    const answer = (await getJson(url, "/links/disconnect", { bearer, body: { user } })) as {
+    const answer = (await requestJson(url, "/links/disconnect", { bearer, body: { user } })) as {
       readonly disconnected: number;
     };
     if (values.isJson) await print(printableJson({ node: id, ...answer }));

@@ -62,7 +62,7 @@ export interface NodeDescription {
 /** Asks a node who it is, and for the addresses of all consumers. */
 export async function describeNode(url: string): Promise<NodeDescription> {
   const base = httpAddress(url);
-  const { node, consumers } = (await getJson(base, "/cluster")) as {
+  const { node, consumers } = (await requestJson(base, "/cluster")) as {
     readonly node: { readonly id: string; readonly role: string };
     readonly consumers: NodeDescription["consumers"];
   };
@@ -87,7 +87,7 @@ interface JsonRequest {
  * @param accepted a status in addition to 2xx whose answer is not an error
  * @throws SHARDCAST_LINK_LOST if the node does not answer, and the code of its answer
  */
-export async function getJson(
+export async function requestJson(
   base: string,
   path: string,
   { bearer, accepted, body: posted }: JsonRequest = {},

@@ -2,7 +2,7 @@
 import type { Values } from "@shardcast/options";
 import { command } from "./command.ts";
 import { JSON_OPTION } from "./json-option.ts";
-import { accessOptions, bearerOf, describeNode, getJson } from "./node-api.ts";
+import { accessOptions, bearerOf, describeNode, requestJson } from "./node-api.ts";
 import { printableJson } from "./printable.ts";
 import { print, printTable } from "./table.ts";
 
@@ -31,7 +31,7 @@ async function push(values: Values<typeof OPTIONS>): Promise<void> {
   const bearer = await bearerOf(values, GRANTS);
   const { consumers } = await describeNode(values.url);
   // Every consumer knows all subscriptions.
-  const { subscriptions } = (await getJson(consumers[0]?.url ?? values.url, "/push", {
+  const { subscriptions } = (await requestJson(consumers[0]?.url ?? values.url, "/push", {
     bearer,
   })) as { readonly subscriptions: readonly PushSubscription[] };
   if (values.isJson) {

@@ -3,7 +3,7 @@ import { texts, type Values } from "@shardcast/options";
 import { ShardcastError } from "@shardcast/protocol";
 import { command } from "./command.ts";
 import { JSON_OPTION } from "./json-option.ts";
-import { NODE_API_OPTIONS, describeNode, getJson, httpAddress } from "./node-api.ts";
+import { NODE_API_OPTIONS, describeNode, requestJson, httpAddress } from "./node-api.ts";
 import { printableJson } from "./printable.ts";
 import { print, printTable } from "./table.ts";
 
@@ -61,7 +61,7 @@ async function status(values: Values<typeof POSITIONALS & typeof OPTIONS>): Prom
 async function statusOf(url: string, listedId: string | undefined): Promise<NodeStatus> {
   try {
     const { id, role } = await describeNode(url);
-    const { status, waitingFor, degraded } = (await getJson(url, "/readyz", {
+    const { status, waitingFor, degraded } = (await requestJson(url, "/readyz", {
       accepted: 503,
     })) as { status: "ready" | "waiting"; waitingFor: string[]; degraded?: string[] };
     return { url, id, role, status, waitingFor, degraded: degraded ?? [] };

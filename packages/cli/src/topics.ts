@@ -2,7 +2,7 @@
 import { optionInvalid, texts, whole, type Values } from "@shardcast/options";
 import { command } from "./command.ts";
 import { JSON_OPTION } from "./json-option.ts";
-import { accessOptions, bearerOf, describeNode, getJson } from "./node-api.ts";
+import { accessOptions, bearerOf, describeNode, requestJson } from "./node-api.ts";
 import { printable, printableJson } from "./printable.ts";
 import { print, printTable } from "./table.ts";
 
@@ -41,7 +41,7 @@ async function listTopics({ limit = Infinity, isJson, ...values }: TopicsValues)
     let after = "";
     do {
       const path = `/topics?limit=${PAGE}&after=${encodeURIComponent(after)}`;
-      const page = (await getJson(url, path, { bearer })) as {
+      const page = (await requestJson(url, path, { bearer })) as {
         readonly topics: readonly string[];
         readonly next: string;
       };
@@ -63,7 +63,7 @@ async function describeTopics({ topics, limit, isJson, ...values }: TopicsValues
   const url = consumers[0]?.url ?? values.url;
   const rows: string[][] = [];
   for (const topic of new Set(topics)) {
-    const answer = (await getJson(url, `/topics/${encodeURIComponent(topic)}`, { bearer })) as {
+    const answer = (await requestJson(url, `/topics/${encodeURIComponent(topic)}`, { bearer })) as {
       readonly owner: string;
       readonly oldest: string;
       readonly head: string;

@@ -1,7 +1,7 @@
 // Waits for another process to reach a state.
 
 const INTERVAL_MS = 10;
-const LIMIT_MS = 30_000;
+const LIMIT_MS = 15_000;
 
 /** Polls until the result is neither undefined, null nor false. Rejects if the poll throws. */
 export async function eventually<Value>(

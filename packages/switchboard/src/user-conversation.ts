@@ -93,12 +93,13 @@ export class UserConversation {
 
   /** Sends a heartbeat. Closes the socket if the client did not answer the previous one. */
   beat(): void {
-    if (!this.#isAlive) {
+    // While the socket is not read, a pong may be among the unread data, also one for an earlier heartbeat.
+    const { isHolding } = this.#frames;
+    if (!this.#isAlive && !isHolding) {
       this.#socket.terminate();
       return;
     }
-    // While the socket is not read, a pong may be among the unread data.
-    this.#isAlive = this.#frames.isHolding;
+    this.#isAlive = isHolding;
     this.#askedFor = this.#position;
     this.#socket.ping(this.#position);
   }

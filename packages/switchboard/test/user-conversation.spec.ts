@@ -146,12 +146,31 @@ describe("a conversation over two switchboards", () => {
     this.timeout(60_000);
     const node = await bench.switchboard({
       SWITCHBOARD_RATE: "20",
-      SWITCHBOARD_HEARTBEAT_INTERVAL: "600",
+      SWITCHBOARD_HEARTBEAT_INTERVAL: "200",
     });
     const socket = await UserSocket.open(node.url);
     for (const message of numbered(80)) socket.send({ message });
     await say(await userOf(socket), ["meanwhile"], node);
     await socket.gets(1);
+    expect(await upOf(await userOf(socket), 80)).to.deep.equal(numbered(80));
+    expect(socket.closeCode).to.equal(undefined);
+    await node.stop();
+  });
+
+  it("keeps a client whose answer to a heartbeat waits behind messages that are too fast", async function () {
+    this.timeout(60_000);
+    const node = await bench.switchboard({
+      SWITCHBOARD_RATE: "20",
+      SWITCHBOARD_HEARTBEAT_INTERVAL: "200",
+    });
+    const socket = await UserSocket.open(node.url, { autoPong: false });
+    socket.webSocket.once("ping", () => {
+      for (const message of numbered(80)) socket.send({ message });
+    });
+    // By then the node has read the messages, and reads no further.
+    socket.webSocket.on("ping", (data: Buffer) => {
+      setTimeout(() => socket.webSocket.pong(data), 50);
+    });
     expect(await upOf(await userOf(socket), 80)).to.deep.equal(numbered(80));
     expect(socket.closeCode).to.equal(undefined);
     await node.stop();

@@ -1,4 +1,4 @@
-// Logs what administrators change: who did it, which operation, on what, and the answer.
+// Logs what administrators change: who did it, which operation, the parameters of its path, and the answer's status.
 import type { FastifyInstance } from "fastify";
 import type { Logger } from "pino";
 import type { HttpAccess } from "./http-access.ts";

@@ -64,6 +64,14 @@ interface Identified {
   readonly access: LinkAccess | undefined;
 }
 
+/** The rule for the topic's name in each action. */
+const TOPIC_FAULTS = {
+  publish: topicFault,
+  subscribe: followedTopicFault,
+  history: followedTopicFault,
+  presence: presenceTopicFault,
+} as const;
+
 /** How many patterns a detail lists. */
 const MAX_PATTERNS = 5;
 
@@ -88,8 +96,7 @@ export async function explainRequest(node: Explainer, question: Question): Promi
 }
 
 function topicCheck(topic: string, action: TopicAction): Check {
-  const faultOf = { publish: topicFault, presence: presenceTopicFault }[action as string];
-  const code = (faultOf ?? followedTopicFault)(topic);
+  const code = TOPIC_FAULTS[action](topic);
   if (code === undefined) return { rule: "topic", passed: true, detail: "the name is valid" };
   return { rule: "topic", passed: false, code, detail: ERRORS[code].message };
 }
@@ -99,14 +106,12 @@ async function identified(node: Explainer, question: Question): Promise<Identifi
   const { token = "", user } = question;
   if (user !== undefined) {
     const link = [...sweep.links()].find(({ access }) => access?.user === user);
-    const detail = "the user has no link to this node: ask with a token, or ask another node";
-    if (link === undefined)
+    if (link === undefined) {
+      const detail = "the user has no link to this node: ask with a token, or ask another node";
       return { check: unidentified("SHARDCAST_NOT_FOUND", detail), access: undefined };
-    const { id, access } = link;
-    return {
-      check: { rule: "identity", passed: true, detail: `the user has the link ${id}` },
-      access,
-    };
+    }
+    const detail = `the user has the link ${link.id}`;
+    return { check: { rule: "identity", passed: true, detail }, access: link.access };
   }
   try {
     const access = gate.visit(await gate.inspect(token), "");
